@@ -1,0 +1,41 @@
+# Every target does its own set-up: a fresh clone needs Python 3.11+ and make, nothing else.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PORT ?= 8000
+
+.PHONY: demo test test-all lint bench serve clean
+
+demo: $(VENV)/.site
+	$(BIN)/python manage.py demo --port $(PORT)
+
+test: $(VENV)/.tools
+	$(BIN)/python -m pytest -m "not slow and not gpu"
+
+test-all: $(VENV)/.tools
+	$(BIN)/python -m pytest -m "not gpu"
+
+lint: $(VENV)/.tools
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.tools
+	$(BIN)/python manage.py bench
+
+serve: $(VENV)/.site
+	$(BIN)/python manage.py runserver $(PORT)
+
+$(VENV)/.site: requirements.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	touch $@
+
+$(VENV)/.tools: $(VENV)/.site tests/requirements.txt
+	$(BIN)/python -m pip install --quiet -r tests/requirements.txt
+	touch $@
+
+clean:
+	rm -rf $(VENV) var staticfiles

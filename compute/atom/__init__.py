@@ -1,0 +1,1 @@
+"""Relativistic radial solver of the configuration average; Slater integrals."""

@@ -1,0 +1,1 @@
+"""Exponential sums, spherical Bessel transforms and Coulomb integrals."""

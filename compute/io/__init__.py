@@ -1,0 +1,1 @@
+"""Readers of experimental files; :func:`read` picks one by content."""

@@ -1,0 +1,1 @@
+"""From a structure to a ligand field: embedding, hopping, the two routes."""

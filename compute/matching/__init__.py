@@ -1,0 +1,1 @@
+"""Matching a spectrum against a library."""

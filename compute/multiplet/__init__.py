@@ -1,0 +1,1 @@
+"""Determinants, Hamiltonian, transitions, spectrum."""

@@ -1,0 +1,1 @@
+"""Decomposition of a spectrum into Lorentzians."""

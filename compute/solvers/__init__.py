@@ -1,0 +1,1 @@
+"""Eigenvalue solvers and Green's functions."""
