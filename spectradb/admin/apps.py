@@ -1,0 +1,9 @@
+"""The admin site, with our own look."""
+
+from __future__ import annotations
+
+from django.contrib.admin.apps import AdminConfig
+
+
+class SpectraAdminConfig(AdminConfig):
+    default_site = "spectradb.admin.site.SpectraAdminSite"

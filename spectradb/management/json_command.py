@@ -1,0 +1,81 @@
+"""What every command of ours shares: ``--output``, ``--where``, progress on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from tqdm import tqdm
+
+T = TypeVar("T")
+
+
+class JsonCommand(BaseCommand):
+    """A command whose result is JSON.
+
+    ``--output FILE.json`` writes the result there; ``--output -`` writes it to stdout, and then
+    stdout holds nothing else. Everything for people goes to stderr.
+    """
+
+    def add_output(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--output",
+            metavar="FILE.json",
+            help="write the result as JSON to this file; - is stdout, and then stdout is JSON alone",
+        )
+
+    def add_where(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--where",
+            nargs="+",
+            metavar="key=value",
+            default=[],
+            help="the search of the site and the API, e.g. --where absorber=Ni edge=L23",
+        )
+
+    def where(self, pairs: Iterable[str]) -> dict[str, list[str]]:
+        """``key=value …`` as a query dictionary; a repeated key collects its values."""
+        query: dict[str, list[str]] = {}
+        for pair in pairs:
+            key, equals, value = pair.partition("=")
+            if not equals or not key:
+                raise CommandError(f"--where {pair!r}: write it as key=value")
+            query.setdefault(key, []).append(value)
+        return query
+
+    def progress(
+        self, items: Iterable[T], total: int | None = None, unit: str = "it"
+    ) -> Iterator[T]:
+        """The items, with a bar on stderr where that is a terminal."""
+        yield from tqdm(items, total=total, unit=unit, disable=None, file=sys.stderr)
+
+    def say(self, text: str) -> None:
+        self.stderr.write(text)
+
+    def emit(self, result: Any, output: str | None) -> None:
+        """Write the result where ``--output`` says; nothing without it."""
+        if output is None:
+            return
+        text = json.dumps(result, default=_plain, allow_nan=False, ensure_ascii=False)
+        if output == "-":
+            self.stdout.write(text)
+            return
+        try:
+            Path(output).write_text(text + "\n", encoding="utf-8")
+        except OSError as error:
+            raise CommandError(f"--output {output}: {error.strerror}") from error
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is no JSON")

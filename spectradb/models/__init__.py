@@ -1,0 +1,34 @@
+"""The tables."""
+
+from spectradb.models.accounts import ApiKey
+from spectradb.models.fits import Peak, PeakFit
+from spectradb.models.jobs import Export, ImportRun, JobStatus
+from spectradb.models.matches import Match, MatchRun
+from spectradb.models.predictions import Prediction, TrainedModel
+from spectradb.models.provenance import Calculation, Measurement, SourceFile
+from spectradb.models.spectra import Kind, Quantity, Spectrum, SpectrumEdge, Status
+from spectradb.models.structures import Site, Structure, StructureElement
+
+__all__ = [
+    "ApiKey",
+    "Calculation",
+    "Export",
+    "ImportRun",
+    "JobStatus",
+    "Kind",
+    "Match",
+    "MatchRun",
+    "Measurement",
+    "Peak",
+    "PeakFit",
+    "Prediction",
+    "Quantity",
+    "Site",
+    "SourceFile",
+    "Spectrum",
+    "SpectrumEdge",
+    "Status",
+    "Structure",
+    "StructureElement",
+    "TrainedModel",
+]

@@ -1,0 +1,101 @@
+"""Where a spectrum comes from: a calculation or a measurement, exactly one of the two."""
+
+from __future__ import annotations
+
+from django.db import models
+from simple_history.models import HistoricalRecords
+
+from spectradb.models.fields import ArrayField
+from spectradb.models.jobs import Job
+from spectradb.models.structures import Site, Structure
+
+
+class Calculation(Job):
+    """One run of an engine. The input hash is unique: asked for twice, it runs once."""
+
+    engine = models.CharField(max_length=40, help_text="spectradb.multiplet, FEFF …")
+    version = models.CharField(max_length=40, blank=True)
+    route = models.CharField(max_length=20, blank=True, help_text="explicit, cheap, cluster …")
+    structure = models.ForeignKey(
+        Structure, models.CASCADE, null=True, blank=True, related_name="calculations"
+    )
+    site = models.ForeignKey(
+        Site, models.CASCADE, null=True, blank=True, related_name="calculations"
+    )
+    absorber = models.CharField(max_length=2)
+    edge = models.CharField(max_length=4)
+    parameters = models.JSONField(
+        default=dict, help_text="Every parameter, as given to the engine."
+    )
+    input_hash = models.CharField(max_length=64, unique=True)
+    results = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Levels, weights, sum rules, expectation values, method.",
+    )
+    sticks = ArrayField(null=True, blank=True, help_text="(n, 2): energy in eV, strength")
+    trace = models.TextField(blank=True, help_text="Traceback of a failure, for developers.")
+
+    history = HistoricalRecords(excluded_fields=["sticks", "results", "trace"])
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["job_status", "-created"], name="calculation_by_status"),
+            models.Index(fields=["absorber", "edge"], name="calculation_absorber"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.engine} {self.absorber} {self.edge} ({self.job_status})"
+
+
+class SourceFile(models.Model):
+    """An uploaded file, verbatim, stored once however many spectra it holds."""
+
+    sha256 = models.CharField(max_length=64, unique=True)
+    name = models.CharField(max_length=255)
+    n_bytes = models.PositiveIntegerField()
+    created = models.DateTimeField(auto_now_add=True)
+    data = models.BinaryField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Measurement(models.Model):
+    """How an experimental spectrum was measured."""
+
+    class Mode(models.TextChoices):
+        TRANSMISSION = "transmission", "Transmission"
+        FLUORESCENCE = "fluorescence", "Fluorescence (TFY/PFY)"
+        TEY = "TEY", "Total electron yield"
+        EELS = "EELS", "Electron energy loss"
+        OTHER = "other", "Other"
+
+    facility = models.CharField(max_length=120, blank=True)
+    beamline = models.CharField(max_length=120, blank=True)
+    mode = models.CharField(max_length=12, choices=Mode, blank=True)
+    monochromator = models.CharField(max_length=120, blank=True)
+    resolution_ev = models.FloatField(null=True, blank=True)
+    temperature_k = models.FloatField(null=True, blank=True)
+    sample_name = models.CharField(max_length=200, blank=True)
+    sample_formula = models.CharField(max_length=200, blank=True)
+    sample_preparation = models.TextField(blank=True)
+    is_reference = models.BooleanField(default=False, help_text="The reference channel of a scan")
+    measured_on = models.DateTimeField(null=True, blank=True)
+    file = models.ForeignKey(
+        SourceFile, models.PROTECT, null=True, blank=True, related_name="measurements"
+    )
+    file_format = models.CharField(max_length=20, blank=True)
+    file_part = models.CharField(
+        max_length=120, blank=True, help_text="Group or channel inside the file"
+    )
+    header = models.JSONField(default=dict, blank=True)
+    warnings = models.JSONField(default=list, blank=True)
+
+    history = HistoricalRecords()
+
+    class Meta:
+        indexes = [models.Index(fields=["facility", "beamline"], name="measurement_beamline")]
+
+    def __str__(self) -> str:
+        return self.sample_name or self.sample_formula or f"Measurement {self.pk}"

@@ -1,0 +1,205 @@
+"""Spectra, theory and experiment."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from numpy.typing import ArrayLike
+from simple_history.models import HistoricalRecords
+
+from spectradb.models.fields import ArrayField, pack_array
+from spectradb.models.provenance import Calculation, Measurement
+from spectradb.models.structures import Site, Structure
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
+CURATE = "spectradb.curate_spectrum"
+
+
+class Kind(models.TextChoices):
+    THEORY = "theory", "Theory"
+    EXPERIMENT = "experiment", "Experiment"
+
+
+class Status(models.TextChoices):
+    DRAFT = "draft", "Draft"
+    SUBMITTED = "submitted", "Submitted"
+    PUBLISHED = "published", "Published"
+    REJECTED = "rejected", "Rejected"
+    WITHDRAWN = "withdrawn", "Withdrawn"
+
+
+class Quantity(models.TextChoices):
+    """What the intensity is."""
+
+    MU = "mu", "Absorption, as measured"
+    NORMALISED = "normalised", "Normalised μ"
+    COUNTS = "counts", "Counts"
+    RADIAL = "radial", "Intensity (radial integral = 1)"
+    ARBITRARY = "arbitrary", "Arbitrary units"
+
+
+class SpectrumQuerySet(models.QuerySet["Spectrum"]):
+    def published(self) -> Self:
+        return self.filter(status=Status.PUBLISHED)
+
+    def visible_to(self, user: User | AnonymousUser | None) -> Self:
+        """What this person may see: curators all, contributors their own, everyone published."""
+        if user is not None and user.is_authenticated:
+            if user.has_perm(CURATE):
+                return self
+            return self.filter(Q(status=Status.PUBLISHED) | Q(contributor=user))
+        return self.published()
+
+    def covering(self, energy_ev: float) -> Self:
+        """Spectra whose range holds this energy."""
+        return self.filter(energy_min__lte=energy_ev, energy_max__gte=energy_ev)
+
+    def without_arrays(self) -> Self:
+        """For lists: the arrays stay in the database."""
+        return self.defer("energy", "intensity")
+
+
+class Spectrum(models.Model):
+    """One measured or computed spectrum.
+
+    Arrays are immutable: a changed array is a new row whose ``replaces`` names the old one.
+    """
+
+    kind = models.CharField(max_length=10, choices=Kind)
+    technique = models.CharField(max_length=12, default="XANES", help_text="XANES, EXAFS, EELS …")
+    absorber = models.CharField(max_length=2, blank=True)
+    edge = models.CharField(max_length=4, blank=True, help_text="K, L1, L2, L3, L23, M45 …")
+    structure = models.ForeignKey(
+        Structure, models.SET_NULL, null=True, blank=True, related_name="spectra"
+    )
+    site = models.ForeignKey(Site, models.SET_NULL, null=True, blank=True, related_name="spectra")
+    formula = models.CharField(max_length=120, blank=True, help_text="Of the structure or sample")
+    title = models.CharField(max_length=200, blank=True)
+    quantity = models.CharField(max_length=10, choices=Quantity, default=Quantity.ARBITRARY)
+    normalisation = models.JSONField(
+        default=dict, blank=True, help_text="Parameters; applied on demand, raw data is kept."
+    )
+    energy_offset_ev = models.FloatField(
+        null=True, blank=True, help_text="Anchor of the absolute energy scale, eV"
+    )
+    energy_offset_err = models.FloatField(null=True, blank=True, help_text="Its error, eV")
+    n_points = models.PositiveIntegerField()
+    energy_min = models.FloatField(help_text="eV")
+    energy_max = models.FloatField(help_text="eV")
+    sparkline = models.TextField(blank=True, help_text="SVG path, at most 64 points")
+
+    status = models.CharField(max_length=9, choices=Status, default=Status.DRAFT)
+    status_note = models.TextField(blank=True, help_text="Reason of the last decision")
+    checks = models.JSONField(default=list, blank=True, help_text="Automatic checks and reasons")
+    quality = models.FloatField(null=True, blank=True, help_text="0 … 1")
+    submitted_at = models.DateTimeField(null=True, blank=True)
+    published_at = models.DateTimeField(null=True, blank=True)
+    created = models.DateTimeField(auto_now_add=True)
+    updated = models.DateTimeField(auto_now=True)
+    contributor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="spectra"
+    )
+    licence = models.CharField(max_length=40, default="CC BY 4.0")
+    citation = models.TextField(blank=True)
+    doi = models.CharField(max_length=120, blank=True)
+    content_hash = models.CharField(max_length=64, unique=True)
+    version = models.PositiveSmallIntegerField(default=1)
+    replaces = models.OneToOneField(
+        "self", models.SET_NULL, null=True, blank=True, related_name="replaced_by"
+    )
+    calculation = models.OneToOneField(
+        Calculation, models.PROTECT, null=True, blank=True, related_name="spectrum"
+    )
+    measurement = models.OneToOneField(
+        Measurement, models.PROTECT, null=True, blank=True, related_name="spectrum"
+    )
+    # Last, so that a row read without them never touches their overflow pages.
+    energy = ArrayField(help_text="(n_points,) float64, eV, ascending")
+    intensity = ArrayField(help_text="(n_points,) float64")
+
+    history = HistoricalRecords(excluded_fields=["energy", "intensity", "sparkline"])
+    objects = SpectrumQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "spectra"
+        ordering = ["id"]
+        permissions = [("curate_spectrum", "Can publish, send back, reject and withdraw spectra")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(energy_min__lt=F("energy_max")), name="spectrum_range"
+            ),
+            models.CheckConstraint(condition=Q(n_points__gte=2), name="spectrum_points"),
+            models.CheckConstraint(condition=Q(kind__in=Kind.values), name="spectrum_kind"),
+            models.CheckConstraint(condition=Q(status__in=Status.values), name="spectrum_status"),
+            models.CheckConstraint(
+                condition=Q(kind="theory", calculation__isnull=False, measurement__isnull=True)
+                | Q(kind="experiment", calculation__isnull=True, measurement__isnull=False),
+                name="spectrum_one_provenance",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["status", "absorber", "edge", "kind"], name="spectrum_facets"),
+            models.Index(fields=["status", "-published_at"], name="spectrum_newest"),
+            models.Index(fields=["structure", "status"], name="spectrum_of_structure"),
+            models.Index(fields=["status", "formula"], name="spectrum_formula"),
+            models.Index(fields=["status", "technique"], name="spectrum_technique"),
+            models.Index(fields=["energy_min", "energy_max"], name="spectrum_energy"),
+        ]
+
+    def __str__(self) -> str:
+        return f"SDB-{self.pk} {self.formula} {self.absorber} {self.edge}"
+
+    def set_arrays(self, energy: ArrayLike, intensity: ArrayLike) -> None:
+        """Take the arrays and all that follows from them: size, range, content hash.
+
+        Parameters
+        ----------
+        energy : (n,)
+            eV, strictly ascending.
+        intensity : (n,)
+
+        Raises
+        ------
+        ValueError
+            If the arrays differ in length, are shorter than 2, hold NaN or are not ascending.
+        """
+        e = np.ascontiguousarray(energy, dtype="<f8")
+        i = np.ascontiguousarray(intensity, dtype="<f8")
+        if e.ndim != 1 or e.shape != i.shape or e.size < 2:
+            raise ValueError(f"energy {e.shape} and intensity {i.shape} are not one curve")
+        if not (np.isfinite(e).all() and np.isfinite(i).all()):
+            raise ValueError("energy or intensity holds NaN or infinity")
+        if not (np.diff(e) > 0).all():
+            raise ValueError("energy is not strictly ascending")
+        self.energy, self.intensity = e, i
+        self.n_points = e.size
+        self.energy_min, self.energy_max = float(e[0]), float(e[-1])
+
+    def hash_content(self, *identity: Any) -> str:
+        """SHA-256 of the arrays and of what makes this record itself (edge, source …)."""
+        digest = hashlib.sha256(pack_array(self.energy) + pack_array(self.intensity))
+        digest.update(repr((self.kind, self.absorber, self.edge, *identity)).encode())
+        return digest.hexdigest()
+
+
+class SpectrumEdge(models.Model):
+    """A further edge inside the range of a survey spectrum."""
+
+    spectrum = models.ForeignKey(Spectrum, models.CASCADE, related_name="further_edges")
+    absorber = models.CharField(max_length=2)
+    edge = models.CharField(max_length=4)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["absorber", "edge", "spectrum"], name="spectrum_edge")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.absorber} {self.edge}"
