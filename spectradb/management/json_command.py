@@ -26,7 +26,7 @@ class JsonCommand(BaseCommand):
         parser.add_argument(
             "--output",
             metavar="FILE.json",
-            help="write the result as JSON to this file; - is stdout, and then stdout is JSON alone",
+            help="write the result as JSON to this file; - is stdout, which then holds JSON alone",
         )
 
     def add_where(self, parser: CommandParser) -> None:

@@ -9,12 +9,17 @@ in C order. A header of 4 + 4·ndim bytes keeps float64 values 4-byte aligned at
 from __future__ import annotations
 
 import struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from django.core.exceptions import ValidationError
 from django.db import models
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    _BinaryField = models.BinaryField[Any, Any]
+else:
+    _BinaryField = models.BinaryField
 
 MAGIC = b"ND"
 DTYPES = ("<f8", "<f4", "<i8", "<i4", "<c16", "<u1")
@@ -50,7 +55,7 @@ def unpack_array(data: bytes | memoryview) -> NDArray[Any]:
     return array
 
 
-class ArrayField(models.BinaryField):
+class ArrayField(_BinaryField):
     """A numpy array; ``None`` where the column is null. Arrays are never edited in forms."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
