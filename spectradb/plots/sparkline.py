@@ -1,0 +1,98 @@
+"""The small picture of a spectrum in a list, as one stored SVG path."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+SPARK_WIDTH = 256
+"""Width of the path's box, in its own integer units (drawn at half that, in px)."""
+SPARK_HEIGHT = 56
+"""Height of the path's box."""
+SPARK_POINTS = 64
+
+Window = tuple[float, float]
+
+
+def sparkline_path(
+    energy: ArrayLike,
+    intensity: ArrayLike,
+    *,
+    window: Window | None = None,
+    points: int = SPARK_POINTS,
+) -> str:
+    """SVG path of the curve in a ``0 0 256 56`` box, in relative whole numbers to stay short.
+
+    Theory draws it as a line; experiment as dots, by a dash pattern on the same path.
+
+    Parameters
+    ----------
+    energy : (n,)
+        eV, ascending, n ≥ 2.
+    intensity : (n,)
+        Any unit; NaN is left out.
+    window : (lo, hi), optional
+        Part to show, eV; the neighbourhood of the edge in a long scan when not given.
+    points : int
+        At most this many.
+
+    Returns
+    -------
+    str
+        Empty when fewer than two finite points fall into the window.
+    """
+    e = np.asarray(energy, dtype=float)
+    y = np.asarray(intensity, dtype=float)
+    keep = np.isfinite(e) & np.isfinite(y)
+    e, y = e[keep], y[keep]
+    if e.size < 2:
+        return ""
+    lo, hi = window or edge_window(e, y)
+    inside = (e >= lo) & (e <= hi)
+    if inside.sum() >= 2:
+        e, y = e[inside], y[inside]
+    kept = thin(e, y, points)
+    e, y = e[kept], y[kept]
+    span = float(np.ptp(y)) or 1.0
+    px = np.rint((e - e[0]) / (e[-1] - e[0]) * SPARK_WIDTH).astype(int)
+    py = np.rint(2 + (SPARK_HEIGHT - 4) * (1.0 - (y - y.min()) / span)).astype(int)
+    steps = [f"{dx} {dy}" for dx, dy in zip(np.diff(px), np.diff(py), strict=True)]
+    return f"M{px[0]} {py[0]}l" + " ".join(steps).replace(" -", "-")
+
+
+def edge_window(energy: NDArray[np.float64], intensity: NDArray[np.float64]) -> Window:
+    """What to show of a scan at first: all of a short one, −25 … +80 eV of the rise of a long one.
+
+    The rise is the largest gain over 3 eV, which a single glitch does not win.
+    """
+    lo, hi = float(energy[0]), float(energy[-1])
+    if hi - lo <= 130.0:
+        return lo, hi
+    grid = np.arange(lo, hi, 0.5)
+    y = np.interp(grid, energy, intensity)
+    smooth = np.convolve(np.pad(y, 3, mode="edge"), np.full(7, 1 / 7), mode="valid")
+    gain = smooth[6:] - smooth[:-6]
+    rise = float(grid[int(np.argmax(gain)) + 3])
+    return max(lo, rise - 25.0), min(hi, rise + 80.0)
+
+
+def thin(x: NDArray[np.float64], y: NDArray[np.float64], points: int) -> NDArray[np.intp]:
+    """Indices of at most ``points`` samples that keep the look of a curve.
+
+    Largest triangle, three buckets (Steinarsson, University of Iceland, 2013): of each bucket the
+    sample that spans the largest triangle with its kept neighbour and the next bucket's mean.
+    """
+    n = x.size
+    if n <= points or points < 3:
+        return np.arange(n)
+    bounds = np.linspace(1, n - 1, points - 1).astype(int)
+    kept = np.empty(points, dtype=np.intp)
+    kept[0], kept[-1] = 0, n - 1
+    for k in range(points - 2):
+        start, stop = bounds[k], bounds[k + 1]
+        after = bounds[k + 2] if k + 2 < bounds.size else n
+        mx, my = x[stop:after].mean(), y[stop:after].mean()
+        a = kept[k]
+        area = np.abs((x[a] - mx) * (y[start:stop] - y[a]) - (x[a] - x[start:stop]) * (my - y[a]))
+        kept[k + 1] = start + int(np.argmax(area))
+    return kept
