@@ -1,0 +1,200 @@
+"""Keys that select structures and their sites; spectra are searched by the same ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from spectradb.filters.chemistry import chemical_system, reduced_formula, symbol
+from spectradb.filters.fields import (
+    BoundKey,
+    FlagKey,
+    IntegerKey,
+    Key,
+    NumberKey,
+    OrderingKey,
+    StrictFilterSet,
+    TextKey,
+)
+from spectradb.filters.text import parse_text
+from spectradb.models import Site, Spectrum, Structure, StructureElement
+
+
+def sorted_ligands(text: str) -> str:
+    """``O-Cl`` as ``Cl-O``, which is how sites store it."""
+    return "-".join(sorted(part.strip() for part in text.split("-") if part.strip()))
+
+
+class StructureKeys(StrictFilterSet):
+    """Keys about a structure as a whole. They mean the same in every search."""
+
+    elements = Key(coerce=symbol, method="with_elements", help_text="Holds all of these elements.")
+    without_elements = Key(
+        coerce=symbol, method="without_these", help_text="Holds none of these elements."
+    )
+    chemsys = Key(
+        "chemical_system",
+        coerce=chemical_system,
+        help_text="Made of exactly these elements, e.g. Li-Co-O; any order.",
+    )
+    formula_anonymous = Key(help_text="E.g. AB2.")
+    source = Key(help_text="Where the structure comes from: mp, library, file …")
+    source_id = Key(help_text="E.g. mp-1234.")
+    crystal_system = Key(choices=Structure.CrystalSystem.values, help_text="E.g. cubic.")
+    space_group = Key(
+        method="in_space_group", help_text="Number (225) or symbol (Fm-3m) of the space group."
+    )
+    hypothetical = FlagKey(help_text="Whether the structure has never been observed.")
+    energy_above_hull_min = BoundKey("energy_above_hull", lookup="gte", help_text="eV per atom.")
+    energy_above_hull_max = BoundKey("energy_above_hull", lookup="lte", help_text="eV per atom.")
+
+    def with_elements(
+        self, queryset: QuerySet[Structure], name: str, value: list[str]
+    ) -> QuerySet[Structure]:
+        for element in value:
+            queryset = queryset.filter(_holds(element))
+        return queryset
+
+    def without_these(
+        self, queryset: QuerySet[Structure], name: str, value: list[str]
+    ) -> QuerySet[Structure]:
+        for element in value:
+            queryset = queryset.filter(~_holds(element))
+        return queryset
+
+    def in_space_group(
+        self, queryset: QuerySet[Structure], name: str, value: list[str]
+    ) -> QuerySet[Structure]:
+        numbers = [int(one) for one in value if one.isdecimal() and len(one) < 4]
+        symbols = [one for one in value if not one.isdecimal()]
+        return queryset.filter(
+            Q(space_group_number__in=numbers) | Q(space_group_symbol__in=symbols)
+        )
+
+
+def _holds(element: str) -> Exists:
+    return Exists(StructureElement.objects.filter(structure=OuterRef("pk"), element=element))
+
+
+STRUCTURE_KEYS = tuple(StructureKeys.base_filters)
+
+
+def structures_where(filters: Mapping[str, Any], given: Mapping[str, Any]) -> QuerySet[Structure]:
+    """Structures that meet the structure keys among the cleaned values."""
+    found: QuerySet[Structure] = Structure.objects.all()
+    for name in STRUCTURE_KEYS:
+        found = filters[name].filter(found, given.get(name))
+    return found.order_by()
+
+
+def asks(given: Mapping[str, Any], names: tuple[str, ...]) -> bool:
+    """Whether any of these keys has a value."""
+    return any(given.get(name) not in (None, [], "") for name in names)
+
+
+class SiteKeys(StrictFilterSet):
+    """Keys about one site: valence, coordination, ligands, symmetry."""
+
+    oxidation_state = NumberKey(help_text="Of the absorbing site, e.g. 2.")
+    coordination_number = IntegerKey(help_text="E.g. 6.")
+    ligands = Key(coerce=sorted_ligands, help_text="Elements around the site, e.g. O or Cl-O.")
+    site_symmetry = Key(help_text="Point group of the site, e.g. m-3m.")
+    geometry = Key(help_text="E.g. octahedron.")
+
+
+SITE_KEYS = tuple(SiteKeys.base_filters)
+
+
+class StructureFilterSet(StructureKeys, SiteKeys):
+    """Search of structures. Site keys must all hold for one site."""
+
+    id = IntegerKey("pk", help_text="Our own number.")
+    q = TextKey(method="in_text", help_text="Formula, Li-Co-O, mp-1234, element or name.")
+    formula = Key(coerce=reduced_formula, help_text="E.g. TiO2; O2Ti is the same.")
+    site_element = Key("element", coerce=symbol, help_text="Element of the site meant.")
+    n_elements = IntegerKey(help_text="How many different elements.")
+    n_sites_max = BoundKey("n_sites", lookup="lte", help_text="At most so many atoms in the cell.")
+    has_spectra = FlagKey(method="with_spectra", help_text="Whether it has published spectra.")
+    ordering = OrderingKey(
+        {
+            "id": "pk",
+            "formula": "formula",
+            "n_sites": "n_sites",
+            "energy_above_hull": "energy_above_hull",
+            "created": "created",
+            "updated": "updated",
+        },
+        help_text="Order of the answer; -name is descending.",
+    )
+
+    class Meta:
+        model = Structure
+        fields: list[str] = []
+
+    def filter_queryset(self, queryset: QuerySet[Structure]) -> QuerySet[Structure]:
+        given = self.form.cleaned_data
+        names = (*SITE_KEYS, "site_element")
+        for name, key in self.filters.items():
+            if name not in names:
+                queryset = key.filter(queryset, given.get(name))
+        if asks(given, names):
+            sites: QuerySet[Site] = Site.objects.order_by()
+            for name in names:
+                sites = self.filters[name].filter(sites, given.get(name))
+            queryset = queryset.filter(pk__in=sites.values("structure"))
+        return queryset
+
+    def with_spectra(
+        self, queryset: QuerySet[Structure], name: str, value: bool
+    ) -> QuerySet[Structure]:
+        has = Exists(Spectrum.objects.published().filter(structure=OuterRef("pk")))
+        return queryset.filter(has if value else ~has)
+
+    def in_text(self, queryset: QuerySet[Structure], name: str, value: str) -> QuerySet[Structure]:
+        asked = parse_text(value)
+        if asked.spectrum_id is not None:
+            queryset = queryset.filter(spectra__pk=asked.spectrum_id)
+        if asked.source_id:
+            queryset = queryset.filter(source_id__iexact=asked.source_id)
+        if asked.chemsys:
+            queryset = queryset.filter(chemical_system=asked.chemsys)
+        if asked.formula:
+            queryset = queryset.filter(formula=asked.formula)
+        for element in [*asked.elements, *([asked.absorber] if asked.absorber else [])]:
+            queryset = queryset.filter(_holds(element))
+        for word in asked.words:
+            queryset = queryset.filter(
+                Q(name__icontains=word)
+                | Q(space_group_symbol__iexact=word)
+                | Q(crystal_system__iexact=word)
+                | Q(source_id__iexact=word)
+            )
+        return queryset
+
+
+class SiteFilterSet(StructureKeys, SiteKeys):
+    """Search of sites, by their own environment and by their structure."""
+
+    id = IntegerKey("pk", help_text="Our own number.")
+    element = Key(coerce=symbol, help_text="Element of the site.")
+    structure = IntegerKey("structure_id", help_text="Number of the structure.")
+    formula = Key("structure__formula", coerce=reduced_formula, help_text="E.g. TiO2.")
+    ordering = OrderingKey(
+        {"id": "pk", "structure": "structure_id", "element": "element"},
+        help_text="Order of the answer; -name is descending.",
+    )
+
+    class Meta:
+        model = Site
+        fields: list[str] = []
+
+    def filter_queryset(self, queryset: QuerySet[Site]) -> QuerySet[Site]:
+        given = self.form.cleaned_data
+        for name, key in self.filters.items():
+            if name not in STRUCTURE_KEYS:
+                queryset = key.filter(queryset, given.get(name))
+        if asks(given, STRUCTURE_KEYS):
+            queryset = queryset.filter(structure__in=structures_where(self.filters, given))
+        return queryset

@@ -1,0 +1,151 @@
+"""The search language: what each key finds, and how bad searches are refused."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+
+from spectradb.filters import EVERYTHING, SearchError, apply_where, parse_text
+from spectradb.models import Spectrum, SpectrumEdge, Status, Structure
+from tests.factories import make_peak_fit, make_site, make_spectrum, make_structure, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+def found(**query: str | list[str]) -> set[int]:
+    return set(apply_where("spectrum", query, EVERYTHING).values_list("pk", flat=True))
+
+
+def test_values_of_one_key_are_alternatives_and_keys_combine() -> None:
+    ni = make_spectrum()
+    co = make_spectrum(absorber="Co")
+    make_spectrum(absorber="Co", kind="experiment")
+    assert found(absorber=["Ni", "Co"], kind="theory") == {ni.pk, co.pk}
+    assert found(absorber="Ni,Co", kind="theory") == {ni.pk, co.pk}
+
+
+def test_l3_finds_spectra_that_hold_it_and_l23_wants_both() -> None:
+    l23, l3, k = make_spectrum(), make_spectrum(edge="L3"), make_spectrum(edge="K")
+    assert found(edge="L3") == {l23.pk, l3.pk}
+    assert found(edge="L2,3".replace(",", "")) == {l23.pk}
+    assert found(edge="K") == {k.pk}
+
+
+def test_further_edges_of_a_survey_are_found_as_pairs() -> None:
+    survey = make_spectrum("experiment", absorber="O", edge="K")
+    SpectrumEdge.objects.create(spectrum=survey, absorber="Mn", edge="L23")
+    assert found(absorber="Mn", edge="L3") == {survey.pk}
+    assert found(absorber="Mn", edge="K") == set()
+
+
+def test_elements_must_all_be_there_and_formula_is_reduced() -> None:
+    oxide = make_spectrum(structure=make_structure("LiCoO2"), absorber="Co")
+    make_spectrum(structure=make_structure("CoO"), absorber="Co")
+    assert found(elements=["Li", "O"]) == {oxide.pk}
+    assert found(formula="Li2Co2O4") == {oxide.pk}
+    assert found(chemsys="O-Li-Co") == {oxide.pk}
+    assert found(elements="Co", without_elements="Li") != {oxide.pk}
+
+
+def test_site_keys_describe_the_absorbing_site() -> None:
+    site = make_site(coordination_number=4, ligands="Cl-O")
+    tetrahedral = make_spectrum(structure=site.structure, site=site)
+    make_spectrum(structure=site.structure, site=make_site(site.structure, index=1))
+    assert found(coordination_number="4", ligands="O-Cl") == {tetrahedral.pk}
+    assert found(oxidation_state="2", coordination_number="4") == {tetrahedral.pk}
+
+
+def test_structures_are_found_by_one_site_that_meets_every_site_key() -> None:
+    structure = make_structure("CoO")
+    make_site(structure, element="Co", coordination_number=6, oxidation_state=3)
+    make_site(structure, index=1, element="Co", coordination_number=4, oxidation_state=2)
+    both = {"coordination_number": "4", "oxidation_state": "2"}
+    assert list(apply_where(Structure, both)) == [structure]
+    assert not apply_where(Structure, {**both, "oxidation_state": "3"}).exists()
+
+
+def test_peak_keys_speak_of_one_peak() -> None:
+    spectrum = make_spectrum()
+    make_peak_fit(spectrum, (853.0, 0.3, 1.0), (870.0, 1.5, 2.0))
+    assert found(peak_position_min="852", peak_position_max="854") == {spectrum.pk}
+    assert found(peak_position_min="869", peak_hwhm_max="0.5") == set()
+    assert found(peak_position_max="860", peak_main="true") == set()
+    assert found(peak_position_min="860", peak_main="true") == {spectrum.pk}
+    assert found(peak_position_min="852", peak_fit="accepted") == set()
+
+
+def test_measurement_keys_and_energy() -> None:
+    spectrum = make_spectrum("experiment", measurement_temperature_k=13.0)
+    make_spectrum("experiment", measurement_facility="ALS")
+    assert found(facility="Photon Factory", temperature_max="20") == {spectrum.pk}
+    assert spectrum.pk in found(energy="853")
+    assert not found(energy="900")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SDB-{pk}",
+        "{source_id}",
+        "Ni L3",
+        "ni L2,3",
+        "NiO",
+        "Ni-O",
+        "NiO Ni L₂,₃ theory",
+        "bunsenite",
+    ],
+)
+def test_free_text_finds_it(text: str) -> None:
+    structure = make_structure("NiO", name="Bunsenite")
+    spectrum = make_spectrum(structure=structure)
+    make_spectrum(absorber="Cu", edge="K", formula="CuO")
+    assert found(q=text.format(pk=spectrum.pk, source_id=structure.source_id)) == {spectrum.pk}
+
+
+def test_text_k_after_an_element_is_an_edge_and_alone_is_potassium() -> None:
+    assert (parse_text("Cu K").absorber, parse_text("Cu K").edge) == ("Cu", "K")
+    assert parse_text("K").elements == ["K"]
+
+
+def test_ordering_is_total_and_refuses_unknown_names() -> None:
+    rows = [make_spectrum(formula="B"), make_spectrum(formula="A"), make_spectrum(formula="B")]
+    ordered = apply_where("spectrum", {"ordering": "formula"})
+    assert [row.pk for row in ordered] == [rows[1].pk, rows[0].pk, rows[2].pk]
+    with pytest.raises(SearchError, match="ordering"):
+        found(ordering="energy")
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ({"absorbr": "Ni"}, "Do you mean absorber"),
+        ({"absorber": "Xx"}, "'Xx' is not an element"),
+        ({"kind": "guess"}, "'guess' is none of theory, experiment"),
+        ({"energy": "nan"}, "finite"),
+        ({"energy": ["1", "2"]}, "one value only"),
+        ({"id": "99999999999999999999"}, "too large"),
+        ({"has_structure": "maybe"}, "true or false"),
+        ({"formula_anonymous": "A\x00"}, "Null characters"),
+    ],
+)
+def test_a_bad_search_names_key_and_value(query: dict[str, str], message: str) -> None:
+    with pytest.raises(SearchError, match=message) as caught:
+        found(**query)
+    assert list(caught.value.errors) == list(query)
+
+
+def test_who_sees_what() -> None:
+    author, curator = make_user(role="contributor"), make_user(role="curator")
+    rows = {status: make_spectrum(status=status, contributor=author) for status in Status.values}
+
+    def seen(user: object) -> set[str]:
+        return set(apply_where("spectrum", {}, user).values_list("status", flat=True))  # type: ignore[arg-type]
+
+    assert seen(None) == seen(AnonymousUser()) == {"published"}
+    assert seen(make_user(role="contributor")) == {"published"}
+    assert seen(author) == seen(curator) == set(rows)
+
+
+def test_lists_defer_arrays() -> None:
+    make_spectrum()
+    assert "intensity" in Spectrum.objects.without_arrays()[0].get_deferred_fields()
