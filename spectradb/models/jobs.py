@@ -29,6 +29,8 @@ class Job(models.Model):
         max_length=60, blank=True, help_text="Short class of the failure; failures group by it."
     )
     attempts = models.PositiveSmallIntegerField(default=0)
+    worker = models.CharField(max_length=120, blank=True, help_text="host:process that has it")
+    heartbeat = models.DateTimeField(null=True, blank=True, help_text="Last sign of that worker")
     created = models.DateTimeField(auto_now_add=True)
     started = models.DateTimeField(null=True, blank=True)
     finished = models.DateTimeField(null=True, blank=True)

@@ -151,6 +151,7 @@ class Spectrum(models.Model):
             models.Index(fields=["status", "formula"], name="spectrum_formula"),
             models.Index(fields=["status", "technique"], name="spectrum_technique"),
             models.Index(fields=["energy_min", "energy_max"], name="spectrum_energy"),
+            models.Index(fields=["updated"], name="spectrum_updated"),
         ]
 
     def __str__(self) -> str:

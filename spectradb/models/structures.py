@@ -88,6 +88,7 @@ class Structure(models.Model):
             models.Index(fields=["crystal_system"], name="structure_crystal_system"),
             models.Index(fields=["source_id"], name="structure_by_source_id"),
             models.Index(fields=["energy_above_hull"], name="structure_hull"),
+            models.Index(fields=["updated"], name="structure_updated"),
         ]
 
     def __str__(self) -> str:
@@ -127,9 +128,13 @@ class Site(models.Model):
     index = models.PositiveIntegerField(help_text="First atom of the orbit, in the structure")
     element = models.CharField(max_length=2)
     multiplicity = models.PositiveIntegerField(default=1)
+    equivalent_indices = models.JSONField(
+        default=list, blank=True, help_text="All atoms of the orbit"
+    )
     oxidation_state = models.FloatField(null=True, blank=True)
     oxidation_method = models.CharField(max_length=20, blank=True)
     oxidation_confidence = models.FloatField(null=True, blank=True, help_text="0 … 1")
+    spin_state = models.CharField(max_length=8, blank=True, help_text="high, low or no choice")
     coordination_number = models.PositiveSmallIntegerField(null=True, blank=True)
     geometry = models.CharField(max_length=30, blank=True, help_text="e.g. octahedron")
     ligands = models.CharField(
