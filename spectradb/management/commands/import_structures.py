@@ -1,0 +1,67 @@
+"""Store crystal structures from files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from spectradb.management.json_command import JsonCommand
+from spectradb.services.import_structures import import_structures
+
+
+class Command(JsonCommand):
+    help = (
+        "Store crystal structures: CIF, POSCAR/CONTCAR (*.vasp), pymatgen JSON, or folders of "
+        "them. A structure that is stored already is left as it is."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="file or folder")
+        parser.add_argument("--source", help="where they come from (file; mp for mp-123.cif)")
+        parser.add_argument("--citation", help="to be quoted with them")
+        parser.add_argument("--doi", help="of the citation")
+        parser.add_argument(
+            "--hypothetical", action="store_true", help="they have never been observed"
+        )
+        self.add_output(parser)
+
+    def handle(
+        self,
+        *,
+        paths: list[Path],
+        source: str | None,
+        citation: str | None,
+        doi: str | None,
+        hypothetical: bool,
+        output: str | None,
+        **options: Any,
+    ) -> None:
+        given = {"source": source, "citation": citation, "doi": doi}
+        fields: dict[str, Any] = {key: value for key, value in given.items() if value}
+        if hypothetical:
+            fields["hypothetical"] = True
+        report, counts = [], {"new": 0, "unchanged": 0, "failed": 0}
+        for one in self.progress(import_structures(paths, **fields), unit="structure"):
+            counts[one.status] += 1
+            for text in one.errors:
+                self.say(text)
+            report.append(
+                {
+                    "path": one.path.resolve(),
+                    "status": one.status,
+                    "id": one.structure_id,
+                    "source_id": one.source_id,
+                    "formula": one.formula,
+                    "space_group": one.space_group,
+                    "n_distinct_sites": one.n_sites,
+                    "errors": one.errors,
+                }
+            )
+        if not report:
+            raise CommandError(f"no structure file in {', '.join(map(str, paths))}")
+        self.emit(report, output)
+        self.say(", ".join(f"{n} {status}" for status, n in counts.items()))
+        if counts["failed"]:
+            raise CommandError(f"{counts['failed']} of {len(report)} could not be stored")
