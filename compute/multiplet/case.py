@@ -1,0 +1,382 @@
+"""CASE.json: read, checked to the last key, filled with defaults; nothing is computed here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compute.errors import InputError
+
+Array = NDArray[Any]
+
+ELEMENTS = {
+    "Sc": 21, "Ti": 22, "V": 23, "Cr": 24, "Mn": 25,
+    "Fe": 26, "Co": 27, "Ni": 28, "Cu": 29, "Zn": 30,
+}  # fmt: skip
+POLARIZATIONS = ("isotropic", "x", "y", "z", "plus", "minus")
+METHODS = ("auto", "dense", "lanczos", "rscg")
+INITIAL_KEYS = ("F2dd", "F4dd", "zeta_3d")
+FINAL_KEYS = ("F2dd", "F4dd", "zeta_3d", "F2pd", "G1pd", "G3pd", "zeta_2p")
+MAX_GRID_POINTS = 1_000_000
+
+_TOP_KEYS = (
+    "element", "charge", "n_d", "edge", "initial", "final", "slater_scale", "crystal_field",
+    "charge_transfer", "exchange_field_ev", "temperature_k", "polarization", "grid", "hwhm_ev",
+    "fwhm_gauss_ev", "method",
+)  # fmt: skip
+_CT_KEYS = (
+    "delta", "u_dd", "u_pd", "v_eg", "v_t2g", "v", "ligand", "configurations",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ChargeTransfer:
+    """Ligand-to-metal charge transfer.
+
+    Attributes
+    ----------
+    delta, u_dd, u_pd : eV
+    v : (5, 5)
+        <d_a|h|L_b> in the real order z2, x2-y2, xy, xz, yz, eV.
+    ligand : (5, 5)
+        One-electron energies of the ligand orbitals, same order, eV.
+    configurations : how many, d^n L^0 counted
+    """
+
+    delta: float
+    u_dd: float
+    u_pd: float
+    v: Array
+    ligand: Array
+    configurations: int
+
+
+@dataclass(frozen=True)
+class Case:
+    """One calculation, every value in place (units as in the JSON: eV, K)."""
+
+    element: str
+    charge: int
+    n_d: int
+    initial: Mapping[str, float]
+    final: Mapping[str, float]
+    crystal_field: Array  # (5, 5) in the real order
+    charge_transfer: ChargeTransfer | None
+    exchange_field: tuple[float, float, float]
+    temperature: float
+    polarization: str
+    grid: tuple[float, float, float]  # start, stop, step
+    hwhm: tuple[float, float]  # below and above the L3/L2 crossing
+    fwhm_gauss: float
+    method: str
+    parameters: Mapping[str, Any]  # the case as JSON with the values used
+
+    @property
+    def energy(self) -> NDArray[np.float64]:
+        """The grid, stop included, eV."""
+        start, stop, step = self.grid
+        return start + step * np.arange(_grid_points(start, stop, step))
+
+
+def parse_case(case: Mapping[str, Any]) -> Case:
+    """Check a case and fill in what it leaves out.
+
+    Raises
+    ------
+    InputError
+        On the first key that is unknown, missing, of the wrong kind or out of range.
+    """
+    if not isinstance(case, Mapping):
+        raise InputError("case", case, "must be an object of keys and values")
+    _known(case, _TOP_KEYS, "")
+    element, charge, n_d = _ion(case)
+    edge = case.get("edge", "L23")
+    if edge != "L23":
+        raise InputError("edge", edge, "only the L23 edge is computed")
+    scale = _number(case, "slater_scale", default=0.8, low=0.0)
+    initial, final = _integrals(case, element, charge, n_d, scale)
+    field_json, crystal_field = _crystal_field(case)
+    ct_json, charge_transfer = _charge_transfer(case, n_d)
+    exchange = _exchange(case)
+    temperature = _number(case, "temperature_k", default=300.0, low=0.0)
+    polarization = _choice(case, "polarization", POLARIZATIONS, "isotropic")
+    method = _choice(case, "method", METHODS, "auto")
+    grid = _grid(case, final["zeta_2p"])
+    hwhm_json, hwhm = _hwhm(case)
+    gauss = _number(case, "fwhm_gauss_ev", default=0.0, low=0.0)
+    parameters = {
+        "element": element, "charge": charge, "n_d": n_d, "edge": edge,
+        "initial": initial, "final": final, "slater_scale": scale,
+        "crystal_field": field_json, "charge_transfer": ct_json,
+        "exchange_field_ev": list(exchange), "temperature_k": temperature,
+        "polarization": polarization,
+        "grid": dict(zip(("start", "stop", "step"), grid, strict=True)),
+        "hwhm_ev": hwhm_json, "fwhm_gauss_ev": gauss, "method": method,
+    }  # fmt: skip
+    return Case(
+        element, charge, n_d, initial, final, crystal_field, charge_transfer, exchange,
+        temperature, polarization, grid, hwhm, gauss, method, parameters,
+    )  # fmt: skip
+
+
+def _known(given: Mapping[str, Any], allowed: tuple[str, ...], prefix: str) -> None:
+    for key in given:
+        if key not in allowed:
+            raise InputError(f"{prefix}{key}", given[key], f"unknown key; known: {sorted(allowed)}")
+
+
+def _finite(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise InputError(name, value, "must be a number")
+    if not math.isfinite(value):
+        raise InputError(name, value, "must be finite")
+    return float(value)
+
+
+def _number(
+    given: Mapping[str, Any],
+    key: str,
+    *,
+    prefix: str = "",
+    default: float | None = None,
+    low: float | None = None,
+) -> float:
+    name = prefix + key
+    if key not in given:
+        if default is None:
+            raise InputError(name, None, "is required")
+        return default
+    value = _finite(name, given[key])
+    if low is not None and value < low:
+        raise InputError(name, given[key], f"must not be below {low:g}")
+    return value
+
+
+def _integer(name: str, value: Any) -> int:
+    number = _finite(name, value)
+    if number != int(number):
+        raise InputError(name, value, "must be a whole number")
+    return int(number)
+
+
+def _choice(case: Mapping[str, Any], key: str, allowed: tuple[str, ...], default: str) -> str:
+    value = case.get(key, default)
+    if value not in allowed:
+        raise InputError(key, value, f"must be one of {', '.join(allowed)}")
+    return cast(str, value)
+
+
+def _object(given: Any, name: str) -> Mapping[str, Any]:
+    if not isinstance(given, Mapping):
+        raise InputError(name, given, "must be an object of keys and values")
+    return given
+
+
+def _matrix(name: str, value: Any, *, hermitian: bool) -> Array:
+    try:
+        matrix = np.array(value)
+    except ValueError:
+        raise InputError(name, value, "must be a 5x5 matrix") from None
+    if matrix.shape != (5, 5) or matrix.dtype.kind not in "iufc":
+        raise InputError(name, value, "must be a 5x5 matrix of numbers")
+    if not np.isfinite(matrix).all():
+        raise InputError(name, value, "must be finite")
+    matrix = matrix.astype(complex if matrix.dtype.kind == "c" else float)
+    if hermitian:
+        worst = float(np.abs(matrix - matrix.conj().T).max())
+        if worst > 1e-9 * max(1.0, float(np.abs(matrix).max())):
+            raise InputError(name, value, f"is not Hermitian (by up to {worst:.2g} eV)")
+        matrix = (matrix + matrix.conj().T) / 2
+    return matrix
+
+
+def _ion(case: Mapping[str, Any]) -> tuple[str, int, int]:
+    for key in ("element", "charge"):
+        if key not in case:
+            raise InputError(key, None, "is required")
+    element = case["element"]
+    if not isinstance(element, str) or element not in ELEMENTS:
+        raise InputError("element", element, f"must be one of {', '.join(ELEMENTS)}")
+    charge = _integer("charge", case["charge"])
+    outer = ELEMENTS[element] - 18 - charge  # 3d and 4s electrons
+    if charge < 0 or outer < 0:
+        raise InputError("charge", case["charge"], f"{element} has no such 3d ion")
+    if case.get("n_d") is None:
+        if outer > 9:
+            raise InputError("charge", case["charge"], f"{element}{charge}+ has no 3d hole")
+        return element, charge, outer
+    n_d = _integer("n_d", case["n_d"])
+    if not 0 <= n_d <= 9:
+        raise InputError("n_d", case["n_d"], "must be 0 to 9 (a 3d hole is needed)")
+    # What is not in 3d can only be in 4s.
+    if not 0 <= outer - n_d <= 2:
+        raise InputError("n_d", case["n_d"], f"{element}{charge}+ cannot have 3d{n_d}")
+    return element, charge, n_d
+
+
+def _integrals(
+    case: Mapping[str, Any], element: str, charge: int, n_d: int, scale: float
+) -> tuple[dict[str, float], dict[str, float]]:
+    wanted = {"initial": INITIAL_KEYS, "final": FINAL_KEYS}
+    # Without two d electrons there is nothing for F_dd (or zeta_3d) to act on.
+    idle = {
+        "initial": INITIAL_KEYS if n_d == 0 else INITIAL_KEYS[:2] if n_d == 1 else (),
+        "final": FINAL_KEYS[:2] if n_d == 0 else (),
+    }
+    if case.get("charge_transfer") is not None:
+        idle = {"initial": (), "final": ()}
+    result: dict[str, dict[str, float]] = {"initial": {}, "final": {}}
+    given: dict[str, Mapping[str, Any]] = {}
+    for state, keys in wanted.items():
+        given[state] = _object(case.get(state) or {}, state)
+        _known(given[state], keys, f"{state}.")
+        for key in keys:
+            if given[state].get(key) is not None:
+                result[state][key] = _number(given[state], key, prefix=f"{state}.", low=0.0)
+    missing = [
+        (s, k)
+        for s, keys in wanted.items()
+        for k in keys
+        if k not in result[s] | dict.fromkeys(idle[s])
+    ]
+    defaults: Mapping[str, Mapping[str, float]] = {"initial": {}, "final": {}}
+    if missing:
+        defaults = _atomic(element, charge, n_d, missing[0])
+    for state, keys in wanted.items():
+        for key in keys:
+            if key in result[state]:
+                continue
+            value = defaults[state].get(key)
+            if value is None and key not in idle[state]:
+                raise InputError(
+                    f"{state}.{key}", None, f"is required: no atomic value for {element}{charge}+"
+                )
+            factor = 1.0 if key.startswith("zeta") else scale
+            result[state][key] = factor * float(value or 0.0)
+    return (
+        {key: result["initial"][key] for key in INITIAL_KEYS},
+        {key: result["final"][key] for key in FINAL_KEYS},
+    )
+
+
+def _atomic(
+    element: str, charge: int, n_d: int, missing: tuple[str, str]
+) -> Mapping[str, Mapping[str, float]]:
+    """Unscaled Hartree-Fock values of an ion; imported only when a case leaves some out."""
+    name = ".".join(missing)
+    if n_d != ELEMENTS[element] - 18 - charge:
+        raise InputError(name, None, f"is required for {element}{charge}+ with 3d{n_d}")
+    try:
+        from compute.atom import atomic_parameters
+    except ImportError:
+        raise InputError(name, None, "is required (no table of atomic values)") from None
+    return cast(Mapping[str, Mapping[str, float]], atomic_parameters(element, charge))
+
+
+def _crystal_field(case: Mapping[str, Any]) -> tuple[dict[str, Any], Array]:
+    given = _object(case.get("crystal_field") or {}, "crystal_field")
+    _known(given, ("ten_dq", "ds", "dt", "matrix"), "crystal_field.")
+    if given.get("matrix") is not None:
+        extra = [key for key in ("ten_dq", "ds", "dt") if given.get(key) is not None]
+        if extra:
+            raise InputError(
+                f"crystal_field.{extra[0]}", given[extra[0]], "give either this or the matrix"
+            )
+        matrix = _matrix("crystal_field.matrix", given["matrix"], hermitian=True)
+        return {"matrix": matrix.tolist()}, matrix
+    ten_dq, ds, dt = (
+        _number(given, key, prefix="crystal_field.", default=0.0) for key in ("ten_dq", "ds", "dt")
+    )
+    dq = ten_dq / 10
+    levels = [
+        6 * dq - 2 * ds - 6 * dt,
+        6 * dq + 2 * ds - dt,
+        -4 * dq + 2 * ds - dt,
+        -4 * dq - ds + 4 * dt,
+        -4 * dq - ds + 4 * dt,
+    ]
+    return {"ten_dq": ten_dq, "ds": ds, "dt": dt}, np.diag(levels)
+
+
+def _charge_transfer(
+    case: Mapping[str, Any], n_d: int
+) -> tuple[dict[str, Any] | None, ChargeTransfer | None]:
+    if case.get("charge_transfer") is None:
+        return None, None
+    prefix = "charge_transfer."
+    given = _object(case["charge_transfer"], "charge_transfer")
+    _known(given, _CT_KEYS, prefix)
+    delta, u_dd, u_pd = (_number(given, key, prefix=prefix) for key in ("delta", "u_dd", "u_pd"))
+    if given.get("v") is not None:
+        for key in ("v_eg", "v_t2g"):
+            if given.get(key) is not None:
+                raise InputError(prefix + key, given[key], "give either this or the matrix v")
+        v = _matrix(prefix + "v", given["v"], hermitian=False)
+        hopping: dict[str, Any] = {"v": v.tolist()}
+    else:
+        v_eg, v_t2g = (_number(given, key, prefix=prefix) for key in ("v_eg", "v_t2g"))
+        v = np.diag([v_eg, v_eg, v_t2g, v_t2g, v_t2g])
+        hopping = {"v_eg": v_eg, "v_t2g": v_t2g}
+    ligand = np.zeros((5, 5))
+    if given.get("ligand") is not None:
+        ligand = _matrix(prefix + "ligand", given["ligand"], hermitian=True)
+    count = _integer(prefix + "configurations", given.get("configurations", 2))
+    if not 1 <= count <= 11 - n_d:
+        raise InputError(
+            prefix + "configurations",
+            given.get("configurations"),
+            f"3d{n_d} takes 0 to {10 - n_d} ligand electrons: 1 to {11 - n_d} configurations",
+        )
+    json = {"delta": delta, "u_dd": u_dd, "u_pd": u_pd, **hopping}
+    json |= {"ligand": ligand.tolist(), "configurations": count}
+    return json, ChargeTransfer(delta, u_dd, u_pd, v, ligand, count)
+
+
+def _exchange(case: Mapping[str, Any]) -> tuple[float, float, float]:
+    value = case.get("exchange_field_ev")
+    if value is None:
+        return 0.0, 0.0, 0.0
+    if isinstance(value, str | bytes | Mapping) or not hasattr(value, "__len__") or len(value) != 3:
+        raise InputError("exchange_field_ev", value, "must be three numbers")
+    x, y, z = (_finite("exchange_field_ev", component) for component in value)
+    return x, y, z
+
+
+def _grid_points(start: float, stop: float, step: float) -> int:
+    # The stop belongs to the grid even where the division falls short by rounding.
+    return int(math.floor((stop - start) / step * (1 + 1e-12) + 1e-9)) + 1
+
+
+def _grid(case: Mapping[str, Any], zeta_2p: float) -> tuple[float, float, float]:
+    if case.get("grid") is None:
+        return float(math.floor(-zeta_2p / 2 - 12)), float(math.ceil(zeta_2p + 12)), 0.05
+    given = _object(case["grid"], "grid")
+    _known(given, ("start", "stop", "step"), "grid.")
+    start, stop, step = (_number(given, key, prefix="grid.") for key in ("start", "stop", "step"))
+    if step <= 0:
+        raise InputError("grid.step", given["step"], "must be positive")
+    if stop < start:
+        raise InputError("grid.stop", given["stop"], f"must not be below start ({start:g})")
+    if (stop - start) / step > MAX_GRID_POINTS:
+        raise InputError("grid.step", given["step"], f"more than {MAX_GRID_POINTS} grid points")
+    return start, stop, step
+
+
+def _hwhm(case: Mapping[str, Any]) -> tuple[float | dict[str, float], tuple[float, float]]:
+    value = case.get("hwhm_ev", 0.2)
+    if isinstance(value, Mapping):
+        _known(value, ("l3", "l2"), "hwhm_ev.")
+        l3, l2 = (_number(value, key, prefix="hwhm_ev.") for key in ("l3", "l2"))
+        for key, width in (("l3", l3), ("l2", l2)):
+            if width <= 0:
+                raise InputError(f"hwhm_ev.{key}", width, "must be positive")
+        return {"l3": l3, "l2": l2}, (l3, l2)
+    width = _finite("hwhm_ev", value)
+    if width <= 0:
+        raise InputError("hwhm_ev", value, "must be positive")
+    return width, (width, width)

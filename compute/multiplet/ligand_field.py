@@ -1,0 +1,196 @@
+"""The ligand-field model of one case as integrals: 2p and 3d shells, and a ligand shell.
+
+Conventions are DESIGN section 4. Spin-orbitals are complex harmonics (m, spin) of 2p, then 3d,
+then the ligand's d-like orbitals; their charge is twice m_j. In this basis Coulomb, spin-orbit
+and the dipole are real, and so is any field with a mirror plane through x and z.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compute.multiplet import angular
+from compute.multiplet.case import Case
+from compute.multiplet.integrals import Integrals, OneElectron, Problem, TwoElectron
+
+Array = NDArray[Any]
+
+_COULOMB_KEYS = ("F0dd", "F2dd", "F4dd", "F0pd", "F2pd", "G1pd", "G3pd")
+
+
+def build_problem(case: Case) -> Problem:
+    """Integrals, configurations and operators of a case."""
+    ct = case.charge_transfer
+    shells = (6, 10) if ct is None else (6, 10, 10)
+    n = sum(shells)
+    field = angular.to_complex_harmonics(case.crystal_field)
+    hopping = ligand = np.zeros((5, 5), complex)
+    if ct is not None:
+        hopping = angular.to_complex_harmonics(ct.v)
+        ligand = angular.to_complex_harmonics(ct.ligand)
+    exchange = _exchange(case.exchange_field)
+
+    def integrals(values: dict[str, float], shifts: list[float]) -> Integrals:
+        h = np.zeros((n, n), complex)
+        d, l = slice(6, 16), slice(16, 26)
+        h[d, d] = angular.with_spin(field) + values["zeta_3d"] * angular.spin_orbit(2) + exchange
+        if values["zeta_2p"]:
+            h[:6, :6] = values["zeta_2p"] * angular.spin_orbit(1)
+        if ct is not None:
+            h[d, l] = angular.with_spin(hopping)
+            h[l, d] = h[d, l].conj().T
+            h[l, l] = angular.with_spin(ligand)
+        two = _coulomb(n, tuple(values[key] for key in _COULOMB_KEYS))
+        return Integrals(OneElectron.from_matrix(h), two, tuple(shifts))
+
+    initial, final = dict(case.initial), dict(case.final)
+    # Only deviations from the configuration average are in the Coulomb terms: the averages
+    # themselves (Delta, U_dd, U_pd) are shifts.
+    for values in (initial, final):
+        values["F0dd"] = (2 / 63) * (values["F2dd"] + values["F4dd"])
+    initial |= {"F0pd": 0.0, "F2pd": 0.0, "G1pd": 0.0, "G3pd": 0.0, "zeta_2p": 0.0}
+    final["F0pd"] = final["G1pd"] / 15 + 3 * final["G3pd"] / 70
+
+    if ct is None:
+        before, after = [(6, case.n_d)], [(5, case.n_d + 1)]
+        first, second = [0.0], [0.0]
+    else:
+        filled = -2 * float(np.trace(ct.ligand).real)  # zero at the k = 0 average
+        number = ct.configurations
+        before = [(6, case.n_d + k, 10 - k) for k in range(number)]
+        after = [(5, case.n_d + 1 + k, 10 - k) for k in range(min(number, 10 - case.n_d))]
+        pairs = [k * (k - 1) / 2 * ct.u_dd + filled for k in range(number)]
+        first = [k * ct.delta + pairs[k] for k in range(len(before))]
+        second = [k * (ct.delta + ct.u_dd - ct.u_pd) + pairs[k] for k in range(len(after))]
+
+    return Problem(
+        shells=shells,
+        initial_configurations=tuple(before),
+        final_configurations=tuple(after),
+        initial=integrals(initial, first),
+        final=integrals(final, second),
+        dipole=_dipoles(n),
+        vectors=_vectors(shells),
+        counts={"n_d": np.repeat([0.0, 1.0, 0.0], (6, 10, n - 16))},
+        core_half=_core_half(n),
+        charges=_charges(shells),
+        time_reversal=not exchange.any() and not _breaks_time_reversal(field, hopping, ligand),
+        cubic=not exchange.any() and all(_is_cubic(m) for m in _real_matrices(case)),
+    )
+
+
+def _exchange(b: tuple[float, float, float]) -> Array:
+    """2 B.s on the d spin-orbitals, (10, 10)."""
+    s_z, s_plus = angular.spin_operators(5)
+    s_x, s_y = (s_plus + s_plus.T) / 2, (s_plus - s_plus.T) / 2j
+    return np.asarray(2 * (b[0] * s_x + b[1] * s_y + b[2] * s_z))
+
+
+def _real_matrices(case: Case) -> list[Array]:
+    ct = case.charge_transfer
+    return [case.crystal_field] + ([] if ct is None else [ct.v, ct.ligand])
+
+
+def _is_cubic(matrix: Array) -> bool:
+    """Diagonal with one value for e_g and one for t_2g."""
+    d = np.diag(matrix)
+    expected = np.diag([d[0], d[0], d[2], d[2], d[2]])
+    scale = max(1.0, float(np.abs(matrix).max()))
+    return bool(np.abs(matrix - expected).max() <= 1e-13 * scale)
+
+
+def _breaks_time_reversal(*matrices: Array) -> bool:
+    """Whether a spin-free operator in complex harmonics is not real in the real orbitals."""
+    u = angular.real_d_orbitals()
+    return any(
+        np.abs((u.conj().T @ m @ u).imag).max() > 1e-13 * max(1.0, np.abs(m).max())
+        for m in matrices
+    )
+
+
+@lru_cache(maxsize=4)
+def _charges(shells: tuple[int, ...]) -> tuple[int, ...]:
+    ls = (1, 2, 2)[: len(shells)]
+    return tuple(2 * m + s for l in ls for m in range(-l, l + 1) for s in (1, -1))
+
+
+@lru_cache(maxsize=4)
+def _dipoles(n: int) -> dict[str, Array]:
+    """C^1 from 2p to 3d by polarisation, (n, n) each."""
+    parts = {}
+    for name, q in (("minus", -1), ("z", 0), ("plus", 1)):
+        parts[name] = np.zeros((n, n))
+        parts[name][6:16, :6] = angular.with_spin(angular.dipole(q, 2, 1))
+    root = np.sqrt(0.5)
+    return parts | {
+        "x": root * (parts["minus"] - parts["plus"]),
+        "y": 1j * root * (parts["minus"] + parts["plus"]),
+    }
+
+
+@lru_cache(maxsize=4)
+def _core_half(n: int) -> Array:
+    out = np.zeros((n, n))
+    out[:6, :6] = angular.core_half_hole()
+    return out
+
+
+@lru_cache(maxsize=4)
+def _vectors(shells: tuple[int, ...]) -> dict[str, tuple[Array, Array]]:
+    """(z, plus) of S, L and J over all shells (the ligand's l = 2 is that of its symmetry)."""
+    n = sum(shells)
+    s_z, s_plus = angular.spin_operators(n // 2)
+    l_z, l_plus = np.zeros((n, n)), np.zeros((n, n))
+    start = 0
+    for size, l in zip(shells, (1, 2, 2), strict=False):
+        part = slice(start, start + size)
+        l_z[part, part], l_plus[part, part] = (angular.with_spin(m) for m in angular.momentum(l))
+        start += size
+    return {"S": (s_z, s_plus), "L": (l_z, l_plus), "J": (l_z + s_z, l_plus + s_plus)}
+
+
+@lru_cache(maxsize=2)
+def _coulomb_pattern(n: int) -> tuple[tuple[Array, Array, Array, Array], Array]:
+    """Places (i, j, k, l) of the two-electron elements and their coefficients of each R^k.
+
+    Returns
+    -------
+    (i, j, k, l), coefficients (m, 7) in the order of ``_COULOMB_KEYS``
+    """
+    p, d = slice(0, 3), slice(3, 8)
+    tensors = []
+    for key in _COULOMB_KEYS:
+        t = np.zeros((8, 8, 8, 8))
+        k = int(key[1])
+        if key.endswith("dd"):
+            t[d, d, d, d] = angular.coulomb(k, 2, 2, 2, 2)
+        elif key[0] == "F":
+            t[p, d, p, d] = angular.coulomb(k, 1, 2, 1, 2)
+            t[d, p, d, p] = angular.coulomb(k, 2, 1, 2, 1)
+        else:
+            t[p, d, d, p] = angular.coulomb(k, 1, 2, 2, 1)
+            t[d, p, p, d] = angular.coulomb(k, 2, 1, 1, 2)
+        tensors.append(t)
+    parts = [TwoElectron.from_spatial(t) for t in tensors]
+    m = parts[0].n_orb
+    codes = [(part.kl.astype(np.int64) * m + part.i) * m + part.j for part in parts]
+    union = np.unique(np.concatenate(codes))
+    coefficients = np.zeros((union.size, len(parts)))
+    for col, (part, code) in enumerate(zip(parts, codes, strict=True)):
+        coefficients[np.searchsorted(union, code), col] = part.value
+    kl, ij = np.divmod(union, m * m)
+    (k_, l_), (i_, j_) = np.divmod(kl, m), np.divmod(ij, m)
+    order = np.lexsort((j_, i_, k_ * n + l_))
+    return (i_[order], j_[order], k_[order], l_[order]), coefficients[order]
+
+
+def _coulomb(n: int, values: tuple[float, ...]) -> TwoElectron:
+    (i, j, k, l), coefficients = _coulomb_pattern(n)
+    used = np.array([value != 0.0 for value in values])
+    keep = (coefficients[:, used] != 0.0).any(axis=1)
+    v = coefficients[keep] @ np.array(values)
+    return TwoElectron.from_elements(n, i[keep], j[keep], k[keep], l[keep], v)

@@ -1,0 +1,73 @@
+"""Operators in determinant space: Hamiltonian blocks, one-electron operators between blocks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compute.multiplet.determinants import Block, Space
+from compute.multiplet.integrals import Integrals, OneElectron
+from compute.multiplet.kernels import apply_one_electron, hamiltonian_rows
+from compute.solvers.sparse import Csr
+
+Array = NDArray[Any]
+
+
+def hamiltonian(block: Block, integrals: Integrals) -> Csr:
+    """H in one symmetry block."""
+    one, two = integrals.one_electron, integrals.two_electron
+    dtype = np.float64 if integrals.is_real else np.complex128
+    shifts = np.array(integrals.shifts)[block.configuration]
+    return Csr(
+        *hamiltonian_rows(
+            block.determinants,
+            shifts,
+            one.n_orb,
+            one.ptr,
+            one.i,
+            one.value.astype(dtype, copy=False),
+            two.ptr,
+            two.i,
+            two.j,
+            two.value.astype(dtype, copy=False),
+            *block.lookup,
+        )
+    )
+
+
+def apply(operator: OneElectron, source: Block, target: Block, x: Array) -> Array:
+    """O|x> in the target block; x is (source size, p)."""
+    dtype = np.result_type(x, operator.value)
+    out = np.zeros((target.size, x.shape[1]), dtype)
+    apply_one_electron(
+        source.determinants,
+        np.ascontiguousarray(x, dtype),
+        out,
+        operator.n_orb,
+        operator.ptr,
+        operator.i,
+        operator.value.astype(dtype, copy=False),
+        *target.lookup,
+    )
+    return out
+
+
+def by_shift(operator: Array, space: Space) -> dict[int, OneElectron]:
+    """An operator (n_orb, n_orb) cut into parts that change the charge by one amount each.
+
+    A global phase that makes the matrix real is taken out: only |<f|O|i>|^2 is ever used.
+    """
+    one = OneElectron.from_matrix(_without_phase(operator))
+    charge = np.array(space.charges)
+    shift = charge[one.i] - charge[one.j]
+    shift = shift % space.modulus if space.modulus else shift
+    return {int(s): one.select(shift == s) for s in np.unique(shift)}
+
+
+def _without_phase(matrix: Array) -> Array:
+    if not np.iscomplexobj(matrix):
+        return matrix
+    largest = matrix.flat[int(np.abs(matrix).argmax())]
+    return matrix if largest == 0 else matrix * (np.abs(largest) / largest)
