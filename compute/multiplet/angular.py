@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from functools import cache
 from math import factorial, sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Complex = NDArray[np.complex128]
-Real = NDArray[np.float64]
+Array = NDArray[Any]
 
 
 @cache
@@ -26,7 +26,7 @@ def wigner_3j(j1: int, j2: int, j3: int, m1: int, m2: int, m3: int) -> float:
     f = factorial
     total = 0.0
     for t in range(max(0, j2 - j3 - m1, j1 - j3 + m2), min(j1 + j2 - j3, j1 - m1, j2 + m2) + 1):
-        total += (-1) ** t / (
+        total += (-1.0 if t % 2 else 1.0) / (
             f(t)
             * f(j1 + j2 - j3 - t)
             * f(j1 - m1 - t)
@@ -41,22 +41,23 @@ def wigner_3j(j1: int, j2: int, j3: int, m1: int, m2: int, m3: int) -> float:
 
 def gaunt(k: int, l1: int, m1: int, l2: int, m2: int) -> float:
     """c^k(l1 m1, l2 m2) = <l1 m1| C^k_{m1-m2} |l2 m2>, Condon and Shortley's coefficient."""
+    sign = -1.0 if m1 % 2 else 1.0
     return (
-        (-1) ** m1
+        sign
         * sqrt((2 * l1 + 1) * (2 * l2 + 1))
         * wigner_3j(l1, k, l2, 0, 0, 0)
         * wigner_3j(l1, k, l2, -m1, m1 - m2, m2)
     )
 
 
-def gaunt_matrix(k: int, l1: int, l2: int) -> Real:
+def gaunt_matrix(k: int, l1: int, l2: int) -> Array:
     """All c^k(l1 m1, l2 m2), shape (2 l1 + 1, 2 l2 + 1)."""
     return np.array(
         [[gaunt(k, l1, a, l2, b) for b in range(-l2, l2 + 1)] for a in range(-l1, l1 + 1)]
     )
 
 
-def coulomb(k: int, l1: int, l2: int, l3: int, l4: int) -> Real:
+def coulomb(k: int, l1: int, l2: int, l3: int, l4: int) -> Array:
     """Angular part of R^k: <1 2|1/r|3 4>, electron one in orbitals 1 and 3.
 
     Returns
@@ -69,31 +70,31 @@ def coulomb(k: int, l1: int, l2: int, l3: int, l4: int) -> Real:
     return np.where(m1 + m2 == m3 + m4, product, 0.0)
 
 
-def dipole(q: int, l_to: int, l_from: int) -> Real:
+def dipole(q: int, l_to: int, l_from: int) -> Array:
     """<l_to m| C^1_q |l_from m'>, shape (2 l_to + 1, 2 l_from + 1)."""
     m, n = np.ogrid[-l_to : l_to + 1, -l_from : l_from + 1]
     return np.where(m - n == q, gaunt_matrix(1, l_to, l_from), 0.0)
 
 
-def momentum(l: int) -> tuple[Real, Real]:
+def momentum(l: int) -> tuple[Array, Array]:
     """(l_z, l_plus) in complex harmonics."""
     m = np.arange(-l, l + 1.0)
     return np.diag(m), np.diag(np.sqrt(l * (l + 1) - m[:-1] * (m[:-1] + 1)), -1)
 
 
-def with_spin(orbital: NDArray[np.generic]) -> NDArray[np.generic]:
+def with_spin(orbital: Array) -> Array:
     """The same orbital operator for both spins: (n, m) -> (2n, 2m)."""
     return np.kron(orbital, np.eye(2))
 
 
-def spin_operators(n: int) -> tuple[Real, Real]:
+def spin_operators(n: int) -> tuple[Array, Array]:
     """(s_z, s_plus) for n orbitals with spin, (2n, 2n)."""
     s_z = np.kron(np.eye(n), np.diag([0.5, -0.5]))
     s_plus = np.kron(np.eye(n), np.array([[0.0, 1.0], [0.0, 0.0]]))
     return s_z, s_plus
 
 
-def spin_orbit(l: int) -> Real:
+def spin_orbit(l: int) -> Array:
     """l.s = l_z s_z + (l_+ s_- + l_- s_+)/2, (2 (2l + 1), same); real in complex harmonics."""
     l_z, l_plus = momentum(l)
     s_z, s_plus = np.diag([0.5, -0.5]), np.array([[0.0, 1.0], [0.0, 0.0]])
@@ -101,10 +102,10 @@ def spin_orbit(l: int) -> Real:
     return np.asarray(np.kron(l_z, s_z) + flip + flip.T)
 
 
-def real_d_orbitals() -> Complex:
+def real_d_orbitals() -> Array:
     """Columns: z2, x2-y2, xy, xz, yz in complex harmonics m = -2 ... 2, (5, 5) unitary."""
     s = sqrt(0.5)
-    columns = {
+    columns: dict[str, dict[int, complex]] = {
         "z2": {0: 1.0},
         "x2-y2": {-2: s, 2: s},
         "xy": {-2: 1j * s, 2: -1j * s},
@@ -118,12 +119,12 @@ def real_d_orbitals() -> Complex:
     return u
 
 
-def to_complex_harmonics(matrix: NDArray[np.generic]) -> Complex:
+def to_complex_harmonics(matrix: Array) -> Array:
     """A 5x5 operator given in the real d orbitals, in complex harmonics."""
     u = real_d_orbitals()
     return np.asarray(u @ matrix @ u.conj().T)
 
 
-def core_half_hole() -> Real:
+def core_half_hole() -> Array:
     """Projector on p_{1/2} in the (m, spin) basis, (6, 6): (1 - l.s)/1.5 of (3/2: 1/2, 1/2: -1)."""
     return np.asarray((0.5 * np.eye(6) - spin_orbit(1)) / 1.5)

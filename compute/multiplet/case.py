@@ -80,7 +80,7 @@ class Case:
     def energy(self) -> NDArray[np.float64]:
         """The grid, stop included, eV."""
         start, stop, step = self.grid
-        return start + step * np.arange(_grid_points(start, stop, step))
+        return np.asarray(start + step * np.arange(_grid_points(start, stop, step), dtype=float))
 
 
 def parse_case(case: Mapping[str, Any]) -> Case:

@@ -18,7 +18,7 @@ Ints = NDArray[np.int32]
 
 
 @njit(inline="always")
-def _popcount(x: int) -> int:
+def _popcount(x: Any) -> Any:
     x = x - ((x >> 1) & 0x5555555555555555)
     x = (x & 0x3333333333333333) + ((x >> 2) & 0x3333333333333333)
     x = (x + (x >> 4)) & 0x0F0F0F0F0F0F0F0F
@@ -26,19 +26,19 @@ def _popcount(x: int) -> int:
 
 
 @njit(inline="always")
-def _odd(x: int) -> int:
+def _odd(x: Any) -> Any:
     """1 if an odd number of bits is set."""
     return _popcount(x) & 1
 
 
 @njit(inline="always")
-def _between(a: int, b: int) -> int:
+def _between(a: Any, b: Any) -> Any:
     """Mask of the bits strictly between a < b."""
     return ((1 << b) - 1) & ~((2 << a) - 1)
 
 
 @njit(inline="always")
-def _place(d: int, low_bits: int, base: Ints, hc: Ints, lc: Ints, rank: Ints, offset: Ints) -> int:
+def _place(d: int, low_bits: int, base: Ints, hc: Ints, lc: Ints, rank: Ints, offset: Ints) -> Any:
     """Index of determinant d in a block, -1 if it is not there."""
     low, high = d & ((1 << low_bits) - 1), d >> low_bits
     h, l = hc[high], lc[low]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from compute.multiplet import angular
 from compute.multiplet.case import Case
+from compute.multiplet.determinants import Configuration
 from compute.multiplet.integrals import Integrals, OneElectron, Problem, TwoElectron
 
 Array = NDArray[Any]
@@ -56,7 +57,8 @@ def build_problem(case: Case) -> Problem:
     final["F0pd"] = final["G1pd"] / 15 + 3 * final["G3pd"] / 70
 
     if ct is None:
-        before, after = [(6, case.n_d)], [(5, case.n_d + 1)]
+        before: list[Configuration] = [(6, case.n_d)]
+        after: list[Configuration] = [(5, case.n_d + 1)]
         first, second = [0.0], [0.0]
     else:
         filled = -2 * float(np.trace(ct.ligand).real)  # zero at the k = 0 average

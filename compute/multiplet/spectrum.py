@@ -203,8 +203,8 @@ def merge_sticks(position: Real, area: Real) -> tuple[Real, Real]:
     if not position.size:
         return position, area
     group = np.concatenate([[0], np.cumsum(np.diff(position) > _MERGE_EV)])
-    strength = np.bincount(group, area)
-    return np.bincount(group, area * position) / strength, strength
+    strength: Real = np.asarray(np.bincount(group, area), float)
+    return np.asarray(np.bincount(group, area * position) / strength), strength
 
 
 Lines = tuple[Real, Real, Real]  # positions eV, areas, share of the j = l - 1/2 hole
