@@ -16,10 +16,17 @@ class SpectraConfig(AppConfig):
         from spectradb import checks  # noqa: F401  (registers the system checks)
 
         # After auth's own receiver, which makes the permissions that roles are given.
-        post_migrate.connect(_make_roles, sender=self)
+        post_migrate.connect(_make_standing_rows, sender=self)
 
 
-def _make_roles(**kwargs: Any) -> None:
+def _make_standing_rows(**kwargs: Any) -> None:
+    """The roles, and the minutely look for jobs whose worker died."""
+    from django_q.models import Schedule
+
     from spectradb.services.roles import make_roles
 
     make_roles()
+    Schedule.objects.get_or_create(
+        func="spectradb.tasks.take_up_again",
+        defaults={"name": "take up again", "schedule_type": Schedule.MINUTES, "minutes": 1},
+    )

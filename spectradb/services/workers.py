@@ -1,0 +1,103 @@
+"""Which process has a job, and whether that process still lives."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from django.db import OperationalError, connections
+from django.utils import timezone
+
+from spectradb.models.jobs import Job, JobStatus
+
+BEAT_SECONDS = 15.0
+SILENT_AFTER = timedelta(seconds=90)
+"""A worker on another host that has not beaten for so long is taken for dead."""
+
+
+def identity() -> str:
+    """``host:pid:start`` of this process; the start time tells a reused pid apart."""
+    pid = os.getpid()
+    return f"{socket.gethostname()}:{pid}:{_started(pid)}"
+
+
+def is_alive(worker: str, last_sign: datetime | None, now: datetime) -> bool:
+    """Whether the process that signed so is still there.
+
+    On this host the process table knows; of another host only its last heartbeat tells.
+    """
+    host, pid, started = worker.rsplit(":", 2) if worker.count(":") >= 2 else ("", "", "")
+    if host == socket.gethostname() and pid.isdecimal():
+        return _exists(int(pid)) and _started(int(pid)) == started
+    return last_sign is not None and now - last_sign < SILENT_AFTER
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return _state(pid) != "Z"
+
+
+def _stat(pid: int) -> list[str]:
+    """Fields of ``/proc/pid/stat`` after the command's name; none where there is no /proc."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def _state(pid: int) -> str:
+    return next(iter(_stat(pid)), "")
+
+
+def _started(pid: int) -> str:
+    """Start of the process in clock ticks since boot; ``0`` where that cannot be had."""
+    fields = _stat(pid)
+    return fields[19] if len(fields) > 19 else "0"
+
+
+class Heartbeat:
+    """While a job runs, sign its row now and then from a thread of its own.
+
+    Short jobs end before the first beat and pay for the thread alone.
+    """
+
+    def __init__(self, row: Job, seconds: float = BEAT_SECONDS) -> None:
+        self._rows = type(row)._default_manager.filter(
+            pk=row.pk, worker=row.worker, job_status=JobStatus.RUNNING
+        )
+        self._seconds = seconds
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name=f"beat-{row.pk}", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        try:
+            while not self._stop.wait(self._seconds):
+                try:
+                    self._rows.update(heartbeat=timezone.now())
+                except OperationalError:
+                    continue  # a busy database; the next beat is soon enough
+        finally:
+            connections.close_all()
