@@ -55,3 +55,17 @@ class ReadError(ComputeError):
         super().__init__("; ".join(errors))
         self.errors = errors
         self.permanent = permanent
+
+
+class SkipFile(ComputeError):
+    """A file that holds no spectrum of ours and is no fault: a side-car, a chi(k), a notice.
+
+    Attributes
+    ----------
+    reason : str
+        Why there is nothing to import, in one sentence.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

@@ -1,0 +1,139 @@
+"""Which reader a file goes to: by its content first, by its name only where that is silent."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import zlib
+from pathlib import Path, PurePath
+
+from compute.errors import ReadError, SkipFile
+from compute.io import athena, columns, dm, emsa, hdf5, kek, xdi
+from compute.io.question import with_question
+from compute.io.raw import LIMITS, Given, RawSpectrum
+
+_GZIP = b"\x1f\x8b"
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_DM = (b"\x00\x00\x00\x03\x00", b"\x00\x00\x00\x04\x00")
+_BINARIES = {
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"GIF8": "a GIF picture",
+    b"%PDF": "a PDF",
+    b"PK\x03\x04": "a ZIP archive or office document: unpack it and import the files inside",
+}
+
+
+def read(
+    path: str | Path, *, element: str | None = None, edge: str | None = None
+) -> list[RawSpectrum]:
+    """Every spectrum of a file.
+
+    Parameters
+    ----------
+    path : str or Path
+    element, edge : str, optional
+        Used where the file does not say, or says something invalid.
+
+    Raises
+    ------
+    ReadError
+        With every fault found, each telling the line or field, the value and what to do.
+    SkipFile
+        If the file holds no spectrum and is no fault either: a side-car, a chi(k).
+    InputError
+        If ``element`` or ``edge`` does not exist.
+    """
+    given = Given.checked(element, edge)
+    path = Path(path)
+    try:
+        size = path.stat().st_size
+        if size > LIMITS.bytes:
+            raise ReadError([_too_large(size)])
+        data = path.read_bytes()
+    except OSError as error:
+        raise ReadError([f"{path.name}: {error.strerror}"], permanent=False) from error
+    return _read(data, path.name, given)
+
+
+def read_bytes(
+    name: str, data: bytes, *, element: str | None = None, edge: str | None = None
+) -> list[RawSpectrum]:
+    """As :func:`read`, from memory; ``name`` is the file's name and only its ending is used."""
+    return _read(bytes(data), name, Given.checked(element, edge))
+
+
+def _read(data: bytes, name: str, given: Given) -> list[RawSpectrum]:
+    if len(data) > LIMITS.bytes:
+        raise ReadError([_too_large(len(data))])
+    if not data.strip():
+        raise ReadError(["the file is empty"], permanent=False)
+    name = PurePath(name.replace("\\", "/")).name
+    if data.startswith(_GZIP):
+        data = _expand(data)
+        name = name.removesuffix(".gz")
+    for magic, what in _BINARIES.items():
+        if data.startswith(magic):
+            raise SkipFile(f"{what}, not a spectrum")
+    if data.startswith(_HDF5):
+        spectra = hdf5.read(data, name, given)
+    elif data.startswith(_DM):
+        spectra = dm.read(data, name, given)
+    else:
+        spectra = _read_text(data, name, given)
+    return [with_question(spectrum) for spectrum in spectra]
+
+
+def _read_text(data: bytes, name: str, given: Given) -> list[RawSpectrum]:
+    if b"\x00" in data[:4096] and data[:2] not in (b"\xff\xfe", b"\xfe\xff"):
+        raise ReadError(
+            ["a binary file of no format known here: export it as text (XDI, EMSA or columns)"]
+        )
+    head = data[:4096].decode("latin-1").removeprefix("ï»¿")
+    if xdi.is_xdi(head) or name.lower().endswith(".xdi"):
+        return xdi.read(data, name, given)
+    if kek.is_9809(head):
+        return kek.read(data, name, given)
+    if emsa.is_emsa(head):
+        return emsa.read(data, name, given)
+    if athena.is_athena(head):
+        return athena.read(data, name, given)
+    if head.lstrip().startswith(("{", "[")) and _is_json(data):
+        raise SkipFile("a JSON side-car (metadata), not a spectrum")
+    return columns.read(data, name, given)
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _expand(data: bytes) -> bytes:
+    """The content of a gzip file, refused before it can fill the memory."""
+    limit = int(min(LIMITS.expanded_bytes, max(len(data) * LIMITS.expansion, 2**20)))
+    try:
+        with gzip.open(io.BytesIO(data)) as stream:
+            content = stream.read(limit + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ReadError([f"the gzip compression is broken: {error}"]) from error
+    if len(content) > limit:
+        raise ReadError(
+            [
+                f"the file expands to more than {limit / 2**20:.0f} MiB from "
+                f"{len(data) / 2**20:.2f} MiB: this is refused"
+            ]
+        )
+    if not content.strip():
+        raise ReadError(["the compressed file is empty"])
+    return content
+
+
+def _too_large(size: int) -> str:
+    return (
+        f"the file has {size / 2**20:.1f} MiB; the limit is {LIMITS.bytes / 2**20:.0f} MiB: split "
+        "it or leave out what is no spectrum"
+    )
