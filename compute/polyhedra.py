@@ -91,7 +91,7 @@ def _fit(unit: FloatArray, ideal: FloatArray) -> tuple[float, FloatArray]:
             previous = distance
         if distance < best - 1e-9:
             best, best_rotation = distance, rotation
-    return 100.0 * best, best_rotation
+    return 100.0 * max(best, 0.0), best_rotation
 
 
 def _kabsch(target: FloatArray, source: FloatArray) -> FloatArray:

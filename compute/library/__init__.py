@@ -1,0 +1,1 @@
+"""Real crystals with published lattice parameters: the starter library."""

@@ -1,0 +1,39 @@
+"""The global prefactors of route ``cheap``: fitted once to published values, never to a compound.
+
+``python -m compute.ligandfield.calibrate`` repeats the fit and prints its leave-one-out errors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Prefactors:
+    """What multiplies each textbook expression.
+
+    Attributes
+    ----------
+    point_charge : float
+        The lattice's point-charge field.
+    sd : float
+        Repulsion from filled ligand s orbitals.
+    pd_sigma, pd_pi : float
+        Harrison's pdσ and pdπ.
+    pp : float
+        Harrison's hopping among ligands.
+    slater_scale : float
+        F and G of the free ion.
+    """
+
+    point_charge: float
+    sd: float
+    pd_sigma: float
+    pd_pi: float
+    pp: float
+    slater_scale: float
+
+
+PREFACTORS = Prefactors(
+    point_charge=1.0, sd=1.0, pd_sigma=1.05, pd_pi=1.15, pp=0.29, slater_scale=0.8
+)

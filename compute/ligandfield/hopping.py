@@ -1,0 +1,127 @@
+"""Harrison's two-centre integrals between a 3d shell and the valence orbitals of its ligands.
+
+Solid-state table of W. A. Harrison, Electronic Structure and the Properties of Solids (1980):
+``V_ldm = η_ldm (ħ²/m) r_d^{3/2} / d^{7/2}``, ``V_llm = η_llm (ħ²/m) / d²``, with the d-state radii
+r_d of his table 20-1. The prefactors that multiply them are global (see ``calibration``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compute.errors import InputError
+from compute.ligandfield.orbitals import pi_amplitudes, sigma_amplitudes
+
+FloatArray = NDArray[np.float64]
+
+HBAR2_OVER_M = 7.62  # eV Å²
+ETA_PD_SIGMA, ETA_PD_PI, ETA_SD_SIGMA = 2.95, 1.36, 3.16  # magnitudes; σ and π differ in sign
+ETA_PP_SIGMA, ETA_PP_PI = 3.24, -0.81
+D_RADIUS_ANG = {
+    "Sc": 1.24, "Ti": 1.08, "V": 0.98, "Cr": 0.90, "Mn": 0.86,
+    "Fe": 0.80, "Co": 0.76, "Ni": 0.71, "Cu": 0.67, "Zn": 0.65,
+}  # fmt: skip
+
+
+def d_radius(element: str) -> float:
+    """Harrison's d-state radius, Å."""
+    try:
+        return D_RADIUS_ANG[element]
+    except KeyError:
+        raise InputError("element", element, f"known: {', '.join(D_RADIUS_ANG)}") from None
+
+
+def p_hopping(element: str, vectors: FloatArray, sigma: float, pi: float) -> FloatArray:
+    """Hopping between the five d orbitals and the 3n ligand p orbitals.
+
+    Parameters
+    ----------
+    element : str
+    vectors : float64 (n, 3)
+        Metal to ligand, Å.
+    sigma, pi : float
+        Prefactors of Harrison's pdσ and pdπ.
+
+    Returns
+    -------
+    float64 (5, 3n)
+        eV; columns are p_x, p_y, p_z of each ligand in turn.
+    """
+    blocks = []
+    for vector in vectors:
+        d = float(np.linalg.norm(vector))
+        unit = vector / d
+        scale = HBAR2_OVER_M * d_radius(element) ** 1.5 / d**3.5
+        along = np.outer(sigma_amplitudes(unit), unit)
+        blocks.append(scale * (sigma * ETA_PD_SIGMA * along - pi * ETA_PD_PI * pi_amplitudes(unit)))
+    return np.concatenate(blocks, axis=1) if blocks else np.zeros((5, 0))
+
+
+def s_hopping(element: str, vectors: FloatArray) -> FloatArray:
+    """(5, n): hopping between the d orbitals and one s orbital on each ligand, eV."""
+    columns = []
+    for vector in vectors:
+        d = float(np.linalg.norm(vector))
+        scale = ETA_SD_SIGMA * HBAR2_OVER_M * d_radius(element) ** 1.5 / d**3.5
+        columns.append(scale * sigma_amplitudes(vector / d))
+    return np.stack(columns, axis=1) if columns else np.zeros((5, 0))
+
+
+def ligand_hopping(vectors: FloatArray, scale: float) -> FloatArray:
+    """(3n, 3n): p–p hopping among the ligands of one site, eV, with one global prefactor."""
+    n = len(vectors)
+    out = np.zeros((3 * n, 3 * n))
+    for i in range(n):
+        for j in range(i + 1, n):
+            bond = vectors[j] - vectors[i]
+            d = float(np.linalg.norm(bond))
+            along = np.outer(bond, bond) / d**2
+            block = ETA_PP_SIGMA * along + ETA_PP_PI * (np.eye(3) - along)
+            block = block * scale * HBAR2_OVER_M / d**2
+            out[3 * i : 3 * i + 3, 3 * j : 3 * j + 3] = block
+            out[3 * j : 3 * j + 3, 3 * i : 3 * i + 3] = block.T
+    return out
+
+
+def ligand_shell(hopping: FloatArray, among: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Ligand orbitals of d symmetry: their hopping and their one-electron matrix.
+
+    The five combinations of ligand orbitals that hop to the metal, orthonormalised
+    symmetrically (they stay as like the d orbitals as can be, in any symmetry): with
+    ``T = hopping``, ``V = (T Tᵀ)^½`` and ``|L> = V⁻¹ T |p>``.
+
+    Parameters
+    ----------
+    hopping : float64 (5, m)
+    among : float64 (m, m)
+        One-electron matrix of the ligand orbitals themselves.
+
+    Returns
+    -------
+    v : float64 (5, 5)
+        ``<d_a|h|L_b>``, symmetric and positive semidefinite, eV.
+    ligand : float64 (5, 5)
+        ``<L_a|h|L_b>``, eV; zero for combinations that do not hop.
+    """
+    values, columns = np.linalg.eigh(hopping @ hopping.T)
+    root = np.sqrt(np.clip(values, 0.0, None))
+    v = (columns * root) @ columns.T
+    inverse = np.divide(1.0, root, out=np.zeros(5), where=root > 1e-6)
+    orbitals = (columns * inverse) @ columns.T @ hopping
+    return v, orbitals @ among @ orbitals.T
+
+
+def s_repulsion(hopping: FloatArray, gaps: Sequence[float]) -> FloatArray:
+    """(5, 5) upward shift of the d levels by filled ligand s orbitals, second order, eV.
+
+    Parameters
+    ----------
+    hopping : float64 (5, n)
+    gaps : sequence of float
+        E_d − E_s of each ligand, eV.
+    """
+    result: FloatArray = (hopping / np.asarray(gaps)) @ hopping.T
+    return result
