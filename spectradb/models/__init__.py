@@ -6,13 +6,14 @@ from spectradb.models.jobs import Export, ImportRun, JobStatus
 from spectradb.models.matches import Match, MatchRun
 from spectradb.models.predictions import Prediction, TrainedModel
 from spectradb.models.provenance import Calculation, Measurement, SourceFile
-from spectradb.models.spectra import Kind, Quantity, Spectrum, SpectrumEdge, Status
+from spectradb.models.spectra import ImmutableArray, Kind, Quantity, Spectrum, SpectrumEdge, Status
 from spectradb.models.structures import Site, Structure, StructureElement
 
 __all__ = [
     "ApiKey",
     "Calculation",
     "Export",
+    "ImmutableArray",
     "ImportRun",
     "JobStatus",
     "Kind",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 from numpy.typing import ArrayLike
 from simple_history.models import HistoricalRecords
 
@@ -20,6 +22,14 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
 CURATE = "spectradb.curate_spectrum"
+ARRAYS = frozenset({"energy", "intensity"})
+
+
+class ImmutableArray(ValueError):
+    """An attempt to change the arrays of a stored spectrum; a change is a new version."""
+
+
+_NEW = "stored arrays never change; services.revise makes a new version"
 
 
 class Kind(models.TextChoices):
@@ -63,7 +73,19 @@ class SpectrumQuerySet(models.QuerySet["Spectrum"]):
 
     def without_arrays(self) -> Self:
         """For lists: the arrays stay in the database."""
-        return self.defer("energy", "intensity")
+        return self.defer(*ARRAYS)
+
+    def update(self, **values: Any) -> int:
+        """As usual, with the time of the change; arrays are refused.
+
+        Raises
+        ------
+        ImmutableArray
+            If ``energy`` or ``intensity`` is among the values.
+        """
+        if not ARRAYS.isdisjoint(values):
+            raise ImmutableArray(f"{', '.join(sorted(ARRAYS & values.keys()))}: {_NEW}")
+        return super().update(**{"updated": timezone.now(), **values})
 
 
 class Spectrum(models.Model):
@@ -156,6 +178,47 @@ class Spectrum(models.Model):
 
     def __str__(self) -> str:
         return f"SDB-{self.pk} {self.formula} {self.absorber} {self.edge}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """As usual; the arrays of a stored row are neither changed nor written again.
+
+        Raises
+        ------
+        ImmutableArray
+            If they were replaced since the row was read.
+        """
+        if not self._state.adding:
+            changed = [
+                name
+                for name in ARRAYS & self.__dict__.keys()
+                if self.__dict__[name] is not self._stored_arrays.get(name)
+            ]
+            if changed:
+                raise ImmutableArray(f"{', '.join(sorted(changed))} of SDB-{self.pk}: {_NEW}")
+            if kwargs.get("update_fields") is None:
+                deferred = self.get_deferred_fields()
+                kwargs["update_fields"] = [
+                    one.name
+                    for one in self._meta.concrete_fields
+                    if not one.primary_key and one.name not in ARRAYS | deferred
+                ]
+            else:
+                kwargs["update_fields"] = {*kwargs["update_fields"], "updated"}
+        super().save(*args, **kwargs)
+        self._remember_arrays()
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any]) -> Self:
+        row = super().from_db(db, field_names, values)
+        row._remember_arrays()
+        return row
+
+    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
+        super().refresh_from_db(*args, **kwargs)
+        self._remember_arrays()
+
+    def _remember_arrays(self) -> None:
+        self._stored_arrays = {name: self.__dict__[name] for name in ARRAYS & self.__dict__.keys()}
 
     def set_arrays(self, energy: ArrayLike, intensity: ArrayLike) -> None:
         """Take the arrays and all that follows from them: size, range, content hash.

@@ -1,0 +1,153 @@
+"""The automatic checks of a spectrum before a curator looks at it.
+
+Each check has one of three verdicts: *fail* blocks publishing, *check* asks the curator to look,
+*pass* is folded away. What arrays alone can tell is in :mod:`compute.quality`; here is what
+needs the record and the rest of the database.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectradb.models import Kind, Quantity, Spectrum, Status
+
+PASS, CHECK, FAIL = "pass", "check", "fail"
+_WEIGHT = {PASS: 1.0, CHECK: 0.5, FAIL: 0.0}
+_DUPLICATE = 0.9995  # correlation of two curves on their common range
+_MAX_CANDIDATES = 400
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check: its name, verdict, the reason in words, and the spectrum it points to."""
+
+    name: str
+    verdict: str
+    reason: str
+    spectrum_id: int | None = None
+
+
+def run_checks(spectrum: Spectrum) -> list[Check]:
+    """Every check of a spectrum, the worst first."""
+    found = [
+        *_identity(spectrum),
+        *(_measurement(spectrum) if spectrum.kind == Kind.EXPERIMENT else []),
+        _licence(spectrum),
+        _duplicate(spectrum),
+    ]
+    return sorted(found, key=lambda one: _WEIGHT[one.verdict])
+
+
+def keep_checks(spectrum: Spectrum) -> list[Check]:
+    """Run the checks and put them on the row, which the caller saves."""
+    found = run_checks(spectrum)
+    spectrum.checks = [asdict(one) for one in found]
+    spectrum.quality = sum(_WEIGHT[one.verdict] for one in found) / len(found)
+    return found
+
+
+def blocking(checks: list[dict[str, Any]]) -> list[str]:
+    """Reasons of the failed checks among stored ones."""
+    return [f"{one['name']}: {one['reason']}" for one in checks if one["verdict"] == FAIL]
+
+
+def _identity(spectrum: Spectrum) -> list[Check]:
+    if spectrum.absorber and spectrum.edge:
+        edge = Check("Element and edge", PASS, f"{spectrum.absorber} {spectrum.edge}.")
+    else:
+        names = {"element": spectrum.absorber, "edge": spectrum.edge}
+        missing = " and ".join(name for name, value in names.items() if not value)
+        edge = Check("Element and edge", FAIL, f"The file does not give the {missing}. Fill it in.")
+    if spectrum.structure_id or spectrum.kind == Kind.THEORY:
+        formula = Check("Sample", PASS, spectrum.formula or "Structure known.")
+    elif spectrum.formula:
+        formula = Check("Sample", PASS, f"{spectrum.formula}, structure not linked.")
+    else:
+        formula = Check("Sample", CHECK, "No formula and no structure: say what was measured.")
+    return [edge, formula]
+
+
+def _measurement(spectrum: Spectrum) -> list[Check]:
+    measured = spectrum.measurement
+    assert measured is not None  # the database constraint on provenance
+    fields = {
+        "facility": measured.facility,
+        "beamline": measured.beamline,
+        "mode": measured.mode,
+        "sample name": measured.sample_name or measured.sample_formula,
+        "date": measured.measured_on,
+    }
+    missing = [name for name, value in fields.items() if not value]
+    if spectrum.quantity == Quantity.ARBITRARY:
+        missing.append("what the intensity is")
+    if missing:
+        about = Check("Metadata", CHECK, f"Not given: {', '.join(missing)}.")
+    else:
+        about = Check("Metadata", PASS, "Facility, beamline, mode, sample and date are given.")
+    if measured.warnings:
+        read = Check("File", CHECK, " ".join(str(text) for text in measured.warnings)[:1000])
+    else:
+        read = Check("File", PASS, "Read without a warning.")
+    return [about, read]
+
+
+def _licence(spectrum: Spectrum) -> Check:
+    if spectrum.licence:
+        return Check("Licence", PASS, f"{spectrum.licence}.")
+    return Check("Licence", FAIL, "No licence: nobody could use the data. Choose one.")
+
+
+def _duplicate(spectrum: Spectrum) -> Check:
+    """Compare with the spectra of the same kind, element and edge that share the range."""
+    others = (
+        Spectrum.objects.filter(
+            kind=spectrum.kind,
+            absorber=spectrum.absorber,
+            edge=spectrum.edge,
+            energy_min__lt=spectrum.energy_max,
+            energy_max__gt=spectrum.energy_min,
+        )
+        .exclude(pk=spectrum.pk)
+        .exclude(pk=spectrum.replaces_id)
+        .exclude(replaces=spectrum.pk)
+        .exclude(status__in=[Status.REJECTED, Status.WITHDRAWN])
+    )
+    if spectrum.kind == Kind.THEORY:
+        # Two calculations with different input may well agree; only one structure twice is odd.
+        if spectrum.structure is None:
+            return Check("Not a duplicate", PASS, "A calculation of its own input.")
+        others = others.filter(structure=spectrum.structure, site=spectrum.site)
+    nearest, best = None, 0.0
+    newest = others.order_by("-pk").only("energy", "intensity", "contributor")[:_MAX_CANDIDATES]
+    for other in newest.iterator(chunk_size=50):
+        likeness = _likeness(spectrum, other)
+        if likeness > best:
+            nearest, best = other, likeness
+    if nearest is None or best < _DUPLICATE:
+        return Check("Not a duplicate", PASS, "No stored spectrum is the same curve.")
+    return Check(
+        "Not a duplicate", CHECK, f"{best:.4f} like SDB-{nearest.pk}. Perhaps the same scan.",
+        nearest.pk,
+    )  # fmt: skip
+
+
+def _likeness(one: Spectrum, other: Spectrum) -> float:
+    """Correlation on the common range; 0 where they share less than half of the shorter one."""
+    lo, hi = max(one.energy[0], other.energy[0]), min(one.energy[-1], other.energy[-1])
+    shorter = min(np.ptp(one.energy), np.ptp(other.energy))
+    if hi - lo < 0.5 * shorter:
+        return 0.0
+    grid = np.linspace(lo, hi, 400)
+    a = _standard(np.interp(grid, one.energy, one.intensity))
+    b = _standard(np.interp(grid, other.energy, other.intensity))
+    return float(a @ b)
+
+
+def _standard(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    centred = values - values.mean()
+    norm = float(np.linalg.norm(centred))
+    return np.asarray(centred / norm if norm > 0 else centred)
