@@ -112,7 +112,7 @@ def _duplicate(spectrum: Spectrum) -> Check:
             energy_max__gt=spectrum.energy_min,
         )
         .exclude(pk=spectrum.pk)
-        .exclude(pk=spectrum.replaces_id)
+        .exclude(pk=spectrum.replaces_id or 0)
         .exclude(replaces=spectrum.pk)
         .exclude(status__in=[Status.REJECTED, Status.WITHDRAWN])
     )
