@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from compute.edges import edge_energy, normalise_edge, normalise_element
+from compute.errors import InputError
 from compute.io.assemble import Technique, bragg_energy, in_ev, spectrum
 from compute.io.raw import (
     LIMITS,
@@ -36,6 +37,7 @@ from compute.io.text import (
     temperature_k,
     time_of,
 )
+from compute.normalise import normalise_xas
 from compute.units import HC_EV_ANGSTROM
 
 VERSION = re.compile(r"#\s*XDI/(\d+)\.(\d+)(?:\.(\d+))?(?=\s|$)(.*)", re.ASCII | re.IGNORECASE)
@@ -573,29 +575,34 @@ def _reference_absorber(
     """Element and edge of the reference: as the file says, else the sample's if its edge is there.
 
     A reference foil is normally of the element measured; this is believed only if the reference
-    curve rises most steeply within 20 eV of that element's edge, and it is told.
+    has an upward edge step within 20 eV of that element's edge, and it is told.
     """
     symbol = normalise_element(content.fields.get("element.reference", ""))
     name = _legal_edge(content.fields.get("element.ref_edge", ""))
     if symbol is not None:
         return symbol, name or edge
     start = edge_energy(element, edge) if element and edge else None
-    good = np.isfinite(x) & np.isfinite(signal.values)
-    if start is not None and good.sum() > 4:
-        order = np.argsort(x[good], kind="stable")
-        energy, mu = x[good][order], signal.values[good][order]
-        keep = np.concatenate(([True], np.diff(energy) > 0))
-        if keep.sum() > 2:
-            slope = np.gradient(mu[keep], energy[keep])
-            steepest = float(energy[keep][int(np.argmax(slope))])
-            if abs(steepest - start) <= 20:
-                faults.warn(
-                    f"Element.reference is missing: the reference is taken as {element} {edge}, "
-                    f"since it rises most steeply at {steepest:.1f} eV"
-                )
-                return element, edge
+    found = _rise(x, signal.values) if start is not None else None
+    if start is not None and found is not None and abs(found - start) <= 20:
+        faults.warn(
+            f"Element.reference is missing: the reference is taken as {element} {edge}, since its "
+            f"edge is found at {found:.1f} eV"
+        )
+        return element, edge
     faults.warn("Element.reference is missing: the element of the reference is left open")
     return None, None
+
+
+def _rise(x: FloatArray, y: FloatArray) -> float | None:
+    """Energy of the edge of a curve as read; None if it has no edge upwards."""
+    good = np.isfinite(x) & np.isfinite(y)
+    order = np.argsort(x[good], kind="stable")
+    energy, mu = x[good][order], y[good][order]
+    keep = np.concatenate(([True], np.diff(energy) > 0)) if energy.size else good[:0]
+    try:
+        return normalise_xas(energy[keep], mu[keep]).e0
+    except InputError:
+        return None
 
 
 def _measurement(content: _File) -> Measurement:
