@@ -1,0 +1,132 @@
+"""Spectra and the structures they belong to, on one energy grid, split by material."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.crystals import Crystal
+from ml.errors import LearningError
+
+Float = NDArray[np.float64]
+PARTS = ("train", "val", "test")
+_SHARES = (0.8, 0.9)  # train below the first, val below the second, test above
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Rows of (structure, site) with their spectra.
+
+    Attributes
+    ----------
+    energy_ev : (g,)
+        Common grid, eV.
+    crystals : sequence of Crystal
+        One for each material, shared by its rows.
+    crystal_of : (n,)
+        Index into ``crystals``.
+    site : (n,)
+        The absorbing atom in that crystal.
+    target : (n, g)
+        Intensities on the grid; float32, may be a memory map.
+    """
+
+    energy_ev: Float
+    crystals: Sequence[Crystal]
+    crystal_of: NDArray[np.int64]
+    site: NDArray[np.int64]
+    target: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.site)
+
+    @property
+    def groups(self) -> NDArray[np.str_]:
+        """(n,) the material of each row."""
+        return np.array([self.crystals[i].group for i in self.crystal_of])
+
+    def rows(self, chosen: NDArray[np.int64] | NDArray[np.bool_]) -> Dataset:
+        """The same crystals with fewer rows."""
+        return Dataset(
+            self.energy_ev,
+            self.crystals,
+            self.crystal_of[chosen],
+            self.site[chosen],
+            self.target[chosen],
+        )
+
+    def content_hash(self) -> str:
+        """SHA-256 of everything a model could learn from, in order."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.energy_ev).tobytes())
+        for crystal in self.crystals:
+            digest.update(crystal.lattice.tobytes() + crystal.numbers.tobytes())
+            digest.update(crystal.frac.tobytes() + crystal.group.encode())
+        for array in (self.crystal_of, self.site, self.target):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+
+def common_grid(ranges: Sequence[tuple[float, float]], step: float, *, keep: float = 0.95) -> Float:
+    """The energy grid that at least ``keep`` of the spectra cover wholly.
+
+    Raises
+    ------
+    LearningError
+        If the spectra share no range.
+    """
+    if not ranges:
+        raise LearningError("spectra", 0, "there are none")
+    low = np.quantile([r[0] for r in ranges], 0.5 + keep / 2)
+    high = np.quantile([r[1] for r in ranges], 0.5 - keep / 2)
+    if high - low < 5 * step:
+        raise LearningError("range", (float(low), float(high)), "the spectra share no energy range")
+    start = np.ceil(low / step) * step
+    return np.asarray(start + step * np.arange(int((high - start) / step) + 1), dtype=np.float64)
+
+
+def resample(energy_ev: Float, intensity: Float, grid: Float) -> NDArray[np.float32]:
+    """Linear interpolation on the grid, held constant beyond the ends."""
+    return np.interp(grid, energy_ev, intensity).astype(np.float32)
+
+
+def split_by_material(
+    groups: Sequence[str] | NDArray[np.str_], given: Mapping[str, str] | None = None
+) -> NDArray[np.str_]:
+    """(n,) ``train``, ``val`` or ``test`` for each row; one material is never divided.
+
+    Without a given split, the SHA-256 of the material's name decides, so that a material stays on
+    its side however the data grow. A material that a given split leaves out is in no part (``""``).
+
+    Raises
+    ------
+    LearningError
+        If a given split names an unknown part.
+    """
+    if given is not None:
+        wrong = {part for part in given.values() if part not in PARTS}
+        if wrong:
+            raise LearningError("split", sorted(wrong), f"parts are {', '.join(PARTS)}")
+        return np.array([given.get(group, "") for group in groups])
+    return np.array([_part(group) for group in groups])
+
+
+def folds_by_material(
+    groups: Sequence[str] | NDArray[np.str_], n_folds: int, seed: int = 0
+) -> NDArray[np.int64]:
+    """(n,) fold of each row, whole materials, for cross-validation."""
+    names, labels = np.unique(np.asarray(groups), return_inverse=True)
+    if len(names) < n_folds:
+        raise LearningError("materials", len(names), f"{n_folds}-fold validation needs more")
+    order = np.random.default_rng(seed).permutation(len(names))
+    fold_of = np.empty(len(names), dtype=np.int64)
+    fold_of[order] = np.arange(len(names)) % n_folds
+    return fold_of[labels]
+
+
+def _part(group: str) -> str:
+    number = int(hashlib.sha256(group.encode()).hexdigest()[:8], 16) / 0x1_0000_0000
+    return PARTS[int(np.searchsorted(_SHARES, number, side="right"))]

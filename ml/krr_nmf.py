@@ -1,0 +1,245 @@
+"""Kernel ridge regression on the weights of a non-negative factorisation.
+
+A spectrum is a non-negative sum of a few non-negative components (NMF, Lee & Seung, Nature 401
+(1999) 788), and each weight is regressed on the site's descriptors with a Laplacian kernel. Above
+``max_exact`` rows the kernel matrix is replaced by its Nyström form (Williams & Seeger, NIPS 2000).
+The predicted weights are clipped at zero, so the spectrum stays non-negative and as smooth as its
+components.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+from scipy.spatial.distance import cdist
+
+from ml.checkpoints import load_arrays, save_arrays
+from ml.data import Dataset, folds_by_material
+from ml.descriptors import BLOCKS
+from ml.errors import LearningError
+from ml.features import Scaler, describe_rows
+from ml.prediction import Calibration, Predicted
+
+Float = NDArray[np.float64]
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class KrrNmfConfig:
+    """Hyperparameters; None is chosen by cross-validation over materials."""
+
+    blocks: tuple[str, ...] = ("composition", "rdf", "coulomb", "bonds", "shell")
+    n_components: int = 24
+    alpha: float | None = None
+    gamma: float | None = None
+    n_folds: int = 5
+    max_exact: int = 10_000
+    n_landmarks: int = 4_000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        wrong = set(self.blocks) - set(BLOCKS)
+        if wrong or not self.blocks:
+            raise LearningError("blocks", sorted(wrong), f"choose from {', '.join(BLOCKS)}")
+        if self.n_components < 1:
+            raise LearningError("n_components", self.n_components, "must be at least 1")
+
+
+ALPHAS = (3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
+GAMMAS = (0.25, 0.5, 1.0, 2.0)
+
+
+class KrrNmf:
+    """The fitted model; see :meth:`fit`."""
+
+    def __init__(
+        self,
+        config: KrrNmfConfig,
+        energy_ev: Float,
+        arrays: dict[str, NDArray[Any]],
+        numbers: dict[str, float],
+        scaler: Scaler,
+        calibration: Calibration,
+        report: dict[str, Any],
+    ) -> None:
+        self.config = config
+        self.energy_ev = energy_ev
+        self.report = report
+        self._arrays = arrays
+        self._numbers = numbers
+        self._scaler = scaler
+        self._calibration = calibration
+
+    @classmethod
+    def fit(cls, data: Dataset, config: KrrNmfConfig, say: Report = lambda text: None) -> KrrNmf:
+        """Learn from all rows; hyperparameters and error bars by folds over materials."""
+        from sklearn.decomposition import NMF
+
+        if len(data) < 5 * config.n_folds:
+            raise LearningError("spectra", len(data), f"at least {5 * config.n_folds} are needed")
+        say("describing the sites")
+        blocks = describe_rows(data, config.blocks)
+        scaler = Scaler.learn(blocks)
+        x = scaler.apply(blocks)
+        target = np.maximum(np.asarray(data.target, dtype=np.float64), 0.0)
+
+        say("factorising the spectra")
+        rank = min(config.n_components, len(data) // 4)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # its tolerance is tighter than the data need
+            factoring = NMF(rank, init="nndsvda", max_iter=600, tol=1e-5, random_state=config.seed)
+            weights = factoring.fit_transform(target)
+        components = factoring.components_
+        center = weights.mean(axis=0)
+
+        landmarks = np.arange(len(data))
+        if len(data) > config.max_exact:
+            rng = np.random.default_rng(config.seed)
+            landmarks = np.sort(rng.choice(len(data), config.n_landmarks, replace=False))
+        distance = cdist(x, x[landmarks], "cityblock")
+        scale = float(np.median(distance[landmarks]))
+        folds = folds_by_material(data.groups, config.n_folds, config.seed)
+        y = weights - center
+        say("choosing the kernel")
+        gamma, alpha, held_out = _choose(
+            distance / scale, landmarks, y, folds, components, target, center, config
+        )
+        kernel = np.exp(-gamma * distance / scale)
+        solution = _solve(kernel, landmarks, y, alpha)
+
+        spread = _spread(distance / scale, landmarks, folds)
+        residual = target - np.maximum(held_out + center, 0.0) @ components
+        calibration = Calibration.learn(residual, spread)
+        r2 = 1 - ((held_out - y) ** 2).sum(axis=0) / np.maximum((y**2).sum(axis=0), 1e-300)
+        report = {
+            "alpha": alpha,
+            "gamma": gamma,
+            "cv_mse": float((residual**2).mean()),
+            "r2_per_component": r2.tolist(),
+            "nmf_rms": float(np.sqrt(((weights @ components - target) ** 2).mean())),
+        }
+        arrays = {
+            "components": components,
+            "center": center,
+            "solution": solution,
+            "landmarks": x[landmarks],
+            "landmark_rows": landmarks,
+        }
+        numbers = {"gamma": gamma, "scale": scale}
+        return cls(config, data.energy_ev, arrays, numbers, scaler, calibration, report)
+
+    def predict(self, data: Dataset) -> Predicted:
+        """Spectra of the rows; their targets are not looked at."""
+        x = self._scaler.apply(describe_rows(data, self.config.blocks))
+        distance = cdist(x, self._arrays["landmarks"], "cityblock") / self._numbers["scale"]
+        kernel = np.exp(-self._numbers["gamma"] * distance)
+        weights = np.maximum(kernel @ self._arrays["solution"] + self._arrays["center"], 0.0)
+        nearest = np.argsort(distance, axis=1)[:, :5]
+        spread = np.take_along_axis(distance, nearest, axis=1)[:, :3].mean(axis=1) + 1e-3
+        return Predicted(
+            mean=weights @ self._arrays["components"],
+            sigma=self._calibration.sigma(spread),
+            trust=self._calibration.trust(spread),
+            neighbours=self._arrays["landmark_rows"][nearest],
+        )
+
+    def save(self, folder: Path) -> None:
+        """Weights (safetensors) and configuration (JSON) into the folder."""
+        arrays = dict(self._arrays) | {"energy_ev": self.energy_ev}
+        arrays |= {"calibration.scale": self._calibration.scale}
+        arrays |= {"calibration.spreads": self._calibration.spreads}
+        arrays |= {f"scaler.mean.{k}": v for k, v in self._scaler.mean.items()}
+        arrays |= {f"scaler.deviation.{k}": v for k, v in self._scaler.deviation.items()}
+        meta = {"config": asdict(self.config), "numbers": self._numbers, "report": self.report}
+        save_arrays(folder, "krr-nmf", arrays, json.dumps(meta))
+
+    @classmethod
+    def load(cls, folder: Path) -> KrrNmf:
+        """What :meth:`save` wrote."""
+        arrays, text = load_arrays(folder, "krr-nmf")
+        meta = json.loads(text)
+        meta["config"]["blocks"] = tuple(meta["config"]["blocks"])
+        config = KrrNmfConfig(**meta["config"])
+        scaler = Scaler(
+            {k: arrays.pop(f"scaler.mean.{k}") for k in config.blocks},
+            {k: arrays.pop(f"scaler.deviation.{k}") for k in config.blocks},
+        )
+        calibration = Calibration(
+            arrays.pop("calibration.scale"), arrays.pop("calibration.spreads")
+        )
+        energy = arrays.pop("energy_ev")
+        return cls(config, energy, arrays, meta["numbers"], scaler, calibration, meta["report"])
+
+
+def _solve(kernel: Float, landmarks: NDArray[np.int64], y: Float, alpha: float) -> Float:
+    """(m, k) coefficients: exact when every row is a landmark, else Nyström normal equations."""
+    if len(landmarks) == len(kernel):
+        matrix = kernel.copy()
+        matrix[np.diag_indices_from(matrix)] += alpha
+        return np.asarray(cho_solve(cho_factor(matrix, overwrite_a=True), y))
+    small = kernel[landmarks]
+    matrix = kernel.T @ kernel + alpha * small
+    matrix[np.diag_indices_from(matrix)] += 1e-9 * np.trace(matrix) / len(matrix)
+    return np.asarray(cho_solve(cho_factor(matrix, overwrite_a=True), kernel.T @ y))
+
+
+def _choose(
+    distance: Float,
+    landmarks: NDArray[np.int64],
+    y: Float,
+    folds: NDArray[np.int64],
+    components: Float,
+    target: Float,
+    center: Float,
+    config: KrrNmfConfig,
+) -> tuple[float, float, Float]:
+    """γ, α and the held-out predictions of the best pair, by the error of the spectra.
+
+    One eigendecomposition per γ and fold serves every α of the exact form.
+    """
+    gammas = GAMMAS if config.gamma is None else (config.gamma,)
+    alphas = ALPHAS if config.alpha is None else (config.alpha,)
+    exact = len(landmarks) == len(distance)
+    best: tuple[float, float, float, Float] | None = None
+    for gamma in gammas:
+        kernel = np.exp(-gamma * distance)
+        held = np.empty((len(alphas), *y.shape))
+        for fold in range(folds.max() + 1):
+            out, rest = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
+            if exact:
+                values, vectors = np.linalg.eigh(kernel[np.ix_(rest, rest)])
+                rotated = vectors.T @ y[rest]
+                projected = kernel[np.ix_(out, rest)] @ vectors
+                for a, alpha in enumerate(alphas):
+                    held[a, out] = projected @ (rotated / (values + alpha)[:, None])
+            else:
+                inside = np.isin(landmarks, rest)
+                own = np.searchsorted(rest, landmarks[inside])
+                for a, alpha in enumerate(alphas):
+                    part = kernel[np.ix_(rest, inside)]
+                    held[a, out] = kernel[np.ix_(out, inside)] @ _solve(part, own, y[rest], alpha)
+        for a, alpha in enumerate(alphas):
+            error = np.maximum(held[a] + center, 0.0) @ components - target
+            mse = float((error**2).mean())
+            if best is None or mse < best[0]:
+                best = (mse, gamma, alpha, held[a].copy())
+    assert best is not None
+    return best[1], best[2], best[3]
+
+
+def _spread(distance: Float, landmarks: NDArray[np.int64], folds: NDArray[np.int64]) -> Float:
+    """Mean distance to the three nearest rows of the other folds: how far off each row lies."""
+    spread = np.empty(len(distance))
+    for fold in range(folds.max() + 1):
+        out = np.flatnonzero(folds == fold)
+        other = folds[landmarks] != fold
+        spread[out] = np.partition(distance[np.ix_(out, other)], 2, axis=1)[:, :3].mean(axis=1)
+    return spread + 1e-3
