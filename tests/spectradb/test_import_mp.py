@@ -20,7 +20,7 @@ QUERY = XasQuery("Cu", "K")
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, State]]:
     monkeypatch.setattr(mp_client, "PAGE", 2)
-    monkeypatch.setattr(mp_client.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
     with materials_project(5) as served:
         yield served
 
@@ -81,7 +81,7 @@ def test_an_interrupted_run_goes_on_at_its_page(
     endpoint, state = server
     pages = import_mp_xas(XasSource(KEY, endpoint), QUERY)
     next(pages)
-    pages.close()  # as a kill between two pages leaves it
+    del pages  # as a kill between two pages leaves it
     assert Spectrum.objects.count() == 2
     state.requests.clear()
     _, counts = run(endpoint)
