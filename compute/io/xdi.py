@@ -539,6 +539,8 @@ def _spectrum(
         given = Given()
         label = f"reference of {label}".strip()
         element, edge = _reference_absorber(content, signal, x, element, edge, own)
+    if content.fields.get("spectradb.kind", "").lower() == "theory":
+        own.warn("SpectraDB.kind: this was exported from a calculation; it is no measurement")
     if content.outer:
         values = [content.fields.get("outer.value", ""), *content.outer]
         own.warn(

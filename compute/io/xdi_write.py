@@ -21,7 +21,8 @@ _OURS = ("element", "column", "spectradb")
 
 @dataclass(frozen=True)
 class XdiRecord:
-    """What is written; ``fields`` are further fields ``Family.key``, kept where XDI allows them."""
+    """What is written; ``fields`` are further fields ``Family.key``, kept where XDI allows them,
+    ``own`` those that the exporting program says itself, such as ``SpectraDB.id``."""
 
     energy_ev: FloatArray
     intensity: FloatArray
@@ -33,7 +34,9 @@ class XdiRecord:
     role: str = "sample"
     measurement: Measurement = Measurement()
     fields: Mapping[str, str] = field(default_factory=dict)
+    own: Mapping[str, str] = field(default_factory=dict)
     comments: tuple[str, ...] = ()
+    axis_unit: str = "eV"
 
 
 def write_xdi(spectrum: RawSpectrum | XdiRecord) -> str:
@@ -42,7 +45,7 @@ def write_xdi(spectrum: RawSpectrum | XdiRecord) -> str:
     Raises
     ------
     InputError
-        If the arrays differ in length, or the abscissa is no energy.
+        If the arrays differ in length.
     """
     return "".join(xdi_lines(spectrum))
 
@@ -54,23 +57,22 @@ def xdi_lines(spectrum: RawSpectrum | XdiRecord) -> Iterator[str]:
         raise InputError("intensity", record.intensity.shape, "must be as long as the energy")
     yield "# XDI/1.0 SpectraDB/1.0\n"
     label = _column_label(record)
-    yield "# Column.1: energy eV\n"
+    abscissa = "energy" if record.axis_unit == "eV" else "abscissa"
+    yield f"# Column.1: {abscissa} {_one_line(record.axis_unit)}\n"
     yield f"# Column.2: {label}\n"
     for name, value in _fields(record).items():
         yield f"# {name}: {_one_line(value)}\n"
     if record.comments:
         yield "# ///\n"
         for comment in record.comments:
-            yield f"# {_one_line(comment)}\n".replace("#  ", "#  ", 1)
+            yield f"# {_one_line(comment)}\n"
     yield "#----\n"
-    yield f"# energy {label}\n"
+    yield f"# {abscissa} {label}\n"
     for energy, value in zip(record.energy_ev.tolist(), record.intensity.tolist(), strict=True):
         yield f"  {energy!r}  {value!r}\n"
 
 
 def _record(raw: RawSpectrum) -> XdiRecord:
-    if raw.axis_unit != "eV":
-        raise InputError("axis_unit", raw.axis_unit, "only an energy scan in eV can be XDI")
     header = raw.header if raw.format == "xdi" else {}
     comments = header.get("XDI comments") or ()
     return XdiRecord(
@@ -85,6 +87,7 @@ def _record(raw: RawSpectrum) -> XdiRecord:
         measurement=raw.measurement,
         fields={key: value for key, value in header.items() if isinstance(value, str)},
         comments=tuple(str(comment) for comment in comments),
+        axis_unit=raw.axis_unit,
     )
 
 
@@ -119,6 +122,10 @@ def _fields(record: XdiRecord) -> dict[str, str]:
         family = name.partition(".")[0].lower()
         if _NAME.fullmatch(name) and name.lower() not in taken and family not in _OURS:
             written[name] = value
+    for name, value in record.own.items():
+        if not _NAME.fullmatch(name):
+            raise InputError("own", name, "the name of a field must be Family.key")
+        written.setdefault(name, value)
     return written
 
 

@@ -96,8 +96,8 @@ def normalise_xas(
         raise InputError(
             "e0", round(e0, 3), f"the edge step there is {step:.3g}; it must be positive"
         )
-    pre_line: FloatArray = np.polyval(line, x - e0)
-    post_curve: FloatArray = np.polyval(curve, x - e0)
+    pre_line = np.asarray(np.polyval(line, x - e0), dtype=np.float64)
+    post_curve = np.asarray(np.polyval(curve, x - e0), dtype=np.float64)
     normalised = (y - pre_line) / step
     bend = np.where(x >= e0, (post_curve - pre_line) / step - 1.0, 0.0)
     return XasNormalised(

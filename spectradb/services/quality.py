@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compute.errors import InputError
+from compute.quality import check_spectrum
 from spectradb.models import Kind, Quantity, Spectrum, Status
 
 PASS, CHECK, FAIL = "pass", "check", "fail"
@@ -36,6 +38,7 @@ def run_checks(spectrum: Spectrum) -> list[Check]:
     found = [
         *_identity(spectrum),
         *(_measurement(spectrum) if spectrum.kind == Kind.EXPERIMENT else []),
+        *(_curve(spectrum) if spectrum.kind == Kind.EXPERIMENT else []),
         _licence(spectrum),
         _duplicate(spectrum),
     ]
@@ -93,6 +96,29 @@ def _measurement(spectrum: Spectrum) -> list[Check]:
     else:
         read = Check("File", PASS, "Read without a warning.")
     return [about, read]
+
+
+def _curve(spectrum: Spectrum) -> list[Check]:
+    """Grid, noise and edge position, which the arrays tell; the rest is asked for above."""
+    header = spectrum.measurement.header if spectrum.measurement else {}
+    try:
+        found = check_spectrum(
+            spectrum.energy,
+            spectrum.intensity,
+            element=spectrum.absorber or None,
+            edge=spectrum.edge or None,
+            technique=spectrum.technique,
+            quantity=spectrum.quantity,
+            axis_unit=str(header.get("axis_unit", "eV")),
+        )
+    except InputError as error:
+        return [Check("Curve", FAIL, str(error))]
+    verdicts = {"ok": PASS, "check": CHECK, "fail": FAIL}
+    return [
+        Check(one.name.capitalize(), verdicts[one.level], one.message)
+        for one in found
+        if one.name not in ("absorber", "metadata")
+    ]
 
 
 def _licence(spectrum: Spectrum) -> Check:
