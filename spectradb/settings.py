@@ -189,7 +189,9 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 20
 UPLOAD_MAX_BYTES = 20 * 1024 * 1024
 
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "spectradb.api.schema.ApiSchema",
+    "EXCEPTION_HANDLER": "spectradb.api.base.answer_error",
+    "URL_FORMAT_OVERRIDE": None,
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "spectradb.api.authentication.ApiKeyAuthentication",
         "rest_framework.authentication.SessionAuthentication",

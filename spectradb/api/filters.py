@@ -12,8 +12,6 @@ from rest_framework.views import APIView
 
 from spectradb.filters import StrictFilterSet
 
-ALWAYS_KNOWN = frozenset({"format"})
-
 
 class StrictFilterBackend(DjangoFilterBackend):
     """Filters by the view's ``filterset_class``; refuses what that does not know."""
@@ -22,7 +20,7 @@ class StrictFilterBackend(DjangoFilterBackend):
         self, request: Request, queryset: QuerySet[Any], view: APIView
     ) -> QuerySet[Any]:
         kind = cast("type[StrictFilterSet] | None", self.get_filterset_class(view, queryset))
-        also = ALWAYS_KNOWN | set(getattr(view, "query_keys", ()))
+        also = set(getattr(view, "query_keys", ()))
         if kind is None:
             return queryset
         if errors := kind.check_keys(request.query_params, also):

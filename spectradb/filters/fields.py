@@ -69,11 +69,11 @@ class _ListField(forms.Field):
         self,
         *,
         coerce: Callable[[str], Any],
-        choices: Iterable[str] | None = None,
+        options: Iterable[str] | None = None,
         **kwargs: Any,
     ) -> None:
         self.coerce = coerce
-        self.choices = None if choices is None else tuple(choices)
+        self.options = None if options is None else tuple(options)
         super().__init__(**kwargs)
 
     def to_python(self, value: list[str] | None) -> list[Any]:
@@ -83,8 +83,8 @@ class _ListField(forms.Field):
 
     def _one(self, text: str) -> Any:
         _no_nulls(text)
-        if self.choices is not None and text not in self.choices:
-            raise ValidationError(f"{text!r} is none of {', '.join(self.choices)}")
+        if self.options is not None and text not in self.options:
+            raise ValidationError(f"{text!r} is none of {', '.join(self.options)}")
         try:
             return self.coerce(text)
         except ValueError as error:
@@ -177,7 +177,7 @@ class Key(django_filters.Filter):
         # What the OpenAPI description says of this key.
         described = {"type": "array", "items": item} if self.many else item
         self._spectacular_annotation = {"field": {**described, "description": help_text}}
-        super().__init__(field_name, coerce=coerce, choices=options, help_text=help_text, **kwargs)
+        super().__init__(field_name, coerce=coerce, options=options, help_text=help_text, **kwargs)
 
     def filter(self, qs: QuerySet[Model], value: Any) -> QuerySet[Model]:
         return qs.filter(**{f"{self.field_name}__in": value}) if value else qs

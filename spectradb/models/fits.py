@@ -8,6 +8,7 @@ from django.db.models import Q
 from spectradb.models.fields import ArrayField
 from spectradb.models.jobs import Job
 from spectradb.models.spectra import Spectrum
+from spectradb.models.visibility import FollowsSpectrum
 
 
 class PeakFit(Job):
@@ -27,6 +28,8 @@ class PeakFit(Job):
     warnings = models.JSONField(default=list, blank=True)
     accepted = models.BooleanField(default=False)
     residual = ArrayField(null=True, blank=True, help_text="data − model on the fitted points")
+
+    objects = FollowsSpectrum.as_manager()
 
     class Meta:
         indexes = [

@@ -8,6 +8,7 @@ from simple_history.models import HistoricalRecords
 from spectradb.models.fields import ArrayField
 from spectradb.models.jobs import Job
 from spectradb.models.structures import Site, Structure
+from spectradb.models.visibility import FollowsSpectrum
 
 
 class Calculation(Job):
@@ -37,6 +38,7 @@ class Calculation(Job):
     trace = models.TextField(blank=True, help_text="Traceback of a failure, for developers.")
 
     history = HistoricalRecords(excluded_fields=["sticks", "results", "trace"])
+    objects = FollowsSpectrum.as_manager()
 
     class Meta:
         indexes = [

@@ -1,0 +1,122 @@
+"""What all routes share: ``fields=``, refusal of unknown parameters, error answers."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, TypeVar
+
+from django.core.exceptions import RequestDataTooBig, TooManyFilesSent
+from django.db.models import Model
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers, viewsets
+from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+from spectradb.filters import SearchError
+from spectradb.services.curation import CurationError
+
+M = TypeVar("M", bound=Model)
+
+FIELDS = OpenApiParameter(
+    "fields", str, description="Only these fields, comma-separated; arrays come only if named."
+)
+
+
+class Conflict(APIException):
+    """A step that does not fit the present state."""
+
+    status_code = 409
+    default_code = "conflict"
+
+
+class TooLarge(APIException):
+    status_code = 413
+    default_code = "too_large"
+    default_detail = "The upload is too large."
+
+
+def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Our own errors as answers with a status; everything else as DRF does."""
+    if isinstance(error, SearchError):
+        error = ValidationError(error.errors)
+    elif isinstance(error, CurationError):
+        error = Conflict(str(error))
+    elif isinstance(error, RequestDataTooBig | TooManyFilesSent):
+        error = TooLarge()
+    return exception_handler(error, context)
+
+
+class FieldsSerializer(serializers.ModelSerializer[M]):
+    """Keeps only the fields of the view's ``chosen_fields``."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        chosen = self.context.get("chosen_fields")
+        if chosen is not None and self.parent is None:
+            for name in set(self.fields) - set(chosen):
+                self.fields.pop(name)
+
+    @classmethod
+    def names(cls) -> list[str]:
+        return list(cls.Meta.fields)  # type: ignore[attr-defined]
+
+
+class StrictMixin:
+    """Refuses parameters that an action does not take."""
+
+    action_keys: ClassVar[dict[str, tuple[str, ...]]] = {}
+    """Parameters of each action other than list and retrieve."""
+    query_keys: tuple[str, ...] = ()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)  # type: ignore[misc]
+        action = getattr(self, "action", None)
+        if action == "list" and getattr(self, "filterset_class", None) is not None:
+            return  # the filter backend knows them
+        known = {"retrieve": self.query_keys, **self.action_keys}.get(action or "", ())
+        if action == "retrieve":
+            known = tuple(key for key in known if key == "fields")
+        if unknown := sorted(set(request.query_params) - set(known)):
+            raise ValidationError({key: ["unknown parameter"] for key in unknown})
+
+
+class ReadViewSet(StrictMixin, viewsets.ReadOnlyModelViewSet[M]):
+    """Lists and shows rows; ``fields=`` chooses columns.
+
+    ``list_fields`` are those of a list when nothing is asked; a single row shows all.
+    """
+
+    query_keys = ("fields", "cursor", "page_size")
+    list_fields: ClassVar[tuple[str, ...] | None] = None
+    lookup_value_regex = r"[0-9]{1,18}"
+
+    def chosen_fields(self) -> list[str]:
+        """Fields of the answer.
+
+        Raises
+        ------
+        ValidationError
+            If ``fields`` names one that there is not.
+        """
+        kind: type[FieldsSerializer[M]] = self.get_serializer_class()  # type: ignore[assignment]
+        known = kind.names()
+        asked = self.request.query_params.get("fields")
+        if asked is None:
+            if self.action == "list" and self.list_fields is not None:
+                return list(self.list_fields)
+            return known
+        names = [name.strip() for name in asked.split(",") if name.strip()]
+        if not names:
+            raise ValidationError({"fields": ["names at least one field"]})
+        if unknown := sorted(set(names) - set(known)):
+            raise ValidationError(
+                {"fields": [f"no field {', '.join(unknown)}; there are {', '.join(known)}"]}
+            )
+        return names
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        context = dict(super().get_serializer_context())
+        if self.action in {"list", "retrieve"} and self.request is not None:
+            context["chosen_fields"] = self.chosen_fields()
+        return context

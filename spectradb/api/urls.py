@@ -1,0 +1,39 @@
+"""Addresses of the API, version 1."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework.routers import DefaultRouter
+
+from spectradb.api.account import ApiKeyViewSet
+from spectradb.api.views import (
+    CalculationViewSet,
+    PeakFitViewSet,
+    PredictionViewSet,
+    SiteViewSet,
+    SpectrumViewSet,
+    StructureViewSet,
+    TrainedModelViewSet,
+)
+
+
+class Router(DefaultRouter):
+    include_format_suffixes = False
+
+
+router = Router()
+router.register("structures", StructureViewSet, "structure")
+router.register("sites", SiteViewSet, "site")
+router.register("spectra", SpectrumViewSet, "spectrum")
+router.register("fits", PeakFitViewSet, "fit")
+router.register("calculations", CalculationViewSet, "calculation")
+router.register("models", TrainedModelViewSet, "model")
+router.register("predictions", PredictionViewSet, "prediction")
+router.register("keys", ApiKeyViewSet, "key")
+
+app_name = "api"
+urlpatterns = [
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("", include(router.urls)),
+]

@@ -1,0 +1,302 @@
+"""The rows of the library over HTTP; reading is open, each person sees what they may."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.decorators import action
+from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from spectradb.api.base import FIELDS, Conflict, ReadViewSet
+from spectradb.api.serializers import (
+    CalculationSerializer,
+    NoteSerializer,
+    PeakFitSerializer,
+    PredictionSerializer,
+    SiteSerializer,
+    SpectrumSerializer,
+    StructureSerializer,
+    TrainedModelSerializer,
+)
+from spectradb.filters import (
+    CalculationFilterSet,
+    PeakFitFilterSet,
+    PredictionFilterSet,
+    SiteFilterSet,
+    SpectrumFilterSet,
+    StructureFilterSet,
+    TrainedModelFilterSet,
+)
+from spectradb.models import (
+    Calculation,
+    PeakFit,
+    Prediction,
+    Site,
+    Spectrum,
+    Structure,
+    TrainedModel,
+)
+from spectradb.services import curation, jobs
+from spectradb.services.roles import may_curate
+
+_described = extend_schema_view(
+    list=extend_schema(parameters=[FIELDS]), retrieve=extend_schema(parameters=[FIELDS])
+)
+
+
+@_described
+class StructureViewSet(ReadViewSet[Structure]):
+    """Crystal structures. ``data`` is the pymatgen structure."""
+
+    serializer_class = StructureSerializer
+    filterset_class = StructureFilterSet
+    permission_classes = (AllowAny,)
+    list_fields = tuple(n for n in StructureSerializer.names() if n not in {"sites", "data"})
+
+    def get_queryset(self) -> QuerySet[Structure]:
+        chosen = self.chosen_fields()
+        rows = Structure.objects.all()
+        if "data" not in chosen:
+            rows = rows.defer("data")
+        return rows.prefetch_related("sites") if "sites" in chosen else rows
+
+
+@_described
+class SiteViewSet(ReadViewSet[Site]):
+    """Symmetry-distinct sites."""
+
+    serializer_class = SiteSerializer
+    filterset_class = SiteFilterSet
+    permission_classes = (AllowAny,)
+    queryset = Site.objects.order_by("pk")
+
+
+_STEP = extend_schema(request=NoteSerializer, responses={200: SpectrumSerializer})
+
+
+@_described
+class SpectrumViewSet(ReadViewSet[Spectrum]):
+    """Spectra. A list leaves out what is long; ``fields=`` brings any of it, arrays too."""
+
+    serializer_class = SpectrumSerializer
+    filterset_class = SpectrumFilterSet
+    permission_classes = (AllowAny,)
+    list_fields = tuple(
+        name
+        for name in SpectrumSerializer.names()
+        if name not in {
+            "energy", "intensity", "measurement", "normalisation", "checks", "status_note",
+            "citation", "sparkline",
+        }
+    )  # fmt: skip
+
+    def get_queryset(self) -> QuerySet[Spectrum]:
+        rows = Spectrum.objects.visible_to(self.request.user)
+        chosen = set(
+            self.chosen_fields()
+            if self.action in {"list", "retrieve"}
+            else SpectrumSerializer.names()
+        )
+        for name in ("structure", "site"):
+            if name in chosen:
+                rows = rows.select_related(name)
+        if "structure" in chosen:
+            rows = rows.defer("structure__data")
+        if "measurement" in chosen:
+            rows = rows.select_related("measurement__file").defer("measurement__file__data")
+        return rows.defer(*({"energy", "intensity", "sparkline", "checks"} - chosen))
+
+    @_STEP
+    @action(detail=True, methods=["post"], permission_classes=[IsAuthenticated])
+    def submit(self, request: Request, pk: str) -> Response:
+        """Hand a draft of one's own to the curators."""
+        return self._decide("submit", request)
+
+    @_STEP
+    @action(detail=True, methods=["post"], permission_classes=[IsAuthenticated])
+    def publish(self, request: Request, pk: str) -> Response:
+        """Show a submitted spectrum to everyone (curators)."""
+        return self._decide("publish", request)
+
+    @_STEP
+    @action(detail=True, methods=["post"], permission_classes=[IsAuthenticated])
+    def send_back(self, request: Request, pk: str) -> Response:
+        """Return a submitted spectrum to its author (curators; a note is needed)."""
+        return self._decide("send_back", request)
+
+    @_STEP
+    @action(detail=True, methods=["post"], permission_classes=[IsAuthenticated])
+    def reject(self, request: Request, pk: str) -> Response:
+        """Refuse a submitted spectrum (curators; a note is needed)."""
+        return self._decide("reject", request)
+
+    @_STEP
+    @action(detail=True, methods=["post"], permission_classes=[IsAuthenticated])
+    def withdraw(self, request: Request, pk: str) -> Response:
+        """Take a published spectrum out (curators; a note is needed)."""
+        return self._decide("withdraw", request)
+
+    def _decide(self, step: str, request: Request) -> Response:
+        given = NoteSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        row = curation.decide(self.get_object(), step, request.user, given.validated_data["note"])
+        return Response(SpectrumSerializer(row).data)
+
+    @extend_schema(
+        responses={
+            200: {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["when", "who", "reason", "changes"],
+                    "properties": {
+                        "when": {"type": "string", "format": "date-time"},
+                        "who": {"type": "string", "nullable": True},
+                        "reason": {"type": "string"},
+                        "changes": {"type": "array", "items": {"type": "object"}},
+                    },
+                },
+            }
+        }
+    )
+    @action(detail=True, permission_classes=[IsAuthenticated])
+    def history(self, request: Request, pk: str) -> Response:
+        """Every change, newest first (author and curators)."""
+        row = self.get_object()
+        if not (may_curate(request.user) or row.contributor_id == request.user.pk):
+            self.permission_denied(request)
+        found = [
+            {
+                "when": one["when"],
+                "who": one["who"].get_username() if one["who"] else None,
+                "reason": one["reason"],
+                "changes": [
+                    {**change, "before": str(change["before"]), "after": str(change["after"])}
+                    for change in one["changes"]
+                ],
+            }
+            for one in curation.history_of(row)
+        ]
+        return Response(found)
+
+
+@_described
+class PeakFitViewSet(ReadViewSet[PeakFit]):
+    """Peak fits with their peaks."""
+
+    serializer_class = PeakFitSerializer
+    filterset_class = PeakFitFilterSet
+    permission_classes = (AllowAny,)
+    list_fields = tuple(n for n in PeakFitSerializer.names() if n not in {"residual"})
+
+    def get_queryset(self) -> QuerySet[PeakFit]:
+        rows = PeakFit.objects.visible_to(self.request.user).order_by("pk")
+        chosen = self.chosen_fields()
+        if "peaks" in chosen:
+            rows = rows.prefetch_related("peaks")
+        return rows if "residual" in chosen else rows.defer("residual")
+
+
+_SUMMARY = {
+    "type": "object",
+    "required": ["counts", "per_minute", "seconds_left", "failures"],
+    "properties": {
+        "counts": {"type": "object", "additionalProperties": {"type": "integer"}},
+        "per_minute": {"type": "number", "nullable": True},
+        "seconds_left": {"type": "number", "nullable": True},
+        "failures": {"type": "array", "items": {"type": "object"}},
+    },
+}
+_CHANGED = {"type": "object", "required": ["status"], "properties": {"status": {"type": "string"}}}
+
+
+@_described
+class CalculationViewSet(ReadViewSet[Calculation]):
+    """Calculations, which are the jobs of the queue."""
+
+    serializer_class = CalculationSerializer
+    filterset_class = CalculationFilterSet
+    permission_classes = (AllowAny,)
+    list_fields = tuple(
+        n for n in CalculationSerializer.names() if n not in {"parameters", "results", "sticks"}
+    )
+
+    def get_queryset(self) -> QuerySet[Calculation]:
+        rows = Calculation.objects.visible_to(self.request.user).order_by("pk")
+        chosen = self.chosen_fields() if self.action in {"list", "retrieve"} else []
+        if "spectrum" in chosen:
+            rows = rows.select_related("spectrum").only(
+                *(f.name for f in Calculation._meta.concrete_fields), "spectrum__calculation"
+            )
+        return rows.defer(*({"parameters", "results", "sticks", "trace"} - set(chosen)))
+
+    @extend_schema(responses={200: _SUMMARY}, filters=False)
+    @action(detail=False, pagination_class=None)
+    def summary(self, request: Request) -> Response:
+        """Counts by status, rate, time left, and failures grouped by cause."""
+        found = jobs.summary()
+        failures = [
+            {"cause": one.cause, "count": one.count, "example_id": one.example_id}
+            for one in found.failures
+        ]
+        return Response(
+            {
+                "counts": found.counts,
+                "per_minute": found.per_minute,
+                "seconds_left": found.seconds_left,
+                "failures": failures,
+            }
+        )
+
+    @extend_schema(request=None, responses={200: _CHANGED})
+    @action(detail=True, methods=["post"], permission_classes=[IsAuthenticated])
+    def cancel(self, request: Request, pk: str) -> Response:
+        """Cancel a queued or running calculation (who asked for it, and curators)."""
+        return self._change(request, jobs.cancel)
+
+    @extend_schema(request=None, responses={200: _CHANGED})
+    @action(detail=True, methods=["post"], permission_classes=[IsAuthenticated])
+    def retry(self, request: Request, pk: str) -> Response:
+        """Queue a failed or cancelled calculation again (who asked for it, and curators)."""
+        return self._change(request, jobs.retry)
+
+    def _change(self, request: Request, change: Any) -> Response:
+        row = self.get_object()
+        if not (may_curate(request.user) or row.requested_by_id == request.user.pk):
+            self.permission_denied(request)
+        if not change(Calculation.objects.filter(pk=row.pk)):
+            raise Conflict(f"calculation {row.pk} is {row.job_status}")
+        row.refresh_from_db(fields=["job_status"])
+        return Response({"status": row.job_status})
+
+
+@_described
+class TrainedModelViewSet(ReadViewSet[TrainedModel]):
+    """Trained models with their metrics."""
+
+    serializer_class = TrainedModelSerializer
+    filterset_class = TrainedModelFilterSet
+    permission_classes = (AllowAny,)
+    queryset = TrainedModel.objects.order_by("pk")
+    list_fields = tuple(n for n in TrainedModelSerializer.names() if n not in {"curves", "split"})
+
+
+@_described
+class PredictionViewSet(ReadViewSet[Prediction]):
+    """Spectra predicted by trained models."""
+
+    serializer_class = PredictionSerializer
+    filterset_class = PredictionFilterSet
+    permission_classes = (AllowAny,)
+    list_fields: ClassVar[tuple[str, ...]] = tuple(
+        n for n in PredictionSerializer.names()
+        if n not in {"energy", "intensity", "sigma", "neighbours"}
+    )  # fmt: skip
+
+    def get_queryset(self) -> QuerySet[Prediction]:
+        rows = Prediction.objects.select_related("model").order_by("pk")
+        return rows.defer(*({"energy", "intensity", "sigma"} - set(self.chosen_fields())))
