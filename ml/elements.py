@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,9 +34,15 @@ def element_table() -> NDArray[np.float64]:
     """
     from pymatgen.core import Element
 
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # noble gases without electronegativity
+        return _build(Element)
+
+
+def _build(periodic_table: Any) -> NDArray[np.float64]:
     table = np.full((N_ELEMENTS + 1, len(PROPERTIES)), np.nan)
     for number in range(1, N_ELEMENTS + 1):
-        element = Element.from_Z(number)
+        element = periodic_table.from_Z(number)
         valence = {"s": 0, "p": 0, "d": 0, "f": 0}
         core = _noble_gas_core(number)
         for shell in element.full_electronic_structure:

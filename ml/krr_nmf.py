@@ -26,7 +26,7 @@ from ml.data import Dataset, folds_by_material
 from ml.descriptors import BLOCKS
 from ml.errors import LearningError
 from ml.features import Scaler, describe_rows
-from ml.prediction import Calibration, Predicted
+from ml.prediction import Calibration, HeldOut, Predicted
 
 Float = NDArray[np.float64]
 Report = Callable[[str], None]
@@ -68,10 +68,12 @@ class KrrNmf:
         numbers: dict[str, float],
         scaler: Scaler,
         calibration: Calibration,
+        held_out: HeldOut,
         report: dict[str, Any],
     ) -> None:
         self.config = config
         self.energy_ev = energy_ev
+        self.held_out = held_out
         self.report = report
         self._arrays = arrays
         self._numbers = numbers
@@ -116,7 +118,8 @@ class KrrNmf:
         solution = _solve(kernel, landmarks, y, alpha)
 
         spread = _spread(distance / scale, landmarks, folds)
-        residual = target - np.maximum(held_out + center, 0.0) @ components
+        out = HeldOut(np.maximum(held_out + center, 0.0) @ components, spread)
+        residual = target - out.mean
         calibration = Calibration.learn(residual, spread)
         r2 = 1 - ((held_out - y) ** 2).sum(axis=0) / np.maximum((y**2).sum(axis=0), 1e-300)
         report = {
@@ -134,7 +137,7 @@ class KrrNmf:
             "landmark_rows": landmarks,
         }
         numbers = {"gamma": gamma, "scale": scale}
-        return cls(config, data.energy_ev, arrays, numbers, scaler, calibration, report)
+        return cls(config, data.energy_ev, arrays, numbers, scaler, calibration, out, report)
 
     def predict(self, data: Dataset) -> Predicted:
         """Spectra of the rows; their targets are not looked at."""
@@ -149,11 +152,14 @@ class KrrNmf:
             sigma=self._calibration.sigma(spread),
             trust=self._calibration.trust(spread),
             neighbours=self._arrays["landmark_rows"][nearest],
+            spread=spread,
         )
 
     def save(self, folder: Path) -> None:
         """Weights (safetensors) and configuration (JSON) into the folder."""
         arrays = dict(self._arrays) | {"energy_ev": self.energy_ev}
+        arrays |= {"held_out.mean": self.held_out.mean.astype(np.float32)}
+        arrays |= {"held_out.spread": self.held_out.spread}
         arrays |= {"calibration.scale": self._calibration.scale}
         arrays |= {"calibration.spreads": self._calibration.spreads}
         arrays |= {f"scaler.mean.{k}": v for k, v in self._scaler.mean.items()}
@@ -176,7 +182,10 @@ class KrrNmf:
             arrays.pop("calibration.scale"), arrays.pop("calibration.spreads")
         )
         energy = arrays.pop("energy_ev")
-        return cls(config, energy, arrays, meta["numbers"], scaler, calibration, meta["report"])
+        out = HeldOut(arrays.pop("held_out.mean"), arrays.pop("held_out.spread"))
+        return cls(
+            config, energy, arrays, meta["numbers"], scaler, calibration, out, meta["report"]
+        )
 
 
 def _solve(kernel: Float, landmarks: NDArray[np.int64], y: Float, alpha: float) -> Float:

@@ -23,12 +23,47 @@ class Predicted:
         0 … 1: the share of cross-validated training rows that were harder than this one.
     neighbours : (n, k)
         Rows of the training set nearest in the model's own sense, nearest first.
+    spread : (n,)
+        The model's own measure of doubt, from which σ and trust follow.
     """
 
     mean: Float
     sigma: Float
     trust: Float
     neighbours: NDArray[np.int64]
+    spread: Float
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Cross-validated predictions of the training rows: mean (m, g) and spread (m,)."""
+
+    mean: Float
+    spread: Float
+
+
+@dataclass(frozen=True)
+class ErrorModel:
+    """The error to expect of a row, from signs of doubt: log error = a + Σ b·log sign.
+
+    Signs are any positive numbers that can be had for held-out and for new rows alike (distance
+    to the training rows, leverage, disagreement of models). Attributes: ``weights`` (1 + f,).
+    """
+
+    weights: Float
+
+    @classmethod
+    def learn(cls, signs: Float, residual: Float) -> ErrorModel:
+        """signs (m, f), residual (m, g) of rows held out."""
+        error = np.log(np.sqrt((residual**2).mean(axis=1)) + 1e-9)
+        matrix = np.column_stack([np.ones(len(signs)), np.log(signs)])
+        ridge = 1e-3 * len(signs) * np.diag([0.0, *np.ones(signs.shape[1])])
+        return cls(np.linalg.solve(matrix.T @ matrix + ridge, matrix.T @ error))
+
+    def spread(self, signs: Float) -> Float:
+        """(n,) expected error."""
+        matrix = np.column_stack([np.ones(len(signs)), np.log(signs)])
+        return np.asarray(np.exp(matrix @ self.weights), dtype=np.float64)
 
 
 @dataclass(frozen=True)

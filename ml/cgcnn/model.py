@@ -1,0 +1,98 @@
+"""Crystal graph convolutions (Xie & Grossman, PRL 120, 145301 (2018), eq. 5) read out at the
+absorbing atom: its own state, its neighbours pooled by distance, and the mean of the crystal."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import silu, softplus
+
+from ml.cgcnn.graphs import CUTOFF, GraphBatch
+from ml.elements import element_table
+from ml.output import SpectrumHead
+
+
+class GatedConv(nn.Module):
+    """One graph convolution with a gate on each bond."""
+
+    def __init__(self, atom_dim: int, bond_dim: int) -> None:
+        super().__init__()
+        # The linear map of [target, source, bond] is split, so that the atom parts are computed
+        # once per atom and not once per bond.
+        self.target = nn.Linear(atom_dim, 2 * atom_dim)
+        self.source = nn.Linear(atom_dim, 2 * atom_dim, bias=False)
+        self.bond = nn.Linear(bond_dim, 2 * atom_dim, bias=False)
+        self.norm = nn.LayerNorm(atom_dim)
+
+    def forward(self, atoms: Tensor, bonds: Tensor, edges: Tensor) -> Tensor:
+        """atoms (N, A), bonds (E, B), edges (2, E) source → target -> (N, A)."""
+        source, target = edges
+        pair = self.target(atoms)[target] + self.source(atoms)[source] + self.bond(bonds)
+        gate, core = pair.chunk(2, dim=1)  # (E, A) each
+        summed = torch.zeros_like(atoms).index_add_(0, target, gate.sigmoid() * softplus(core))
+        return torch.as_tensor(silu(atoms + self.norm(summed)))
+
+
+class CgcnnNetwork(nn.Module):
+    """Graph → spectra of its absorbing atoms."""
+
+    table: Tensor
+    centres: Tensor
+
+    def __init__(
+        self,
+        target: NDArray[np.float32],
+        atom_dim: int = 96,
+        bond_dim: int = 40,
+        n_conv: int = 3,
+        hidden: int = 256,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        table = torch.tensor(element_table(), dtype=torch.float32)
+        self.register_buffer("table", table)
+        self.register_buffer("centres", torch.linspace(1.2, CUTOFF, bond_dim))
+        self.width = float((CUTOFF - 1.2) / (bond_dim - 1))
+        self.own = nn.Embedding(len(table), 16)
+        self.embed = nn.Linear(table.shape[1] + 16, atom_dim)
+        self.convolutions = nn.ModuleList(GatedConv(atom_dim, bond_dim) for _ in range(n_conv))
+        pool = 12
+        self.radial = nn.Linear(bond_dim, pool, bias=False)
+        self.value = nn.Linear(atom_dim, 24)
+        self.readout = nn.Sequential(
+            nn.Linear(2 * atom_dim + pool * 24, hidden),
+            nn.LayerNorm(hidden),
+            nn.SiLU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, hidden),
+            nn.SiLU(),
+        )
+        self.head = SpectrumHead(hidden, target)
+
+    def forward(self, batch: GraphBatch) -> Tensor:
+        """Spectra (s, grid) of the absorbers of the batch."""
+        return torch.as_tensor(self.head(self.features(batch)))
+
+    def features(self, batch: GraphBatch) -> Tensor:
+        """(s, hidden): what the last layer sees of each absorber."""
+        numbers, (source, target) = batch.numbers, batch.edges
+        atoms = silu(self.embed(torch.cat([self.table[numbers], self.own(numbers)], dim=1)))
+        bonds = torch.exp(-0.5 * ((batch.distance[:, None] - self.centres) / self.width) ** 2)
+        for convolution in self.convolutions:
+            atoms = convolution(atoms, bonds, batch.edges)
+        slot = torch.full_like(numbers, -1)
+        slot[batch.absorber] = torch.arange(len(batch.absorber), device=slot.device)
+        chosen = slot[target] >= 0  # bonds that end at an absorber
+        outer = torch.einsum(
+            "ek,ev->ekv", self.radial(bonds[chosen]), self.value(atoms[source[chosen]])
+        ).flatten(1)
+        shell = torch.zeros(len(batch.absorber), outer.shape[1], device=outer.device)
+        shell = shell.index_add(0, slot[target[chosen]], outer)
+        n_crystals = int(batch.crystal[-1]) + 1
+        total = torch.zeros(n_crystals, atoms.shape[1], device=atoms.device)
+        total = total.index_add(0, batch.crystal, atoms)
+        size = torch.bincount(batch.crystal, minlength=n_crystals)[:, None]
+        mean = (total / size)[batch.crystal[batch.absorber]]
+        return torch.as_tensor(self.readout(torch.cat([atoms[batch.absorber], shell, mean], dim=1)))

@@ -1,0 +1,103 @@
+"""How unlike the training rows a new row is, in the networks' own features.
+
+For each member: the leverage of its last layer (the variance of a Bayesian linear last layer, as
+in Snoek et al., ICML 2015) and the distance to the nearest training rows. A row that a member was
+not trained on is judged by that member alone, so the signs of held-out rows are those of new ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.prediction import ErrorModel, Float
+
+_RIDGE = 1e-3
+_NEAREST = 5
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Of an ensemble.
+
+    Attributes
+    ----------
+    centre : (k, f)
+        Mean feature of each member.
+    precision : (k, f, f)
+        Inverse of the ridged second moment of its training features.
+    rows : (k, m, f)
+        Features of all rows, float32.
+    fold : (m,)
+        The member that did not see each row.
+    error : ErrorModel
+    """
+
+    centre: Float
+    precision: Float
+    rows: NDArray[np.float32]
+    fold: NDArray[np.int64]
+    error: ErrorModel
+
+    @classmethod
+    def learn(
+        cls, features: list[NDArray[np.float32]], fold: NDArray[np.int64], residual: Float
+    ) -> tuple[Doubt, Float]:
+        """From every member's features (m, f) of all rows; also the spread of the held-out rows."""
+        centre, precision = [], []
+        for k, values in enumerate(features):
+            seen = values[fold != k].astype(np.float64)
+            centre.append(seen.mean(axis=0))
+            moment = (seen - centre[-1]).T @ (seen - centre[-1]) / len(seen)
+            ridge = _RIDGE * np.trace(moment) / len(moment) + 1e-12
+            precision.append(np.linalg.inv(moment + ridge * np.eye(len(moment))))
+        rows = np.stack(features)
+        empty = ErrorModel(np.zeros(3))
+        plain = cls(np.stack(centre), np.stack(precision), rows, fold, empty)
+        signs = np.empty((len(fold), 2))
+        for k, values in enumerate(features):
+            out = fold == k
+            signs[out], _ = plain._signs(k, values[out])
+        error = ErrorModel.learn(signs, residual)
+        return cls(plain.centre, plain.precision, rows, fold, error), error.spread(signs)
+
+    def judge(self, features: list[NDArray[np.float32]]) -> tuple[Float, NDArray[np.int64]]:
+        """Expected error (n,) of new rows and their nearest training rows (n, 5)."""
+        found = [self._signs(k, values) for k, values in enumerate(features)]
+        signs = np.exp(np.mean([np.log(signs) for signs, _ in found], axis=0))
+        return self.error.spread(signs), found[0][1]
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """For a checkpoint."""
+        return {
+            "centre": self.centre,
+            "precision": self.precision,
+            "rows": self.rows,
+            "fold": self.fold,
+            "error": self.error.weights,
+        }
+
+    @classmethod
+    def of_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Doubt:
+        """Back from a checkpoint's ``doubt.*`` arrays."""
+        return cls(
+            arrays["doubt.centre"],
+            arrays["doubt.precision"],
+            arrays["doubt.rows"],
+            arrays["doubt.fold"],
+            ErrorModel(arrays["doubt.error"]),
+        )
+
+    def _signs(self, k: int, values: NDArray[np.float32]) -> tuple[Float, NDArray[np.int64]]:
+        """(n, 2) leverage and mean distance to the nearest rows that member k saw; those rows."""
+        away = values.astype(np.float64) - self.centre[k]
+        leverage = np.einsum("nf,fg,ng->n", away, self.precision[k], away, optimize=True)
+        seen = np.flatnonzero(self.fold != k)
+        known = self.rows[k][seen]
+        square = (values**2).sum(1)[:, None] + (known**2).sum(1) - 2 * values @ known.T
+        nearest = np.argsort(square, axis=1)[:, :_NEAREST]
+        distance = np.sqrt(np.maximum(np.take_along_axis(square, nearest, 1), 0)).mean(axis=1)
+        return np.column_stack([leverage + 1e-9, distance + 1e-6]), seen[nearest]

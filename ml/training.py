@@ -1,0 +1,138 @@
+"""One training loop for every network: AdamW, one-cycle rate, averaged weights, early stop."""
+
+from __future__ import annotations
+
+import copy
+import random
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+
+class Batches(Protocol):
+    """Anything that hands out batches: the model's input, the target (n, g), the row numbers."""
+
+    def __call__(
+        self, rng: np.random.Generator | None
+    ) -> Iterable[tuple[object, Tensor, NDArray[np.int64]]]:
+        """Shuffled with a generator, in order without one."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Of the loop."""
+
+    epochs: int = 120
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-2
+    averaging: float = 0.995  # of the weights, per step
+    patience: int = 40  # epochs without a better validation error
+    seed: int = 0
+
+
+@dataclass
+class History:
+    """Errors of each epoch; the best epoch's weights are in the model."""
+
+    train: list[float] = field(default_factory=list)
+    valid: list[float] = field(default_factory=list)
+    best_epoch: int = -1
+    seconds: float = 0.0
+
+
+class Stop(Exception):
+    """Raised by a report to give a run up (pruning)."""
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """``auto``: CUDA, then Apple's, then the CPU."""
+    if name != "auto":
+        return torch.device(name)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def seed_everything(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002  (libraries that still use the global state)
+    torch.manual_seed(seed)
+
+
+def train(
+    model: nn.Module,
+    batches: Batches,
+    valid: Batches,
+    config: TrainingConfig,
+    report: Callable[[int, float, float], None] = lambda epoch, train, valid: None,
+) -> History:
+    """Fit in place; the model ends with its best averaged weights, in evaluation mode.
+
+    The loss is the mean squared error of the spectra. ``report(epoch, train, valid)`` is called
+    after each epoch and may raise :class:`Stop`.
+    """
+    rng = np.random.default_rng(config.seed)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+    )
+    steps = sum(1 for _ in batches(None)) * config.epochs
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, config.learning_rate, total_steps=steps, pct_start=0.15
+    )
+    averaged = copy.deepcopy(model).eval()
+    best, best_state = float("inf"), copy.deepcopy(model.state_dict())
+    history, begun, step = History(), time.monotonic(), 0
+    for epoch in range(config.epochs):
+        model.train()
+        total, count = 0.0, 0
+        for inputs, target, _ in batches(rng):
+            optimizer.zero_grad(set_to_none=True)
+            loss = ((model(inputs) - target) ** 2).mean()
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            step += 1
+            _average(averaged, model, min(config.averaging, step / (step + 10)))
+            total += float(loss.detach()) * len(target)
+            count += len(target)
+        history.train.append(total / count)
+        history.valid.append(mean_square(averaged, valid))
+        if history.valid[-1] < best:
+            best, history.best_epoch = history.valid[-1], epoch
+            best_state = copy.deepcopy(averaged.state_dict())
+        report(epoch, history.train[-1], history.valid[-1])
+        if epoch - history.best_epoch >= config.patience:
+            break
+    model.load_state_dict(best_state)
+    model.eval()
+    history.seconds = time.monotonic() - begun
+    return history
+
+
+@torch.no_grad()
+def mean_square(model: nn.Module, batches: Batches) -> float:
+    """Mean squared error over all batches, in evaluation mode."""
+    model.eval()
+    total, count = 0.0, 0
+    for inputs, target, _ in batches(None):
+        total += float(((model(inputs) - target) ** 2).mean(dim=1).sum())
+        count += len(target)
+    return total / max(count, 1)
+
+
+@torch.no_grad()
+def _average(averaged: nn.Module, model: nn.Module, keep: float) -> None:
+    for slow, fast in zip(averaged.state_dict().values(), model.state_dict().values(), strict=True):
+        if slow.dtype.is_floating_point:
+            slow.lerp_(fast, 1 - keep)
+        else:
+            slow.copy_(fast)

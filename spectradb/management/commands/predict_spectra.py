@@ -1,0 +1,68 @@
+"""Predict spectra."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from ml.errors import LearningError
+from spectradb.filters import EVERYTHING, SearchError, apply_where
+from spectradb.management.json_command import JsonCommand
+from spectradb.models import Structure
+from spectradb.services.predict_spectra import Predictor
+
+
+class Command(JsonCommand):
+    help = (
+        "Predict the spectrum of every absorbing site with its standard deviation and a trust "
+        "score. Files are only answered; stored structures (--where) keep their predictions."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("files", nargs="*", type=Path, metavar="FILE.cif")
+        parser.add_argument("--model", required=True, help="name of a trained model")
+        self.add_where(parser)
+        self.add_output(parser)
+
+    def handle(
+        self, *, files: list[Path], model: str, where: list[str], output: str | None, **options: Any
+    ) -> None:
+        if bool(files) == bool(where):
+            raise CommandError("name structure files, or select stored structures with --where")
+        try:
+            predictor = Predictor(model)
+            found = (
+                predictor.of_files(files)
+                if files
+                else predictor.of_rows(apply_where(Structure, self.where(where), EVERYTHING))
+            )
+            answers = list(self.progress(found, unit="site"))
+        except (LearningError, SearchError) as error:
+            raise CommandError(str(error)) from error
+        self.emit(
+            [
+                {
+                    "file": one.file,
+                    "source_id": one.source_id,
+                    "formula": one.formula,
+                    "site_index": one.site_index,
+                    "element": one.element,
+                    "model": one.model,
+                    "energy_ev": one.energy_ev,
+                    "intensity": one.intensity,
+                    "sigma": one.sigma,
+                    "trust": one.trust,
+                    "neighbours": one.neighbours,
+                    "error": one.error or None,
+                }
+                for one in answers
+            ],
+            output,
+        )
+        failed = [one for one in answers if one.error]
+        self.say(f"{len(answers) - len(failed)} sites predicted, {len(failed)} failed")
+        if failed:
+            lines = [f"{one.file or one.source_id}: {one.error}" for one in failed]
+            raise CommandError("\n".join(lines))

@@ -1,0 +1,86 @@
+"""Train a model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from tqdm import tqdm
+
+from ml.errors import LearningError
+from ml.models import DEFAULT, KINDS, FitOptions, Step
+from spectradb.filters import SearchError
+from spectradb.management.json_command import JsonCommand
+from spectradb.services.train_model import TrainingRequest, train_model
+
+
+class Command(JsonCommand):
+    help = (
+        "Train a model from structures to spectra on everything a search selects. Materials are "
+        "split by their name's hash unless --split says otherwise; the model sees the training "
+        "part alone and is measured on the others."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("kind", choices=KINDS, help=f"{DEFAULT} is the most exact")
+        parser.add_argument("--name", required=True, help="of the model")
+        self.add_where(parser)
+        parser.add_argument("--split", metavar="FILE.json", help="{source_id: train|val|test}")
+        parser.add_argument(
+            "--grid", nargs=3, type=float, metavar=("START", "STOP", "STEP"), help="energies, eV"
+        )
+        parser.add_argument(
+            "--target-scale", metavar="FILE.json", help='{"source_id:site_index": factor}'
+        )
+        parser.add_argument("--seed", type=int, default=0)
+        parser.add_argument("--epochs", type=int, help="of networks; the kind's own when not given")
+        parser.add_argument("--members", type=int, default=5, help="networks of an ensemble")
+        parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+        self.add_output(parser)
+
+    def handle(self, *, kind: str, name: str, output: str | None, **options: Any) -> None:
+        request = TrainingRequest(
+            kind=kind,
+            name=name,
+            query=self.where(options["where"]),
+            split=read_json(options["split"], "--split"),
+            grid=tuple(options["grid"]) if options["grid"] else None,
+            target_scale=read_json(options["target_scale"], "--target-scale"),
+            options=FitOptions(
+                options["seed"], options["device"], options["epochs"], options["members"]
+            ),
+        )
+        with tqdm(total=100, unit="%", disable=None) as bar:
+
+            def report(step: Step) -> None:
+                bar.set_description(step.part)
+                bar.set_postfix_str(step.text)
+                bar.n = round(100 * step.done)
+                bar.refresh()
+
+            try:
+                row = train_model(request, report)
+            except (LearningError, SearchError) as error:
+                raise CommandError(str(error)) from error
+        self.emit(
+            {"name": row.name, "kind": row.kind, "seconds": row.seconds, "metrics": row.metrics},
+            output,
+        )
+        for part in ("val", "test"):
+            if part in row.metrics:
+                mse = row.metrics[part]["mse"]
+                self.say(
+                    f"{part}: mse {mse['value']:.5f} (95 %: {mse['low']:.5f} … {mse['high']:.5f})"
+                )
+
+
+def read_json(path: str | None, option: str) -> Any:
+    """What a JSON file holds; None without a file."""
+    if path is None:
+        return None
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CommandError(f"{option} {path}: {error}") from error

@@ -1,0 +1,179 @@
+"""From a queryset to arrays that a model learns from, in bounded memory.
+
+Targets are written row by row into a memory-mapped file named by what went into it, so that the
+same rows on the same grid are interpolated once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+from django.db.models import QuerySet
+from numpy.typing import NDArray
+
+from ml.crystals import Crystal
+from ml.data import Dataset, common_grid, resample
+from ml.errors import LearningError
+from spectradb.models import Spectrum, Structure
+
+_CHUNK = 2000
+DEFAULT_STEP = 0.25  # eV
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """A dataset and where its rows come from.
+
+    Attributes
+    ----------
+    data : Dataset
+    keys : list of (source id, structure pk, site index), one a row
+    data_hash : str
+        Of the rows, the grid and the scale.
+    left_out : int
+        Spectra without a structure and site, or that do not cover the grid.
+    """
+
+    data: Dataset
+    keys: list[tuple[str, int, int]]
+    data_hash: str
+    left_out: int
+
+
+def crystal_of(data: Mapping[str, Any], group: str = "") -> Crystal:
+    """A pymatgen dictionary as plain arrays.
+
+    Raises
+    ------
+    LearningError
+        If a site is partly occupied or holds something that is no element.
+    """
+    from pymatgen.core import Element
+
+    numbers = []
+    for at, site in enumerate(data["sites"]):
+        species = site["species"]
+        if len(species) != 1 or abs(species[0]["occu"] - 1) > 1e-3:
+            raise LearningError(f"site {at}", species, "is partly occupied; models need order")
+        symbol = "".join(c for c in species[0]["element"] if c.isalpha())
+        if not Element.is_valid_symbol(symbol):
+            raise LearningError(f"site {at}", symbol, "is no element")
+        numbers.append(Element(symbol).Z)
+    return Crystal(
+        np.array(data["lattice"]["matrix"], dtype=np.float64),
+        np.array(numbers, dtype=np.int64),
+        np.array([site["abc"] for site in data["sites"]], dtype=np.float64),
+        group,
+    )
+
+
+def training_rows(
+    spectra: QuerySet[Spectrum],
+    *,
+    grid: NDArray[np.float64] | None = None,
+    target_scale: Mapping[str, float] | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> TrainingRows:
+    """Arrays of all spectra that have a structure and a site.
+
+    Parameters
+    ----------
+    grid : (g,), optional
+        Energies, eV; chosen from the data when None. A spectrum that starts inside the grid is
+        held constant below its first point, as long as it covers nine tenths of the grid.
+    target_scale : mapping, optional
+        ``"source_id:site_index"`` → factor on the intensity; a row without one is left out.
+
+    Raises
+    ------
+    LearningError
+        If no row is left.
+    """
+    usable = spectra.filter(structure__isnull=False, site__isnull=False)
+    total = spectra.count()
+    if grid is None:
+        ranges = list(usable.values_list("energy_min", "energy_max"))
+        grid = common_grid(ranges, DEFAULT_STEP)
+    span = grid[-1] - grid[0]
+    fields = ("pk", "content_hash", "structure_id", "structure__source_id", "site__index")
+    rows: list[tuple[int, str, int, str, int]] = []
+    digest = hashlib.sha256(grid.tobytes())
+    for pk, content, structure, source_id, index in (
+        usable.filter(energy_min__lte=grid[0] + 0.1 * span, energy_max__gte=grid[-1] - 0.1 * span)
+        .order_by("structure_id", "site__index", "pk")
+        .values_list(*fields)
+        .iterator(_CHUNK)
+    ):
+        if target_scale is not None and f"{source_id}:{index}" not in target_scale:
+            continue
+        rows.append((pk, content, structure, source_id or f"structure-{structure}", index))
+        digest.update(content.encode())
+    if not rows:
+        raise LearningError("spectra", total, "none has a structure, a site and covers the grid")
+    if target_scale is not None:
+        digest.update(json.dumps(target_scale, sort_keys=True).encode())
+    data_hash = digest.hexdigest()
+
+    structures = list(dict.fromkeys(row[2] for row in rows))
+    place = {pk: at for at, pk in enumerate(structures)}
+    name_of = {row[2]: row[3] for row in rows}
+    crystals = _crystals(structures, name_of)
+    factors = [1.0 if target_scale is None else target_scale[f"{r[3]}:{r[4]}"] for r in rows]
+    target = _targets([row[0] for row in rows], factors, grid, data_hash, progress)
+    data = Dataset(
+        grid,
+        crystals,
+        np.array([place[row[2]] for row in rows], dtype=np.int64),
+        np.array([row[4] for row in rows], dtype=np.int64),
+        target,
+    )
+    return TrainingRows(data, [(r[3], r[2], r[4]) for r in rows], data_hash, total - len(rows))
+
+
+def _crystals(structures: list[int], name_of: Mapping[int, str]) -> list[Crystal]:
+    found: dict[int, Crystal] = {}
+    for at in range(0, len(structures), _CHUNK):
+        some = Structure.objects.filter(pk__in=structures[at : at + _CHUNK])
+        for pk, data in some.values_list("pk", "data"):
+            found[pk] = crystal_of(data, name_of[pk])
+    return [found[pk] for pk in structures]
+
+
+def _targets(
+    pks: list[int],
+    factors: list[float],
+    grid: NDArray[np.float64],
+    data_hash: str,
+    progress: Callable[[int, int], None],
+) -> NDArray[np.float32]:
+    """(n, g) float32, read-only; from the cache if the same rows were asked for before."""
+    path: Path = settings.VAR_DIR / "training" / f"{data_hash}.npy"
+    if path.exists():
+        return np.asarray(np.load(path, mmap_mode="r"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    target = np.lib.format.open_memmap(
+        part, mode="w+", dtype=np.float32, shape=(len(pks), grid.size)
+    )
+    for at in range(0, len(pks), _CHUNK):
+        some = pks[at : at + _CHUNK]
+        arrays: dict[int, Any] = {
+            pk: (energy, intensity)
+            for pk, energy, intensity in Spectrum.objects.filter(pk__in=some).values_list(
+                "pk", "energy", "intensity"
+            )
+        }
+        for row, pk in enumerate(some, start=at):
+            energy, intensity = arrays[pk]
+            target[row] = factors[row] * resample(energy, intensity, grid)
+        progress(min(at + _CHUNK, len(pks)), len(pks))
+    target.flush()
+    part.replace(path)  # whole or not at all
+    return np.asarray(np.load(path, mmap_mode="r"))

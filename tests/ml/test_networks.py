@@ -1,0 +1,132 @@
+"""Networks: what must not change, and that they learn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ml.cgcnn import CgcnnNetwork, GatedConv, build_graph, collate
+from ml.crystals import Crystal
+from ml.data import Dataset, common_grid, folds_by_material, split_by_material
+from ml.ensemble import EnsembleConfig, NetworkEnsemble
+from ml.errors import LearningError
+from ml.metrics import coverage
+from ml.models import FitOptions, fit_model, load_model
+from ml.output import shifted
+from ml.training import TrainingConfig
+from tests.ml.test_crystals import random_crystal
+
+GRID = np.linspace(0.0, 20.0, 61)
+
+
+def halides(n: int, seed: int = 0) -> Dataset:
+    """Rocksalt cells of two anions; the line sits where bond length and anion say."""
+    rng = np.random.default_rng(seed)
+    crystals, target = [], []
+    for k in range(n):
+        a, anion = rng.uniform(4.0, 6.0), int(rng.choice([9, 17]))
+        lattice = a / 2 * (np.ones((3, 3)) - np.eye(3))
+        crystals.append(
+            Crystal(lattice, np.array([29, anion]), np.array([[0, 0, 0], [0.5, 0.5, 0.5]]), f"m{k}")
+        )
+        centre = 6 + 3 * (a - 4) + (2 if anion == 17 else 0)
+        target.append(1 / (1 + (GRID - centre) ** 2))
+    index = np.arange(n)
+    return Dataset(GRID, crystals, index, np.zeros(n, np.int64), np.array(target, np.float32))
+
+
+def test_relabelling_atoms_relabels_the_output() -> None:
+    conv = GatedConv(4, 3)
+    atoms, bonds = torch.randn(5, 4), torch.randn(8, 3)
+    edges, order = torch.randint(0, 5, (2, 8)), torch.randperm(5)
+    moved = conv(atoms[order], bonds, order.argsort()[edges])
+    torch.testing.assert_close(moved, conv(atoms, bonds, edges)[order])
+
+
+def test_a_crystal_alone_and_in_a_batch_gives_the_same_spectrum() -> None:
+    torch.manual_seed(0)
+    network = CgcnnNetwork(np.random.default_rng(0).random((50, 61), np.float32)).eval()
+    graphs = [build_graph(random_crystal(seed, 4)) for seed in range(3)]
+    together = network(collate(graphs, [[0], [1, 3], [2]]))
+    alone = network(collate([graphs[1]], [[3]]))
+    torch.testing.assert_close(together[2], alone[0], atol=1e-5, rtol=1e-4)
+
+
+def test_a_supercell_gives_the_same_spectrum() -> None:
+    torch.manual_seed(0)
+    network = CgcnnNetwork(np.random.default_rng(0).random((50, 61), np.float32)).eval()
+    data = halides(1)
+    small = data.crystals[0]
+    doubled = Crystal(
+        small.lattice * np.array([[2.0], [1.0], [1.0]]),
+        np.tile(small.numbers, 2),
+        np.concatenate([small.frac, small.frac + [1, 0, 0]]) / [2, 1, 1],
+    )
+    a = network(collate([build_graph(small, max_neighbours=18)], [[0]]))
+    b = network(collate([build_graph(doubled, max_neighbours=18)], [[0]]))
+    torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
+
+
+def test_a_lonely_atom_still_has_a_neighbour() -> None:
+    crystal = Crystal(np.eye(3) * 12.0, np.array([29]), np.zeros((1, 3)))
+    assert build_graph(crystal).distance.min() == pytest.approx(12.0)
+
+
+def test_shifting_by_whole_steps_moves_the_curve() -> None:
+    curve = torch.randn(2, 30)
+    moved = shifted(curve, torch.tensor([[3.0], [-2.0]]))
+    torch.testing.assert_close(moved[0, 3:], curve[0, :-3])
+    torch.testing.assert_close(moved[1, :-2], curve[1, 2:])
+
+
+@pytest.mark.parametrize("kind", ["mlp", "cgcnn"])
+def test_an_ensemble_learns_and_is_the_same_when_loaded(kind: str, tmp_path: Path) -> None:
+    data = halides(150)
+    config = EnsembleConfig(
+        kind, 3, batch_size=16, training=TrainingConfig(epochs=25, learning_rate=4e-3)
+    )
+    model = NetworkEnsemble.fit(data, config)
+    new = halides(60, seed=1)
+    predicted = model.predict(new)
+    truth = new.target.astype(np.float64)
+    mean = data.target.mean(axis=0)
+    explained = 1 - ((predicted.mean - truth) ** 2).sum() / ((mean - truth) ** 2).sum()
+    assert explained > 0.8
+    assert predicted.mean.min() >= 0
+    assert 0.5 < coverage(truth, predicted.mean, predicted.sigma, 0.68) < 0.9
+    model.save(tmp_path)
+    again = load_model(tmp_path).predict(new)
+    np.testing.assert_allclose(again.mean, predicted.mean, atol=1e-6)
+    np.testing.assert_allclose(again.sigma, predicted.sigma, rtol=1e-4)
+
+
+def test_the_same_seed_gives_the_same_model() -> None:
+    data = halides(40)
+    options = FitOptions(seed=3, epochs=2, n_members=2)
+    a, b = (fit_model("mlp", data, options, lambda step: None).predict(data) for _ in range(2))
+    np.testing.assert_array_equal(a.mean, b.mean)
+
+
+def test_rows_keep_their_order_whatever_the_batches() -> None:
+    data = halides(30)
+    options = FitOptions(epochs=1, n_members=2)
+    model = fit_model("cgcnn", data, options, lambda step: None)
+    order = np.random.default_rng(0).permutation(30)
+    np.testing.assert_allclose(
+        model.predict(data.rows(order)).mean, model.predict(data).mean[order], atol=1e-5
+    )
+
+
+def test_a_material_is_never_divided() -> None:
+    groups = np.repeat([f"mp-{i}" for i in range(200)], 3)
+    for labels in (split_by_material(groups), folds_by_material(groups, 5)):
+        assert all(len(set(labels[3 * i : 3 * i + 3])) == 1 for i in range(200))
+    assert 0.7 < (split_by_material(groups) == "train").mean() < 0.9
+
+
+def test_ranges_without_overlap_are_refused() -> None:
+    with pytest.raises(LearningError, match="share no energy range"):
+        common_grid([(0.0, 10.0), (20.0, 30.0)], 0.25)
