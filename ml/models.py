@@ -56,19 +56,29 @@ def fit_model(kind: str, data: Dataset, options: FitOptions, report: Report) -> 
         parts = {one: fit_model(one, data, options, report) for one in KINDS if one != "mixed"}
         return Mixed.mix(parts, np.asarray(data.target))
     if kind == "krr-nmf":
-        config = KrrNmfConfig(seed=options.seed)
-        return KrrNmf.fit(data, config, lambda text: report(Step(kind, 0.0, text)))
+        return fit_config(KrrNmfConfig(seed=options.seed), data, report)
     if kind not in KINDS:
         raise LearningError("kind", kind, f"choose from {', '.join(KINDS)}")
-    epochs = options.epochs or _EPOCHS[kind]
-    training = TrainingConfig(epochs=epochs, seed=options.seed)
-    ensemble = EnsembleConfig(kind, options.n_members, training=training, device=options.device)
+    return fit_config(ensemble_config(kind, options), data, report)
+
+
+def ensemble_config(kind: str, options: FitOptions) -> EnsembleConfig:
+    """The kind's own defaults under a user's options."""
+    training = TrainingConfig(epochs=options.epochs or _EPOCHS[kind], seed=options.seed)
+    return EnsembleConfig(kind, options.n_members, training=training, device=options.device)
+
+
+def fit_config(config: KrrNmfConfig | EnsembleConfig, data: Dataset, report: Report) -> Part:
+    """Fit a model with all its hyperparameters given."""
+    if isinstance(config, KrrNmfConfig):
+        return KrrNmf.fit(data, config, lambda text: report(Step("krr-nmf", 0.0, text)))
 
     def told(member: int, epoch: int, train: float, valid: float) -> None:
-        done = (member + (epoch + 1) / epochs) / options.n_members
-        report(Step(kind, done, f"member {member + 1}, train {train:.5f}, held out {valid:.5f}"))
+        done = (member + (epoch + 1) / config.training.epochs) / config.n_members
+        text = f"member {member + 1}, train {train:.5f}, held out {valid:.5f}"
+        report(Step(config.kind, done, text))
 
-    return NetworkEnsemble.fit(data, ensemble, told)
+    return NetworkEnsemble.fit(data, config, told)
 
 
 def load_model(folder: Path) -> Part:

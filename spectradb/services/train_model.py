@@ -15,12 +15,13 @@ from django.utils import timezone
 from numpy.typing import NDArray
 
 from ml.checkpoints import weights_hash
-from ml.data import PARTS, split_by_material
+from ml.data import PARTS, Dataset, split_by_material
 from ml.ensemble import NetworkEnsemble
 from ml.errors import LearningError
 from ml.metrics import Estimate, coverage, evaluate
 from ml.mixed import Mixed, Part
-from ml.models import FitOptions, Step, fit_model, load_model
+from ml.models import FitOptions, Step, fit_config, fit_model, load_model
+from ml.tuning import tune
 from spectradb.filters import EVERYTHING, apply_where
 from spectradb.models import JobStatus, Spectrum, TrainedModel
 from spectradb.services.training_data import TrainingRows, training_rows
@@ -40,6 +41,7 @@ class TrainingRequest:
     grid: tuple[float, float, float] | None = None  # start, stop (included), step, eV
     target_scale: Mapping[str, float] | None = None
     options: FitOptions = FitOptions()
+    n_trials: int = 0  # of the search for hyperparameters
 
 
 def train_model(
@@ -69,7 +71,7 @@ def train_model(
     if not chosen.size:
         raise LearningError("split", sorted(set(parts)), "no row is in the training part")
     train = rows.data.rows(chosen)
-    model = fit_model(request.kind, train, request.options, report)
+    model, tuning = _fit(request, train, rows.data_hash, report)
     folder = model_folder(request.name)
     model.save(folder)
     mean = np.asarray(train.target, np.float64).mean(axis=0)
@@ -98,7 +100,8 @@ def train_model(
                 },
                 "seed": request.options.seed,
                 "hyperparameters": asdict(request.options)
-                | {"grid": _grid_text(rows.data.energy_ev)},
+                | {"grid": _grid_text(rows.data.energy_ev)}
+                | tuning,
                 "metrics": metrics,
                 "curves": _curves(model),
                 "weights_file": folder.name,
@@ -175,6 +178,31 @@ def grid_of(grid: tuple[float, float, float] | None) -> NDArray[np.float64] | No
     if step <= 0 or stop <= start:
         raise LearningError("--grid", grid, "must be START < STOP and STEP > 0")
     return np.asarray(start + step * np.arange(int((stop - start) / step + 1e-6) + 1))
+
+
+def _fit(
+    request: TrainingRequest, data: Dataset, data_hash: str, report: Callable[[Step], None]
+) -> tuple[Part, dict[str, Any]]:
+    """The fitted model, and what the search for its hyperparameters found."""
+    if not request.n_trials:
+        return fit_model(request.kind, data, request.options, report), {}
+    found = tune(
+        request.kind,
+        data,
+        request.options,
+        request.n_trials,
+        Path(settings.VAR_DIR) / "models" / "studies.sqlite3",
+        f"{request.name}:{request.kind}:{data_hash[:16]}",
+        lambda trial, best: report(
+            Step("tuning", trial / request.n_trials, f"trial {trial}, best {best}")
+        ),
+    )
+    tuning: dict[str, Any] = {
+        "held_out_mse": found.value,
+        "importance": found.importance,
+        "trials": found.trials,
+    }
+    return fit_config(found.config, data, report), {"tuned": tuning}
 
 
 def _measure(

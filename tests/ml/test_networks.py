@@ -17,6 +17,7 @@ from ml.metrics import coverage
 from ml.models import FitOptions, fit_model, load_model
 from ml.output import shifted
 from ml.training import TrainingConfig
+from ml.tuning import tune
 from tests.ml.test_crystals import random_crystal
 
 GRID = np.linspace(0.0, 20.0, 61)
@@ -118,6 +119,27 @@ def test_rows_keep_their_order_whatever_the_batches() -> None:
     np.testing.assert_allclose(
         model.predict(data.rows(order)).mean, model.predict(data).mean[order], atol=1e-5
     )
+
+
+def test_a_search_goes_on_where_it_stopped_and_beats_its_first_trial(tmp_path: Path) -> None:
+    data = halides(60)
+    options = FitOptions(epochs=3, n_members=2)
+    first = tune("krr-nmf", data, options, 2, tmp_path / "s.sqlite3", "study")
+    more = tune("krr-nmf", data, options, 6, tmp_path / "s.sqlite3", "study")
+    assert len(first.trials) == 2
+    assert len(more.trials) == 6
+    assert more.trials[:2] == first.trials
+    assert more.value <= first.value
+    assert set(more.importance) <= {"n_components", "alpha", "gamma"}
+
+
+def test_hopeless_trials_are_given_up(tmp_path: Path) -> None:
+    data = halides(60)
+    options = FitOptions(epochs=14, n_members=2)
+    found = tune("mlp", data, options, 9, tmp_path / "s.sqlite3", "study")
+    states = {trial["state"] for trial in found.trials}
+    assert "PRUNED" in states
+    assert "COMPLETE" in states
 
 
 def test_a_material_is_never_divided() -> None:

@@ -37,6 +37,9 @@ class Command(JsonCommand):
         parser.add_argument("--seed", type=int, default=0)
         parser.add_argument("--epochs", type=int, help="of networks; the kind's own when not given")
         parser.add_argument("--members", type=int, default=5, help="networks of an ensemble")
+        parser.add_argument(
+            "--tune", type=int, default=0, metavar="N", help="search hyperparameters with N trials"
+        )
         parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
         self.add_output(parser)
 
@@ -51,6 +54,7 @@ class Command(JsonCommand):
             options=FitOptions(
                 options["seed"], options["device"], options["epochs"], options["members"]
             ),
+            n_trials=options["tune"],
         )
         with tqdm(total=100, unit="%", disable=None) as bar:
 
