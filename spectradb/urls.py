@@ -3,9 +3,64 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
+from spectradb.views import (
+    account,
+    browse,
+    compare,
+    download,
+    home,
+    jobs,
+    multiplet,
+    pages,
+    spectrum,
+    structure,
+    upload,
+)
+
+handler400 = pages.bad_request
+handler403 = pages.forbidden
+handler404 = pages.not_found
+handler500 = pages.server_error
+
 urlpatterns = [
+    path("", home.home, name="home"),
+    path("spectra/", browse.results, name="results"),
+    path("spectra/<int:pk>/", spectrum.spectrum, name="spectrum"),
+    path("spectra/<int:pk>/table/", spectrum.data_table, name="spectrum-table"),
+    path("spectra/<int:pk>/plot.svg", spectrum.drawing, name="spectrum-drawing"),
+    path("spectra/<int:pk>/nearest/", spectrum.nearest, name="spectrum-nearest"),
+    path("spectra/<int:pk>/submit/", upload.submit_spectrum, name="spectrum-submit"),
+    path("spectra/<int:pk>/original/", download.source_file, name="source-file"),
+    path(
+        "spectra/<int:pk>/download/<str:format>/", download.spectrum_file, name="spectrum-download"
+    ),
+    path("structures/<int:pk>/", structure.structure, name="structure"),
+    path("structures/<int:pk>/structure.cif", download.structure_cif, name="structure-cif"),
+    path("structures/<int:pk>/compute/", structure.compute, name="structure-compute"),
+    path("export/", download.export, name="export"),
+    path("export/<int:pk>/", download.export_file, name="export-file"),
+    path("upload/", upload.upload, name="upload"),
+    path("multiplet/", multiplet.multiplet, name="multiplet"),
+    path("multiplet/answer/", multiplet.answer, name="multiplet-answer"),
+    path("compare/", compare.compare, name="compare"),
+    path("jobs/", jobs.jobs, name="jobs"),
+    path("jobs/act/", jobs.act, name="jobs-act"),
+    path("jobs/<int:pk>/", jobs.calculation, name="job"),
+    path("jobs/<int:pk>/case.json", jobs.case, name="calculation-case"),
+    path("cite/", pages.cite, name="cite"),
+    path("methods/", pages.methods, name="methods"),
+    path("accessibility/", pages.accessibility, name="accessibility"),
+    path("api/", pages.api_help, name="api-help"),
+    path("login/", LoginView.as_view(template_name="account/login.html"), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("register/", account.register, name="register"),
+    path("account/", account.account, name="account"),
+    path("account/keys/<int:pk>/revoke/", account.revoke_key, name="revoke-key"),
+    path("theme/", account.theme, name="theme"),
+    path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("spectradb.api.urls")),
     path("optimade/", include("spectradb.api.optimade.urls")),

@@ -1,0 +1,142 @@
+"""Curves brought onto one scale and one energy axis, and how alike they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectradb.plots import edge_window
+
+FloatArray = NDArray[np.float64]
+Scale = Literal["none", "step", "peak", "area"]
+Align = Literal["hand", "half", "first"]
+SCALES: tuple[Scale, ...] = ("none", "step", "peak", "area")
+ALIGNMENTS: tuple[Align, ...] = ("hand", "half", "first")
+_STEP_EV = 0.1
+_SHIFT_LIMIT_EV = 15.0
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """A curve after scaling and shifting: energy and intensity (n,), eV added."""
+
+    energy: FloatArray
+    intensity: FloatArray
+    shift_ev: float
+
+
+def scaled(energy: FloatArray, intensity: FloatArray, scale: Scale) -> FloatArray:
+    """The intensity on a common scale.
+
+    ``step`` takes the mean before the rise as 0 and the mean of the last third after it as 1;
+    ``peak`` and ``area`` take the least value as 0. A flat curve comes back unchanged.
+    """
+    if scale == "none":
+        return intensity
+    if scale == "step":
+        e0 = half_rise(energy, intensity)
+        lo, hi = edge_window(energy, intensity)
+        before = (energy >= lo) & (energy < e0 - 8.0)
+        after = (energy > e0 + 0.5 * (hi - e0)) & (energy <= hi)
+        low = float(intensity[before].mean()) if before.any() else float(intensity[0])
+        high = float(intensity[after].mean()) if after.any() else float(intensity[-1])
+        return (intensity - low) / (high - low) if high > low else intensity
+    base = intensity - intensity.min()
+    size = base.max() if scale == "peak" else float(np.trapezoid(base, energy))
+    return base / size if size > 0 else intensity
+
+
+def half_rise(energy: FloatArray, intensity: FloatArray) -> float:
+    """Energy, eV, where the curve first climbs through half of its highest value."""
+    lo, hi = edge_window(energy, intensity)
+    inside = (energy >= lo) & (energy <= hi)
+    e, y = energy[inside], intensity[inside]
+    half = 0.5 * (y.min() + y.max())
+    above = int(np.argmax(y >= half))
+    if above == 0:
+        return float(e[0])
+    step = (half - y[above - 1]) / (y[above] - y[above - 1])
+    return float(e[above - 1] + step * (e[above] - e[above - 1]))
+
+
+def align(
+    curves: Sequence[tuple[FloatArray, FloatArray]],
+    shifts_ev: Sequence[float],
+    *,
+    how: Align = "hand",
+    scale: Scale = "none",
+) -> list[Aligned]:
+    """Curves scaled and moved in energy.
+
+    Parameters
+    ----------
+    curves
+        Energy (n,) eV and intensity (n,) of each.
+    shifts_ev
+        eV added to each by hand; used where ``how`` is ``hand``.
+    how
+        ``half`` puts every half rise on the first curve's; ``first`` finds the shift within
+        ±15 eV at which a curve correlates best with the first.
+    """
+    shapes = [scaled(e, y, scale) for e, y in curves]
+    if how == "half":
+        to = half_rise(*curves[0])
+        moved = [to - half_rise(e, y) for e, y in curves]
+    elif how == "first":
+        e0, y0 = curves[0][0], shapes[0]
+        moved = [0.0] + [
+            best_shift(e0, y0, e, y) for (e, _), y in zip(curves[1:], shapes[1:], strict=True)
+        ]
+    else:
+        moved = list(shifts_ev)
+    return [
+        Aligned(e + shift, y, round(float(shift), 2))
+        for (e, _), y, shift in zip(curves, shapes, moved, strict=True)
+    ]
+
+
+def best_shift(e0: FloatArray, y0: FloatArray, e: FloatArray, y: FloatArray) -> float:
+    """The shift, eV in steps of 0.1, at which the second curve correlates best with the first."""
+    lo, hi = edge_window(e0, y0)
+    grid = np.arange(lo, hi, _STEP_EV)
+    start = half_rise(e0, y0) - half_rise(e, y)
+    tries = np.arange(-_SHIFT_LIMIT_EV, _SHIFT_LIMIT_EV + _STEP_EV / 2, _STEP_EV)
+    if abs(start) > _SHIFT_LIMIT_EV:  # another edge altogether: bring the rises together first
+        tries = tries + start
+    target = np.interp(grid, e0, y0)
+    scores = [_pearson(target, np.interp(grid, e + shift, y)) for shift in tries]
+    return float(np.round(tries[int(np.argmax(scores))], 2))
+
+
+def similarity(curves: Sequence[Aligned]) -> tuple[FloatArray, tuple[float, float] | None]:
+    """Pearson correlation of each pair over the range that all share.
+
+    Returns
+    -------
+    matrix : (n, n)
+        NaN where there is no common range of at least 2 eV.
+    shared : (lo, hi) or None
+        The range, eV.
+    """
+    n = len(curves)
+    matrix = np.full((n, n), np.nan)
+    windows = [edge_window(c.energy, c.intensity) for c in curves]
+    lo, hi = max(w[0] for w in windows), min(w[1] for w in windows)
+    if hi - lo < 2.0:
+        return matrix, None
+    grid = np.linspace(lo, hi, 600)
+    shapes = [np.interp(grid, c.energy, c.intensity) for c in curves]
+    for i in range(n):
+        for j in range(i, n):
+            matrix[i, j] = matrix[j, i] = _pearson(shapes[i], shapes[j])
+    return matrix, (lo, hi)
+
+
+def _pearson(a: FloatArray, b: FloatArray) -> float:
+    a, b = a - a.mean(), b - b.mean()
+    size = float(np.sqrt((a @ a) * (b @ b)))
+    return float(a @ b) / size if size > 0 else 0.0

@@ -1,0 +1,243 @@
+"""Formulae, space groups, ions, edges and numbers as a typesetter would set them.
+
+Every filter escapes its input and returns safe HTML; ``<sub>`` and ``<sup>``, never Unicode
+subscripts, so that search and copy give the plain formula.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.utils import timezone
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext, ngettext
+
+register = template.Library()
+
+_COUNT = re.compile(r"(?<=[A-Za-z)\]])(\d+(?:\.\d+)?)")
+_CHARGE = re.compile(r"^([A-Z][a-z]?)(\d*(?:\.\d+)?)([+\-−])$")
+_MINUS = "−"
+
+
+def _latin(html: str) -> SafeString:
+    """Keep a translator, human or machine, off a formula."""
+    return mark_safe(f'<span lang="en" translate="no">{html}</span>')  # noqa: S308 (escaped above)
+
+
+@register.filter
+def formula(text: str | None) -> SafeString:
+    """``La0.7Sr0.3MnO3`` with its counts lowered; a number that starts a part stays up."""
+    if not text:
+        return mark_safe("")
+    return _latin(_COUNT.sub(r"<sub>\1</sub>", str(escape(text))))
+
+
+@register.filter
+def spacegroup(symbol: str | None) -> SafeString:
+    """``P2_1/c`` with its screw lowered, ``Fm-3m`` with a bar over the 3."""
+    if not symbol:
+        return mark_safe("")
+    html = re.sub(r"_(\d)", r"<sub>\1</sub>", str(escape(symbol)))
+    return _latin(re.sub(r"-(\d)", r'<span class="ov">\1</span>', html))
+
+
+@register.filter
+def ion(text: str | None) -> SafeString:
+    """``Ni2+`` with its charge raised."""
+    found = _CHARGE.match(str(text or ""))
+    if not found:
+        return formula(text)
+    symbol, size, sign = found.groups()
+    return _latin(f"{symbol}<sup>{size}{'+' if sign == '+' else _MINUS}</sup>")
+
+
+@register.filter
+def valence(value: float | None) -> str:
+    """``2.0`` as ``2+``, ``-2`` as ``2−``, a shared charge with its decimals."""
+    if value is None:
+        return ""
+    size = f"{abs(value):.2f}".rstrip("0").rstrip(".")
+    return f"{size}{'+' if value > 0 else _MINUS if value < 0 else ''}"
+
+
+@register.simple_tag
+def ion_of(symbol: str, oxidation_state: float | None) -> SafeString:
+    """Symbol and oxidation state as one ion; the symbol alone where the state is unknown."""
+    charge = valence(oxidation_state)
+    return _latin(f"{escape(symbol)}<sup>{charge}</sup>" if charge else str(escape(symbol)))
+
+
+def edge_text(edge: str | None) -> str:
+    """``L23`` as ``L2,3``, in plain text."""
+    found = re.fullmatch(r"([K-O])(\d)(\d)", edge or "")
+    return f"{found[1]}{found[2]},{found[3]}" if found else (edge or "")
+
+
+@register.filter
+def edge(name: str | None) -> SafeString:
+    """``L23`` as L with 2,3 lowered."""
+    text = edge_text(name)
+    if len(text) > 1:
+        return _latin(f"{escape(text[0])}<sub>{escape(text[1:])}</sub>")
+    return _latin(str(escape(text)))
+
+
+@register.filter
+def term(symbol: str | None) -> SafeString:
+    """``3A2`` as a term symbol: multiplicity raised, index lowered."""
+    found = re.fullmatch(r"(\d+)([A-Z])(\w*)", symbol or "")
+    if not found:
+        return mark_safe(str(escape(symbol or "")))
+    return _latin(f"<sup>{found[1]}</sup>{found[2]}<sub>{found[3]}</sub>")
+
+
+@register.filter
+def compact(count: int) -> str:
+    """A count in at most four signs: 890, 5.1k, 48k, 1.2M."""
+    for size, sign in ((1_000_000, "M"), (1_000, "k")):
+        if count >= size:
+            value = count / size
+            return f"{value:.1f}{sign}" if value < 9.95 else f"{value:.0f}{sign}"
+    return str(count)
+
+
+@register.filter
+def thousands(count: int | None) -> str:
+    """152418 as ``152,418``; the same in every language of the site."""
+    return "" if count is None else f"{count:,}"
+
+
+@register.filter
+def number(value: float | None, digits: int = 2) -> str:
+    """A number with ``digits`` decimals and a true minus; a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    text = f"{value:.{digits}f}"
+    if float(text) == 0:
+        text = text.lstrip("-")
+    return text.replace("-", _MINUS)
+
+
+@register.filter
+def significant(value: Any, digits: int = 4) -> str:
+    """A number with ``digits`` significant figures, no trailing zeros, a true minus."""
+    if value is None or isinstance(value, bool) or not isinstance(value, int | float):
+        return "–" if value is None else str(value)
+    if not math.isfinite(value):
+        return "–"
+    text = f"{value:.{digits}g}"
+    if "e" in text:
+        mantissa, exponent = text.split("e")
+        return f"{mantissa} × 10^{int(exponent)}".replace("-", _MINUS)
+    return text.replace("-", _MINUS)
+
+
+@register.simple_tag
+def plus_minus(value: float | None, error: float | None, least: int = 2) -> str:
+    """``853.39 ± 0.01``: the error to one or two figures, the value to the same decimal."""
+    if value is None:
+        return "–"
+    if error is None or not math.isfinite(error) or error <= 0:
+        return number(value, least)
+    power = math.floor(math.log10(error))
+    figures = 1 if error / 10.0**power < 2 else 0  # a leading 1 keeps a second figure
+    decimals = max(0, min(6, figures - power))
+    return f"{number(value, decimals)} ± {error:.{decimals}f}"
+
+
+@register.filter
+def seconds(value: float | None) -> str:
+    """A run time as people say it."""
+    if value is None:
+        return "–"
+    if value < 0.095:
+        return f"{value * 1000:.0f} ms"
+    if value < 10:
+        return f"{value:.2g} s"
+    if value < 120:
+        return f"{value:.0f} s"
+    if value < 7200:
+        return f"{value / 60:.0f} min"
+    return f"{value / 3600:.1f} h"
+
+
+@register.filter
+def filesize(n_bytes: int | None) -> str:
+    """Bytes as kB or MB, of 1000."""
+    if n_bytes is None:
+        return "–"
+    if n_bytes < 1_000:
+        return f"{n_bytes} B"
+    if n_bytes < 1_000_000:
+        return f"{n_bytes / 1_000:.0f} kB"
+    return f"{n_bytes / 1_000_000:.1f} MB"
+
+
+@register.filter
+def ago(moment: datetime | None) -> str:
+    """``2 h ago``, ``yesterday``, ``3 days ago``, then the date."""
+    if moment is None:
+        return "–"
+    age = (timezone.now() - moment).total_seconds()
+    if age < 60:
+        return gettext("just now")
+    if age < 3600:
+        return gettext("%(n)d min ago") % {"n": age // 60}
+    if age < 86_400:
+        return gettext("%(n)d h ago") % {"n": age // 3600}
+    days = int(age // 86_400)
+    if days == 1:
+        return gettext("yesterday")
+    if days < 30:
+        return ngettext("%(n)d day ago", "%(n)d days ago", days) % {"n": days}
+    return moment.date().isoformat()
+
+
+@register.filter
+def short_hash(text: str | None) -> str:
+    """The first eight and last four signs of a digest."""
+    return "" if not text else text if len(text) <= 14 else f"{text[:8]}…{text[-4:]}"
+
+
+@register.simple_tag
+def sparkline(path: str, kind: str) -> SafeString:
+    """The stored path as a small picture; a line for theory, dots for experiment."""
+    if not path:
+        return mark_safe("")
+    return format_html(
+        '<svg class="spark {}" viewBox="0 0 256 56" aria-hidden="true"><path d="{}"/></svg>',
+        kind,
+        path,
+    )
+
+
+@register.simple_tag(takes_context=True)
+def with_query(context: template.Context, *drop: str, **change: str | int | None) -> str:
+    """This page's query string with some parameters changed; a new search starts at page 1."""
+    query = context["request"].GET.copy()
+    for name in (*drop, "page"):
+        query.pop(name, None)
+    for name, value in change.items():
+        query.pop(name, None)
+        if value not in (None, ""):
+            query[name] = str(value)
+    return f"?{query.urlencode()}"
+
+
+@register.filter
+def rich(text: str) -> SafeString:
+    """The plots' markup as HTML: ``_{…}`` lowered, ``^{…}`` raised, ``~{…}`` underlined."""
+    html = re.sub(r"_\{([^}]*)\}", r"<sub>\1</sub>", str(escape(text)))
+    html = re.sub(r"~\{([^}]*)\}", r"<u>\1</u>", html)
+    return mark_safe(re.sub(r"\^\{([^}]*)\}", r"<sup>\1</sup>", html))  # noqa: S308 (escaped above)
+
+
+@register.filter
+def raised(number_: int) -> str:
+    """A whole number in superscript signs, for ``<option>``, which holds no markup."""
+    return str(number_).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))

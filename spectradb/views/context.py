@@ -1,0 +1,36 @@
+"""What every page needs to know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+THEMES = ("light", "dark")
+
+
+def site(request: HttpRequest) -> dict[str, Any]:
+    """Theme chosen by the reader (none: the system's), version, the part of the site we are in."""
+    theme = request.COOKIES.get("theme", "")
+    match = request.resolver_match
+    name = match.url_name if match else ""
+    return {
+        "theme": theme if theme in THEMES else "",
+        "version": settings.VERSION,
+        "section": SECTIONS.get(name or "", ""),
+    }
+
+
+SECTIONS = {
+    "results": "browse",
+    "spectrum": "browse",
+    "structure": "browse",
+    "structures": "browse",
+    "compare": "compare",
+    "match": "match",
+    "predict": "predict",
+    "multiplet": "multiplet",
+    "jobs": "jobs",
+    "job": "jobs",
+}
