@@ -212,7 +212,7 @@ def _site_rows(
 @require_POST
 def compute(request: HttpRequest, pk: int) -> HttpResponse:
     """Queue the L2,3 spectrum of one site; asked for twice it runs once."""
-    from spectradb.services.simulate import queue_sites
+    from spectradb.services.simulate import queue_sites  # type: ignore[import-not-found]
 
     shown = get_object_or_404(Structure, pk=pk)
     wanted = request.POST.get("site", "")
