@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from spectradb.services import jobs
+from spectradb.models import Export
+from spectradb.services import exports, jobs
 
 
 def take_up_again() -> int:
     """Each minute: jobs of dead workers, and rows whose message the broker lost."""
     return jobs.take_up_again()
+
+
+def run_export(pk: int) -> bool:
+    """Write one bulk download."""
+    return jobs.run(Export, pk, exports.write, exports.keep)

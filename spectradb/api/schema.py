@@ -9,9 +9,8 @@ from drf_spectacular.openapi import AutoSchema
 _ERROR = {
     "type": "object",
     "description": "``detail``, or for each parameter at fault what is wrong with it.",
-    "additionalProperties": {
-        "oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
-    },
+    # A text, a list of texts, or the same again for the parts of a nested value.
+    "additionalProperties": {},
 }
 _ERRORS = {
     "400": "A parameter is unknown or has a bad value.",
@@ -38,6 +37,8 @@ class ApiSchema(AutoSchema):  # type: ignore[no-untyped-call]
         errors = dict(_ERRORS)
         if "requestBody" in operation or self.method in {"POST", "PUT", "PATCH"}:
             errors |= _WITH_BODY
+        if getattr(self.view, "action", "") == "file":
+            errors["409"] = _WITH_BODY["409"]
         for status, words in errors.items():
             operation["responses"].setdefault(
                 status,

@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import DefaultRouter
 
 from spectradb.api.account import ApiKeyViewSet
+from spectradb.api.transfer import ExportViewSet, UploadView
 from spectradb.api.views import (
     CalculationViewSet,
     PeakFitViewSet,
@@ -30,10 +31,12 @@ router.register("fits", PeakFitViewSet, "fit")
 router.register("calculations", CalculationViewSet, "calculation")
 router.register("models", TrainedModelViewSet, "model")
 router.register("predictions", PredictionViewSet, "prediction")
+router.register("exports", ExportViewSet, "export")
 router.register("keys", ApiKeyViewSet, "key")
 
 app_name = "api"
 urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("spectra/upload/", UploadView.as_view(), name="upload"),
     path("", include(router.urls)),
 ]

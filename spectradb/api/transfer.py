@@ -1,0 +1,173 @@
+"""Files in and out: upload of measured spectra, and bulk downloads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Q, QuerySet
+from django.http import FileResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, serializers, viewsets
+from rest_framework.decorators import action
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.parsers import MultiPartParser
+from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import ScopedRateThrottle
+from rest_framework.views import APIView
+
+from compute.errors import InputError
+from spectradb.api.base import Conflict, StrictMixin, TooLarge
+from spectradb.models import Export, JobStatus
+from spectradb.services import exports
+from spectradb.services.export_spectra import COLUMNS, FORMATS, ExportError
+from spectradb.services.import_spectra import import_file
+from spectradb.services.roles import may_contribute, may_curate
+
+
+class UploadSerializer(serializers.Serializer[Any]):
+    file = serializers.FileField(help_text="XDI, 9809, EMSA, Athena, columns, HDF5/NXdata …")
+    element = serializers.CharField(
+        required=False, max_length=2, help_text="Absorbing element, where the file is silent."
+    )
+    edge = serializers.CharField(
+        required=False, max_length=4, help_text="Edge, where the file is silent."
+    )
+
+
+class UploadedSerializer(serializers.Serializer[Any]):
+    """What became of an uploaded file, and each spectrum in it."""
+
+    status = serializers.ChoiceField(["imported", "unchanged", "skipped", "failed"])
+    format = serializers.CharField(allow_null=True)
+    sha256 = serializers.CharField(allow_null=True)
+    warnings = serializers.ListField(child=serializers.CharField())
+    errors = serializers.ListField(  # type: ignore[assignment]  # of the report, not of this
+        child=serializers.CharField()
+    )
+    spectra = serializers.ListField(child=serializers.DictField())
+
+
+class UploadView(StrictMixin, APIView):
+    """Upload one file of measured spectra; each becomes a draft of the contributor."""
+
+    permission_classes = (IsAuthenticated,)
+    parser_classes = (MultiPartParser,)
+    throttle_classes = (ScopedRateThrottle,)
+    throttle_scope = "upload"
+
+    @extend_schema(
+        request=UploadSerializer,
+        responses={200: UploadedSerializer, 201: UploadedSerializer, 422: UploadedSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Read and store the file. 422: it cannot be read, and ``errors`` says why."""
+        user = request.user
+        if not user.is_authenticated or not may_contribute(user):
+            self.permission_denied(request)
+        given = UploadSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        file = given.validated_data["file"]
+        if file.size > settings.UPLOAD_MAX_BYTES:
+            raise TooLarge(f"{file.size} bytes; at most {settings.UPLOAD_MAX_BYTES}")
+        try:
+            result = import_file(
+                file.name,
+                file.read(),
+                element=given.validated_data.get("element"),
+                edge=given.validated_data.get("edge"),
+                contributor=user,
+            )
+        except InputError as error:
+            raise ValidationError({error.field: [str(error)]}) from error
+        status = {"imported": 201, "unchanged": 200}.get(result.status, 422)
+        return Response(UploadedSerializer(result).data, status=status)
+
+
+class ExportSerializer(serializers.ModelSerializer[Export]):
+    query = serializers.DictField(
+        child=serializers.ListField(child=serializers.CharField(max_length=500)),
+        help_text='The search, e.g. {"absorber": ["Ni"], "edge": ["L23"]}.',
+    )
+    format = serializers.ChoiceField(FORMATS)
+    columns = serializers.ListField(child=serializers.ChoiceField(list(COLUMNS)), required=False)
+    status = serializers.CharField(source="job_status", read_only=True)
+    download = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Export
+        fields = (
+            "id", "query", "format", "columns", "status", "error", "created", "finished",
+            "n_rows", "n_bytes", "download",
+        )  # fmt: skip
+        read_only_fields = ("id", "error", "created", "finished", "n_rows", "n_bytes")
+
+    @extend_schema(responses=OpenApiTypes.URI)
+    def get_download(self, row: Export) -> str | None:
+        """Address of the file, once it is written."""
+        if row.job_status != JobStatus.DONE:
+            return None
+        path = f"/api/v1/exports/{row.pk}/file/"
+        request = self.context.get("request")
+        return request.build_absolute_uri(path) if request is not None else path
+
+
+class ExportViewSet(
+    StrictMixin,
+    mixins.CreateModelMixin,
+    mixins.RetrieveModelMixin,
+    viewsets.GenericViewSet[Export],
+):
+    """Bulk downloads: asked for here, written by a worker, fetched when done, kept a week."""
+
+    serializer_class = ExportSerializer
+    permission_classes = (AllowAny,)
+    filter_backends = ()
+    lookup_value_regex = r"[0-9]{1,18}"
+
+    def get_queryset(self) -> QuerySet[Export]:
+        """One's own, and those of visitors, which hold published spectra only."""
+        if may_curate(self.request.user):
+            return Export.objects.all()
+        open_to_all = Q(requested_by=None)
+        if self.request.user.is_authenticated:
+            open_to_all |= Q(requested_by=self.request.user)
+        return Export.objects.filter(open_to_all)
+
+    def get_throttles(self) -> list[Any]:
+        if self.action == "create":
+            self.throttle_scope = "upload"
+            return [ScopedRateThrottle()]
+        return super().get_throttles()
+
+    @extend_schema(responses={202: ExportSerializer})
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Ask for a download of all that a search finds."""
+        given = self.get_serializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        asked = given.validated_data
+        try:
+            row = exports.request_export(
+                asked["query"],
+                asked["format"],
+                columns=asked.get("columns", ()),
+                user=request.user,
+            )
+        except ExportError as error:
+            raise ValidationError({"detail": [str(error)]}) from error
+        return Response(self.get_serializer(row).data, status=202)
+
+    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    @action(detail=True)
+    def file(self, request: Request, pk: str) -> FileResponse:
+        """The file itself."""
+        row = self.get_object()
+        if row.job_status != JobStatus.DONE:
+            raise Conflict(f"export {row.pk} is {row.job_status}")
+        path = exports.file_of(row)
+        if not path.is_file():
+            raise NotFound("the file was cleared away; ask for it again")
+        return FileResponse(path.open("rb"), as_attachment=True, filename=path.name)
