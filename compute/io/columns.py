@@ -7,7 +7,9 @@ warnings, and an element or edge that the header does not name is left open.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import PurePath
 
 import numpy as np
@@ -15,8 +17,16 @@ import numpy as np
 from compute.edges import SYMBOLS, normalise_edge, normalise_element
 from compute.errors import SkipFile
 from compute.io.assemble import in_ev, log_ratio, spectrum
-from compute.io.raw import LIMITS, Faults, FloatArray, Given, Measurement, RawSpectrum
-from compute.io.signals import Signal, role_of, signals
+from compute.io.raw import (
+    LIMITS,
+    Faults,
+    FloatArray,
+    Given,
+    Measurement,
+    Quantity,
+    RawSpectrum,
+)
+from compute.io.signals import LONGEST_LABEL, Signal, role_of, signals
 from compute.io.text import (
     decode,
     first_float,
@@ -29,7 +39,9 @@ from compute.io.text import (
 )
 
 _COMMENT = "#%!;*/"
-_DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+(?:[eE][+-]?\d+)?[;\t ]+[+-]?\d+,\d+", re.ASCII)
+_LONGEST_LABELS = 20_000
+_COMMA_NUMBER = r"[+-]?\d+(?:,\d+)?(?:[eE][+-]?\d+)?"
+_DECIMAL_COMMA = re.compile(rf"{_COMMA_NUMBER}(?:[;\s]+{_COMMA_NUMBER})+;?", re.ASCII)
 _PAIR = re.compile(r"[#%!;*/\s]*([A-Za-z][\w. -]{0,40}?)\s*[:=]\s*(\S.*)", re.ASCII)
 _COLUMN = re.compile(r"[#%!\s]*column[ ._]?(\d{1,4})\s*[:=]\s*(\S+)\s*([^|]*)", re.IGNORECASE)
 _FDMNES = re.compile(
@@ -122,8 +134,9 @@ def _find_table(lines: list[str], name: str, faults: Faults) -> _Table:
         text = line.strip()
         if not text or text[0] in _COMMENT:
             continue
-        row = row_of(split(text))
-        if row is None or len(row) < 2 or len(row) > LIMITS.columns:
+        words = split(text)
+        row = row_of(words) if 2 <= len(words) <= LIMITS.columns else None
+        if row is None:
             gap.append(index)
             continue
         n_rows += 1
@@ -159,18 +172,28 @@ def _find_table(lines: list[str], name: str, faults: Faults) -> _Table:
     return _Table(table(best[2], faults), lines[: best[0]], best[0] + 1)
 
 
-def _splitter(lines: list[str]):  # type: ignore[no-untyped-def]
+def _splitter(lines: list[str]) -> Callable[[str], list[str]]:
     """How a line is split into words: by commas, semicolons or blanks; decimal commas too."""
     sample = [line.strip() for line in lines if re.match(r"\s*[+\-.\d]", line)][:200]
-    if sample and sum(bool(_DECIMAL_COMMA.match(line)) for line in sample) > len(sample) / 2:
+    commas = sum("," in line and bool(_DECIMAL_COMMA.fullmatch(line[:5000])) for line in sample)
+    if commas > len(sample) / 2:
         return lambda text: re.split(r"[;\s]+", text.replace(",", ".").strip("; \t"))
     for mark in (",", ";", "\t"):
         cells = [line.rstrip(mark).split(mark) for line in sample if mark in line]
-        good = [row for row in cells if all(not c.strip() or number(c.strip()) for c in row)]
-        empty = any(not c.strip() for row in good for c in row)
+        good = [row for row in cells if all(_is_cell(cell) for cell in row)]
+        empty = any(not cell.strip() for row in good for cell in row)
         if cells and len(good) > len(sample) / 2 and empty:
-            return lambda text: [c.strip() or "nan" for c in text.rstrip(mark).split(mark)]
+            return partial(_cells, mark)
     return lambda text: [word for word in re.split(r"[\s,;]+", text) if word]
+
+
+def _is_cell(cell: str) -> bool:
+    return not cell.strip() or number(cell.strip()) is not None
+
+
+def _cells(mark: str, text: str) -> list[str]:
+    """Cells between marks; an empty one is a missing value."""
+    return [cell.strip() or "nan" for cell in text.rstrip(mark).split(mark)]
 
 
 def _refuse_side_car(name: str) -> None:
@@ -227,7 +250,7 @@ def _name_columns(found: _Table, faults: Faults) -> None:
         names += [f"column {i}" for i in range(len(names) + 1, width + 1)]
     clean: list[str] = []
     for index, label in enumerate(names[:width]):
-        match = _UNIT.fullmatch(label)
+        match = _UNIT.fullmatch(label) if len(label) <= LONGEST_LABEL else None
         if match and match.group(1):
             if role_of(match.group(1)) == "energy" and found.unit is None:
                 found.unit = "keV" if match.group(2).lower() == "kev" else "eV"
@@ -250,11 +273,13 @@ def _label_line(header: list[str], width: int) -> list[str]:
     marked = len(texts) > width and texts[-width - 1].lower().rstrip(":") in ("data", "columns")
     if len(block) == width and marked:
         return block
-    for text in reversed(texts[-3:]):
+    for text in reversed([text for text in texts[-3:] if len(text) < _LONGEST_LABELS]):
         text = re.sub(r"^L\s+(?=\S+\s)", "", text)  # SPEC's "#L"
         for pattern in (r"\t+", r"\s*[,;]\s*", r"\s{2,}", r"\s+"):
             words = [word for word in re.split(pattern, text) if word]
-            known = sum(role_of(_UNIT.sub(r"\1", word)) is not None for word in words)
+            known = sum(
+                role_of(_UNIT.sub(r"\1", word[:LONGEST_LABEL])) is not None for word in words
+            )
             if len(words) == width and known:
                 return words
         if 2 <= len(words) < width and role_of(words[0]) == "energy" and known > 1:
@@ -364,8 +389,8 @@ def _by_order(
                 return [Signal(mu, "mu", "transmission", "sample", formed)]
     finite = first[np.isfinite(first)]
     counts = eels or (finite.size > 0 and bool(np.median(np.abs(finite)) > 50))
-    kind = "counts" if counts else "arbitrary"
-    return [Signal(first, kind, None, "sample", f"{labels[0]}, as it stands")]  # type: ignore[arg-type]
+    kind: Quantity = "counts" if counts else "arbitrary"
+    return [Signal(first, kind, None, "sample", f"{labels[0]}, as it stands")]
 
 
 # --- header -----------------------------------------------------------------------------------

@@ -84,7 +84,7 @@ def _split(lines: list[str], faults: Faults) -> tuple[dict[str, str], list[list[
         if not text:
             continue
         if text.startswith("#"):
-            match = _KEYWORD.match(text)
+            match = _KEYWORD.match(text[:1000])
             key = re.sub(r"\W", "", match.group(1)).upper() if match else ""
             if key == "SPECTRUM":
                 started = True

@@ -45,6 +45,9 @@ _PATTERNS = tuple((role, re.compile(pattern)) for role, pattern in _ROLES)
 _LINE = re.compile(r"([a-z]{1,2})_?[klm][abg]\d?(?:[_.-].*)?")
 
 
+LONGEST_LABEL = 80
+
+
 @dataclass(frozen=True)
 class Signal:
     """One curve formed from the columns, with how it was formed."""
@@ -59,6 +62,8 @@ class Signal:
 def role_of(label: str) -> str | None:
     """The role that a column's label names, None if it names none that we know."""
     text = label.strip().lower()
+    if len(text) > LONGEST_LABEL:  # no label; the patterns would take quadratic time on it
+        return None
     return next((role for role, pattern in _PATTERNS if pattern.fullmatch(text)), None)
 
 

@@ -114,6 +114,8 @@ def read(data: bytes, name: str, given: Given) -> list[RawSpectrum]:
     if content.data.size == 0:
         faults.raise_errors()
         raise faults.fail("there is no data section: no line of numbers after the header")
+    if len(content.data) < 2:
+        faults.error("one line of data only; a spectrum needs at least 2 points")
     x, unit = _abscissa(content, element, edge, other, faults)
     faults.raise_errors()
 

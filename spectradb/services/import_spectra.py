@@ -203,7 +203,8 @@ def _our_own(raw: RawSpectrum) -> Spectrum | None:
     if row is None or row.n_points != raw.n_points:
         return None
     same = (row.energy == raw.energy_ev).all() and (row.intensity == raw.intensity).all()
-    return row if same and (row.absorber, row.edge) == (raw.element, raw.edge) else None
+    named = (row.absorber, row.edge) == (raw.element or "", raw.edge or "")
+    return row if same and named else None
 
 
 def _create(file: SourceFile, part: str, raw: RawSpectrum, contributor: User | None) -> Spectrum:
