@@ -125,6 +125,10 @@ def to_complex_harmonics(matrix: Array) -> Array:
     return np.asarray(u @ matrix @ u.conj().T)
 
 
-def core_half_hole() -> Array:
-    """Projector on p_{1/2} in the (m, spin) basis, (6, 6): (1 - l.s)/1.5 of (3/2: 1/2, 1/2: -1)."""
-    return np.asarray((0.5 * np.eye(6) - spin_orbit(1)) / 1.5)
+def p_half_orbitals() -> tuple[tuple[tuple[int, float], ...], ...]:
+    """The two p_{1/2} spin-orbitals, m_j = 1/2 and -1/2, in the (m, spin) basis.
+
+    Each is given as (index, coefficient) pairs; l.s = -1 on them.
+    """
+    a, b = sqrt(1 / 3), sqrt(2 / 3)
+    return ((2, -a), (5, b)), ((3, a), (0, -b))

@@ -29,7 +29,7 @@ class Lookup(NamedTuple):
     offset: NDArray[np.int32]  # (high classes, low classes), -1 where not in the block
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Block:
     """The determinants of one symmetry block.
 

@@ -21,6 +21,7 @@ from compute.multiplet.determinants import Configuration
 
 Array = NDArray[Any]
 Ints = NDArray[np.int32]
+CoreOrbitals = tuple[tuple[tuple[int, float], ...], ...]
 
 _HERMITIAN_TOLERANCE = 1e-9  # of the largest element
 _ZERO = 1e-14  # of the largest element: smaller integrals are noise of a basis change
@@ -131,7 +132,7 @@ class Problem:
     dipole : {"x", "y", "z", "plus", "minus"} -> transition operator (n_orb, n_orb)
     vectors : {"S": (z, plus), ...}, (n_orb, n_orb) each; their squares are reported
     counts : {"n_d": diagonal (n_orb,), ...}; thermal averages are reported
-    core_half : projector on the j = l - 1/2 core spin-orbitals (n_orb, n_orb), or None
+    core_half : the j = l - 1/2 core spin-orbitals, each as (spin-orbital, coefficient) pairs
     charges : additive quantum number of each spin-orbital, zeros if there is none
     time_reversal : the Hamiltonians commute with time reversal, which maps charge c to -c and
         the dipole "plus" to "minus"
@@ -146,7 +147,7 @@ class Problem:
     dipole: Mapping[str, Array]
     vectors: Mapping[str, tuple[Array, Array]] = field(default_factory=dict)
     counts: Mapping[str, Array] = field(default_factory=dict)
-    core_half: Array | None = None
+    core_half: CoreOrbitals = ()
     charges: tuple[int, ...] = ()
     time_reversal: bool = False
     cubic: bool = False

@@ -68,7 +68,7 @@ def hamiltonian_rows(
     lc: Ints,
     rank: Ints,
     offset: Ints,
-) -> tuple[Array, Ints, Array]:
+) -> tuple[Array, Array, Array]:
     """Rows of H in one block, compressed (CSR, columns unsorted).
 
     Parameters
@@ -85,17 +85,22 @@ def hamiltonian_rows(
 
     Returns
     -------
-    indptr int64 (n + 1,), indices int32 (nnz,), data (nnz,)
+    indptr uint32 (n + 1,), indices uint32 (nnz,), data (nnz,)
     """
     n = dets.size
-    indptr = np.zeros(n + 1, np.int64)
-    capacity = 48 * n + 64
-    indices = np.empty(capacity, np.int32)
+    indptr = np.zeros(n + 1, np.uint32)
+    capacity = 20 * n + 64
+    indices = np.empty(capacity, np.uint32)
     data = np.empty(capacity, one_v.dtype)
     row = np.zeros(n, one_v.dtype)
     touched = np.empty(n, np.int32)
     seen = np.full(n, -1, np.int32)
     occupied = np.empty(n_orb, np.int64)
+    interacting = np.zeros(n_orb, np.bool_)
+    for k in range(n_orb):
+        for l in range(k + 1, n_orb):
+            if two_ptr[k * n_orb + l] < two_ptr[k * n_orb + l + 1]:
+                interacting[k] = interacting[l] = True
     nnz = 0
     for r in range(n):
         d = dets[r]
@@ -113,6 +118,9 @@ def hamiltonian_rows(
             dk = d ^ (1 << k)
             for t in range(one_ptr[k], one_ptr[k + 1]):
                 i = one_i[t]
+                if i == k:
+                    row[r] += one_v[t]
+                    continue
                 if (dk >> i) & 1:
                     continue
                 c = _place(dk | (1 << i), low_bits, base, hc, lc, rank, offset)
@@ -123,10 +131,14 @@ def hamiltonian_rows(
                     row[c] = 0.0
                     touched[count] = c
                     count += 1
-                odd = _odd(dk & _between(min(i, k), max(i, k))) if i != k else 0
+                odd = _odd(dk & _between(min(i, k), max(i, k)))
                 row[c] += -one_v[t] if odd else one_v[t]
+            if not interacting[k]:
+                continue
             for b in range(a + 1, n_occ):
                 l = occupied[b]
+                if not interacting[l]:
+                    continue
                 pair = k * n_orb + l
                 first, last = two_ptr[pair], two_ptr[pair + 1]
                 if first == last:
@@ -135,6 +147,9 @@ def hamiltonian_rows(
                 odd_kl = (b - a - 1) & 1
                 for t in range(first, last):
                     i, j = two_i[t], two_j[t]
+                    if i == k and j == l:
+                        row[r] += two_v[t]
+                        continue
                     if ((d0 >> i) | (d0 >> j)) & 1:
                         continue
                     c = _place(d0 | (1 << i) | (1 << j), low_bits, base, hc, lc, rank, offset)
@@ -149,7 +164,7 @@ def hamiltonian_rows(
                     row[c] += -two_v[t] if odd else two_v[t]
         if nnz + count > capacity:
             capacity = max(nnz + count, int(1.3 * nnz / (r + 1) * n) + 64)
-            more_indices = np.empty(capacity, np.int32)
+            more_indices = np.empty(capacity, np.uint32)
             more_indices[:nnz] = indices[:nnz]
             indices = more_indices
             more_data = np.empty(capacity, one_v.dtype)

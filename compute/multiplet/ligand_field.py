@@ -78,7 +78,7 @@ def build_problem(case: Case) -> Problem:
         dipole=_dipoles(n),
         vectors=_vectors(shells),
         counts={"n_d": np.repeat([0.0, 1.0, 0.0], (6, 10, n - 16))},
-        core_half=_core_half(n),
+        core_half=angular.p_half_orbitals(),
         charges=_charges(shells),
         time_reversal=not exchange.any() and not _breaks_time_reversal(field, hopping, ligand),
         cubic=not exchange.any() and all(_is_cubic(m) for m in _real_matrices(case)),
@@ -132,13 +132,6 @@ def _dipoles(n: int) -> dict[str, Array]:
         "x": root * (parts["minus"] - parts["plus"]),
         "y": 1j * root * (parts["minus"] + parts["plus"]),
     }
-
-
-@lru_cache(maxsize=4)
-def _core_half(n: int) -> Array:
-    out = np.zeros((n, n))
-    out[:6, :6] = angular.core_half_hole()
-    return out
 
 
 @lru_cache(maxsize=4)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from compute.multiplet.determinants import Block, Space
-from compute.multiplet.integrals import Integrals, OneElectron
+from compute.multiplet.integrals import CoreOrbitals, Integrals, OneElectron
 from compute.multiplet.kernels import apply_one_electron, hamiltonian_rows
+from compute.solvers.ritz import Projection
 from compute.solvers.sparse import Csr
 
 Array = NDArray[Any]
@@ -52,6 +54,34 @@ def apply(operator: OneElectron, source: Block, target: Block, x: Array) -> Arra
         *target.lookup,
     )
     return out
+
+
+@lru_cache(maxsize=64)
+def hole_projection(block: Block, orbitals: CoreOrbitals) -> Projection:
+    """Amplitudes a+_u|x> of filling the holes in the orbitals u: |amplitudes|^2 is their number.
+
+    A row belongs to one orbital and one determinant with an electron more.
+    """
+    rows, columns, values = [], [], []
+    for number, orbital in enumerate(orbitals):
+        for bit, coefficient in orbital:
+            empty = np.flatnonzero((block.determinants >> bit & 1) == 0)
+            below = block.determinants[empty] & ((1 << bit) - 1)
+            rows.append((block.determinants[empty] | (1 << bit)) * len(orbitals) + number)
+            columns.append(empty)
+            values.append(coefficient * (1 - 2 * (np.bitwise_count(below) & 1).astype(float)))
+    row, column, value = (np.concatenate(part) for part in (rows, columns, values))
+    order = np.argsort(row, kind="stable")
+    row, column, value = row[order], column[order], value[order]
+    first = np.concatenate([[0], np.flatnonzero(np.diff(row)) + 1]) if row.size else row
+    terms = np.diff(np.append(first, row.size))
+    width = int(terms.max(initial=1))
+    index = np.zeros((terms.size, width), np.uint32)
+    coefficients = np.zeros((terms.size, width))
+    place = np.arange(row.size) - np.repeat(first, terms)
+    line = np.repeat(np.arange(terms.size), terms)
+    index[line, place], coefficients[line, place] = column, value
+    return Projection(index, coefficients)
 
 
 def by_shift(operator: Array, space: Space) -> dict[int, OneElectron]:

@@ -14,10 +14,11 @@ from compute.multiplet.determinants import Space, space
 from compute.multiplet.expectation import thermal_averages
 from compute.multiplet.integrals import Problem
 from compute.multiplet.ligand_field import build_problem
-from compute.multiplet.spectrum import absorption, transitions
+from compute.multiplet.spectrum import absorption
 from compute.multiplet.thermal import populate
+from compute.multiplet.transitions import transitions
 
-_DENSE_BLOCK = 160  # "auto": final blocks up to this size are diagonalised fully
+_DENSE_BLOCK = 900  # "auto": final blocks up to this size are diagonalised fully
 _LISTED_LEVELS = 20
 _BYTES_PER_ELEMENT = 16 * 60  # of a sparse row: measured rows hold 20 to 60 elements
 

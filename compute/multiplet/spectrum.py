@@ -1,4 +1,4 @@
-"""From two Hamiltonians to a spectrum: transitions, their symmetry, solvers, line shape."""
+"""From excited vectors to a spectrum: solvers, convergence, line shape."""
 
 from __future__ import annotations
 
@@ -8,45 +8,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compute.broadening import FWHM_PER_SIGMA, broaden
+from compute.broadening import FWHM_PER_SIGMA, GaussianFilter, broaden
 from compute.errors import ConvergenceError
 from compute.multiplet.determinants import Space
-from compute.multiplet.integrals import OneElectron, Problem
-from compute.multiplet.operators import apply, by_shift, hamiltonian
-from compute.multiplet.thermal import Ensemble, Level
+from compute.multiplet.integrals import Problem
+from compute.multiplet.operators import hamiltonian, hole_projection
+from compute.multiplet.transitions import Transition
 from compute.solvers.dense import eigensystem
-from compute.solvers.lanczos import Resolvent
-from compute.solvers.rscg import shifted_green
-from compute.solvers.sparse import LANES, Csr
+from compute.solvers.resolvent import Resolvent
+from compute.solvers.rscg import ShiftedCG
+from compute.solvers.sparse import LANES
 
 Array = NDArray[Any]
 Real = NDArray[np.float64]
 
-_PRECISION = 1e-6  # of the highest point: bound of the error of an iterated spectrum
+_PRECISION = 2e-6  # of the highest point: error of an iterated spectrum
+_CAUTION = 4.0  # times the share of the error bound that the last steps showed to be true
 _CHUNK = 16  # Krylov steps between two looks at the error
 _MAX_STEPS = 6000
 _FLOOR = 1 / 200  # 1/eV: no spectrum is flatter than its total intensity times this
+_CENTROID_STEPS = 48  # Krylov vectors that place the crossing of the edges
 _MERGE_EV = 1e-6  # sticks closer than this are one
-
-_COMPONENTS = {
-    "isotropic": {"minus": 1 / 3, "z": 1 / 3, "plus": 1 / 3},
-    "x": {"x": 1.0},
-    "y": {"y": 1.0},
-    "z": {"z": 1.0},
-    "plus": {"plus": 1.0},
-    "minus": {"minus": 1.0},
-}
-_MIRROR = {"plus": "minus", "minus": "plus"}
-
-
-@dataclass(frozen=True)
-class Transition:
-    """Vectors O|a> of the populated states of one block, in one final block."""
-
-    final_charge: int
-    energies: Real  # (k,) of the initial states, eV
-    weights: Real  # (k,) Boltzmann weight times polarisation factor times copies
-    vectors: Array  # (final block size, k)
 
 
 @dataclass(frozen=True)
@@ -69,76 +51,6 @@ class Spectrum:
     method: str
 
 
-def transitions(
-    problem: Problem, before: Space, after: Space, ensemble: Ensemble, polarization: str
-) -> list[Transition]:
-    """Everything the polarisation excites, one item for each pair of blocks.
-
-    Time reversal turns (block, plus) into (-block, minus), so one of them is kept and counted
-    twice; in cubic symmetry z stands for every polarisation.
-    """
-    components = {"z": 1.0} if problem.cubic else _COMPONENTS[polarization]
-    names = (
-        components
-        if not problem.time_reversal
-        else components | dict.fromkeys((_MIRROR.get(name, name) for name in components), 0.0)
-    )
-    parts = {name: by_shift(problem.dipole[name], before) for name in names}
-    levels = {level.charge: level for level in ensemble.levels}
-    mirrors = dict(zip(levels, ensemble.mirrored, strict=True))
-    factors: dict[tuple[int, str, int], float] = {}
-    for name, factor in components.items():
-        for charge, mirrored in mirrors.items():
-            for shift in parts[name]:
-                for key in _partners(problem, before, charge, name, shift, mirrored):
-                    factors[key] = factors.get(key, 0.0) + factor
-    result = []
-    for (charge, name, shift), factor in factors.items():
-        level = levels[charge]
-        target = after.reduce(charge + shift)
-        vectors = _excite(parts[name][shift], before, after, level, target)
-        if vectors is not None:
-            result.append(Transition(target, level.energies, factor * level.weights, vectors))
-    return _joined(result)
-
-
-def _partners(
-    problem: Problem, before: Space, charge: int, name: str, shift: int, mirrored: bool
-) -> list[tuple[int, str, int]]:
-    """Listed transitions equal to (charge, name, shift) and to that of the partner block."""
-    key = (charge, name, shift)
-    if not problem.time_reversal:
-        return [key]
-    flipped = (charge, _MIRROR.get(name, name), before.reduce(-shift))
-    if mirrored:
-        # (-charge, name, shift) has the strength of (charge, mirror of name, -shift).
-        return [key, flipped]
-    return [min(key, flipped)]
-
-
-def _excite(
-    operator: OneElectron, before: Space, after: Space, level: Level, target: int
-) -> Array | None:
-    if target not in after.block_charges:
-        return None
-    return apply(operator, before.block(level.charge), after.block(target), level.vectors)
-
-
-def _joined(items: list[Transition]) -> list[Transition]:
-    """Transitions into the same final block side by side, heaviest first."""
-    by_charge: dict[int, list[Transition]] = {}
-    for item in items:
-        by_charge.setdefault(item.final_charge, []).append(item)
-    result = []
-    for charge, group in by_charge.items():
-        weights = np.concatenate([t.weights for t in group])
-        energies = np.concatenate([t.energies for t in group])
-        vectors = np.concatenate([t.vectors for t in group], axis=1)
-        order = np.argsort(-weights, kind="stable")
-        result.append(Transition(charge, energies[order], weights[order], vectors[:, order]))
-    return result
-
-
 def absorption(
     problem: Problem,
     after: Space,
@@ -152,24 +64,39 @@ def absorption(
 
     Parameters
     ----------
-    energy : (n,), eV
+    energy : (n,), eV, evenly spaced
     hwhm : Lorentzian half widths (L3, L2), eV
     fwhm_gauss : eV
     method : "dense", "lanczos" or "rscg"
+
+    Raises
+    ------
+    ConvergenceError
+        When an iteration cannot bring the proven error below a millionth of the maximum.
     """
     total = float(sum(t.weights @ _norms(t.vectors) for t in excited))
-    solver = {"dense": _dense, "lanczos": _lanczos, "rscg": _rscg}[method]
-    lines, spectrum = solver(problem, after, excited, energy, min(hwhm), total)
-    sigma = fwhm_gauss / FWHM_PER_SIGMA
+    instrument = GaussianFilter(energy, fwhm_gauss / FWHM_PER_SIGMA, min(hwhm))
+    grid = instrument.fine
+    spaces: list[_Krylov] = []
+    if method == "dense":
+        lines = _dense(problem, after, excited)
+    else:
+        spaces = _iterate(problem, after, excited, grid, min(hwhm), total, _KRYLOV[method])
+        lines = _concatenate([space.lines for space in spaces])
     position, area, half = lines
-    fraction = None
-    if problem.core_half is not None:
-        fraction = 1.0 - float(area @ half) / float(area.sum()) if area.sum() > 0 else None
-    if spectrum is None or hwhm[0] != hwhm[1] or sigma > 0:
-        width = _widths(energy, hwhm, position, area, half)
-        spectrum = broaden(energy, position, area, width, sigma_ev=sigma)
-    sticks = merge_sticks(position, area) if method == "dense" else None
-    return Spectrum(spectrum, total, fraction, sticks, method)
+    strength = float(area.sum())
+    share = None
+    if problem.core_half and strength > 0:
+        share = 1.0 - float(area @ half) / strength
+    width = np.full(grid.size, hwhm[0])
+    if hwhm[0] != hwhm[1]:
+        width = _widths(grid, hwhm, problem, after, excited)
+    if method == "dense":
+        intensity = broaden(grid, *merge_sticks(position, area), width)
+        sticks = merge_sticks(position, area)
+    else:
+        intensity, sticks = _evaluate(spaces, grid, width), None
+    return Spectrum(instrument(intensity), total, share, sticks, method)
 
 
 def _norms(vectors: Array) -> Real:
@@ -177,21 +104,32 @@ def _norms(vectors: Array) -> Real:
 
 
 def _widths(
-    energy: Real, hwhm: tuple[float, float], position: Real, area: Real, half: Real
+    grid: Real, hwhm: tuple[float, float], problem: Problem, after: Space, excited: list[Transition]
 ) -> Real:
     """Half width at each energy: L3's below the crossing of the two edges, L2's above.
 
-    The crossing lies midway between the centroids of the two core-hole levels; the width goes
-    over smoothly within a twentieth of their distance.
+    The crossing lies midway between the centroids of the two core-hole levels, and the width
+    goes over smoothly within a twentieth of their distance. The centroids are those of a fixed
+    small number of Krylov vectors, so that they do not depend on the solver.
     """
-    below, above = hwhm
-    if below == above:
-        return np.full(energy.size, below)
-    three, one = area * (1 - half), area * half
-    l3 = float(three @ position) / max(float(three.sum()), 1e-300)
-    l2 = float(one @ position) / max(float(one.sum()), 1e-300)
+    moments = np.zeros((2, 2))  # (strength, strength times energy) of L3 and L2
+    for t in excited:
+        block = after.block(t.final_charge)
+        matrix = hamiltonian(block, problem.final)
+        projection = hole_projection(block, problem.core_half)
+        for first in range(0, t.weights.size, LANES):
+            part = slice(first, first + LANES)
+            space = Resolvent(matrix, t.vectors[:, part], projection)
+            space.advance(_CENTROID_STEPS)
+            for lane in range(space.lanes):
+                position, area, half = space.lines(lane)
+                area = area * t.weights[part][lane]
+                powers = np.stack([area, area * (position - t.energies[part][lane])])
+                moments += np.stack([powers @ (1 - half), powers @ half])
+    l3, l2 = moments[:, 1] / np.maximum(moments[:, 0], 1e-300)
     scale = max(abs(l2 - l3) / 20, 1e-6)
-    return below + (above - below) * 0.5 * (1 + np.tanh((energy - (l3 + l2) / 2) / scale))
+    step = 0.5 * (1 + np.tanh((grid - (l3 + l2) / 2) / scale))
+    return np.asarray(hwhm[0] + (hwhm[1] - hwhm[0]) * step)
 
 
 def merge_sticks(position: Real, area: Real) -> tuple[Real, Real]:
@@ -202,25 +140,12 @@ def merge_sticks(position: Real, area: Real) -> tuple[Real, Real]:
     position, area = position[keep], area[keep]
     if not position.size:
         return position, area
-    group = np.concatenate([[0], np.cumsum(np.diff(position) > _MERGE_EV)])
-    strength: Real = np.asarray(np.bincount(group, area), float)
-    return np.asarray(np.bincount(group, area * position) / strength), strength
+    first = np.concatenate([[0], np.flatnonzero(np.diff(position) > _MERGE_EV) + 1])
+    strength: Real = np.add.reduceat(area, first)
+    return np.asarray(np.add.reduceat(area * position, first) / strength), strength
 
 
 Lines = tuple[Real, Real, Real]  # positions eV, areas, share of the j = l - 1/2 hole
-
-
-def _core_share(problem: Problem, after: Space, charge: int, vectors: Array) -> Real:
-    """Share of the j = l - 1/2 core hole in every column of ``vectors``."""
-    if problem.core_half is None:
-        return np.zeros(vectors.shape[1])
-    block = after.block(charge)
-    # Annihilating by the projector's columns: electrons left there, out of a full sub-shell.
-    operator = OneElectron.from_matrix(problem.core_half)
-    moved = apply(operator, block, block, vectors)
-    electrons = np.einsum("np,np->p", vectors.conj(), moved).real
-    norms = np.maximum(_norms(vectors), 1e-300)
-    return np.asarray(float(np.trace(problem.core_half).real) - electrons / norms)
 
 
 def _concatenate(lines: list[Lines]) -> Lines:
@@ -230,100 +155,108 @@ def _concatenate(lines: list[Lines]) -> Lines:
     return position, area, half
 
 
-def _dense(
-    problem: Problem,
-    after: Space,
-    excited: list[Transition],
-    energy: Real,
-    gamma: float,
-    total: float,
-) -> tuple[Lines, None]:
+def _dense(problem: Problem, after: Space, excited: list[Transition]) -> Lines:
     lines: list[Lines] = []
     for t in excited:
-        values, vectors = eigensystem(hamiltonian(after.block(t.final_charge), problem.final))
+        block = after.block(t.final_charge)
+        values, vectors = eigensystem(hamiltonian(block, problem.final))
         strength = np.abs(vectors.conj().T @ t.vectors) ** 2 * t.weights
-        half = _core_share(problem, after, t.final_charge, vectors)
+        half = np.zeros(values.size)
+        if problem.core_half:
+            half = hole_projection(block, problem.core_half).norms(vectors)
         position = values[:, None] - t.energies
         share = np.broadcast_to(half[:, None], position.shape)
         lines.append((position.ravel(), strength.ravel(), share.ravel()))
-    return _concatenate(lines), None
+    return _concatenate(lines)
 
 
-def _lanczos(
+@dataclass
+class _Krylov:
+    """A converged Krylov space of up to four states, without its vectors."""
+
+    space: Resolvent | ShiftedCG
+    energies: Real  # (lanes,)
+    weights: Real  # (lanes,)
+    lines: Lines
+
+
+_KRYLOV: dict[str, type[Resolvent] | type[ShiftedCG]] = {"lanczos": Resolvent, "rscg": ShiftedCG}
+
+
+def _iterate(
     problem: Problem,
     after: Space,
     excited: list[Transition],
-    energy: Real,
+    grid: Real,
     gamma: float,
     total: float,
-) -> tuple[Lines, Real]:
-    spectrum = np.zeros(energy.size)
-    lines: list[Lines] = []
+    kind: type[Resolvent] | type[ShiftedCG],
+) -> list[_Krylov]:
+    """Converged Krylov spaces of every populated state, four at a time."""
+    stride = max(1, int(gamma / (grid[1] - grid[0]))) if grid.size > 1 else 1
+    points = np.unique(np.append(grid[::stride], grid[-1]))
+    known = np.zeros(points.size)
+    result = []
     for t in excited:
-        matrix = hamiltonian(after.block(t.final_charge), problem.final)
+        block = after.block(t.final_charge)
+        matrix = hamiltonian(block, problem.final)
+        projection = hole_projection(block, problem.core_half) if problem.core_half else None
         for first in range(0, t.weights.size, LANES):
             part = slice(first, first + LANES)
-            resolvent, extra = _converged(
-                matrix, t.energies[part], t.weights[part], t.vectors[:, part],
-                energy, gamma, spectrum, total,
-            )  # fmt: skip
-            spectrum += extra
-            for lane in range(resolvent.lanes):
-                values, areas, s = resolvent.ritz(lane)
-                ritz = resolvent.krylov(lane, len(values)).T @ s
-                half = _core_share(problem, after, t.final_charge, ritz)
-                weight = t.weights[part][lane]
-                lines.append((values - t.energies[part][lane], weight * areas, half))
-    return _concatenate(lines), spectrum
+            space = kind(matrix, t.vectors[:, part], projection)
+            energies, weights = t.energies[part], t.weights[part]
+            known += _converge(space, energies, weights, points, gamma, known, total)
+            lines = []
+            for lane in range(space.lanes):
+                position, area, share = space.lines(lane)
+                lines.append((position - energies[lane], weights[lane] * area, share))
+            space.forget()
+            result.append(_Krylov(space, energies, weights, _concatenate(lines)))
+    return result
 
 
-def _converged(
-    matrix: Csr,
+def _converge(
+    space: Resolvent | ShiftedCG,
     energies: Real,
     weights: Real,
-    vectors: Array,
-    grid: Real,
+    points: Real,
     gamma: float,
     known: Real,
     total: float,
-) -> tuple[Resolvent, Real]:
-    """Grow Krylov spaces until the weighted error is below `_PRECISION` of the spectrum."""
-    resolvent = Resolvent(matrix, vectors, keep_basis=True)
+) -> Real:
+    """Grow the space until its weighted error is below its share of `_PRECISION`.
+
+    ``known`` is the spectrum of what came before, on ``points``; returns what is added to it.
+    """
+    share = float(weights @ space.norm2) / total if total > 0 else 1.0
+    solutions = [
+        space.solutions(lane, points + energies[lane] + 1j * gamma) for lane in range(space.lanes)
+    ]
     worst = np.inf
-    while resolvent.steps < _MAX_STEPS:
-        resolvent.advance(_CHUNK)
-        spectrum = np.zeros(grid.size)
-        error = np.zeros(grid.size)
-        for lane in range(resolvent.lanes):
-            z = grid + energies[lane] + 1j * gamma
-            green, bound = resolvent.evaluate(lane, z)
-            spectrum -= weights[lane] * green.imag / np.pi
-            error += weights[lane] * bound / np.pi
-        scale = max(float((known + spectrum).max()), total * _FLOOR)
-        # Errors of all parts add up: each may take the share of its weight in the total.
-        share = float(weights @ resolvent.norm2) / total if total > 0 else 1.0
-        worst = float(error.max()) / scale / max(share, 1e-12)
+    spectrum = bound = np.zeros(points.size)
+    while space.steps < _MAX_STEPS:
+        space.advance(_CHUNK)
+        last, last_bound = spectrum, bound
+        spectrum, bound = np.zeros(points.size), np.zeros(points.size)
+        for lane, solution in enumerate(solutions):
+            solution.update()
+            spectrum = spectrum - weights[lane] * solution.green.imag / np.pi
+            bound = bound + weights[lane] * solution.error / np.pi
+        scale = max(float((known + spectrum).max()), total * _FLOOR, 1e-300) * max(share, 1e-12)
+        # The bound takes the resolvent at its largest, 1 / gamma. How much of the last bound
+        # was true shows now that it has come down.
+        true = float(np.abs(spectrum - last).max()) / max(float(last_bound.max()), 1e-300)
+        worst = float(bound.max()) / scale * min(1.0, _CAUTION * true if last_bound.any() else 1.0)
         if worst <= _PRECISION:
-            return resolvent, spectrum
-    raise ConvergenceError("spectrum by continued fraction", worst, _PRECISION)
+            return spectrum
+    raise ConvergenceError("spectrum, relative error", worst, _PRECISION)
 
 
-def _rscg(
-    problem: Problem,
-    after: Space,
-    excited: list[Transition],
-    energy: Real,
-    gamma: float,
-    total: float,
-) -> tuple[Lines, Real]:
-    spectrum = np.zeros(energy.size)
-    for t in excited:
-        matrix = hamiltonian(after.block(t.final_charge), problem.final)
-        for lane, weight in enumerate(t.weights):
-            z = energy + t.energies[lane] + 1j * gamma
-            # |error| <= |v|^2 residual^2 / gamma, against a floor of the highest point.
-            tolerance = float(np.sqrt(_PRECISION * np.pi * gamma * _FLOOR))
-            green, _, _ = shifted_green(matrix, t.vectors[:, lane], z, tolerance=tolerance)
-            spectrum -= weight * green.imag / np.pi
-    lines, _ = _lanczos(problem, after, excited, energy, gamma, total)
-    return lines, spectrum
+def _evaluate(spaces: list[_Krylov], grid: Real, width: Real) -> Real:
+    """The spectrum of converged spaces with any widths not below those they converged for."""
+    spectrum = np.zeros(grid.size)
+    for item in spaces:
+        for lane in range(item.space.lanes):
+            solution = item.space.solutions(lane, grid + item.energies[lane] + 1j * width)
+            spectrum -= item.weights[lane] * solution.green.imag / np.pi
+    return spectrum

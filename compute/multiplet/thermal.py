@@ -20,7 +20,7 @@ Real = NDArray[np.float64]
 
 SMALLEST_WEIGHT = 1e-10  # relative to the ground state; states below it are left out
 _SAME_LEVEL_EV = 1e-8  # at zero temperature the ground level is populated evenly
-_DENSE_BLOCK = 300  # below this, all eigenstates cost less than a few by iteration
+_DENSE_BLOCK = 250  # below this, all eigenstates cost less than a few by iteration
 
 
 @dataclass(frozen=True)

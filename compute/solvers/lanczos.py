@@ -1,13 +1,15 @@
-"""Krylov methods of Lanczos: lowest eigenstates, and spectra by continued fraction.
+"""The lowest eigenstates, all copies of degenerate ones included.
 
-`lowest_states` is a block Lanczos iteration with full orthogonalisation and thick restarts
-(K. Wu and H. Simon, SIAM J. Matrix Anal. Appl. 22 (2000) 602, in blocks): a block as wide as
-an eigenvalue is degenerate finds all of its copies, and a wider one is tried when it may not
-have been. `Resolvent` sums <v|(z - H)^-1|v> with a rigorous error bound at every z.
+Block Lanczos with full orthogonalisation and thick restarts (K. Wu and H. Simon, SIAM J. Matrix
+Anal. Appl. 22 (2000) 602, in blocks). It runs on a Chebyshev polynomial F(H) that is small on
+the bulk of the spectrum and large below it, so that the orthogonalisation, which would cost
+more than the products, is needed once for several of them. A block as wide as an eigenvalue is
+degenerate finds all of its copies; when a cluster fills the block, a wider one is tried.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,12 +17,18 @@ from numba import njit
 from numpy.typing import NDArray
 
 from compute.errors import ConvergenceError
-from compute.solvers.sparse import LANES, Csr
+from compute.solvers.resolvent import Resolvent
+from compute.solvers.sparse import LANES, Csr, multiply
 
 Array = NDArray[Any]
 Real = NDArray[np.float64]
 
 _CLUSTER_EV = 1e-6  # eigenvalues this close count as degenerate when copies are counted
+_BLOCKS = 24  # basis size, in blocks, at which it is restarted
+_DEGREE = 10  # of the polynomial
+_BULK = 0.06  # share of the spectrum's width left below the damped interval
+_HIDDEN = 1e-3  # overlap of a Ritz vector with an undiscovered state that is ruled out
+_SURVEY = 20  # Lanczos steps that find the ends of the spectrum
 
 
 def lowest_states(
@@ -30,7 +38,7 @@ def lowest_states(
     ceiling: float = np.inf,
     tolerance: float = 1e-9,
     block: int = LANES,
-    max_products: int = 4000,
+    max_products: int = 600,
 ) -> tuple[Real, Array]:
     """Every eigenstate within ``window`` of the lowest, copies of degenerate ones included.
 
@@ -43,7 +51,7 @@ def lowest_states(
     tolerance : eV
         Largest residual |H x - e x| of a returned state; the error of its energy is smaller.
     block : vectors iterated together; doubled until it exceeds every degeneracy found
-    max_products : products with a block before giving up
+    max_products : products of the polynomial with a block before giving up
 
     Returns
     -------
@@ -53,11 +61,9 @@ def lowest_states(
     ------
     ConvergenceError
     """
-    n = matrix.size
-    while block < n:
+    while (_BLOCKS + 1) * block < matrix.size:
         values, vectors = _block_lanczos(matrix, window, ceiling, tolerance, block, max_products)
-        copies = _largest_cluster(values)
-        if copies < block:
+        if _largest_cluster(values) < block:
             return values, vectors
         block *= 2
     values, vectors = np.linalg.eigh(matrix.dense())
@@ -72,269 +78,144 @@ def _largest_cluster(values: Real) -> int:
     return int(np.diff(np.concatenate([[-1], edges, [values.size - 1]])).max())
 
 
+@dataclass(frozen=True)
+class _Filter:
+    """F(H) = T_d((H - centre) / half): within +-1 on the bulk, growing fast below it."""
+
+    matrix: Csr
+    centre: float  # eV
+    half: float  # eV
+
+    def apply(self, x: Array) -> Array:
+        out = np.empty_like(x)
+        for first in range(0, x.shape[1], LANES):
+            part = slice(first, first + LANES)
+            lanes = np.ascontiguousarray(x[:, part], self.matrix.data.dtype)
+            work = np.empty_like(lanes), np.empty_like(lanes)
+            out[:, part] = _chebyshev(*self.matrix, lanes, *work, _DEGREE, self.centre, self.half)
+        return out
+
+    def of_energy(self, energy: float) -> float:
+        """F of a number below the bulk (d is even); one within the bulk counts as its edge."""
+        return float(np.cosh(_DEGREE * np.arccosh(max(1.0, (self.centre - energy) / self.half))))
+
+    def to_energy(self, f: float) -> float:
+        return self.centre - self.half * float(np.cosh(np.arccosh(max(1.0, f)) / _DEGREE))
+
+
+def _survey(matrix: Csr, start: Array) -> tuple[float, float]:
+    """(estimate of the lowest, bound of the highest) eigenvalue, from a few Lanczos steps."""
+    space = Resolvent(matrix, start[:, :LANES])
+    space.advance(_SURVEY)
+    low, high = np.inf, -np.inf
+    for lane in range(space.lanes):
+        a, b = space.alpha[:, lane], space.beta[:, lane]
+        tridiagonal = np.diag(a) + np.diag(b[:-1], 1) + np.diag(b[:-1], -1)
+        values, vectors = np.linalg.eigh(tridiagonal)
+        low = min(low, float(values[0]))
+        # Y. Zhou and R.-C. Li, Linear Algebra Appl. 435 (2011) 480: a safe upper bound
+        high = max(high, float(values[-1]) + float(b[-1]))
+    return low, high
+
+
 def _block_lanczos(
     matrix: Csr, window: float, ceiling: float, tolerance: float, p: int, max_products: int
 ) -> tuple[Real, Array]:
-    n = matrix.size
+    n, room = matrix.size, _BLOCKS * p
     dtype = matrix.data.dtype
-    room = min(n, max(24 * p, 96))
-    room -= (room - 0) % p if room < n else 0
     basis = np.zeros((n, room + p), dtype, order="F")
-    projected = np.zeros((room + p, room + p), dtype)
-    start = np.random.default_rng(7).standard_normal((n, p)).astype(dtype)
-    basis[:, :p] = np.linalg.qr(start)[0]
-    size = 0  # columns whose products are known
+    projected = np.zeros((room, room), dtype)
+    basis[:, :p] = np.linalg.qr(np.random.default_rng(7).standard_normal((n, p)))[0]
+    low, high = _survey(matrix, basis[:, :p])
+    bulk = max(low + _BULK * (high - low), low + 1.5 * window)
+    polynomial = _Filter(matrix, (high + bulk) / 2, max((high - bulk) / 2, 1e-3))
+    size = 0  # basis vectors whose products are known; one more block is waiting
+    worst = np.inf
     for _ in range(max_products):
         new = slice(size, size + p)
-        w = matrix.apply(np.ascontiguousarray(basis[:, new]))
-        known = basis[:, : size + p]
+        w = polynomial.apply(basis[:, new])
+        size += p
+        known = basis[:, :size]
         overlap = known.conj().T @ w
-        projected[: size + p, new] = overlap
-        projected[new, : size + p] = overlap.conj().T
+        projected[:size, new] = overlap
+        projected[new, :size] = overlap.conj().T
         w -= known @ overlap
         w -= known @ (known.conj().T @ w)
-        size += p
-        exhausted = size + p > n
-        q, r = np.linalg.qr(w)
-        if not exhausted:
-            # A block that lost rank gets fresh directions; their coupling is zero.
-            weak = np.abs(np.diag(r)) < 1e-12 * max(1.0, float(np.abs(overlap).max()))
-            if weak.any():
-                q = _refill(q, weak, basis[:, :size])
-                r[weak] = 0.0
-            basis[:, size : size + p] = q
-        else:
-            r = np.zeros_like(r) if size == n else r
-        full = size + p > room
-        if not (full or exhausted or (size // p) % 4 == 0):
-            continue
-        theta, s = np.linalg.eigh(projected[:size, :size])
-        residual = np.linalg.norm(r @ s[size - p : size], axis=0)
-        edge = min(theta[0] + window, ceiling)
-        wanted = int(np.searchsorted(theta, edge, side="right"))
-        # The next one up must be known well enough not to sink into the window later.
-        beyond = wanted >= size or theta[wanted] - residual[wanted] > edge
-        floor = theta[0] - residual[0] > ceiling
-        if floor or (beyond and (residual[:wanted] <= tolerance).all()):
-            return theta[:wanted], basis[:, :size] @ s[:, :wanted]
-        if exhausted and size + p > n:
-            # The basis spans all but fewer than p directions: finish exactly.
-            values, vectors = np.linalg.eigh(matrix.dense())
-            keep = values <= min(values[0] + window, ceiling)
-            return values[keep], vectors[:, keep]
-        if full:
+        coupling, basis[:, size : size + p] = _orthonormal(w, known, float(np.abs(overlap).max()))
+        f, s = np.linalg.eigh(projected[:size, :size])
+        f, s = f[::-1], s[:, ::-1]
+        residual = np.linalg.norm(coupling @ s[size - p :], axis=0)
+        edge = min(polynomial.to_energy(float(f[0])) + window, ceiling)
+        f_edge = polynomial.of_energy(edge)
+        wanted = int(np.count_nonzero(f >= f_edge))
+        # An eigenstate u still hidden in the next Ritz vector x, within the window, would make
+        # its residual at least |<u|x>| (f_edge - f): that overlap must be out of the question.
+        # Of those wanted, the residuals of H itself decide.
+        settled = wanted < size and residual[wanted] < _HIDDEN * (f_edge - f[wanted])
+        if settled and (residual[:wanted] <= 1e-6 * f[:wanted]).all():
+            values, vectors, worst = _rayleigh_ritz(matrix, known @ s[:, :wanted])
+            if worst <= tolerance:
+                keep = values <= min(values[0] + window, ceiling) if values.size else slice(0)
+                return values[keep], vectors[:, keep]
+        if size + p > room:
             keep_count = min(size - p, max(wanted + 2 * p, room // 3))
-            kept = basis[:, :size] @ s[:, :keep_count]
+            basis[:, :keep_count] = known @ s[:, :keep_count]
             basis[:, keep_count : keep_count + p] = basis[:, size : size + p]
-            basis[:, :keep_count] = kept
             projected[:] = 0.0
-            projected[:keep_count, :keep_count] = np.diag(theta[:keep_count])
+            projected[:keep_count, :keep_count] = np.diag(f[:keep_count])
             size = keep_count
-    raise ConvergenceError("lowest states", float(residual[: max(wanted, 1)].max()), tolerance)
+    raise ConvergenceError("lowest states", worst, tolerance)
 
 
-def _refill(q: Array, weak: NDArray[np.bool_], known: Array) -> Array:
-    """Replace weak columns by random ones orthogonal to everything known."""
-    fresh = np.random.default_rng(11).standard_normal(q.shape).astype(q.dtype)
-    q = np.where(weak, fresh, q)
-    for _ in range(2):
-        q -= known @ (known.conj().T @ q)
-    return np.linalg.qr(q)[0]
+def _rayleigh_ritz(matrix: Csr, x: Array) -> tuple[Real, Array, float]:
+    """Eigenpairs of H in the span of x (orthonormal columns), and the largest residual."""
+    if not x.shape[1]:
+        return np.zeros(0), x, 0.0
+    product = matrix.apply(x)
+    values, rotation = np.linalg.eigh(x.conj().T @ product)
+    vectors = x @ rotation
+    return (
+        values,
+        vectors,
+        float(np.linalg.norm(product @ rotation - vectors * values, axis=0).max()),
+    )
 
 
-class Resolvent:
-    """<v|(z - H)^-1|v> for up to four start vectors v, as their Krylov spaces grow.
-
-    The Galerkin value at step m has the error r(z*)^H (z - H)^-1 r(z), so that
-    |error| <= |r|^2 / |Im z|; the residual norm |r| is known at every step and every z.
-    """
-
-    def __init__(self, matrix: Csr, start: Array, *, keep_basis: bool = False) -> None:
-        """``start`` is (n, p) with p <= 4."""
-        n, self.lanes = start.shape
-        self.matrix = matrix
-        dtype = np.result_type(start, matrix.data)
-        self.norm2: Real = np.einsum("np,np->p", start.conj(), start).real
-        self._q = np.zeros((n, LANES), dtype)
-        safe = np.where(self.norm2 > 0, self.norm2, 1.0)
-        self._q[:, : self.lanes] = start / np.sqrt(safe)
-        self._previous = np.zeros_like(self._q)
-        self._data = matrix.data.astype(dtype, copy=False)
-        self.alpha = np.zeros((0, LANES))
-        self.beta = np.zeros((0, LANES))
-        self._scale = float(np.abs(matrix.data).max(initial=0.0)) or 1.0
-        self.basis: list[Array] | None = [] if keep_basis else None
-
-    @property
-    def steps(self) -> int:
-        return len(self.alpha)
-
-    def advance(self, steps: int) -> None:
-        """Add Krylov vectors."""
-        done = self.steps
-        self.alpha = np.concatenate([self.alpha, np.zeros((steps, LANES))])
-        self.beta = np.concatenate([self.beta, np.zeros((steps, LANES))])
-        history = np.zeros((steps if self.basis is not None else 0, *self._q.shape), self._q.dtype)
-        self._previous, self._q = _lanczos_steps(
-            self.matrix.indptr,
-            self.matrix.indices,
-            self._data,
-            self._previous,
-            self._q,
-            self.alpha,
-            self.beta,
-            done,
-            1e-13 * self._scale,
-            history,
-        )
-        if self.basis is not None:
-            self.basis.append(history)
-
-    def evaluate(self, lane: int, z: Array) -> tuple[Array, Real]:
-        """The diagonal Green's function of one lane at z (k,), and its error bound.
-
-        Returns
-        -------
-        green (k,) complex, error (k,)
-        """
-        green = np.empty(z.size, complex)
-        residual = np.empty(z.size)
-        _continued_fraction(z, self.alpha[:, lane], self.beta[:, lane], green, residual)
-        weight = self.norm2[lane]
-        return weight * green, weight * residual**2 / np.abs(z.imag)
-
-    def ritz(self, lane: int) -> tuple[Real, Real, Array]:
-        """Ritz values (m,), their weights (m,) and vectors (m, m) in the Krylov basis."""
-        alpha, beta = self.alpha[:, lane], self.beta[:, lane]
-        ends = np.flatnonzero(beta[:-1] == 0.0)
-        m = int(ends[0]) + 1 if ends.size else alpha.size
-        matrix = np.diag(alpha[:m]) + np.diag(beta[: m - 1], 1) + np.diag(beta[: m - 1], -1)
-        values, vectors = np.linalg.eigh(matrix)
-        return values, self.norm2[lane] * vectors[0] ** 2, vectors
-
-    def krylov(self, lane: int, m: int) -> Array:
-        """The first m Krylov vectors of one lane, (m, n); needs ``keep_basis``."""
-        if self.basis is None:
-            raise ValueError("the basis was not kept")
-        return np.concatenate([part[:, :, lane] for part in self.basis])[:m]
+def _orthonormal(w: Array, known: Array, scale: float) -> tuple[Array, Array]:
+    """(r, q) of w = q r; directions that vanish are replaced by random ones and uncoupled."""
+    q, r = np.linalg.qr(w)
+    weak = np.abs(np.diag(r)) < 1e-12 * max(1.0, scale)
+    if weak.any():
+        fresh = np.random.default_rng(11).standard_normal(q.shape).astype(q.dtype)
+        q = np.where(weak, fresh, q)
+        r[weak] = 0.0
+        for _ in range(2):
+            q = q - known @ (known.conj().T @ q)
+        q = np.linalg.qr(q)[0]
+    return r, q
 
 
-@njit(cache=True, fastmath={"contract", "reassoc"})
-def _lanczos_steps(
+@njit(cache=True, fastmath={"contract"})
+def _chebyshev(
     indptr: Array,
     indices: Array,
     data: Array,
-    previous: Array,
-    q: Array,
-    alpha: Array,
-    beta: Array,
-    done: int,
-    tiny: float,
-    history: Array,
-) -> tuple[Array, Array]:
-    """Lanczos recurrences of four independent lanes, without orthogonalisation.
-
-    Parameters
-    ----------
-    previous, q : (n, 4)
-        The last two Krylov vectors; both are overwritten.
-    alpha, beta : (steps, 4)
-        Filled from row ``done``; beta[k] couples vectors k and k + 1, 0 ends a lane.
-    tiny : float
-        A beta below this means that the space is exhausted.
-    history : (steps - done or 0, n, 4)
-        Receives the Krylov vectors.
-
-    Returns
-    -------
-    The new (previous, q).
-    """
-    n = q.shape[0]
-    for step in range(done, alpha.shape[0]):
-        if history.shape[0]:
-            history[step - done] = q
-        b0 = b1 = b2 = b3 = 0.0
-        if step:
-            b0, b1, b2, b3 = (
-                beta[step - 1, 0],
-                beta[step - 1, 1],
-                beta[step - 1, 2],
-                beta[step - 1, 3],
-            )
-        s0 = s1 = s2 = s3 = 0.0
-        for r in range(n):
-            a0 = -b0 * previous[r, 0]
-            a1 = -b1 * previous[r, 1]
-            a2 = -b2 * previous[r, 2]
-            a3 = -b3 * previous[r, 3]
-            for t in range(indptr[r], indptr[r + 1]):
-                c = indices[t]
-                v = data[t]
-                a0 += v * q[c, 0]
-                a1 += v * q[c, 1]
-                a2 += v * q[c, 2]
-                a3 += v * q[c, 3]
-            previous[r, 0] = a0
-            previous[r, 1] = a1
-            previous[r, 2] = a2
-            previous[r, 3] = a3
-            s0 += (np.conj(q[r, 0]) * a0).real
-            s1 += (np.conj(q[r, 1]) * a1).real
-            s2 += (np.conj(q[r, 2]) * a2).real
-            s3 += (np.conj(q[r, 3]) * a3).real
-        alpha[step, 0], alpha[step, 1], alpha[step, 2], alpha[step, 3] = s0, s1, s2, s3
-        n0 = n1 = n2 = n3 = 0.0
-        for r in range(n):
-            a0 = previous[r, 0] - s0 * q[r, 0]
-            a1 = previous[r, 1] - s1 * q[r, 1]
-            a2 = previous[r, 2] - s2 * q[r, 2]
-            a3 = previous[r, 3] - s3 * q[r, 3]
-            previous[r, 0] = a0
-            previous[r, 1] = a1
-            previous[r, 2] = a2
-            previous[r, 3] = a3
-            n0 += (np.conj(a0) * a0).real
-            n1 += (np.conj(a1) * a1).real
-            n2 += (np.conj(a2) * a2).real
-            n3 += (np.conj(a3) * a3).real
-        n0, n1, n2, n3 = np.sqrt(n0), np.sqrt(n1), np.sqrt(n2), np.sqrt(n3)
-        n0 = n0 if n0 > tiny else 0.0
-        n1 = n1 if n1 > tiny else 0.0
-        n2 = n2 if n2 > tiny else 0.0
-        n3 = n3 if n3 > tiny else 0.0
-        beta[step, 0], beta[step, 1], beta[step, 2], beta[step, 3] = n0, n1, n2, n3
-        f0 = 1.0 / n0 if n0 > 0.0 else 0.0
-        f1 = 1.0 / n1 if n1 > 0.0 else 0.0
-        f2 = 1.0 / n2 if n2 > 0.0 else 0.0
-        f3 = 1.0 / n3 if n3 > 0.0 else 0.0
-        for r in range(n):
-            previous[r, 0] *= f0
-            previous[r, 1] *= f1
-            previous[r, 2] *= f2
-            previous[r, 3] *= f3
-        previous, q = q, previous
-    return previous, q
-
-
-@njit(cache=True)
-def _continued_fraction(z: Array, alpha: Real, beta: Real, green: Array, residual: Real) -> None:
-    """[(z - T)^-1]_11 and the residual norm of its solution, for a unit start vector.
-
-    Forward recurrence: with the pivots d_m = z - alpha_m - beta_{m-1}^2 / d_{m-1},
-    [(z - T_m)^-1]_m1 = y_m = y_{m-1} beta_{m-1} / d_m, the corner grows by y_m^2 d_m, and the
-    residual is beta_m |y_m|.
-    """
-    for k in range(z.size):
-        pivot = z[k] - alpha[0]
-        y = 1.0 / pivot
-        total = y
-        last = beta[0]
-        for m in range(1, alpha.size):
-            if last == 0.0:
-                break
-            pivot = z[k] - alpha[m] - last * last / pivot
-            y = y * last / pivot
-            total += y * y * pivot
-            last = beta[m]
-        green[k] = total
-        residual[k] = last * abs(y)
+    x: Array,
+    y: Array,
+    z: Array,
+    degree: int,
+    centre: float,
+    half: float,
+) -> Array:
+    """T_degree((H - centre) / half) x for four lanes; x, y, z (n, 4) are overwritten."""
+    multiply(indptr, indices, data, x, y)
+    for r in range(x.shape[0]):
+        for lane in range(4):
+            y[r, lane] = (y[r, lane] - centre * x[r, lane]) / half
+    for _ in range(degree - 1):
+        multiply(indptr, indices, data, y, z)
+        for r in range(x.shape[0]):
+            for lane in range(4):
+                z[r, lane] = 2 * (z[r, lane] - centre * y[r, lane]) / half - x[r, lane]
+        x, y, z = y, z, x
+    return y

@@ -19,17 +19,13 @@ LANES = 4
 class Csr(NamedTuple):
     """A square Hermitian matrix in compressed rows."""
 
-    indptr: NDArray[np.int64]  # (n + 1,)
-    indices: NDArray[np.int32]  # (nnz,), unsorted within a row
+    indptr: NDArray[np.uint32]  # (n + 1,)
+    indices: NDArray[np.uint32]  # (nnz,), unsorted within a row
     data: Array  # (nnz,), float64 or complex128
 
     @property
     def size(self) -> int:
         return int(self.indptr.size - 1)
-
-    @property
-    def nbytes(self) -> int:
-        return int(self.indptr.nbytes + self.indices.nbytes + self.data.nbytes)
 
     def dense(self) -> Array:
         """The full matrix, (n, n)."""
@@ -38,22 +34,27 @@ class Csr(NamedTuple):
         return out
 
     def apply(self, x: Array) -> Array:
-        """A x for x of shape (n, p), p a multiple of `LANES` when speed matters."""
+        """A x for x of shape (n, p); p is best a multiple of `LANES`."""
         n, p = x.shape
-        out = np.zeros((n, p), np.result_type(x, self.data))
+        dtype = np.result_type(x, self.data)
+        data = self.data.astype(dtype, copy=False)
+        out = np.empty((n, p), dtype)
         for first in range(0, p, LANES):
-            lanes = np.zeros((n, LANES), out.dtype)
             width = min(LANES, p - first)
+            lanes = np.zeros((n, LANES), dtype)
             lanes[:, :width] = x[:, first : first + width]
             result = np.empty_like(lanes)
-            multiply(self.indptr, self.indices, self.data, lanes, result)
+            multiply(self.indptr, self.indices, data, lanes, result)
             out[:, first : first + width] = result[:, :width]
         return out
 
 
-@njit(cache=True, fastmath={"contract", "reassoc"})
+@njit(cache=True, fastmath={"contract"})
 def multiply(indptr: Array, indices: Array, data: Array, x: Array, out: Array) -> None:
-    """out = A x for four lanes; x and out are (n, 4)."""
+    """out = A x for four lanes; x and out are (n, 4).
+
+    Unsigned indices spare the compiler the test for negative ones.
+    """
     for r in range(indptr.size - 1):
         a0 = a1 = a2 = a3 = x.dtype.type(0)
         for t in range(indptr[r], indptr[r + 1]):
