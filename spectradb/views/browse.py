@@ -133,12 +133,18 @@ def results(request: HttpRequest) -> HttpResponse:
 
 
 def asked(get: QueryDict) -> dict[str, list[str]]:
-    """The search among the parameters: no empty values, none of the page's own."""
+    """The search among the parameters: no empty values, none of the page's own.
+
+    The form's field is ``contains``: one named ``elements``, as the key is, would hide the form's
+    own list of elements from scripts.
+    """
     query = {
         key: [value.strip() for value in values if value.strip()]
         for key, values in get.lists()
         if key not in OWN_KEYS
     }
+    if contains := query.pop("contains", None):
+        query["elements"] = query.get("elements", []) + contains
     return {key: values for key, values in query.items() if values}
 
 

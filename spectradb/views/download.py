@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import BadRequest
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -17,8 +16,8 @@ from django.views.decorators.http import require_GET
 
 from spectradb.filters import SearchError, apply_where
 from spectradb.models import Export, JobStatus, Spectrum, Structure
-from spectradb.services import jobs
 from spectradb.services.export_spectra import COLUMNS, FORMATS, ExportError, export_spectra
+from spectradb.services.exports import file_of, request_export
 from spectradb.views.browse import asked
 from spectradb.views.describe import name_of
 
@@ -114,12 +113,10 @@ def export(request: HttpRequest) -> HttpResponse | FileResponse:
 @require_GET
 def export_file(request: HttpRequest, pk: int) -> HttpResponse | FileResponse:
     """The file of a finished export job, for the person who asked."""
-    from django.conf import settings
-
     row = get_object_or_404(Export, pk=pk, job_status=JobStatus.DONE)
     if not request.user.is_authenticated or row.requested_by_id != request.user.pk:
         raise Http404
-    path = Path(settings.VAR_DIR) / "exports" / Path(row.file_name).name
+    path = file_of(row)
     if not path.is_file():
         raise Http404
     return FileResponse(path.open("rb"), as_attachment=True, filename=path.name)
@@ -130,11 +127,7 @@ def _queued(
 ) -> HttpResponse:
     if not request.user.is_authenticated:
         return redirect(f"{reverse('login')}?next={request.path}")
-    with transaction.atomic():
-        row = Export.objects.create(
-            query=query, format=format, columns=columns or [], requested_by_id=request.user.pk
-        )
-        jobs.enqueue(Export, [row.pk])
+    request_export(query, format, columns=columns or (), user=request.user)
     return redirect(f"{reverse('jobs')}?kind=exports")
 
 

@@ -85,8 +85,9 @@
       margin, height: box.clientHeight, width: box.clientWidth, showlegend: false, hovermode: "x unified",
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", separators: ".,",
       font: { family: getComputedStyle(document.body).fontFamily, color: colours["ink-2"], size: 13 },
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: colours["ink-3"], activecolor: colours.accent },
       hoverlabel: { bgcolor: colours.surface, bordercolor: colours["line-strong"], font: { color: colours.ink, size: 13 } },
-      dragmode: "zoom", uirevision: "keep",
+      dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", uirevision: "keep",
       xaxis: { ...axis, range: figure.x.range, title: { text: rich(figure.x.label), font: { size: 14, color: colours.ink }, standoff: 8 },
         anchor: split ? "y2" : "y", nticks: box.clientWidth < 500 ? 4 : 8 },
       yaxis: { ...axis, range: figure.y.range, domain: split ? [0.27, 1] : [0, 1], showticklabels: figure.y.numbers,
@@ -131,7 +132,7 @@
       height: (box.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom)) * (figure.residual ? 0.73 : 1) };
     box.figure = figure;
     await Plotly.react(live, traces(figure, colours, size), layout(figure, colours, box, style), {
-      displaylogo: false, responsive: false, locale: "en",
+      displaylogo: false, displayModeBar: box.clientWidth < 500 ? false : "hover", responsive: false, locale: "en",
       modeBarButtons: [["zoom2d", "pan2d", "resetScale2d", "toImage"]],
       toImageButtonOptions: { format: "svg", filename: document.title.split(" · ")[0] },
     });
