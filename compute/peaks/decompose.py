@@ -1,0 +1,222 @@
+"""A spectrum split into Lorentz or Voigt peaks without a guess, with standard errors."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from compute.errors import InputError
+from compute.peaks.grids import WorkGrid, work_grid
+from compute.peaks.lineshapes import Floats
+from compute.peaks.model import BACKGROUND_TERMS, EDGE_KINDS, Options, Problem
+from compute.peaks.plausibility import judge_model
+from compute.peaks.refine import polish
+from compute.peaks.result import Decomposition, build_result
+from compute.peaks.search import LADDER, Candidate, Dictionary, Search
+from compute.peaks.seeds import edge_starts, esprit_candidates, noise_level, prune
+
+MIN_POINTS = 20
+DEFAULT_MAX_PEAKS = 40
+
+Background = Literal["auto", "none", "constant", "linear", "power"]
+Edge = Literal["auto", "arctan", "broadened arctan", "erf"]
+
+
+def decompose(
+    energy_ev: ArrayLike,
+    intensity: ArrayLike,
+    *,
+    edge_step: bool = False,
+    gaussian_sigma_ev: float | Literal["fit"] = 0.0,
+    phase: bool = False,
+    max_peaks: int | None = None,
+    background: Background = "auto",
+    edge_kind: Edge = "auto",
+    energy_range: tuple[float, float] | None = None,
+) -> Decomposition:
+    """Split a spectrum into peaks; their number comes from the data.
+
+    Parameters
+    ----------
+    energy_ev, intensity : float (n,)
+        Strictly ascending energies, eV, on any grid; intensities in any unit.
+    edge_step : bool
+        Whether there is an absorption edge (a step up) under the peaks.
+    gaussian_sigma_ev : float | "fit"
+        Standard deviation of the instrument's Gaussian, eV.
+    phase : bool
+        Whether peaks may be dispersive (Fano-like, or negative).
+    max_peaks : int, optional
+        At most so many (default 40, or a peak in 8 points).
+    background : str
+        ``auto`` chooses none, a constant or a line by the criterion; ``power`` is E^-r.
+    edge_kind : str
+        ``auto`` chooses by the fit.
+    energy_range : (low, high), optional
+        Use this part only, eV.
+
+    Raises
+    ------
+    InputError
+        Too few points, values that are not finite, energies out of order, constant data, options
+        out of range.
+    """
+    energy, y, scale = _checked(energy_ev, intensity, energy_range)
+    sigma = _checked_sigma(gaussian_sigma_ev, energy)
+    if background != "auto" and background not in BACKGROUND_TERMS:
+        raise InputError("background", background, f"not one of auto, {list(BACKGROUND_TERMS)}")
+    if edge_kind != "auto" and edge_kind not in EDGE_KINDS:
+        raise InputError("edge_kind", edge_kind, f"not one of auto, {list(EDGE_KINDS)}")
+    if background == "power" and energy[0] <= 0.0:
+        raise InputError("energy_ev", float(energy[0]), "a power law needs positive energies")
+    cap = min(DEFAULT_MAX_PEAKS, max(1, energy.size // 8))
+    if max_peaks is not None:
+        if isinstance(max_peaks, bool) or int(max_peaks) != max_peaks or max_peaks < 1:
+            raise InputError("max_peaks", max_peaks, "must be a whole number of at least 1")
+        cap = min(int(max_peaks), max(1, energy.size // 8))
+
+    grid = work_grid(energy, y)
+    backgrounds = LADDER if background == "auto" else (background,)
+    edge = None
+    if edge_step:
+        edge = edge_kind if edge_kind != "auto" else ("broadened arctan" if sigma else "arctan")
+    options = Options(sigma or 0.0, False, phase, backgrounds[0], edge)
+    if sigma is None:
+        best, trace = _fit_sigma(grid, options, cap, backgrounds)
+    else:
+        best, trace = _search(grid, options, cap, backgrounds)
+    if edge_step and edge_kind == "auto":
+        best = _best_edge(best, trace)
+    if not grid.same:
+        best, trace = _on_own_grid(energy, y, best, cap, backgrounds)
+    best = trace.judge(best.problem, polish(best.problem, best.fit))
+    noise = noise_level(y)
+    verdict = judge_model(best, grid, noise, cap, sigma_known=sigma is not None)
+    return build_result(best, trace, verdict, scale, noise)
+
+
+# steps --------------------------------------------------------------------------------
+def _search(
+    grid: WorkGrid, options: Options, cap: int, backgrounds: tuple[str, ...]
+) -> tuple[Candidate, Search]:
+    """Seeds, then moves, under fixed options."""
+    problem = Problem(grid.energy, grid.intensity, options)
+    search = Search(Dictionary(problem), cap, backgrounds)
+    if options.edge:
+        starts = edge_starts(problem)
+        best = min(
+            (search.run(problem, start) for start in starts), key=lambda found: found.criterion
+        )
+        return best, search
+    with_line = problem
+    if backgrounds == LADDER:
+        with_line = problem.with_options(replace(options, background="linear"))
+    seeds = prune(with_line, esprit_candidates(problem, problem.intensity))
+    start = search.refined(problem, seeds)
+    if with_line is not problem:
+        start = min(start, search.refined(with_line, seeds), key=lambda found: found.criterion)
+    return search.run(start.problem, start.fit.parameters), search
+
+
+def _fit_sigma(
+    grid: WorkGrid, options: Options, cap: int, backgrounds: tuple[str, ...]
+) -> tuple[Candidate, Search]:
+    """As :func:`_search` with the instrument's width among the parameters."""
+    best, trace = _search(grid, options, cap, backgrounds)
+    step = float(grid.energy[1] - grid.energy[0])
+    span = float(grid.energy[-1] - grid.energy[0])
+    trial_sigma = 2.0 * step
+    while trial_sigma < 0.04 * span:
+        fixed = replace(options, sigma=trial_sigma)
+        if options.edge == "arctan":
+            fixed = replace(fixed, edge="broadened arctan")
+        found, search = _search(grid, fixed, cap, backgrounds)
+        free = found.problem.with_options(replace(found.problem.options, fit_sigma=True))
+        start = replace(found.fit.parameters, sigma=trial_sigma)
+        found = search.run(free, start)
+        if found.criterion < best.criterion:
+            best, trace = found, search
+        trial_sigma *= 2.0
+    return best, trace
+
+
+def _best_edge(best: Candidate, search: Search) -> Candidate:
+    """The same peaks under the other shapes of the edge."""
+    for kind in EDGE_KINDS:
+        o = best.problem.options
+        if kind == o.edge or (kind == "broadened arctan" and not (o.sigma or o.fit_sigma)):
+            continue
+        problem = best.problem.with_options(replace(o, edge=kind))
+        trial = search.run(problem, best.fit.parameters)
+        if trial.criterion < best.criterion:
+            best = trial
+    return best
+
+
+def _on_own_grid(
+    energy: Floats, y: Floats, best: Candidate, cap: int, backgrounds: tuple[str, ...]
+) -> tuple[Candidate, Search]:
+    """Refine and prune on the spectrum's own points, which hold all the information."""
+    search = Search(None, cap, backgrounds)
+    problem = Problem(energy, y, best.problem.options)
+    return search.run(problem, best.fit.parameters), search
+
+
+# checks -------------------------------------------------------------------------------
+def _checked(
+    energy_ev: ArrayLike, intensity: ArrayLike, energy_range: tuple[float, float] | None
+) -> tuple[Floats, Floats, float]:
+    """Energy, intensity scaled to a highest absolute value of 1, and that scale."""
+    energy = _as_floats("energy_ev", energy_ev)
+    y = _as_floats("intensity", intensity)
+    if energy.size != y.size:
+        raise InputError("intensity", y.size, f"has not the {energy.size} points of energy_ev")
+    backwards = np.flatnonzero(np.diff(energy) <= 0.0)
+    if backwards.size:
+        at = int(backwards[0]) + 1
+        reason = f"must ascend strictly; point {at} does not"
+        raise InputError("energy_ev", float(energy[at]), reason)
+    if energy_range is not None:
+        low, high = (float(v) for v in energy_range)
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise InputError("energy_range", energy_range, "must be two ascending energies, eV")
+        inside = (energy >= low) & (energy <= high)
+        if not inside.any():
+            have = f"{energy[0]:g} to {energy[-1]:g} eV"
+            raise InputError("energy_range", energy_range, f"outside the spectrum, {have}")
+        energy, y = energy[inside], y[inside]
+    if energy.size < MIN_POINTS:
+        raise InputError("energy_ev", energy.size, f"needs at least {MIN_POINTS} points")
+    scale = float(np.abs(y).max())
+    if np.ptp(y) <= 1e-12 * scale:
+        raise InputError("intensity", float(y[0]), "is constant: there are no peaks")
+    return energy, y / scale, scale
+
+
+def _as_floats(name: str, values: ArrayLike) -> Floats:
+    try:
+        array = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(name, type(values).__name__, "must be real numbers") from error
+    if array.ndim != 1:
+        raise InputError(name, array.shape, "must be one-dimensional")
+    bad = np.flatnonzero(~np.isfinite(array))
+    if bad.size:
+        raise InputError(name, float(array[bad[0]]), f"is not finite at point {int(bad[0])}")
+    return array
+
+
+def _checked_sigma(value: float | str, energy: Floats) -> float | None:
+    """The known σ, or None where it is to be fitted."""
+    if value == "fit":
+        return None
+    if isinstance(value, str | bool) or not np.isscalar(value):
+        raise InputError("gaussian_sigma_ev", value, 'must be a number of eV or "fit"')
+    sigma, span = float(value), float(energy[-1] - energy[0])
+    if not 0.0 <= sigma < 0.25 * span:
+        raise InputError("gaussian_sigma_ev", value, f"must lie between 0 and {0.25 * span:g} eV")
+    return sigma

@@ -1,0 +1,183 @@
+"""Complex Lorentz and Voigt profiles, and absorption edges, with analytic derivatives.
+
+A peak is one analytic function of ``x + iγ``, x = E - position:
+
+    F(x + iγ) = i / (π (x + iγ))                               Lorentz
+    F(x + iγ) = w((x + iγ) / (σ√2)) / (σ√(2π))                 convolved with a Gaussian
+
+with w the Faddeeva function. Its real part is the absorptive profile of unit area, its imaginary
+part the dispersive one, and F' gives every derivative: dF/dE = F', dF/dposition = -F',
+dF/dγ = iF', dF/dσ = -(F + (x + iγ) F') / σ.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy.special import erf
+
+Floats = NDArray[np.float64]
+
+_SQRT_PI = math.sqrt(math.pi)
+
+# Modified trapezium rules with 12 nodes are exact to 2e-15 in the whole half plane
+# (Al Azah & Chandler-Wilde, SIAM J. Numer. Anal. 59 (2021) 2346, N = 11).
+_STEP = math.sqrt(math.pi / 12.0)
+_HALF_NODES = (np.arange(12) + 0.5) * _STEP
+_NODES = np.arange(1, 12) * _STEP
+_HALF_SQUARES, _SQUARES = _HALF_NODES**2, _NODES**2
+_HALF_WEIGHTS = 2.0 * _STEP / math.pi * np.exp(-_HALF_SQUARES)
+_WEIGHTS = 2.0 * _STEP / math.pi * np.exp(-_SQUARES)
+# w(z) ~ i/(√π z) Σ (2m-1)!! / (2z²)^m: 12 terms suffice beyond |z| = 8, 7 beyond 16
+_ASYMPTOTIC = np.cumprod(np.concatenate([[1.0], np.arange(1, 25, 2) / 2.0]))
+
+# Gauss-Legendre nodes for the integral of a Voigt profile over one cell of the grid
+_GAUSS_X, _GAUSS_W = np.polynomial.legendre.leggauss(12)
+
+
+@njit(cache=True, error_model="numpy")
+def faddeeva(x: float, y: float) -> complex:
+    """w(x + iy) = exp(-z²) erfc(-iz) for y >= 0, relative error below 3e-14."""
+    a = abs(x)
+    square_re, square_im = a * a - y * y, 2.0 * a * y
+    radius2 = a * a + y * y
+    if radius2 > 64.0:
+        inverse = complex(square_re, -square_im) / (radius2 * radius2)
+        total = 0j
+        for m in range(7 if radius2 > 256.0 else 12, -1, -1):
+            total = total * inverse + _ASYMPTOTIC[m]
+        w = total * complex(y, a) / (_SQRT_PI * radius2)
+    else:
+        re, im = 0.0, 0.0
+        z = complex(a, y)
+        position = a / _STEP
+        fraction = position - math.floor(position)
+        if y < max(a, math.pi / _STEP) and 0.25 <= fraction <= 0.75:
+            for k in range(11):
+                d = square_re - _SQUARES[k]
+                scale = _WEIGHTS[k] / (d * d + square_im * square_im)
+                re += d * scale
+                im -= square_im * scale
+            w = 1j * z * complex(re, im) + 1j * _STEP / (math.pi * z)
+            w += 2.0 * np.exp(-z * z) / (1.0 - np.exp(-2j * math.pi * z / _STEP))
+        else:
+            for k in range(12):
+                d = square_re - _HALF_SQUARES[k]
+                scale = _HALF_WEIGHTS[k] / (d * d + square_im * square_im)
+                re += d * scale
+                im -= square_im * scale
+            w = 1j * z * complex(re, im)
+            if y < max(a, math.pi / _STEP):
+                w += 2.0 * np.exp(-z * z) / (1.0 + np.exp(-2j * math.pi * z / _STEP))
+    return w if x >= 0.0 else complex(w.real, -w.imag)
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract", "reassoc", "arcp"})
+def fill_lorentz(energy, position, hwhm, re, im, slope_re, slope_im):
+    """Write F and F' of every Lorentz peak.
+
+    Parameters
+    ----------
+    energy : float64 (n,)
+        eV.
+    position, hwhm : float64 (j,)
+        eV.
+    re, im, slope_re, slope_im : float64 (j, n)
+        Out: parts of F (1/eV) and of F' (1/eV²).
+    """
+    for j in range(position.size):
+        g = hwhm[j]
+        for i in range(energy.size):
+            x = energy[i] - position[j]
+            d = 1.0 / (x * x + g * g)
+            e = d * d / math.pi
+            re[j, i] = g * d / math.pi
+            im[j, i] = x * d / math.pi
+            slope_re[j, i] = -2.0 * x * g * e
+            slope_im[j, i] = (g * g - x * x) * e
+
+
+@njit(cache=True, error_model="numpy")
+def fill_voigt(energy, position, hwhm, sigma, re, im, slope_re, slope_im):
+    """As :func:`fill_lorentz`, convolved with a Gaussian of standard deviation ``sigma`` (eV)."""
+    s = 1.0 / (sigma * math.sqrt(2.0))
+    for j in range(position.size):
+        y = hwhm[j] * s
+        for i in range(energy.size):
+            x = (energy[i] - position[j]) * s
+            w = faddeeva(x, y)
+            slope = -2.0 * complex(x, y) * w + 2j / _SQRT_PI
+            re[j, i] = w.real * s / _SQRT_PI
+            im[j, i] = w.imag * s / _SQRT_PI
+            slope_re[j, i] = slope.real * s * s / _SQRT_PI
+            slope_im[j, i] = slope.imag * s * s / _SQRT_PI
+
+
+def profiles(
+    energy: Floats, position: Floats, hwhm: Floats, sigma: float
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Real and imaginary parts of F and F', each (j, n); ``sigma`` = 0 is a pure Lorentz peak."""
+    out = np.empty((4, position.size, energy.size))
+    if sigma > 0.0:
+        fill_voigt(energy, position, hwhm, sigma, out[0], out[1], out[2], out[3])
+    else:
+        fill_lorentz(energy, position, hwhm, out[0], out[1], out[2], out[3])
+    return out[0], out[1], out[2], out[3]
+
+
+def absorptive(energy: Floats, position: float, hwhm: float, sigma: float = 0.0) -> Floats:
+    """Absorptive profile of unit area, (n,), 1/eV."""
+    return profiles(energy, np.array([position]), np.array([hwhm]), sigma)[0][0]
+
+
+def dispersive(energy: Floats, position: float, hwhm: float, sigma: float = 0.0) -> Floats:
+    """Dispersive partner of :func:`absorptive`, (n,), 1/eV."""
+    return profiles(energy, np.array([position]), np.array([hwhm]), sigma)[1][0]
+
+
+def arctan_edge(energy: Floats, position: float, hwhm: float, sigma: float = 0.0) -> Floats:
+    """Unit step ``1/2 + arctan((E - position)/hwhm)/π``, convolved with a Gaussian if any, (n,)."""
+    if sigma <= 0.0:
+        return np.asarray(0.5 + np.arctan((energy - position) / hwhm) / math.pi)
+    return _convolved_arctan(energy, position, hwhm, sigma)
+
+
+def erf_edge(energy: Floats, position: float, sigma: float) -> Floats:
+    """Unit step of Gaussian width ``sigma`` (eV), (n,)."""
+    return np.asarray(0.5 + 0.5 * erf((energy - position) / (sigma * math.sqrt(2.0))))
+
+
+@njit(cache=True, error_model="numpy")
+def _convolved_arctan(energy, position, hwhm, sigma):
+    """Integral of a Voigt profile: Gauss-Legendre near the edge, an exact far field beyond.
+
+    Beyond |x| = 9σ√2 the Gaussian only adds its moments to the arctangent:
+    arctan * Gauss = Im-part of the integral of the asymptotic series of w, term by term.
+    """
+    s = 1.0 / (sigma * math.sqrt(2.0))
+    y = hwhm * s
+    out = np.empty(energy.size)
+    for i in range(energy.size):
+        x = (energy[i] - position) * s
+        a = abs(x)
+        if a * a + y * y > 81.0:
+            # ∫ i/(√π z) Σ c_m z^-2m dz = i/√π (ln z - Σ_{m>0} c_m z^-2m / 2m)
+            inverse = 1.0 / complex(a, y) ** 2
+            total = 0j
+            for m in range(12, 0, -1):
+                total = (total - _ASYMPTOTIC[m] / (2.0 * m)) * inverse
+            half = 0.5 - (math.atan2(y, a) + total.imag) / math.pi
+        else:
+            cells = max(1, int(math.ceil(a / max(0.7, 0.5 * y))))
+            width = a / cells
+            half = 0.0
+            for c in range(cells):
+                for k in range(_GAUSS_X.size):
+                    t = (c + 0.5 + 0.5 * _GAUSS_X[k]) * width
+                    half += _GAUSS_W[k] * faddeeva(t, y).real
+            half *= 0.5 * width / _SQRT_PI
+        out[i] = 0.5 + math.copysign(half, x)
+    return out

@@ -1,0 +1,342 @@
+"""The model of a spectrum: peaks, edge and background as one separable least-squares problem.
+
+Linear coefficients (areas, background, step height) are solved for at every set of non-linear
+parameters (positions, widths, edge, instrument width): variable projection, Golub & Pereyra,
+SIAM J. Numer. Anal. 10 (1973) 413.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from compute.peaks.lineshapes import (
+    Floats,
+    absorptive,
+    arctan_edge,
+    dispersive,
+    erf_edge,
+    fill_lorentz,
+    fill_voigt,
+)
+
+BACKGROUND_TERMS = {"none": 0, "constant": 1, "linear": 2, "power": 1}
+EDGE_KINDS = ("arctan", "broadened arctan", "erf")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the model consists of besides its peaks.
+
+    Attributes
+    ----------
+    sigma : float
+        Standard deviation of the instrument's Gaussian, eV; ignored when ``fit_sigma``.
+    fit_sigma, phase : bool
+        Whether the Gaussian is fitted; whether each peak has a phase.
+    background : str
+        A key of ``BACKGROUND_TERMS``.
+    edge : str | None
+        One of ``EDGE_KINDS``, or None.
+    """
+
+    sigma: float = 0.0
+    fit_sigma: bool = False
+    phase: bool = False
+    background: str = "none"
+    edge: str | None = None
+
+    @property
+    def per_peak(self) -> int:
+        """Parameters that one more peak costs."""
+        return 4 if self.phase else 3
+
+    @property
+    def shared(self) -> int:
+        """Parameters that are not a peak's."""
+        edge = 3 if self.edge else 0
+        background = BACKGROUND_TERMS[self.background] + (self.background == "power")
+        return edge + background + int(self.fit_sigma)
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Non-linear parameters: positions and widths (j,) in eV, edge (position, width), σ, r."""
+
+    position: Floats
+    hwhm: Floats
+    edge: tuple[float, float] = (0.0, 1.0)
+    sigma: float = 0.0
+    exponent: float = 3.0
+
+    def take(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> Parameters:
+        """The same with these peaks only."""
+        return replace(self, position=self.position[index], hwhm=self.hwhm[index])
+
+    def add(self, position: float, hwhm: float) -> Parameters:
+        """The same with one more peak."""
+        return replace(
+            self, position=np.append(self.position, position), hwhm=np.append(self.hwhm, hwhm)
+        )
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A model evaluated at its best linear coefficients.
+
+    Attributes
+    ----------
+    parameters : Parameters
+    coefficients : float64 (l,)
+        Areas (with a phase: A cosφ of all peaks, then A sinφ), background, step height.
+    rows : float64 (l + k, n)
+        Linear basis functions, then the derivatives by ``(position…, ln hwhm…, edge position,
+        ln edge width, ln σ, exponent)``, coefficients included.
+    residual : float64 (n,)
+    rss : float
+    """
+
+    parameters: Parameters
+    coefficients: Floats
+    rows: Floats
+    residual: Floats
+    rss: float
+    gram: Floats
+
+    @property
+    def n_peaks(self) -> int:
+        return self.parameters.position.size
+
+
+class Problem:
+    """One spectrum and one set of options: evaluates fits.
+
+    Parameters
+    ----------
+    energy, intensity : float64 (n,)
+        eV, ascending; any unit.
+    options : Options
+    """
+
+    def __init__(self, energy: Floats, intensity: Floats, options: Options) -> None:
+        self.energy, self.intensity, self.options = energy, intensity, options
+        self.low, self.high = float(energy[0]), float(energy[-1])
+        self.span = self.high - self.low
+        self.step = self.span / (energy.size - 1)
+        self.square = float(intensity @ intensity)
+        self.min_hwhm, self.max_hwhm = 0.1 * self.step, self.span
+
+    def with_options(self, options: Options) -> Problem:
+        """The same spectrum under other options."""
+        return Problem(self.energy, self.intensity, options)
+
+    # layout of the rows ---------------------------------------------------------------
+    def n_linear(self, n_peaks: int) -> int:
+        o = self.options
+        return n_peaks * (1 + o.phase) + BACKGROUND_TERMS[o.background] + bool(o.edge)
+
+    def n_nonlinear(self, n_peaks: int) -> int:
+        o = self.options
+        return 2 * n_peaks + 2 * bool(o.edge) + o.fit_sigma + (o.background == "power")
+
+    def background_rows(self, exponent: float) -> Floats:
+        """Basis of the background, (terms, n)."""
+        e, kind = self.energy, self.options.background
+        if kind == "power":
+            return ((e / self.low) ** -exponent)[None]
+        t = (2.0 * e - self.low - self.high) / self.span
+        return np.stack([np.ones_like(t), t])[: BACKGROUND_TERMS[kind]]
+
+    def edge_row(self, position: float, width: float, sigma: float) -> Floats:
+        """Step of unit height, (n,)."""
+        kind = self.options.edge
+        if kind == "erf":
+            return erf_edge(self.energy, position, width)
+        return arctan_edge(self.energy, position, width, sigma if kind != "arctan" else 0.0)
+
+    # evaluation -----------------------------------------------------------------------
+    def evaluate(self, p: Parameters, *, exact: bool = False) -> Fit:
+        """Solve for the linear coefficients and form the derivatives.
+
+        Areas and the step height are kept non-negative unless peaks have phases.
+        ``exact`` solves by QR, to full precision, instead of by normal equations.
+        """
+        o, e = self.options, self.energy
+        j, n = p.position.size, e.size
+        n_lin, n_non = self.n_linear(j), self.n_nonlinear(j)
+        rows = np.empty((n_lin + n_non, n))
+        peaks = j * (1 + o.phase)
+        re = rows[:j]
+        im = rows[j : 2 * j] if o.phase else np.empty((j, n))
+        slope_re, slope_im = rows[n_lin : n_lin + j], rows[n_lin + j : n_lin + 2 * j]
+        sigma = p.sigma if o.fit_sigma else o.sigma
+        if sigma > 0.0:
+            fill_voigt(e, p.position, p.hwhm, sigma, re, im, slope_re, slope_im)
+        else:
+            fill_lorentz(e, p.position, p.hwhm, re, im, slope_re, slope_im)
+        if o.phase:
+            im *= -1.0
+        at = peaks
+        background = self.background_rows(p.exponent)
+        rows[at : at + len(background)] = background
+        at += len(background)
+        if o.edge:
+            rows[at] = self.edge_row(*p.edge, sigma)
+
+        basis = rows[:n_lin]
+        c = self._solve(basis, peaks, exact)
+        residual = self.intensity - c @ basis
+
+        self._scale_derivatives(rows, p, c, sigma)
+        return Fit(p, c, rows, residual, float(residual @ residual), rows @ rows.T)
+
+    def _solve(self, basis: Floats, peaks: int, exact: bool) -> Floats:
+        """Coefficients of the linear basis, (l,)."""
+        if not len(basis):
+            return np.zeros(0)
+        free = np.zeros(len(basis), dtype=bool)
+        if self.options.phase:
+            free[:] = True
+        else:
+            free[peaks : peaks + BACKGROUND_TERMS[self.options.background]] = True
+        gram = basis @ basis.T
+        c = nonnegative_solve(gram, basis @ self.intensity, free)
+        if exact:
+            used = free | (c > 0.0)
+            norms = np.sqrt(np.diag(gram)[used])
+            best = np.linalg.lstsq((basis[used] / norms[:, None]).T, self.intensity, rcond=1e-15)
+            c = np.zeros_like(c)
+            c[used] = best[0] / norms
+        return c
+
+    def _scale_derivatives(self, rows: Floats, p: Parameters, c: Floats, sigma: float) -> None:
+        """Turn slopes F' into derivatives of the model, in place."""
+        o = self.options
+        j, n_lin = p.position.size, self.n_linear(p.position.size)
+        slope_re, slope_im = rows[n_lin : n_lin + j], rows[n_lin + j : n_lin + 2 * j]
+        a = c[:j, None]
+        b = c[j : 2 * j, None] if o.phase else np.zeros((j, 1))
+        g = p.hwhm[:, None]
+        at = n_lin + 2 * j + 2 * bool(o.edge)
+        if o.fit_sigma:
+            # -(F + (x + iγ) F') per unit of ln σ
+            x = self.energy - p.position[:, None]
+            value = c[: j * (1 + o.phase)] @ rows[: j * (1 + o.phase)]
+            real = a * (x * slope_re - g * slope_im) - b * (x * slope_im + g * slope_re)
+            rows[at] = -(value + real.sum(axis=0))
+        if o.phase:
+            d_position = b * slope_im - a * slope_re
+            d_width = -g * (a * slope_im + b * slope_re)
+            slope_re[:], slope_im[:] = d_position, d_width
+        else:
+            slope_re *= -a
+            slope_im *= -a * g
+        if o.edge:
+            self._edge_derivatives(rows, p, c, sigma)
+        if o.background == "power":
+            term = j * (1 + o.phase)
+            rows[at + o.fit_sigma] = -c[term] * rows[term] * np.log(self.energy / self.low)
+
+    def _edge_derivatives(self, rows: Floats, p: Parameters, c: Floats, sigma: float) -> None:
+        position, width = p.edge
+        n_lin = self.n_linear(p.position.size)
+        height, at = c[n_lin - 1], n_lin + 2 * p.position.size
+        if self.options.edge == "erf":
+            x = (self.energy - position) / width
+            gauss = np.exp(-0.5 * x * x) / math.sqrt(2.0 * math.pi)
+            rows[at], rows[at + 1] = -height * gauss / width, -height * x * gauss
+            return
+        s = sigma if self.options.edge != "arctan" else 0.0
+        rows[at] = -height * absorptive(self.energy, position, width, s)
+        rows[at + 1] = -height * width * dispersive(self.energy, position, width, s)
+        if self.options.fit_sigma and s > 0.0:
+            # dS/dσ = σ d²S/dE², dS/dE the Voigt profile
+            step = 1e-4 * max(width, s)
+            up = absorptive(self.energy + step, position, width, s)
+            down = absorptive(self.energy - step, position, width, s)
+            rows[at + 2] += height * s * s * (up - down) / (2.0 * step)
+
+    # flat vectors ---------------------------------------------------------------------
+    def moved(self, p: Parameters, step: Floats) -> Parameters:
+        """Parameters after a step in the order of the derivative rows, kept in bounds."""
+        o, j = self.options, p.position.size
+        position = np.clip(p.position + step[:j], self.low, self.high)
+        hwhm = p.hwhm * np.exp(np.clip(step[j : 2 * j], -1.0, 1.0))
+        hwhm = np.clip(hwhm, self.min_hwhm, self.max_hwhm)
+        at, edge, sigma, exponent = 2 * j, p.edge, p.sigma, p.exponent
+        if o.edge:
+            width = edge[1] * math.exp(min(1.0, max(-1.0, step[at + 1])))
+            edge = (
+                min(max(edge[0] + step[at], self.low), self.high),
+                min(max(width, self.min_hwhm), 0.5 * self.span),
+            )
+            at += 2
+        if o.fit_sigma:
+            sigma *= math.exp(min(1.0, max(-1.0, step[at])))
+            sigma = min(max(sigma, 1e-3 * self.step), 0.25 * self.span)
+            at += 1
+        if o.background == "power":
+            exponent = min(max(exponent + min(1.0, max(-1.0, step[at])), 0.0), 12.0)
+        return replace(p, position=position, hwhm=hwhm, edge=edge, sigma=sigma, exponent=exponent)
+
+
+@njit(cache=True)
+def nonnegative_solve(gram, right, free):
+    """Minimise ``cᵀGc/2 - bᵀc`` with ``c >= 0`` except where ``free`` (Lawson-Hanson).
+
+    Parameters
+    ----------
+    gram : float64 (l, l)
+        Positive semi-definite.
+    right : float64 (l,)
+    free : bool (l,)
+        Coefficients of any sign.
+    """
+    size = right.size
+    scale = np.empty(size)
+    for i in range(size):
+        scale[i] = 1.0 / np.sqrt(gram[i, i]) if gram[i, i] > 0.0 else 0.0
+    g = gram * scale.reshape(-1, 1) * scale.reshape(1, -1)
+    for i in range(size):
+        g[i, i] += 1e-14
+    b = right * scale
+    tolerance = 1e-10 * np.max(np.abs(b)) + 1e-300
+    used = np.ones(size, dtype=np.bool_)  # start from all: most are positive
+    c = np.zeros(size)
+    for _ in range(5 * size + 10):
+        index = np.flatnonzero(used)
+        if index.size:
+            sub = np.empty((index.size, index.size))
+            for i in range(index.size):
+                for k in range(index.size):
+                    sub[i, k] = g[index[i], index[k]]
+            s = np.linalg.solve(sub, b[index])
+            # step back to the boundary if a constrained coefficient went negative
+            alpha, worst = 1.0, -1
+            for i in range(index.size):
+                if not free[index[i]] and s[i] <= 0.0:
+                    old = c[index[i]]
+                    ratio = old / (old - s[i]) if old > 0.0 else 0.0
+                    if worst < 0 or ratio < alpha or (ratio == alpha and s[i] < s[worst]):
+                        alpha, worst = ratio, i
+            if worst >= 0:
+                for i in range(index.size):
+                    c[index[i]] += alpha * (s[i] - c[index[i]])
+                c[index[worst]] = 0.0
+                used[index[worst]] = False
+                continue
+            for i in range(index.size):
+                c[index[i]] = s[i]
+        gradient = b - g @ c
+        best, pick = tolerance, -1
+        for i in range(size):
+            if not used[i] and gradient[i] > best:
+                best, pick = gradient[i], i
+        if pick < 0:
+            break
+        used[pick] = True
+    return c * scale

@@ -1,0 +1,245 @@
+"""How many peaks: forward, backward, merging and background moves judged by a criterion.
+
+The criterion is BIC with one more term for each peak, since a new peak has been looked for in
+many places (extended BIC: Chen & Chen, Biometrika 95 (2008) 759).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.linalg
+
+from compute.peaks.lineshapes import Floats, profiles
+from compute.peaks.model import Fit, Parameters, Problem
+from compute.peaks.refine import active, covariance, polish, refine
+
+# Per peak beyond BIC: measured best between 2 and 4 (docs/peaks.md)
+PEAK_PENALTY = 3.0
+# A background term beyond BIC: without it 1 % of clean spectra would get one
+BACKGROUND_PENALTY = 2.0
+WIDTH_RATIO = 1.8
+ROUNDING = 1e-14  # of the highest point: what a noise-free spectrum cannot be fitted below
+
+# Backgrounds that may replace each other when it is chosen from the data
+LADDER = ("none", "constant", "linear")
+
+
+class Dictionary:
+    """Peaks on a grid of positions and widths, to find where one more would help."""
+
+    def __init__(self, problem: Problem) -> None:
+        sigma = problem.options.sigma
+        narrow = max(0.8 * problem.step, 0.3 * sigma)
+        octaves = math.log(max(2.0, problem.span / 8.0 / narrow)) / math.log(WIDTH_RATIO)
+        centre, hwhm = [], []
+        for w in narrow * WIDTH_RATIO ** np.arange(1 + math.ceil(octaves)):
+            spacing = max(problem.step, 0.6 * math.hypot(w, sigma))
+            at = np.linspace(problem.low, problem.high, 2 + int(problem.span / spacing))
+            centre.append(at)
+            hwhm.append(np.full(at.size, w))
+        self.centre, self.hwhm = np.concatenate(centre), np.concatenate(hwhm)
+        re, im, _, _ = profiles(problem.energy, self.centre, self.hwhm, sigma)
+        kinds = (re, im) if problem.options.phase else (re,)
+        self.atoms = [_unit(kind).astype(np.float32) for kind in kinds]
+
+    def gains(self, problem: Problem, fit: Fit) -> Floats:
+        """Fall of the sum of squares that a small peak at each atom would bring, to first order
+        with everything else re-optimised (Rao's score test); 0 where its area is negative."""
+        keep = active(problem, fit)
+        norms = np.sqrt(np.diag(fit.gram)[keep])
+        gram = fit.gram[np.ix_(keep, keep)] / np.outer(norms, norms)
+        gram[np.diag_indices_from(gram)] += 1e-12
+        lower = scipy.linalg.cholesky(gram, lower=True, check_finite=False)
+        q = scipy.linalg.solve_triangular(lower, fit.rows[keep] / norms[:, None], lower=True)
+        residual = fit.residual - q.T @ (q @ fit.residual)
+        scale = float(np.abs(residual).max()) or 1.0
+        unit, tangent = (residual / scale).astype(np.float32), q.astype(np.float32).T
+        pulls = [atoms @ unit for atoms in self.atoms]
+        inside = [atoms @ tangent for atoms in self.atoms]
+        left = [1.0 - np.einsum("ij,ij->i", t, t) for t in inside]
+        if len(pulls) == 1:
+            good = (pulls[0] > 0.0) & (left[0] > 1e-4)
+            gain = np.where(good, pulls[0] ** 2 / np.maximum(left[0], 1e-4), 0.0)
+        else:
+            cross = np.einsum("ij,ij->i", *self.atoms) - np.einsum("ij,ij->i", *inside)
+            det = left[0] * left[1] - cross**2
+            form = left[1] * pulls[0] ** 2 + left[0] * pulls[1] ** 2
+            form -= 2.0 * cross * pulls[0] * pulls[1]
+            gain = np.where(det > 1e-4, form / np.maximum(det, 1e-4), 0.0)
+        return np.asarray(gain * scale**2, dtype=np.float64)
+
+
+def _unit(rows: Floats) -> Floats:
+    return rows / np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, None]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A fit together with the problem it solves."""
+
+    problem: Problem
+    fit: Fit
+    criterion: float
+
+
+class Search:
+    """Moves from one model to a better one; remembers the best for each number of peaks.
+
+    Parameters
+    ----------
+    dictionary : Dictionary | None
+        None leaves out the move that adds a peak.
+    max_peaks : int
+    backgrounds : tuple of str
+        Which backgrounds may be chosen.
+    """
+
+    def __init__(
+        self, dictionary: Dictionary | None, max_peaks: int, backgrounds: tuple[str, ...]
+    ) -> None:
+        self.dictionary, self.max_peaks, self.backgrounds = dictionary, max_peaks, backgrounds
+        self.best: dict[int, Candidate] = {}
+
+    # judging --------------------------------------------------------------------------
+    def judge(self, problem: Problem, fit: Fit) -> Candidate:
+        """The criterion of a fit; remembered if it is the best of its number of peaks."""
+        o, n = problem.options, problem.energy.size
+        parameters = o.per_peak * fit.n_peaks + o.shared
+        rss = max(fit.rss, rounding_floor(problem))
+        extra = PEAK_PENALTY * fit.n_peaks + BACKGROUND_PENALTY * o.shared
+        value = n * math.log(rss / n) + parameters * math.log(n) + extra
+        candidate = Candidate(problem, fit, value)
+        old = self.best.get(fit.n_peaks)
+        if old is None or value < old.criterion:
+            self.best[fit.n_peaks] = candidate
+        return candidate
+
+    def refined(self, problem: Problem, start: Parameters, *, iterations: int = 40) -> Candidate:
+        """Refine, without the peaks whose area vanishes on the way."""
+        fit = refine(problem, start, iterations=iterations)
+        for _ in range(5):
+            if problem.options.phase or not fit.n_peaks:
+                break
+            alive = fit.coefficients[: fit.n_peaks] > 0.0
+            if alive.all():
+                break
+            fit = refine(problem, fit.parameters.take(alive), iterations=iterations)
+        if fit.rss < 1e-14 * problem.square:
+            fit = polish(problem, fit)
+        return self.judge(problem, fit)
+
+    # moves ----------------------------------------------------------------------------
+    def run(self, problem: Problem, start: Parameters, *, moves: int = 80) -> Candidate:
+        """Move until nothing lowers the criterion."""
+        now = self.refined(problem, start)
+        for _ in range(moves):
+            better = (
+                self.drop(now) or self.add(now) or self.merge(now) or self.change_background(now)
+            )
+            if better is None:
+                break
+            now = better
+        return now
+
+    def drop(self, now: Candidate) -> Candidate | None:
+        """Without one peak, the least significant first."""
+        fit, p = now.fit, now.fit.parameters
+        if fit.n_peaks == 0:
+            return None
+        chi2 = chi2_to_drop(now.problem, fit)
+        order = np.argsort(chi2)
+        if np.sum(chi2 < 6.0) > 3:  # an oversized start: half of the useless ones at once
+            useless = order[: int(np.sum(chi2 < 6.0)) // 2]
+            trial = self.refined(now.problem, p.take(~np.isin(np.arange(fit.n_peaks), useless)))
+            if trial.criterion < now.criterion:
+                return trial
+        for k in order[:3]:
+            if chi2[k] > 60.0:
+                break
+            trial = self.refined(now.problem, p.take(np.arange(fit.n_peaks) != k))
+            if trial.criterion < now.criterion:
+                return trial
+        return None
+
+    def add(self, now: Candidate) -> Candidate | None:
+        """With one more peak where the score test says that it helps most."""
+        d, problem, fit = self.dictionary, now.problem, now.fit
+        if d is None or fit.n_peaks >= self.max_peaks or fit.rss <= rounding_floor(problem):
+            return None
+        gains = d.gains(problem, fit) / fit.rss * problem.energy.size
+        best: Candidate | None = None
+        for _ in range(3):
+            k = int(np.argmax(gains))
+            if gains[k] < 8.0:
+                break
+            trial = self.refined(problem, fit.parameters.add(d.centre[k], d.hwhm[k]))
+            if best is None or trial.criterion < best.criterion:
+                best = trial
+            near = np.abs(d.centre - d.centre[k]) < 2.0 * (d.hwhm + d.hwhm[k])
+            gains[near] = 0.0
+        return best if best is not None and best.criterion < now.criterion else None
+
+    def merge(self, now: Candidate) -> Candidate | None:
+        """With one peak in place of two that overlap."""
+        p = now.fit.parameters
+        order = np.argsort(p.position)
+        for a, b in zip(order[:-1], order[1:], strict=True):
+            if p.position[b] - p.position[a] > p.hwhm[a] + p.hwhm[b]:
+                continue
+            pair = np.array([a, b])
+            trial = self.refined(now.problem, merged(now.problem, now.fit, pair))
+            if trial.criterion < now.criterion:
+                return trial
+        return None
+
+    def change_background(self, now: Candidate) -> Candidate | None:
+        """With another background."""
+        for kind in self.backgrounds:
+            if kind == now.problem.options.background:
+                continue
+            other = now.problem.with_options(replace(now.problem.options, background=kind))
+            trial = self.refined(other, now.fit.parameters)
+            if trial.criterion < now.criterion:
+                return trial
+        return None
+
+
+def rounding_floor(problem: Problem) -> float:
+    """Sum of squares below which only rounding errors are left."""
+    return (ROUNDING * float(np.abs(problem.intensity).max())) ** 2 * problem.energy.size
+
+
+def peak_sizes(problem: Problem, fit: Fit) -> Floats:
+    """Areas, whatever their phases, (j,)."""
+    j = fit.n_peaks
+    if problem.options.phase:
+        return np.hypot(fit.coefficients[:j], fit.coefficients[j : 2 * j])
+    return fit.coefficients[:j]
+
+
+def chi2_to_drop(problem: Problem, fit: Fit) -> Floats:
+    """Rise of χ² on leaving out each peak, to second order (Wald's test), (j,)."""
+    j = fit.n_peaks
+    variance = max(fit.rss, rounding_floor(problem)) / problem.energy.size
+    c = covariance(problem, fit, variance)
+    if not problem.options.phase:
+        return np.asarray(fit.coefficients[:j] ** 2 / np.diag(c)[:j])
+    out = np.empty(j)
+    for k in range(j):
+        pair = np.array([k, j + k])
+        a, block = fit.coefficients[pair], c[np.ix_(pair, pair)]
+        out[k] = a @ np.linalg.solve(block, a) if np.all(np.isfinite(block)) else 0.0
+    return out
+
+
+def merged(problem: Problem, fit: Fit, members: np.ndarray) -> Parameters:
+    """Parameters with one peak in place of ``members``: centroid, and a width that spans them."""
+    p, w = fit.parameters, peak_sizes(problem, fit)[members]
+    position = float(w @ p.position[members] / w.sum())
+    spread = float(w @ np.abs(p.position[members] - position) / w.sum())
+    hwhm = float(w @ p.hwhm[members] / w.sum()) + spread
+    rest = p.take(~np.isin(np.arange(fit.n_peaks), members))
+    return rest.add(position, hwhm)

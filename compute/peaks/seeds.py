@@ -1,0 +1,111 @@
+"""First peaks without a guess: FFT of the spectrum, ESPRIT, pruning by non-negative least squares.
+
+A Lorentz peak is a decaying exponential of the conjugate variable t,
+``exp(-γt - i p t)``, so a spectrum of J peaks is a sum of J exponentials but for the tails cut off
+by the window. ESPRIT (Roy & Kailath, IEEE Trans. ASSP 37 (1989) 984) is therefore run with more
+poles than peaks, and what the cut tails made is pruned on the energy axis, where they are exact.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import scipy.fft
+
+from compute.peaks.esprit import esprit_poles
+from compute.peaks.lineshapes import Floats
+from compute.peaks.model import Parameters, Problem
+from compute.peaks.refine import refine
+
+MAX_FREQUENCIES = 240  # of the Hankel matrix of the seeds; what lies beyond refines, not finds
+
+
+def noise_level(intensity: Floats) -> float:
+    """Standard deviation of white noise on a smooth signal: the smaller of two robust estimates.
+
+    The upper half of the power spectrum (right when peaks are wide for the grid) and the median
+    second difference (right when peaks fill a small part of it).
+    """
+    n = intensity.size
+    ramp = np.linspace(intensity[0], intensity[-1], n)
+    power = np.abs(scipy.fft.rfft(intensity - ramp)) ** 2 / n
+    upper = math.sqrt(float(np.median(power[len(power) // 2 :])) / math.log(2.0))
+    difference = np.diff(intensity, 2)
+    spread = 1.4826 * float(np.median(np.abs(difference - np.median(difference)))) / math.sqrt(6.0)
+    return min(upper, spread)
+
+
+def esprit_candidates(
+    problem: Problem, intensity: Floats, *, order: int | None = None
+) -> Parameters:
+    """Positions and widths that ESPRIT reads off the Fourier coefficients of ``intensity``.
+
+    Parameters
+    ----------
+    problem : Problem
+        Uniform grid.
+    intensity : float64 (n,)
+        What to analyse (the spectrum, perhaps less an edge).
+    order : int, optional
+        Number of poles; by default about twice what stands above the noise.
+    """
+    n = intensity.size
+    ends = max(2, n // 200)
+    ramp = np.linspace(intensity[:ends].mean(), intensity[-ends:].mean(), n)
+    coefficients = scipy.fft.rfft(intensity - ramp)[1:]
+    t = 2.0 * np.pi * np.arange(1, coefficients.size + 1) / (n * problem.step)
+    noise = max(noise_level(intensity), 1e-12 * float(np.abs(intensity).max()))
+    floor = noise * math.sqrt(n)
+    sigma = problem.options.sigma
+    # use what rises above the noise, smoothed over a few coefficients
+    window = np.ones(5) / 5.0
+    strength = np.sqrt(np.convolve(np.abs(coefficients) ** 2, window, mode="same"))
+    above = np.flatnonzero(strength > 1.5 * floor)
+    last = int(above[-1]) + 3 if above.size else 12
+    if sigma > 0.0:
+        last = min(last, int(np.searchsorted(t, math.sqrt(2.0 * math.log(1e6)) / sigma)))
+    last = min(max(last, 24), coefficients.size * 3 // 4, MAX_FREQUENCIES)
+    used, t = coefficients[:last], t[:last]
+    used = used * np.exp(0.5 * (sigma * t) ** 2)
+    poles = esprit_poles(used, order, noise=floor)
+    spacing = t[0]
+    position = problem.low + np.mod(-np.angle(poles) / spacing, n * problem.step)
+    hwhm = -np.log(np.abs(poles)) / spacing
+    inside = (position <= problem.high) & (hwhm < 0.5 * problem.span)
+    hwhm = np.clip(hwhm, 0.5 * problem.step, None)
+    return Parameters(position[inside], hwhm[inside])
+
+
+def prune(problem: Problem, candidates: Parameters) -> Parameters:
+    """Those candidates that non-negative least squares on the energy axis gives an area."""
+    if not candidates.position.size:
+        return candidates
+    fit = problem.evaluate(candidates)
+    if problem.options.phase:
+        j = fit.n_peaks
+        size = np.hypot(fit.coefficients[:j], fit.coefficients[j : 2 * j])
+    else:
+        size = fit.coefficients[: fit.n_peaks]
+    height = size / candidates.hwhm
+    return candidates.take(height > 1e-12 * max(float(height.max()), 1e-300))
+
+
+def edge_starts(problem: Problem, *, trials: int = 12, keep: int = 3) -> list[Parameters]:
+    """The best few starts with an edge: steps tried along the axis, peaks by ESPRIT on the rest.
+
+    The height of the step is first read off the ends of the spectrum.
+    """
+    y, n = problem.intensity, problem.energy.size
+    ends = max(3, n // 50)
+    height = max(float(np.median(y[-ends:]) - np.median(y[:ends])), 0.0)
+    found = []
+    for position in np.linspace(problem.low, problem.high, trials + 2)[1:-1]:
+        edge = (float(position), 0.02 * problem.span)
+        step = problem.edge_row(*edge, problem.options.sigma)
+        seeds = replace(esprit_candidates(problem, y - height * step), edge=edge)
+        fit = refine(problem, prune(problem, seeds), iterations=8)
+        found.append(fit)
+    found.sort(key=lambda fit: fit.rss)
+    return [fit.parameters for fit in found[:keep]]

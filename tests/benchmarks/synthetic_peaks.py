@@ -1,0 +1,143 @@
+"""Seeded generator of spectra with known peaks, and their Cramér-Rao bounds.
+
+Independent of ``compute.peaks``: Lorentzians by their formula, Voigt profiles and bounds by
+``scipy.special.wofz`` and numerical derivatives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import wofz
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a spectrum was made of; positions and widths in eV, in order of position."""
+
+    energy: Floats
+    position: Floats
+    hwhm: Floats
+    area: Floats
+    sigma: float
+    edge: tuple[float, float, float] | None  # position, width, height
+    clean: Floats
+    intensity: Floats
+    noise: float
+
+    @property
+    def vector(self) -> Floats:
+        parts = [self.position, self.hwhm, self.area]
+        if self.edge is not None:
+            parts.append(np.array(self.edge))
+        return np.concatenate(parts)
+
+
+def lineshape(energy: Floats, position: float, hwhm: float, sigma: float) -> Floats:
+    """Unit-area Lorentz or Voigt profile."""
+    x = energy - position
+    if sigma == 0.0:
+        return hwhm / np.pi / (x * x + hwhm * hwhm)
+    z = (x + 1j * hwhm) / (sigma * np.sqrt(2.0))
+    return np.asarray(wofz(z).real / (sigma * np.sqrt(2.0 * np.pi)))
+
+
+def spectrum(energy: Floats, vector: Floats, n_peaks: int, sigma: float) -> Floats:
+    """Sum of peaks, and an arctangent edge if ``vector`` is longer than its peaks."""
+    j = n_peaks
+    y = np.zeros_like(energy)
+    for k in range(j):
+        y += vector[2 * j + k] * lineshape(energy, vector[k], vector[j + k], sigma)
+    if len(vector) > 3 * j:
+        position, width, height = vector[3 * j :]
+        y += height * (0.5 + np.arctan((energy - position) / width) / np.pi)
+    return y
+
+
+def generate(
+    seed: int,
+    *,
+    snr_db: float | None,
+    overlap: float = 0.25,
+    sigma: float = 0.0,
+    edge: bool = False,
+    n_points: int = 1000,
+    n_peaks: int | None = None,
+    reference: str = "peak",
+) -> Truth:
+    """One spectrum over 50 eV: J = 3…12, HWHM 0.1…1.5 eV, heights 0.2…1.
+
+    ``overlap``: smallest separation of two peaks over the sum of their HWHM.
+    ``reference``: noise is relative to the highest point (``peak``) or the root mean square
+    (``rms``) of the clean spectrum; ``snr_db`` None is noise-free.
+    """
+    rng = np.random.default_rng([seed, 20250])
+    energy = np.linspace(850.0, 900.0, n_points)
+    j = int(rng.integers(3, 13)) if n_peaks is None else n_peaks
+    while True:
+        position = np.sort(rng.uniform(852.0, 898.0, j))
+        hwhm = rng.uniform(0.1, 1.5, j)
+        gap = position[:, None] - position[None, :] + np.eye(j) * 1e3
+        if np.all(np.abs(gap) >= overlap * (hwhm[:, None] + hwhm[None, :])):
+            break
+    height = rng.uniform(0.2, 1.0, j)
+    at_centre = np.array([lineshape(np.zeros(1), 0.0, g, sigma)[0] for g in hwhm])
+    area = height / at_centre
+    step = None
+    if edge:
+        step = (rng.uniform(858.0, 892.0), rng.uniform(0.3, 1.5), rng.uniform(0.3, 1.0))
+    blank = Truth(energy, position, hwhm, area, sigma, step, energy, energy, 0.0)
+    clean = spectrum(energy, blank.vector, j, sigma)
+    if snr_db is None:
+        return Truth(energy, position, hwhm, area, sigma, step, clean, clean, 0.0)
+    level = clean.max() if reference == "peak" else np.sqrt(np.mean(clean**2))
+    noise = float(level * 10.0 ** (-snr_db / 20.0))
+    noisy = clean + noise * rng.standard_normal(n_points)
+    return Truth(energy, position, hwhm, area, sigma, step, clean, noisy, noise)
+
+
+def bounds(truth: Truth) -> Floats:
+    """Cramér-Rao standard deviations of ``truth.vector`` (complex-step free: central
+    differences)."""
+    return np.sqrt(np.diag(bound_covariance(truth)))
+
+
+def bound_covariance(truth: Truth) -> Floats:
+    """Inverse Fisher matrix of ``truth.vector`` for white noise of ``truth.noise``."""
+    v, j = truth.vector, truth.position.size
+    jacobian = np.empty((truth.energy.size, v.size))
+    for k in range(v.size):
+        h = 1e-5 * (1.0 if k < j else max(abs(v[k]), 1e-3))
+        if k == 3 * j:
+            h = 1e-5
+        up, down = v.copy(), v.copy()
+        up[k] += h
+        down[k] -= h
+        jacobian[:, k] = (
+            spectrum(truth.energy, up, j, truth.sigma)
+            - spectrum(truth.energy, down, j, truth.sigma)
+        ) / (2.0 * h)
+    scale = np.linalg.norm(jacobian, axis=0)
+    r = np.linalg.qr(jacobian / scale, mode="r")
+    inverse = np.linalg.pinv(r)
+    return np.asarray(truth.noise**2 * (inverse @ inverse.T) / np.outer(scale, scale))
+
+
+def resolvable(truth: Truth, *, area_sigmas: float = 5.0, gap_sigmas: float = 5.0) -> bool:
+    """Whether the bound says that every peak can be told from noise and from its neighbours.
+
+    Every area must exceed ``area_sigmas`` of its bound, every difference of neighbouring
+    positions ``gap_sigmas`` of the bound of that difference.
+    """
+    c, j = bound_covariance(truth), truth.position.size
+    if np.any(truth.area < area_sigmas * np.sqrt(np.diag(c)[2 * j : 3 * j])):
+        return False
+    for a in range(j - 1):
+        variance = c[a, a] + c[a + 1, a + 1] - 2.0 * c[a, a + 1]
+        if truth.position[a + 1] - truth.position[a] < gap_sigmas * np.sqrt(variance):
+            return False
+    return True
