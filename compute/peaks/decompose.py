@@ -16,7 +16,7 @@ from compute.peaks.model import BACKGROUND_TERMS, EDGE_KINDS, Options, Problem
 from compute.peaks.plausibility import judge_model
 from compute.peaks.refine import polish
 from compute.peaks.result import Decomposition, build_result
-from compute.peaks.search import LADDER, Candidate, Dictionary, Search
+from compute.peaks.search import LADDER, Candidate, Dictionary, Search, rounding_floor
 from compute.peaks.seeds import edge_starts, esprit_candidates, noise_level, prune
 
 MIN_POINTS = 20
@@ -83,7 +83,7 @@ def decompose(
     backgrounds = LADDER if background == "auto" else (background,)
     edge = None
     if edge_step:
-        edge = edge_kind if edge_kind != "auto" else ("broadened arctan" if sigma else "arctan")
+        edge = "arctan" if edge_kind == "auto" else edge_kind
     options = Options(sigma or 0.0, False, phase, backgrounds[0], edge)
     if sigma is None:
         best, trace = _fit_sigma(grid, options, cap, backgrounds)
@@ -107,10 +107,14 @@ def _search(
     problem = Problem(grid.energy, grid.intensity, options)
     search = Search(Dictionary(problem), cap, backgrounds)
     if options.edge:
-        starts = edge_starts(problem)
-        best = min(
-            (search.run(problem, start) for start in starts), key=lambda found: found.criterion
-        )
+        best = None
+        for start in edge_starts(problem):
+            found = search.run(problem, start, moves=80 if best is None else 25)
+            if best is None or found.criterion < best.criterion:
+                best = found
+            if explained(best):
+                break
+        assert best is not None
         return best, search
     with_line = problem
     if backgrounds == LADDER:
@@ -120,6 +124,16 @@ def _search(
     if with_line is not problem:
         start = min(start, search.refined(with_line, seeds), key=lambda found: found.criterion)
     return search.run(start.problem, start.fit.parameters), search
+
+
+def explained(found: Candidate) -> bool:
+    """Whether a fit leaves no more than the noise: other starts have then nothing to find."""
+    problem = found.problem
+    noise = noise_level(problem.intensity)
+    allowed = max(
+        1.1 * noise * math.sqrt(problem.energy.size), 2 * math.sqrt(rounding_floor(problem))
+    )
+    return math.sqrt(found.fit.rss) < allowed
 
 
 def _fit_sigma(
@@ -132,8 +146,6 @@ def _fit_sigma(
     trial_sigma = 2.0 * step
     while trial_sigma < 0.04 * span:
         fixed = replace(options, sigma=trial_sigma)
-        if options.edge == "arctan":
-            fixed = replace(fixed, edge="broadened arctan")
         found, search = _search(grid, fixed, cap, backgrounds)
         free = found.problem.with_options(replace(found.problem.options, fit_sigma=True))
         start = replace(found.fit.parameters, sigma=trial_sigma)
@@ -151,9 +163,9 @@ def _best_edge(best: Candidate, search: Search) -> Candidate:
         if kind == o.edge or (kind == "broadened arctan" and not (o.sigma or o.fit_sigma)):
             continue
         problem = best.problem.with_options(replace(o, edge=kind))
-        trial = search.run(problem, best.fit.parameters)
+        trial = search.refined(problem, best.fit.parameters, rival=best)
         if trial.criterion < best.criterion:
-            best = trial
+            best = search.run(problem, trial.fit.parameters)
     return best
 
 

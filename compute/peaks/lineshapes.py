@@ -39,23 +39,32 @@ _GAUSS_X, _GAUSS_W = np.polynomial.legendre.leggauss(12)
 
 
 @njit(cache=True, error_model="numpy")
-def faddeeva(x: float, y: float) -> complex:
-    """w(x + iy) = exp(-z²) erfc(-iz) for y >= 0, relative error below 3e-14."""
+def faddeeva(x: float, y: float) -> tuple[complex, complex]:
+    """w(z) = exp(-z²) erfc(-iz) and w'(z) for z = x + iy, y >= 0; relative error below 3e-14."""
     a = abs(x)
     square_re, square_im = a * a - y * y, 2.0 * a * y
     radius2 = a * a + y * y
     if radius2 > 64.0:
-        inverse = complex(square_re, -square_im) / (radius2 * radius2)
-        total = 0j
-        for m in range(7 if radius2 > 256.0 else 12, -1, -1):
-            total = total * inverse + _ASYMPTOTIC[m]
-        w = total * complex(y, a) / (_SQRT_PI * radius2)
+        # i/(√π z) (1 + S) and -2i/√π S, S = Σ_{m>0} c_m z^-2m
+        u, v = square_re / (radius2 * radius2), -square_im / (radius2 * radius2)
+        terms = 12
+        if radius2 > 256.0:
+            terms = 3 if radius2 > 1e4 else (5 if radius2 > 1024.0 else 7)
+        s_re, s_im = 0.0, 0.0
+        for m in range(terms, 0, -1):
+            re = s_re + _ASYMPTOTIC[m]
+            s_re, s_im = re * u - s_im * v, re * v + s_im * u
+        scale = 1.0 / (_SQRT_PI * radius2)
+        w_re = scale * (y * (1.0 + s_re) - a * s_im)
+        w_im = scale * (a * (1.0 + s_re) + y * s_im)
+        slope_re, slope_im = 2.0 / _SQRT_PI * s_im, -2.0 / _SQRT_PI * s_re
     else:
         re, im = 0.0, 0.0
         z = complex(a, y)
         position = a / _STEP
         fraction = position - math.floor(position)
-        if y < max(a, math.pi / _STEP) and 0.25 <= fraction <= 0.75:
+        pole = y < max(a, math.pi / _STEP)
+        if pole and 0.25 <= fraction <= 0.75:
             for k in range(11):
                 d = square_re - _SQUARES[k]
                 scale = _WEIGHTS[k] / (d * d + square_im * square_im)
@@ -70,9 +79,14 @@ def faddeeva(x: float, y: float) -> complex:
                 re += d * scale
                 im -= square_im * scale
             w = 1j * z * complex(re, im)
-            if y < max(a, math.pi / _STEP):
+            if pole:
                 w += 2.0 * np.exp(-z * z) / (1.0 + np.exp(-2j * math.pi * z / _STEP))
-    return w if x >= 0.0 else complex(w.real, -w.imag)
+        w_re, w_im = w.real, w.imag
+        slope_re = -2.0 * (a * w_re - y * w_im)
+        slope_im = -2.0 * (a * w_im + y * w_re) + 2.0 / _SQRT_PI
+    if x < 0.0:
+        return complex(w_re, -w_im), complex(-slope_re, slope_im)
+    return complex(w_re, w_im), complex(slope_re, slope_im)
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract", "reassoc", "arcp"})
@@ -108,8 +122,7 @@ def fill_voigt(energy, position, hwhm, sigma, re, im, slope_re, slope_im):
         y = hwhm[j] * s
         for i in range(energy.size):
             x = (energy[i] - position[j]) * s
-            w = faddeeva(x, y)
-            slope = -2.0 * complex(x, y) * w + 2j / _SQRT_PI
+            w, slope = faddeeva(x, y)
             re[j, i] = w.real * s / _SQRT_PI
             im[j, i] = w.imag * s / _SQRT_PI
             slope_re[j, i] = slope.real * s * s / _SQRT_PI
@@ -177,7 +190,7 @@ def _convolved_arctan(energy, position, hwhm, sigma):
             for c in range(cells):
                 for k in range(_GAUSS_X.size):
                     t = (c + 0.5 + 0.5 * _GAUSS_X[k]) * width
-                    half += _GAUSS_W[k] * faddeeva(t, y).real
+                    half += _GAUSS_W[k] * faddeeva(t, y)[0].real
             half *= 0.5 * width / _SQRT_PI
         out[i] = 0.5 + math.copysign(half, x)
     return out

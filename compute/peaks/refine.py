@@ -12,6 +12,7 @@ import scipy.linalg
 from compute.peaks.lineshapes import Floats
 from compute.peaks.model import Fit, Parameters, Problem
 
+PATIENCE = 6.0  # how many times its last gain a descent may still bring
 RIDGE = 1e-13  # on unit-norm columns: keeps a Gram matrix of merging peaks invertible
 
 
@@ -29,11 +30,16 @@ def active(problem: Problem, fit: Fit) -> np.ndarray:
 
 
 def refine(
-    problem: Problem, start: Parameters | Fit, *, iterations: int = 40, tolerance: float = 1e-6
+    problem: Problem,
+    start: Parameters,
+    *,
+    iterations: int = 40,
+    tolerance: float = 1e-5,
+    to_beat: float = np.inf,
 ) -> Fit:
     """Least squares from ``start``; stops when the sum of squares falls by less than
-    ``tolerance`` (relative) in a step."""
-    fit = start if isinstance(start, Fit) else problem.evaluate(start)
+    ``tolerance`` (relative) in a step, or has no prospect of falling below ``to_beat``."""
+    fit = problem.evaluate(start)
     damping = 1e-3
     floor = 1e-28 * problem.square
     for _ in range(iterations):
@@ -67,7 +73,7 @@ def refine(
         damping *= 0.15 if gain > 0.7 * predicted else (1.0 if gain > 0.3 * predicted else 3.0)
         done = gain < tolerance * fit.rss or trial.rss <= floor
         fit = trial
-        if done:
+        if done or fit.rss - PATIENCE * gain > to_beat:
             break
     return fit
 

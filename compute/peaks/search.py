@@ -20,6 +20,7 @@ from compute.peaks.refine import active, covariance, polish, refine
 PEAK_PENALTY = 3.0
 # A background term beyond BIC: without it 1 % of clean spectra would get one
 BACKGROUND_PENALTY = 2.0
+WORTHWHILE = 0.5  # least fall of the criterion for which a move is made
 WIDTH_RATIO = 1.8
 ROUNDING = 1e-14  # of the highest point: what a noise-free spectrum cannot be fitted below
 
@@ -106,30 +107,40 @@ class Search:
     # judging --------------------------------------------------------------------------
     def judge(self, problem: Problem, fit: Fit) -> Candidate:
         """The criterion of a fit; remembered if it is the best of its number of peaks."""
-        o, n = problem.options, problem.energy.size
-        parameters = o.per_peak * fit.n_peaks + o.shared
+        n = problem.energy.size
         rss = max(fit.rss, rounding_floor(problem))
-        extra = PEAK_PENALTY * fit.n_peaks + BACKGROUND_PENALTY * o.shared
-        value = n * math.log(rss / n) + parameters * math.log(n) + extra
+        value = n * math.log(rss / n) + penalty(problem, fit.n_peaks)
         candidate = Candidate(problem, fit, value)
         old = self.best.get(fit.n_peaks)
         if old is None or value < old.criterion:
             self.best[fit.n_peaks] = candidate
         return candidate
 
-    def refined(self, problem: Problem, start: Parameters, *, iterations: int = 40) -> Candidate:
-        """Refine, without the peaks whose area vanishes on the way."""
-        fit = refine(problem, start, iterations=iterations)
+    def refined(
+        self, problem: Problem, start: Parameters, *, rival: Candidate | None = None
+    ) -> Candidate:
+        """Refine, without the peaks whose area vanishes on the way; given up as soon as the
+        criterion has no prospect of falling below that of ``rival``."""
+        n, to_beat = problem.energy.size, math.inf
+        if rival is not None:
+            lead = rival.criterion - penalty(problem, start.position.size)
+            to_beat = n * math.exp(min(lead / n, 100.0))
+        fit = refine(problem, start, to_beat=to_beat)
         for _ in range(5):
             if problem.options.phase or not fit.n_peaks:
                 break
             alive = fit.coefficients[: fit.n_peaks] > 0.0
             if alive.all():
                 break
-            fit = refine(problem, fit.parameters.take(alive), iterations=iterations)
+            fit = refine(problem, fit.parameters.take(alive), to_beat=to_beat)
         if fit.rss < 1e-14 * problem.square:
             fit = polish(problem, fit)
         return self.judge(problem, fit)
+
+    @staticmethod
+    def wins(trial: Candidate, now: Candidate) -> bool:
+        """Whether a move is worth it: by more than a descent not run to its end may bring."""
+        return trial.criterion < now.criterion - WORTHWHILE
 
     # moves ----------------------------------------------------------------------------
     def run(self, problem: Problem, start: Parameters, *, moves: int = 80) -> Candidate:
@@ -137,7 +148,11 @@ class Search:
         now = self.refined(problem, start)
         for _ in range(moves):
             better = (
-                self.drop(now) or self.add(now) or self.merge(now) or self.change_background(now)
+                self.drop(now)
+                or self.add(now)
+                or self.merge(now)
+                or self.absorb(now)
+                or self.change_background(now)
             )
             if better is None:
                 break
@@ -153,14 +168,16 @@ class Search:
         order = np.argsort(chi2)
         if np.sum(chi2 < 6.0) > 3:  # an oversized start: half of the useless ones at once
             useless = order[: int(np.sum(chi2 < 6.0)) // 2]
-            trial = self.refined(now.problem, p.take(~np.isin(np.arange(fit.n_peaks), useless)))
-            if trial.criterion < now.criterion:
+            trial = self.refined(
+                now.problem, p.take(~np.isin(np.arange(fit.n_peaks), useless)), rival=now
+            )
+            if self.wins(trial, now):
                 return trial
         for k in order[:3]:
             if chi2[k] > 60.0:
                 break
-            trial = self.refined(now.problem, p.take(np.arange(fit.n_peaks) != k))
-            if trial.criterion < now.criterion:
+            trial = self.refined(now.problem, p.take(np.arange(fit.n_peaks) != k), rival=now)
+            if self.wins(trial, now):
                 return trial
         return None
 
@@ -175,12 +192,12 @@ class Search:
             k = int(np.argmax(gains))
             if gains[k] < 8.0:
                 break
-            trial = self.refined(problem, fit.parameters.add(d.centre[k], d.hwhm[k]))
+            trial = self.refined(problem, fit.parameters.add(d.centre[k], d.hwhm[k]), rival=now)
             if best is None or trial.criterion < best.criterion:
                 best = trial
             near = np.abs(d.centre - d.centre[k]) < 2.0 * (d.hwhm + d.hwhm[k])
             gains[near] = 0.0
-        return best if best is not None and best.criterion < now.criterion else None
+        return best if best is not None and self.wins(best, now) else None
 
     def merge(self, now: Candidate) -> Candidate | None:
         """With one peak in place of two that overlap."""
@@ -190,9 +207,31 @@ class Search:
             if p.position[b] - p.position[a] > p.hwhm[a] + p.hwhm[b]:
                 continue
             pair = np.array([a, b])
-            trial = self.refined(now.problem, merged(now.problem, now.fit, pair))
-            if trial.criterion < now.criterion:
+            trial = self.refined(now.problem, merged(now.problem, now.fit, pair), rival=now)
+            if self.wins(trial, now):
                 return trial
+        return None
+
+    def absorb(self, now: Candidate) -> Candidate | None:
+        """Without a peak that stands where the edge ought to be.
+
+        A step of height H found δ too late lacks an area Hδ, which peaks then supply.
+        """
+        p, fit, problem = now.fit.parameters, now.fit, now.problem
+        if not problem.options.edge:
+            return None
+        position, width = p.edge
+        height = fit.coefficients[problem.n_linear(fit.n_peaks) - 1]
+        for k, area in enumerate(peak_sizes(problem, fit)):
+            reach = 2.0 * (p.hwhm[k] + width)
+            if not -width < position - p.position[k] < reach:
+                continue
+            others = p.take(np.arange(fit.n_peaks) != k)
+            for place in (position - min(area / max(height, 1e-300), reach), p.position[k]):
+                start = replace(others, edge=(max(float(place), problem.low), width))
+                trial = self.refined(problem, start, rival=now)
+                if self.wins(trial, now):
+                    return trial
         return None
 
     def change_background(self, now: Candidate) -> Candidate | None:
@@ -201,10 +240,17 @@ class Search:
             if kind == now.problem.options.background:
                 continue
             other = now.problem.with_options(replace(now.problem.options, background=kind))
-            trial = self.refined(other, now.fit.parameters)
-            if trial.criterion < now.criterion:
+            trial = self.refined(other, now.fit.parameters, rival=now)
+            if self.wins(trial, now):
                 return trial
         return None
+
+
+def penalty(problem: Problem, n_peaks: int) -> float:
+    """What the criterion adds to n ln(rss/n)."""
+    o = problem.options
+    bic = math.log(problem.energy.size) * (o.per_peak * n_peaks + o.shared)
+    return bic + PEAK_PENALTY * n_peaks + BACKGROUND_PENALTY * o.shared
 
 
 def rounding_floor(problem: Problem) -> float:

@@ -16,7 +16,7 @@ import scipy.fft
 
 from compute.peaks.esprit import esprit_poles
 from compute.peaks.lineshapes import Floats
-from compute.peaks.model import Parameters, Problem
+from compute.peaks.model import Fit, Parameters, Problem
 from compute.peaks.refine import refine
 
 MAX_FREQUENCIES = 240  # of the Hankel matrix of the seeds; what lies beyond refines, not finds
@@ -65,11 +65,14 @@ def esprit_candidates(
     above = np.flatnonzero(strength > 1.5 * floor)
     last = int(above[-1]) + 3 if above.size else 12
     if sigma > 0.0:
-        last = min(last, int(np.searchsorted(t, math.sqrt(2.0 * math.log(1e6)) / sigma)))
+        deepest = min(1e-2 / max(noise, 1e-300) * float(np.ptp(intensity)), 1e6)
+        amplification = max(10.0, deepest)
+        last = min(last, int(np.searchsorted(t, math.sqrt(2.0 * math.log(amplification)) / sigma)))
     last = min(max(last, 24), coefficients.size * 3 // 4, MAX_FREQUENCIES)
     used, t = coefficients[:last], t[:last]
-    used = used * np.exp(0.5 * (sigma * t) ** 2)
-    poles = esprit_poles(used, order, noise=floor)
+    amplified = np.exp(0.5 * (sigma * t) ** 2)
+    noise_rms = floor * math.sqrt(float(np.mean(amplified**2)))
+    poles = esprit_poles(used * amplified, order, noise=noise_rms)
     spacing = t[0]
     position = problem.low + np.mod(-np.angle(poles) / spacing, n * problem.step)
     hwhm = -np.log(np.abs(poles)) / spacing
@@ -92,20 +95,25 @@ def prune(problem: Problem, candidates: Parameters) -> Parameters:
     return candidates.take(height > 1e-12 * max(float(height.max()), 1e-300))
 
 
-def edge_starts(problem: Problem, *, trials: int = 12, keep: int = 3) -> list[Parameters]:
+def edge_starts(problem: Problem, *, trials: int = 10, keep: int = 3) -> list[Parameters]:
     """The best few starts with an edge: steps tried along the axis, peaks by ESPRIT on the rest.
 
-    The height of the step is first read off the ends of the spectrum.
+    The height of the step is first read off the ends of the spectrum. Starts whose edges
+    meet after a few iterations count once.
     """
     y, n = problem.intensity, problem.energy.size
     ends = max(3, n // 50)
     height = max(float(np.median(y[-ends:]) - np.median(y[:ends])), 0.0)
-    found = []
+    found: list[Fit] = []
     for position in np.linspace(problem.low, problem.high, trials + 2)[1:-1]:
         edge = (float(position), 0.02 * problem.span)
         step = problem.edge_row(*edge, problem.options.sigma)
         seeds = replace(esprit_candidates(problem, y - height * step), edge=edge)
-        fit = refine(problem, prune(problem, seeds), iterations=8)
-        found.append(fit)
+        found.append(refine(problem, prune(problem, seeds), iterations=6))
     found.sort(key=lambda fit: fit.rss)
-    return [fit.parameters for fit in found[:keep]]
+    chosen: list[Parameters] = []
+    for fit in found:
+        position, width = fit.parameters.edge
+        if all(abs(position - other.edge[0]) > width for other in chosen):
+            chosen.append(fit.parameters)
+    return chosen[:keep]
