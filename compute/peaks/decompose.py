@@ -13,7 +13,7 @@ from compute.errors import InputError
 from compute.peaks.grids import WorkGrid, work_grid
 from compute.peaks.lineshapes import Floats
 from compute.peaks.model import BACKGROUND_TERMS, EDGE_KINDS, Options, Problem
-from compute.peaks.plausibility import judge_model
+from compute.peaks.plausibility import DECISIVE, judge_model, suspected_sigma
 from compute.peaks.refine import polish
 from compute.peaks.result import Decomposition, build_result
 from compute.peaks.search import LADDER, Candidate, Dictionary, Search, rounding_floor
@@ -95,7 +95,12 @@ def decompose(
         best, trace = _on_own_grid(energy, y, best, cap, backgrounds)
     best = trace.judge(best.problem, polish(best.problem, best.fit))
     noise = noise_level(y)
-    verdict = judge_model(best, grid, noise, cap, sigma_known=sigma is not None)
+    broadened = None
+    if sigma == 0.0 and not phase:
+        broadened = _broadened(best, grid, cap, backgrounds)
+    verdict = judge_model(
+        best, grid, noise, cap=cap, cap_given=max_peaks is not None, broadened=broadened
+    )
     return build_result(best, trace, verdict, scale, noise)
 
 
@@ -107,14 +112,13 @@ def _search(
     problem = Problem(grid.energy, grid.intensity, options)
     search = Search(Dictionary(problem), cap, backgrounds)
     if options.edge:
-        best = None
-        for start in edge_starts(problem):
-            found = search.run(problem, start, moves=80 if best is None else 25)
-            if best is None or found.criterion < best.criterion:
-                best = found
+        first, *others = edge_starts(problem)
+        best = search.run(problem, first)
+        for other in others:
             if explained(best):
                 break
-        assert best is not None
+            found = search.run(problem, other, moves=25)
+            best = min(best, found, key=_criterion)
         return best, search
     with_line = problem
     if backgrounds == LADDER:
@@ -122,8 +126,12 @@ def _search(
     seeds = prune(with_line, esprit_candidates(problem, problem.intensity))
     start = search.refined(problem, seeds)
     if with_line is not problem:
-        start = min(start, search.refined(with_line, seeds), key=lambda found: found.criterion)
+        start = min(start, search.refined(with_line, seeds), key=_criterion)
     return search.run(start.problem, start.fit.parameters), search
+
+
+def _criterion(found: Candidate) -> float:
+    return found.criterion
 
 
 def explained(found: Candidate) -> bool:
@@ -167,6 +175,22 @@ def _best_edge(best: Candidate, search: Search) -> Candidate:
         if trial.criterion < best.criterion:
             best = search.run(problem, trial.fit.parameters)
     return best
+
+
+def _broadened(
+    best: Candidate, grid: WorkGrid, cap: int, backgrounds: tuple[str, ...]
+) -> Candidate | None:
+    """A fit with an instrument Gaussian, if it beats the pure Lorentzians of ``best``."""
+    sigma = suspected_sigma(best.problem, best.fit)
+    if sigma is None:
+        return None
+    o = replace(best.problem.options, sigma=sigma)
+    cap = min(cap, best.fit.n_peaks)
+    found, _ = _search(grid, o, cap, backgrounds)
+    free = replace(found.problem.options, fit_sigma=True)
+    start = replace(found.fit.parameters, sigma=sigma)
+    trial = Search(None, cap, backgrounds).run(best.problem.with_options(free), start)
+    return trial if trial.criterion < best.criterion - DECISIVE else None
 
 
 def _on_own_grid(
@@ -226,7 +250,7 @@ def _checked_sigma(value: float | str, energy: Floats) -> float | None:
     """The known σ, or None where it is to be fitted."""
     if value == "fit":
         return None
-    if isinstance(value, str | bool) or not np.isscalar(value):
+    if isinstance(value, str | bool) or not isinstance(value, int | float | np.number):
         raise InputError("gaussian_sigma_ev", value, 'must be a number of eV or "fit"')
     sigma, span = float(value), float(energy[-1] - energy[0])
     if not 0.0 <= sigma < 0.25 * span:

@@ -90,7 +90,15 @@ def faddeeva(x: float, y: float) -> tuple[complex, complex]:
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract", "reassoc", "arcp"})
-def fill_lorentz(energy, position, hwhm, re, im, slope_re, slope_im):
+def fill_lorentz(
+    energy: Floats,
+    position: Floats,
+    hwhm: Floats,
+    re: Floats,
+    im: Floats,
+    slope_re: Floats,
+    slope_im: Floats,
+) -> None:
     """Write F and F' of every Lorentz peak.
 
     Parameters
@@ -115,7 +123,16 @@ def fill_lorentz(energy, position, hwhm, re, im, slope_re, slope_im):
 
 
 @njit(cache=True, error_model="numpy")
-def fill_voigt(energy, position, hwhm, sigma, re, im, slope_re, slope_im):
+def fill_voigt(
+    energy: Floats,
+    position: Floats,
+    hwhm: Floats,
+    sigma: float,
+    re: Floats,
+    im: Floats,
+    slope_re: Floats,
+    slope_im: Floats,
+) -> None:
     """As :func:`fill_lorentz`, convolved with a Gaussian of standard deviation ``sigma`` (eV)."""
     s = 1.0 / (sigma * math.sqrt(2.0))
     for j in range(position.size):
@@ -143,19 +160,19 @@ def profiles(
 
 def absorptive(energy: Floats, position: float, hwhm: float, sigma: float = 0.0) -> Floats:
     """Absorptive profile of unit area, (n,), 1/eV."""
-    return profiles(energy, np.array([position]), np.array([hwhm]), sigma)[0][0]
+    return np.asarray(profiles(energy, np.array([position]), np.array([hwhm]), sigma)[0][0])
 
 
 def dispersive(energy: Floats, position: float, hwhm: float, sigma: float = 0.0) -> Floats:
     """Dispersive partner of :func:`absorptive`, (n,), 1/eV."""
-    return profiles(energy, np.array([position]), np.array([hwhm]), sigma)[1][0]
+    return np.asarray(profiles(energy, np.array([position]), np.array([hwhm]), sigma)[1][0])
 
 
 def arctan_edge(energy: Floats, position: float, hwhm: float, sigma: float = 0.0) -> Floats:
     """Unit step ``1/2 + arctan((E - position)/hwhm)/π``, convolved with a Gaussian if any, (n,)."""
     if sigma <= 0.0:
         return np.asarray(0.5 + np.arctan((energy - position) / hwhm) / math.pi)
-    return _convolved_arctan(energy, position, hwhm, sigma)
+    return np.asarray(_convolved_arctan(energy, position, hwhm, sigma))
 
 
 def erf_edge(energy: Floats, position: float, sigma: float) -> Floats:
@@ -164,7 +181,7 @@ def erf_edge(energy: Floats, position: float, sigma: float) -> Floats:
 
 
 @njit(cache=True, error_model="numpy")
-def _convolved_arctan(energy, position, hwhm, sigma):
+def _convolved_arctan(energy: Floats, position: float, hwhm: float, sigma: float) -> Floats:
     """Integral of a Voigt profile: Gauss-Legendre near the edge, an exact far field beyond.
 
     Beyond |x| = 9σ√2 the Gaussian only adds its moments to the arctangent:

@@ -211,7 +211,7 @@ class Problem:
             best = np.linalg.lstsq((basis[used] / norms[:, None]).T, self.intensity, rcond=1e-15)
             c = np.zeros_like(c)
             c[used] = best[0] / norms
-        return c
+        return np.asarray(c)
 
     def _scale_derivatives(self, rows: Floats, p: Parameters, c: Floats, sigma: float) -> None:
         """Turn slopes F' into derivatives of the model, in place."""
@@ -285,7 +285,7 @@ class Problem:
 
 
 @njit(cache=True)
-def nonnegative_solve(gram, right, free):
+def nonnegative_solve(gram: Floats, right: Floats, free: NDArray[np.bool_]) -> Floats:
     """Minimise ``cᵀGc/2 - bᵀc`` with ``c >= 0`` except where ``free`` (Lawson-Hanson).
 
     Parameters

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from compute.peaks.grids import WorkGrid
-from compute.peaks.search import Candidate
+from compute.peaks.lineshapes import Floats
+from compute.peaks.model import Fit, Problem
+from compute.peaks.search import Candidate, chi2_to_drop, peak_sizes, rounding_floor
+
+TIGHT = 0.6  # separation over summed widths below which neighbours may be one broadened peak
+DECISIVE = 10.0  # fall of the criterion that settles which model is right
 
 
 @dataclass(frozen=True)
@@ -16,8 +24,115 @@ class Verdict:
     warnings: tuple[str, ...]
 
 
+def suspected_sigma(problem: Problem, fit: Fit) -> float | None:
+    """Gaussian width that may have been fitted by groups of Lorentzians, eV; None if no sign.
+
+    Pure Lorentzians imitate one broadened peak by several of like width, closer together than
+    they are wide; their spread is then about the σ of the Gaussian.
+    """
+    p, size = fit.parameters, peak_sizes(problem, fit)
+    order = np.argsort(p.position)
+    groups: list[list[int]] = [[int(order[0])]] if order.size else []
+    tight = 0
+    for a, b in zip(order[:-1], order[1:], strict=True):
+        gap = p.position[b] - p.position[a]
+        if gap < TIGHT * (p.hwhm[a] + p.hwhm[b]):
+            groups[-1].append(int(b))
+            tight += 1
+        else:
+            groups.append([int(b)])
+    if tight < 2 and not (tight and fit.n_peaks <= 4):
+        return None
+    spreads = []
+    for members in (np.array(group) for group in groups if len(group) > 1):
+        w, x = size[members], p.position[members]
+        mean = w @ x / w.sum()
+        spreads.append(math.sqrt(float(w @ (x - mean) ** 2 / w.sum())))
+    return float(np.median(spreads))
+
+
+def autocorrelation(residual: Floats) -> float:
+    """Correlation of neighbouring residuals."""
+    return float(residual[1:] @ residual[:-1] / max(float(residual @ residual), 1e-300))
+
+
 def judge_model(
-    best: Candidate, grid: WorkGrid, noise: float, cap: int, *, sigma_known: bool
+    best: Candidate,
+    grid: WorkGrid,
+    noise: float,
+    *,
+    cap: int,
+    cap_given: bool,
+    broadened: Candidate | None,
 ) -> Verdict:
-    """Look at a final fit as a referee would."""
-    return Verdict(True, ())
+    """Look at a final fit as a referee would.
+
+    Parameters
+    ----------
+    best : Candidate
+    grid : WorkGrid
+    noise : float
+        Estimated from the spectrum, in units of ``best``.
+    cap, cap_given
+        Largest number of peaks, and whether the caller set it.
+    broadened : Candidate | None
+        A fit with an instrument Gaussian that beats ``best``, which has none.
+    """
+    problem, fit = best.problem, best.fit
+    warnings: list[str] = []
+    plausible = True
+    if broadened is not None:
+        plausible = False
+        p = broadened.fit.parameters
+        sigma = p.sigma if broadened.problem.options.fit_sigma else broadened.problem.options.sigma
+        warnings.append(
+            "broadened data: "
+            f"{broadened.fit.n_peaks} peaks with an instrument Gaussian (σ about {sigma:.2g} eV) "
+            f"describe the spectrum better than {fit.n_peaks} pure Lorentzians; their number "
+            'means nothing. Give gaussian_sigma_ev, or fit it with "fit".'
+        )
+    if fit.n_peaks >= cap:
+        if not cap_given:
+            plausible = False
+        warnings.append(f"as many peaks as allowed ({cap}): more may be needed")
+    n = problem.energy.size
+    exact = fit.rss <= 10.0 * rounding_floor(problem)
+    rms = math.sqrt(fit.rss / n)
+    if not exact:
+        r = autocorrelation(fit.residual)
+        if abs(r) > 6.0 / math.sqrt(n):
+            warnings.append(
+                f"the residual is no white noise (correlation of neighbours {r:+.2f}): "
+                "the standard errors are too small, and the model may be incomplete"
+            )
+        if noise > 0.0 and rms > 1.5 * noise:
+            warnings.append(f"the residual is {rms / noise:.1f} times the noise of the spectrum")
+    if grid.resampling_rms > 0.0:
+        ratio = f", {grid.resampling_rms / rms:.2g} of the residual" if not exact else ""
+        warnings.append(
+            "energies are not evenly spaced: peaks were sought on a uniform grid (resampling "
+            f"error {grid.resampling_rms:.1e} of the highest point{ratio}) and refined on the "
+            "original points"
+        )
+    warnings.extend(_doubtful_peaks(problem, fit))
+    if not fit.n_peaks:
+        warnings.append("no peak stands above the noise")
+    return Verdict(plausible, tuple(warnings))
+
+
+def _doubtful_peaks(problem: Problem, fit: Fit) -> list[str]:
+    p, out = fit.parameters, []
+    weak = chi2_to_drop(problem, fit) < 16.0 if fit.n_peaks else np.zeros(0, dtype=bool)
+    for k in np.argsort(p.position):
+        at = f"peak at {p.position[k]:.2f} eV"
+        if min(p.position[k] - problem.low, problem.high - p.position[k]) < 1e-6 * problem.span:
+            out.append(f"{at} lies at the end of the range: only its flank is seen")
+        elif p.hwhm[k] > 0.25 * problem.span:
+            out.append(f"{at} is as wide as the range (HWHM {p.hwhm[k]:.1f} eV): background?")
+        elif p.hwhm[k] < 0.5 * problem.step and problem.options.sigma < problem.step:
+            out.append(f"{at} is narrower than the grid (HWHM {p.hwhm[k]:.2g} eV): a spike?")
+        elif weak[k]:
+            out.append(f"{at} is weak: its area is less than 4 standard errors")
+    if problem.options.edge and fit.coefficients[problem.n_linear(fit.n_peaks) - 1] <= 0.0:
+        out.append("no step up was found: the edge has no height")
+    return out

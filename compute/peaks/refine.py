@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.linalg
+from numpy.typing import NDArray
 
 from compute.peaks.lineshapes import Floats
 from compute.peaks.model import Fit, Parameters, Problem
@@ -16,7 +17,7 @@ PATIENCE = 6.0  # how many times its last gain a descent may still bring
 RIDGE = 1e-13  # on unit-norm columns: keeps a Gram matrix of merging peaks invertible
 
 
-def active(problem: Problem, fit: Fit) -> np.ndarray:
+def active(problem: Problem, fit: Fit) -> NDArray[np.intp]:
     """Rows of ``fit`` that span its tangent space: those of peaks without area are left out."""
     diagonal = np.diag(fit.gram)
     keep = diagonal > 1e-30 * max(problem.square, 1e-300)
@@ -78,7 +79,9 @@ def refine(
     return fit
 
 
-def _normal_equations(problem: Problem, fit: Fit):
+def _normal_equations(
+    problem: Problem, fit: Fit
+) -> tuple[Floats, Floats, NDArray[np.intp], Floats] | None:
     """Scaled Schur complement ``KᵀP⊥K``, ``KᵀP⊥r``, the steps they mean and their scales."""
     keep = active(problem, fit)
     n_lin = problem.n_linear(fit.n_peaks)

@@ -74,7 +74,7 @@ class Dictionary:
 
 
 def _unit(rows: Floats) -> Floats:
-    return rows / np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, None]
+    return np.asarray(rows / np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, None])
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class Search:
     # moves ----------------------------------------------------------------------------
     def run(self, problem: Problem, start: Parameters, *, moves: int = 80) -> Candidate:
         """Move until nothing lowers the criterion."""
-        now = self.refined(problem, start)
+        now = self.trimmed(self.refined(problem, start))
         for _ in range(moves):
             better = (
                 self.drop(now)
@@ -157,6 +157,14 @@ class Search:
             if better is None:
                 break
             now = better
+        return now
+
+    def trimmed(self, now: Candidate) -> Candidate:
+        """With no more peaks than allowed: the least significant go."""
+        while now.fit.n_peaks > self.max_peaks:
+            chi2 = chi2_to_drop(now.problem, now.fit)
+            kept = np.arange(now.fit.n_peaks) != int(np.argmin(chi2))
+            now = self.refined(now.problem, now.fit.parameters.take(kept))
         return now
 
     def drop(self, now: Candidate) -> Candidate | None:

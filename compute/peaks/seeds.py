@@ -14,11 +14,12 @@ from dataclasses import replace
 import numpy as np
 import scipy.fft
 
-from compute.peaks.esprit import esprit_poles
+from compute.expsum.esprit import esprit_poles, hankel_signal_space
 from compute.peaks.lineshapes import Floats
 from compute.peaks.model import Fit, Parameters, Problem
 from compute.peaks.refine import refine
 
+MAX_ORDER = 60  # poles: 40 peaks and what the cut tails add
 MAX_FREQUENCIES = 240  # of the Hankel matrix of the seeds; what lies beyond refines, not finds
 
 
@@ -72,7 +73,11 @@ def esprit_candidates(
     used, t = coefficients[:last], t[:last]
     amplified = np.exp(0.5 * (sigma * t) ** 2)
     noise_rms = floor * math.sqrt(float(np.mean(amplified**2)))
-    poles = esprit_poles(used * amplified, order, noise=noise_rms)
+    space = hankel_signal_space(used * amplified, rank=min(MAX_ORDER, last // 2))
+    if order is None:
+        signal = int(np.sum(space.singular_values > 1.5 * noise_rms * math.sqrt(last)))
+        order = max(8, 2 * signal)
+    poles = esprit_poles(space.vectors[:, :order])
     spacing = t[0]
     position = problem.low + np.mod(-np.angle(poles) / spacing, n * problem.step)
     hwhm = -np.log(np.abs(poles)) / spacing
