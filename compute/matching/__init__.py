@@ -1,1 +1,16 @@
-"""Matching a spectrum against a library."""
+"""Matching a spectrum against a library, with calibrated probabilities."""
+
+from compute.matching.library import SpectrumLibrary
+from compute.matching.posterior import Reliability, reliability
+from compute.matching.results import Component, Match, MatchResult, Mixture, Overlay
+
+__all__ = [
+    "Component",
+    "Match",
+    "MatchResult",
+    "Mixture",
+    "Overlay",
+    "Reliability",
+    "SpectrumLibrary",
+    "reliability",
+]

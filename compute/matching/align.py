@@ -1,0 +1,188 @@
+"""Shift and broadening of shortlisted candidates, refined, and their evidence.
+
+First all candidates together with the diagonal of the discrepancy as weights (Gauss–Newton on
+shift and sigma², each a linear term of the broadened row's expansion), then the best of them one
+by one with the whole covariance and a Lorentzian part as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compute.matching.discrepancy import Covariance, Fitted, compare
+from compute.matching.grid import MIN_POINTS, Array, ComparisonGrid, Curve
+from compute.matching.shapes import Broadener, Shape
+from compute.matching.threads import in_parallel
+
+MAX_SIGMA_EV = 2.0
+MAX_GAMMA_EV = 1.5
+
+
+@dataclass(frozen=True)
+class AlignmentPrior:
+    """What is known of shift and broadening before looking: learnt from known pairs.
+
+    The shift is ``wide`` (uniform) with probability ``outlier`` and otherwise Student-like round
+    ``shift_ev``; without pairs it is uniform alone (``shift_spread_ev`` infinite). Broadenings are
+    exponential.
+    """
+
+    shift_ev: float = 0.0
+    shift_spread_ev: float = np.inf
+    outlier: float = 0.1
+    sigma_scale_ev: float = 0.5
+    gamma_scale_ev: float = 0.5
+
+    def log_density(self, shift: Array, sigma: Array, gamma: Array, max_shift_ev: float) -> Array:
+        """Up to a constant that all candidates share; arrays (k,)."""
+        wide = 1.0 / (2.0 * max(max_shift_ev, 0.1))
+        if np.isfinite(self.shift_spread_ev):
+            u = (shift - self.shift_ev) / self.shift_spread_ev
+            near = np.exp(-0.5 * u**2) / (np.sqrt(2 * np.pi) * self.shift_spread_ev)
+            density = self.outlier * wide + (1.0 - self.outlier) * near
+        else:
+            density = np.full(shift.shape, wide)
+        result: Array = np.log(density) - sigma / self.sigma_scale_ev - gamma / self.gamma_scale_ev
+        return result
+
+
+@dataclass
+class Alignment:
+    """Where candidates stand against the query; arrays (k,)."""
+
+    shift: Array  # eV
+    variance: Array  # sigma², eV²
+    gamma: Array  # eV
+
+    def take(self, index: NDArray[np.intp]) -> Alignment:
+        return Alignment(self.shift[index], self.variance[index], self.gamma[index])
+
+
+def window_at(grid: ComparisonGrid, curve: Curve, shift: float) -> slice:
+    """Columns that the query covers when the library is moved by ``shift``."""
+    covered = np.flatnonzero(curve.covers(grid.energy_ev + shift))
+    if covered.size < MIN_POINTS:
+        return slice(0, 0)
+    return slice(int(covered[0]), int(covered[-1]) + 1)
+
+
+def refine_roughly(
+    curve: Curve,
+    rows: Array,
+    start: Alignment,
+    covariance: Covariance,
+    broadener: Broadener,
+    grid: ComparisonGrid,
+    max_shift_ev: float,
+    rounds: int = 2,
+) -> tuple[Alignment, Array, Array]:
+    """Gauss–Newton for all rows (k, size) at once under diagonal weights.
+
+    Returns
+    -------
+    Alignment
+        Refined; gamma untouched.
+    scale : float64 (k,)
+        Fitted scale, clipped to be positive.
+    log_likelihood : float64 (k,)
+        Under the diagonal covariance; for ranking.
+    """
+    now = Alignment(start.shift.copy(), start.variance.copy(), start.gamma.copy())
+    columns = np.arange(grid.size, dtype=np.float64)
+    scale = np.ones(rows.shape[0])
+    noise = curve.noise**2 * curve.correlation[0]
+    likelihood = np.zeros(rows.shape[0])
+    for turn in range(rounds + 1):
+        shape = broadener.shapes(rows, now.variance, now.gamma)
+        position = grid.energy_ev + now.shift[:, None]
+        query, inside = curve.at(position), curve.covers(position)
+        if turn == 0:
+            scale = _first_scale(query, shape.value, inside)
+        variance = scale[:, None] ** 2 * covariance.variance(shape) + noise
+        weight = inside / variance
+        moving = turn < rounds
+        terms = [shape.value, np.ones_like(query), np.broadcast_to(columns, query.shape)]
+        if moving:
+            terms += [shape.slope, shape.by_variance]
+        design = np.stack(terms, axis=2)
+        weighted = design * weight[:, :, None]
+        normal = np.matmul(weighted.transpose(0, 2, 1), design)
+        right = np.matmul(weighted.transpose(0, 2, 1), query[:, :, None])[:, :, 0]
+        normal[:, [0, 1, 2], [0, 1, 2]] += 1e-9
+        if moving:
+            normal[:, 3, 3] += 11.0 / scale**2
+            normal[:, 4, 4] += 39.0 / scale**2
+        coefficient = np.linalg.solve(normal, right[:, :, None])[:, :, 0]
+        scale = np.maximum(coefficient[:, 0], 1e-3)
+        if moving:
+            step = np.clip(-coefficient[:, 3] / scale, -grid.step_ev, grid.step_ev)
+            now.shift = np.clip(now.shift + step, -max_shift_ev, max_shift_ev)
+            widening = np.clip(coefficient[:, 4] / scale, -0.3, 0.3)
+            now.variance = np.clip(now.variance + widening, 0.0, MAX_SIGMA_EV**2)
+        else:
+            residual = query - np.matmul(design, coefficient[:, :, None])[:, :, 0]
+            likelihood = -0.5 * np.sum(weight * residual**2 + inside * np.log(variance), axis=1)
+            likelihood[coefficient[:, 0] <= 0.0] = -np.inf
+    return now, scale, likelihood
+
+
+def fit_exactly(
+    curve: Curve,
+    rows: Array,
+    start: Alignment,
+    scale: Array,
+    covariance: Covariance,
+    broadener: Broadener,
+    grid: ComparisonGrid,
+    max_shift_ev: float,
+    rounds: int,
+) -> tuple[Alignment, list[Fitted]]:
+    """Each row (k, size) against the query under the whole covariance."""
+    noise = curve.noise**2 * curve.correlation
+    still = np.zeros(3, np.bool_)
+
+    def one(k: int) -> tuple[float, float, float, Fitted]:
+        shift, variance, gamma = start.shift[k], start.variance[k], start.gamma[k]
+        amplitude = float(scale[k])
+        free = np.ones(3, np.bool_)
+        for turn in range(rounds + 1):
+            shape = shape_of(broadener, rows[k], variance, gamma)
+            window = window_at(grid, curve, shift)
+            query = curve.at(grid.energy_ev[window] + shift)
+            fitted = compare(
+                query, shape, window, covariance, noise, amplitude,
+                free if turn < rounds else still,
+            )  # fmt: skip
+            amplitude = max(fitted.scale, 0.05 * amplitude)
+            if turn == rounds:
+                break
+            step = float(np.clip(fitted.shift_step, -grid.step_ev, grid.step_ev))
+            shift = float(np.clip(shift + step, -max_shift_ev, max_shift_ev))
+            variance = float(np.clip(variance + fitted.variance_step, 0.0, MAX_SIGMA_EV**2))
+            gamma = float(np.clip(gamma + fitted.gamma_step, 0.0, MAX_GAMMA_EV))
+        return shift, variance, gamma, fitted
+
+    done = in_parallel(one, range(rows.shape[0]))
+    shift, variance, gamma = (np.array([d[k] for d in done]) for k in range(3))
+    return Alignment(shift, variance, gamma), [d[3] for d in done]
+
+
+def shape_of(broadener: Broadener, row: Array, variance: float, gamma: float) -> Shape:
+    """One row broadened, arrays (size,)."""
+    return broadener.shapes(row[None, :], np.array([variance]), np.array([gamma])).row(0)
+
+
+def _first_scale(query: Array, value: Array, inside: NDArray[np.bool_]) -> Array:
+    """Ratio of the standard deviations inside the window, (k,)."""
+    count = inside.sum(axis=1, keepdims=True)
+
+    def spread(rows: Array) -> Array:
+        mean = (rows * inside).sum(axis=1, keepdims=True) / count
+        result: Array = np.sqrt((((rows - mean) * inside) ** 2).sum(axis=1))
+        return result
+
+    ratio: Array = spread(query) / np.maximum(spread(value), 1e-9)
+    return ratio

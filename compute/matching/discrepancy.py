@@ -1,0 +1,304 @@
+"""What a measured spectrum may differ by from the computed one of the same substance.
+
+Relative to a candidate y (scale taken out), the difference is a Gaussian field with covariance
+
+    C = warp² [y' y'ᵀ ∘ K_w + (warp²/2) y'' y''ᵀ ∘ K_w²]   peaks off by some tenths of an eV
+      + area² [y yᵀ ∘ K_a]                                  peaks off in area
+      + step² c cᵀ                                          a continuum step, c the running area
+      + smooth² K_s + floor² 1                              a curved background, anything else
+      + F Fᵀ                                                low-rank factors learnt from pairs
+
+with K_w, K_a exponential in energy distance and K_s Gaussian. To it comes the query's own noise.
+Because C follows the candidate, a peak that may move costs little where it is and much where
+there is none. Amplitudes and lengths are found by restricted maximum likelihood over known
+pairs, with log-normal priors round the defaults, so that few pairs move them little.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
+
+from compute.errors import ConvergenceError
+from compute.matching.grid import Array, ComparisonGrid
+from compute.matching.shapes import Shape
+
+SMOOTH_LENGTH_SHARE = 0.3  # of the grid's span: what a straight line does not follow
+
+
+@dataclass(frozen=True)
+class Discrepancy:
+    """Amplitudes and lengths of the covariance; rows have a root mean square of 1.
+
+    Attributes
+    ----------
+    warp_ev, warp_length_ev : float
+        Standard deviation of a peak's position, and the distance over which it is shared; eV.
+    area, area_length_ev : float
+        Relative standard deviation of a peak's area, and the distance over which it is shared.
+    step, smooth, floor : float
+        Amplitudes of the continuum step, of the curved background and of the white remainder.
+    factors : float64 (r, size)
+        Low-rank part, on the comparison grid.
+    """
+
+    warp_ev: float = 0.1
+    warp_length_ev: float = 1.5
+    area: float = 0.06
+    area_length_ev: float = 1.5
+    step: float = 0.02
+    smooth: float = 0.02
+    floor: float = 0.02
+    factors: Array = field(default_factory=lambda: np.zeros((0, 0)))
+
+    def log_values(self) -> Array:
+        """Natural logarithms of the numbers that are learnt (7,)."""
+        return np.log([getattr(self, name) for name in LEARNT])
+
+    def with_log_values(self, values: Array) -> Discrepancy:
+        """The same model with other numbers."""
+        return replace(self, **dict(zip(LEARNT, np.exp(values).tolist(), strict=True)))
+
+
+LEARNT = tuple(f.name for f in fields(Discrepancy) if f.name != "factors")
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """One candidate compared with the query inside its window.
+
+    Attributes
+    ----------
+    log_evidence : float
+        Restricted log-likelihood of the query given the candidate.
+    misfit : float
+        rᵀC⁻¹r.
+    scale, offset, slope : float
+        Query ≈ scale·y + offset + slope·(column − first column).
+    shift_step, variance_step, gamma_step : float
+        Where the linearised alignment would go from here.
+    n : int
+        Energies compared.
+    """
+
+    log_evidence: float
+    misfit: float
+    scale: float
+    offset: float
+    slope: float
+    shift_step: float
+    variance_step: float
+    gamma_step: float
+    n: int
+    r_squared: float
+
+
+class Covariance:
+    """The covariance of one discrepancy model on one grid."""
+
+    def __init__(self, grid: ComparisonGrid, model: Discrepancy) -> None:
+        self.model = model
+        self._grid = grid
+        lag = grid.step_ev * np.abs(np.subtract.outer(np.arange(grid.size), np.arange(grid.size)))
+        self._lag = lag
+        self._warp = np.exp(-lag[0] / model.warp_length_ev)
+        self._area = np.exp(-lag[0] / model.area_length_ev)
+        length = SMOOTH_LENGTH_SHARE * grid.step_ev * grid.size
+        self._common = model.smooth**2 * np.exp(-0.5 * (lag / length) ** 2)
+        self._common[np.diag_indices(grid.size)] += model.floor**2
+        if model.factors.size:
+            self._common += model.factors.T @ model.factors
+
+    def variance(self, shape: Shape) -> Array:
+        """Diagonal of C for rows of any leading shape (…, size)."""
+        m = self.model
+        second = 0.5 * m.warp_ev**4 * shape.curvature**2
+        own = (m.warp_ev * shape.slope) ** 2 + second + (m.area * shape.value) ** 2
+        result: Array = own + np.diag(self._common)
+        return result
+
+    def of(self, shape: Shape, window: slice) -> Array:
+        """C (n, n) for one candidate inside a window; the upper triangle only mirrors."""
+        total = self.total(shape, window, np.zeros(self._grid.size), 1.0)
+        result: Array = np.tril(total) + np.tril(total, -1).T
+        return result
+
+    def total(self, shape: Shape, window: slice, noise: Array, scale: float) -> Array:
+        """Lower triangle of scale² C + noise, (n, n), Fortran order for LAPACK.
+
+        ``noise`` (size,) is the covariance of the query's noise by distance in columns.
+        """
+        m = self.model
+        y, slope = shape.value[window], shape.slope[window]
+        bend = np.sqrt(0.5) * m.warp_ev**2 * shape.curvature[window]
+        out = np.zeros((y.size, y.size), order="F")
+        _fill(
+            self._common, window.start, self._warp, self._area, noise, scale,
+            m.warp_ev * slope, bend, m.area * y, m.step * _running_area(y), out,
+        )  # fmt: skip
+        return out
+
+    def derivatives(self, shape: Shape, window: slice) -> Array:
+        """dC / d ln(parameter), (7, n, n), in the order of ``LEARNT``."""
+        m = self.model
+        y, slope = shape.value[window], shape.slope[window]
+        bend = shape.curvature[window]
+        lag = self._lag[window, window]
+        distance = np.abs(np.subtract.outer(np.arange(y.size), np.arange(y.size)))
+        warp, area = self._warp[distance], self._area[distance]
+        first = np.outer(m.warp_ev**2 * slope, slope) * warp
+        second = np.outer(0.5 * m.warp_ev**4 * bend, bend) * warp**2
+        areas = np.outer(m.area**2 * y, y) * area
+        running = _running_area(y)
+        length = SMOOTH_LENGTH_SHARE * self._grid.step_ev * self._grid.size
+        result: Array = np.stack([
+            2.0 * first + 4.0 * second,
+            (first + 2.0 * second) * lag / m.warp_length_ev,
+            2.0 * areas,
+            areas * lag / m.area_length_ev,
+            np.outer(2.0 * m.step**2 * running, running),
+            2.0 * m.smooth**2 * np.exp(-0.5 * (lag / length) ** 2),
+            2.0 * m.floor**2 * np.eye(y.size),
+        ])  # fmt: skip
+        return result
+
+
+def compare(
+    query: Array,
+    shape: Shape,
+    window: slice,
+    covariance: Covariance,
+    noise: Array,
+    scale: float,
+    free: NDArray[np.bool_],
+) -> Fitted:
+    """Generalised least squares of the query (n,) against one candidate.
+
+    Parameters
+    ----------
+    query : float64 (n,)
+        On the columns of ``window``.
+    shape : Shape
+        The candidate over the whole grid.
+    noise : float64 (size,)
+        Covariance of the query's noise by distance in columns.
+    scale : float
+        About what the candidate is multiplied with; it sets C in the query's units.
+    free : bool (3,)
+        Whether shift, sigma² and gamma may move in the step that is proposed.
+    """
+    factor, design = _factor_and_design(shape, window, covariance, noise, scale)
+    n = query.size
+    solved = dpotrs(factor, np.column_stack([query, design]), lower=1)[0]
+    normal = design.T @ solved[:, 1:]
+    right = design.T @ solved[:, 0]
+    basic = [0, 1, 2]
+    basic_normal = normal[np.ix_(basic, basic)]
+    coefficient = np.linalg.solve(basic_normal, right[basic])
+    misfit = float(query @ solved[:, 0] - right[basic] @ coefficient)
+    log_determinant = 2.0 * float(np.log(np.diag(factor)).sum())
+    log_evidence = -0.5 * (
+        misfit + log_determinant + np.linalg.slogdet(basic_normal)[1] + n * np.log(2 * np.pi)
+    )
+    steps = np.zeros(3)
+    if free.any():
+        use = [*basic, *(3 + np.flatnonzero(free))]
+        joint = normal[np.ix_(use, use)]
+        # The steps' own prior keeps flat directions still: 0.3 eV, (0.4 eV)², 0.4 eV.
+        ridge = np.array([0.0, 0.0, 0.0, *(np.array([11.0, 39.0, 6.0])[free] / scale**2)])
+        full = np.linalg.solve(joint + np.diag(ridge), right[use])
+        steps[free] = full[3:] / max(full[0], 1e-3 * scale)
+    residual = query - design[:, :3] @ coefficient
+    line = design[:, 1:3]
+    over_line = query - line @ np.linalg.solve(line.T @ line, line.T @ query)
+    r_squared = 1.0 - float(residual @ residual) / max(float(over_line @ over_line), 1e-30)
+    scale_, offset, slope = coefficient.tolist()
+    shift_step, variance_step, gamma_step = steps.tolist()
+    return Fitted(
+        log_evidence, misfit, scale_, offset, slope, -shift_step, variance_step, gamma_step, n,
+        r_squared,
+    )  # fmt: skip
+
+
+def evidence_gradient(
+    query: Array, shape: Shape, window: slice, covariance: Covariance, noise: Array, scale: float
+) -> tuple[float, Array]:
+    """Restricted log-likelihood and its gradient (7,) in the logarithms of the parameters."""
+    factor, design = _factor_and_design(shape, window, covariance, noise, scale)
+    design = design[:, :3]
+    n = query.size
+    solved = dpotrs(factor, np.column_stack([query, design]), lower=1)[0]
+    normal = design.T @ solved[:, 1:]
+    coefficient = np.linalg.solve(normal, design.T @ solved[:, 0])
+    alpha = solved[:, 0] - solved[:, 1:] @ coefficient  # C⁻¹ r
+    inverse = dpotri(factor, lower=1)[0]
+    inverse = np.tril(inverse) + np.tril(inverse, -1).T
+    projected = inverse - solved[:, 1:] @ np.linalg.solve(normal, solved[:, 1:].T)
+    weight = np.outer(alpha, alpha) - projected
+    slopes = scale**2 * covariance.derivatives(shape, window)
+    gradient = 0.5 * np.tensordot(slopes, weight, axes=([1, 2], [0, 1]))
+    value = -0.5 * (
+        float(query @ alpha)
+        + 2.0 * float(np.log(np.diag(factor)).sum())
+        + np.linalg.slogdet(normal)[1]
+        + n * np.log(2 * np.pi)
+    )
+    return float(value), gradient
+
+
+def _factor_and_design(
+    shape: Shape, window: slice, covariance: Covariance, noise: Array, scale: float
+) -> tuple[Array, Array]:
+    """Lower Cholesky factor of C + noise in the query's units, and the design (n, 6)."""
+    y = shape.value[window]
+    total = covariance.total(shape, window, noise, scale)
+    factor, info = dpotrf(total, lower=1, overwrite_a=1, clean=0)
+    if info != 0:
+        raise ConvergenceError("factorisation of the discrepancy covariance", float(info), 0.0)
+    column = np.arange(y.size, dtype=np.float64)
+    design = np.column_stack([
+        y, np.ones(y.size), column,
+        shape.slope[window], shape.by_variance[window], shape.by_gamma[window],
+    ])  # fmt: skip
+    return factor, design
+
+
+def _running_area(y: Array) -> Array:
+    """Running integral from 0 to 1 of a curve over its smallest value."""
+    running = np.cumsum(y - y.min())
+    result: Array = running / running[-1]
+    return result
+
+
+@njit(cache=True, nogil=True)
+def _fill(common, first, warp, area, noise, scale, slope, bend, y, running, out):
+    """Lower triangle of scale² C + noise.
+
+    Parameters
+    ----------
+    common : float64 (size, size)
+        The part that is the same for all candidates.
+    first : int
+        Column of the grid where the window starts.
+    warp, area, noise : float64 (size,)
+        Correlations, and the noise's covariance, by distance in columns.
+    slope, bend, y, running : float64 (n,)
+        The candidate's own parts, each times its amplitude.
+    out : float64 (n, n)
+        Changed in place.
+    """
+    n = y.size
+    square = scale * scale
+    for j in range(n):
+        for i in range(j, n):
+            k = warp[i - j]
+            own = (
+                (slope[i] * slope[j] + bend[i] * bend[j] * k) * k
+                + y[i] * y[j] * area[i - j]
+                + running[i] * running[j]
+            )
+            out[i, j] = square * (own + common[first + i, first + j]) + noise[i - j]

@@ -1,0 +1,211 @@
+"""One comparison grid for a library, and any measured curve brought onto it.
+
+Every spectrum is read as a polyline and convolved exactly with a Gaussian of the grid's
+resolution; the grid's step is 1.5 of its sigma, so nothing that survives the smoothing is lost,
+positions between the samples of an undersampled peak do no harm, and rows are short.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr
+
+from compute.errors import InputError
+
+Array = NDArray[np.float64]
+
+MIN_POINTS = 8
+STEP_PER_SIGMA = 1.5  # Nyquist then lies at exp(-2.2) of the smoothing's transfer function
+MAX_COLUMNS = 600
+FINEST_SIGMA_EV = 0.15  # below the life-time width of any edge matched here
+_TABLE_PER_STEP = 8
+_MAX_RAW_POINTS = 3000
+_SQRT_2PI = float(np.sqrt(2.0 * np.pi))
+
+
+@dataclass(frozen=True)
+class ComparisonGrid:
+    """Uniform energies ``start_ev + step_ev * arange(size)``, resolution ``sigma_ev``."""
+
+    start_ev: float
+    step_ev: float
+    size: int
+    sigma_ev: float
+
+    @property
+    def energy_ev(self) -> Array:
+        """Energies (size,), eV."""
+        return self.start_ev + self.step_ev * np.arange(self.size)
+
+    @property
+    def stop_ev(self) -> float:
+        """Last energy, eV."""
+        return self.start_ev + self.step_ev * (self.size - 1)
+
+    @classmethod
+    def covering(cls, energy_ev: Array) -> ComparisonGrid:
+        """The grid for curves sampled at ``energy_ev`` (n,), ascending, eV."""
+        span = float(energy_ev[-1] - energy_ev[0])
+        spacing = float(np.median(np.diff(energy_ev)))
+        sigma = max(1.2 * spacing, FINEST_SIGMA_EV, span / (STEP_PER_SIGMA * MAX_COLUMNS))
+        sigma = min(sigma, span / (STEP_PER_SIGMA * MIN_POINTS))
+        size = int(span / (STEP_PER_SIGMA * sigma)) + 1
+        return cls(float(energy_ev[0]), span / (size - 1), size, sigma)
+
+
+class Curve:
+    """A query on its own grid, readable at any energy at the comparison resolution.
+
+    Attributes
+    ----------
+    low_ev, high_ev : float
+        Range, eV.
+    height : float
+        Largest minus smallest intensity.
+    noise : float
+        Standard deviation of one raw point, in the query's units.
+    unrelated_log_density : float
+        Log-density of one smoothed point under "some other spectrum".
+    correlation : float64 (size,)
+        Covariance of the smoothed noise at 0, 1, 2 … grid steps, for a raw noise of 1.
+    """
+
+    def __init__(self, energy_ev: Array, intensity: Array, grid: ComparisonGrid) -> None:
+        self.low_ev, self.high_ev = float(energy_ev[0]), float(energy_ev[-1])
+        self.height = float(np.ptp(intensity))
+        self.noise = noise_level(intensity)
+        spacing = (self.high_ev - self.low_ev) / (energy_ev.size - 1)
+        lag = grid.step_ev * np.arange(grid.size)
+        # White noise through a Gaussian: variance spacing / (2 sqrt(pi) sigma).
+        self.correlation = min(1.0, spacing / (2.0 * np.sqrt(np.pi) * grid.sigma_ev)) * np.exp(
+            -(lag**2) / (4.0 * grid.sigma_ev**2)
+        )
+        self._step = grid.step_ev / _TABLE_PER_STEP
+        pad = 2.0 * grid.step_ev
+        self._start = self.low_ev - pad
+        count = int((self.high_ev + pad - self._start) / self._step) + 2
+        position = self._start + self._step * np.arange(count)
+        self._table = smooth(energy_ev, intensity, position, grid.sigma_ev)
+        # A Gaussian field of the query's own variance whose neighbours at the grid's step are
+        # correlated by 0.6: what a spectrum of no relation costs for each energy compared.
+        self.unrelated_log_density = -0.5 * (
+            np.log(2.0 * np.pi * max(float(np.var(intensity)), 1e-300)) + 1.0 + np.log(1 - 0.6**2)
+        )
+        # The ends of the polyline are known on one side only.
+        self._margin = min(grid.sigma_ev, 0.02 * (self.high_ev - self.low_ev))
+
+    def covers(self, position_ev: Array) -> NDArray[np.bool_]:
+        """Where the query has data; any shape."""
+        inside: NDArray[np.bool_] = (position_ev >= self.low_ev + self._margin) & (
+            position_ev <= self.high_ev - self._margin
+        )
+        return inside
+
+    def at(self, position_ev: Array) -> Array:
+        """Smoothed values at energies of any shape, by a four-point cubic; flat outside."""
+        where = np.clip((position_ev - self._start) / self._step, 1.0, self._table.size - 2.001)
+        k = where.astype(np.intp)
+        t = where - k
+        below, here = self._table[k - 1], self._table[k]
+        after, beyond = self._table[k + 1], self._table[np.minimum(k + 2, self._table.size - 1)]
+        curved = here * 3.0 - after * 3.0 + beyond - below
+        value: Array = here + 0.5 * t * (
+            after - below + t * (2.0 * below - 5.0 * here + 4.0 * after - beyond + t * curved)
+        )
+        return value
+
+
+def smooth(energy_ev: Array, values: Array, position_ev: Array, sigma_ev: float) -> Array:
+    """The polyline through a curve, flat beyond its ends, convolved with a Gaussian.
+
+    Parameters
+    ----------
+    energy_ev, values : float64 (n,), (n,) or (n, k)
+        The curve; eV, strictly ascending.
+    position_ev : float64 (p,)
+        Where the result is wanted.
+    sigma_ev : float
+        Wanted resolution. The polyline's own blur (a hat of variance spacing²/6) counts in it.
+
+    Returns
+    -------
+    float64 (p,) or (p, k)
+    """
+    spacing = np.diff(energy_ev)
+    blur = float(np.median(spacing)) ** 2 / 6.0
+    sigma = np.sqrt(max(sigma_ev**2 - blur, (0.25 * sigma_ev) ** 2))
+    if energy_ev.size > _MAX_RAW_POINTS:
+        energy_ev, values = _average_bins(energy_ev, values, sigma / 4.0)
+        spacing = np.diff(energy_ev)
+    slope = np.diff(values, axis=0) / (spacing if values.ndim == 1 else spacing[:, None])
+    bend = np.diff(slope, axis=0, prepend=0.0 * slope[:1], append=0.0 * slope[:1])
+    # A ramp starting at 0 convolved with the Gaussian.
+    u = (position_ev[:, None] - energy_ev) / sigma
+    ramp = sigma * (u * ndtr(u) + np.exp(-0.5 * u * u) / _SQRT_2PI)
+    result: Array = values[0] + ramp @ bend
+    return result
+
+
+def onto_grid(energy_ev: Array, intensities: Array, grid: ComparisonGrid) -> Array:
+    """Rows (m, n) on ``energy_ev`` brought to the comparison grid: (m, size)."""
+    result: Array = smooth(energy_ev, intensities.T, grid.energy_ev, grid.sigma_ev).T
+    return result
+
+
+def noise_level(values: Array) -> float:
+    """Standard deviation of white noise in a curve, from its third differences.
+
+    Third differences of a peak are small where it is broader than a few points; the median
+    passes over the few places where it is not.
+    """
+    third = np.diff(values, 3)
+    return float(np.median(np.abs(third)) / 0.6745 / np.sqrt(20.0)) if third.size else 0.0
+
+
+def checked_curve(
+    energy_ev: ArrayLike, intensity: ArrayLike, *, name: str = ""
+) -> tuple[Array, Array]:
+    """A curve fit for use: float64, ascending, finite, not constant.
+
+    Raises
+    ------
+    InputError
+        Naming ``<name>energy_ev`` or ``<name>intensity``.
+    """
+    e = np.asarray(energy_ev, dtype=np.float64)
+    v = np.asarray(intensity, dtype=np.float64)
+    if e.ndim != 1 or e.shape != v.shape:
+        raise InputError(f"{name}intensity", v.shape, f"must be one curve on energy_ev {e.shape}")
+    if e.size < MIN_POINTS:
+        raise InputError(f"{name}energy_ev", e.size, f"needs at least {MIN_POINTS} points")
+    for field, values in (("energy_ev", e), ("intensity", v)):
+        if not np.isfinite(values).all():
+            bad = int(np.flatnonzero(~np.isfinite(values))[0])
+            raise InputError(f"{name}{field}[{bad}]", float(values[bad]), "must be a number")
+    if (np.diff(e) < 0).any():
+        order = np.argsort(e, kind="stable")
+        e, v = e[order], v[order]
+    if (np.diff(e) == 0).any():
+        e, inverse, counts = np.unique(e, return_inverse=True, return_counts=True)
+        v = np.bincount(inverse, v) / counts
+        if e.size < MIN_POINTS:
+            raise InputError(f"{name}energy_ev", e.size, f"needs {MIN_POINTS} different energies")
+    if np.ptp(v) <= 1e-12 * np.abs(v).max():
+        raise InputError(f"{name}intensity", float(v[0]), "is constant: nothing to match")
+    return e, v
+
+
+def _average_bins(energy_ev: Array, values: Array, width: float) -> tuple[Array, Array]:
+    """Means of the points within each bin of ``width`` eV."""
+    label = ((energy_ev - energy_ev[0]) / width).astype(np.intp)
+    _, label = np.unique(label, return_inverse=True)
+    count = np.bincount(label)
+    energy = np.bincount(label, energy_ev) / count
+    if values.ndim == 1:
+        return energy, np.bincount(label, values) / count
+    mean = np.zeros((count.size, values.shape[1]))
+    np.add.at(mean, label, values)
+    return energy, mean / count[:, None]

@@ -1,0 +1,338 @@
+"""A library of spectra that answers which of them a measured one is, and how surely."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from compute.errors import InputError
+from compute.matching import index, storage
+from compute.matching.align import Alignment, AlignmentPrior, fit_exactly, shape_of, window_at
+from compute.matching.calibration import (
+    Calibration,
+    KnownPair,
+    calibrate,
+    default_discrepancy,
+    uncalibrated,
+)
+from compute.matching.discrepancy import Covariance
+from compute.matching.grid import ComparisonGrid, Curve, checked_curve
+from compute.matching.index import Rows
+from compute.matching.results import Match, MatchResult, Overlay
+from compute.matching.search import EXACT, SHORTLIST, Candidates, Searcher
+
+MAX_SHIFT_EV = 5.0
+_SHIFT_LIMIT_EV = 100.0
+
+
+class SpectrumLibrary:
+    """Spectra on one comparison grid, searched exhaustively.
+
+    Parameters
+    ----------
+    energy_ev : (n,)
+        Common grid, eV; any order, not necessarily uniform.
+    intensities : (m, n)
+        A spectrum each row, any scale and offset. Not kept.
+    ids : (m,)
+        Different hashable ids; integers or strings if the library is to be saved.
+
+    Raises
+    ------
+    InputError
+        Naming the field: wrong shapes, fewer than 8 energies, NaN, a constant row, no rows,
+        an id twice.
+    """
+
+    def __init__(
+        self, energy_ev: ArrayLike, intensities: ArrayLike, ids: Iterable[Hashable]
+    ) -> None:
+        energy, matrix = index.library_matrix(energy_ev, intensities)
+        listed = index.checked_ids(ids, matrix.shape[0])
+        grid = ComparisonGrid.covering(energy)
+        self._searcher = Searcher(grid)
+        self._take(index.rows_from_matrix(energy, matrix, grid, self._searcher.screen), listed)
+
+    @classmethod
+    def from_spectra(
+        cls,
+        spectra: Sequence[tuple[ArrayLike, ArrayLike]],
+        ids: Iterable[Hashable],
+        *,
+        range_ev: tuple[float, float] | None = None,
+    ) -> SpectrumLibrary:
+        """A library from curves (energy_ev, intensity) that each have a grid of their own.
+
+        Parameters
+        ----------
+        range_ev : tuple or None
+            Energies to compare; by default from the median start to the median end. A curve is
+            continued flat where it does not reach, and must cover half of the range.
+        """
+        if len(spectra) == 0:
+            raise InputError("spectra", 0, "the library is empty")
+        listed = index.checked_ids(ids, len(spectra))
+        grid = index.common_grid(spectra, range_ev)
+        library = cls.__new__(cls)
+        library._searcher = Searcher(grid)
+        library._take(index.rows_from_curves(spectra, grid, library._searcher.screen), listed)
+        return library
+
+    # What is in it
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __contains__(self, spectrum_id: Hashable) -> bool:
+        return spectrum_id in self._row_of
+
+    @property
+    def ids(self) -> list[Hashable]:
+        """Ids in the order of the rows."""
+        return list(self._ids)
+
+    @property
+    def grid(self) -> ComparisonGrid:
+        """Energies and resolution at which spectra are compared."""
+        return self._searcher.grid
+
+    def put(self, spectra: Sequence[tuple[ArrayLike, ArrayLike]], ids: Iterable[Hashable]) -> None:
+        """Add spectra, or replace those whose id is known. The calibration stays."""
+        listed = index.checked_ids(ids, len(spectra))
+        if not listed:
+            return
+        new = index.rows_from_curves(spectra, self.grid, self._searcher.screen)
+        replaced = set(listed)
+        keep = [k for k, i in enumerate(self._ids) if i not in replaced]
+        old = self._rows if len(keep) == len(self) else index.take_rows(self._rows, keep)
+        self._take(index.join_rows(old, new), [self._ids[k] for k in keep] + listed)
+
+    def remove(self, ids: Iterable[Hashable]) -> None:
+        """Drop spectra. The calibration stays.
+
+        Raises
+        ------
+        InputError
+            If an id is unknown, or nothing would be left.
+        """
+        gone = {self._row(i, "ids") for i in ids}
+        keep = [k for k in range(len(self)) if k not in gone]
+        if not keep:
+            raise InputError("ids", len(gone), "would leave the library empty")
+        self._take(index.take_rows(self._rows, keep), [self._ids[k] for k in keep])
+
+    # Calibration
+
+    @property
+    def calibration(self) -> Calibration:
+        """What known pairs taught; without any, what disturbed library rows stand in for."""
+        if self._calibration is None:
+            model = default_discrepancy(self._rows, self.grid)
+            self._calibration = uncalibrated(self._searcher, self._rows, model, AlignmentPrior())
+        return self._calibration
+
+    @property
+    def n_calibration_pairs(self) -> int:
+        """Known pairs that the probabilities rest on."""
+        return self.calibration.posterior.n_pairs
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether there were at least 10 known pairs; without, probabilities mean little."""
+        return self.calibration.posterior.calibrated
+
+    def calibrate(
+        self,
+        pairs: Iterable[tuple[ArrayLike, ArrayLike, Hashable]],
+        *,
+        max_shift_ev: float = MAX_SHIFT_EV,
+    ) -> None:
+        """Learn from known (energy_ev, intensity, id) triples; a second call replaces the first.
+
+        No pairs at all go back to the defaults.
+        """
+        known = []
+        for k, (energy, intensity, spectrum_id) in enumerate(pairs):
+            row = self._row(spectrum_id, f"pairs[{k}].id")
+            curve, _ = self._curve(energy, intensity, f"pairs[{k}].")
+            known.append(KnownPair(curve, row))
+        _checked_shift(max_shift_ev)
+        self._calibration = None
+        if known:
+            self._calibration = calibrate(self._searcher, self._rows, known, max_shift_ev)
+
+    # Matching
+
+    def match(
+        self,
+        energy_ev: ArrayLike,
+        intensity: ArrayLike,
+        *,
+        top: int = 10,
+        max_shift_ev: float = MAX_SHIFT_EV,
+        among: Iterable[Hashable] | None = None,
+    ) -> MatchResult:
+        """The best candidates for a measured spectrum.
+
+        Parameters
+        ----------
+        energy_ev, intensity : (n,)
+            The query on any grid, eV; any scale, any straight background.
+        top : int
+            How many candidates to return, at most 400.
+        max_shift_ev : float
+            Largest shift tried either way.
+        among : ids or None
+            Search these only.
+
+        Raises
+        ------
+        InputError
+            Fewer than 8 points, NaN, constant data, no overlap with the library, an unknown id.
+        """
+        if not 1 <= top <= SHORTLIST:
+            raise InputError("top", top, f"must be 1 to {SHORTLIST}")
+        _checked_shift(max_shift_ev)
+        curve, unit = self._curve(energy_ev, intensity)
+        chosen = None
+        if among is not None:
+            chosen = np.array(sorted({self._row(i, "among") for i in among}), np.int64)
+            if chosen.size == 0:
+                raise InputError("among", [], "names no spectrum")
+        known = self.calibration
+        posterior = known.posterior
+        found = self._searcher.search(
+            curve, self._rows, known.discrepancy, known.alignment, max_shift_ev,
+            among=chosen, count=max(top, EXACT),
+        )  # fmt: skip
+        none = posterior.none_of_these(found.strain())
+        shares = (1.0 - none) * posterior.shares(found.evidence)
+        matches = [
+            self._as_match(curve, found, k, float(shares[k]), unit, max_shift_ev)
+            for k in range(min(top, found.row.size))
+        ]
+        return MatchResult(
+            matches=matches,
+            none_of_these=none,
+            p_value=posterior.p_value(found.strain()),
+            misfit=float(np.exp(found.strain())),
+            calibrated=posterior.calibrated,
+            n_calibration_pairs=posterior.n_pairs,
+            n_library=len(self) if chosen is None else int(chosen.size),
+            noise=curve.noise * unit,
+            warnings=self._warnings(curve, matches[0], found, max_shift_ev),
+        )
+
+    def overlay(self, energy_ev: ArrayLike, intensity: ArrayLike, match: Match) -> Overlay:
+        """A candidate laid over the query with its shift, broadening, scale and background."""
+        curve, unit = self._curve(energy_ev, intensity)
+        k = self._row(match.spectrum_id, "match.spectrum_id")
+        row = self._rows.values[k].astype(np.float64)
+        at = Alignment(
+            np.array([match.shift_ev]), np.array([match.sigma_ev**2]), np.array([match.gamma_ev])
+        )
+        covariance = Covariance(self.grid, self.calibration.discrepancy)
+        scale = np.array([match.scale * self._rows.height[k] / unit])
+        _, (fitted,) = fit_exactly(
+            curve, row[None], at, scale, covariance, self._searcher.broadener, self.grid,
+            abs(match.shift_ev), rounds=0,
+        )  # fmt: skip
+        shape = shape_of(self._searcher.broadener, row, match.sigma_ev**2, match.gamma_ev)
+        window = window_at(self.grid, curve, match.shift_ev)
+        energy = self.grid.energy_ev[window] + match.shift_ev
+        query = curve.at(energy)
+        background = fitted.offset + fitted.slope * np.arange(energy.size)
+        fit = fitted.scale * shape.value[window] + background
+        sigma = fitted.scale * np.sqrt(np.diag(covariance.of(shape, window)))
+        return Overlay(
+            energy, query * unit, fit * unit, sigma * unit, (query - fit) * unit, background * unit
+        )
+
+    # On disk
+
+    def save(self, path: Path | str) -> None:
+        """Write to a folder, whole or not at all; ids must be all integers or all strings."""
+        storage.save(Path(path), self.grid, self._rows, self._ids, self._calibration)
+
+    @classmethod
+    def load(cls, path: Path | str) -> SpectrumLibrary:
+        """Read what `save` wrote; rows are read from disk as they are used."""
+        saved = storage.load(Path(path))
+        library = cls.__new__(cls)
+        library._searcher = Searcher(saved.grid)
+        library._take(saved.rows, saved.ids)
+        library._calibration = saved.calibration
+        return library
+
+    # Within
+
+    _calibration: Calibration | None = None
+
+    def _take(self, rows: Rows, ids: list[Hashable]) -> None:
+        self._rows = rows
+        self._ids = ids
+        self._row_of = {spectrum_id: k for k, spectrum_id in enumerate(ids)}
+
+    def _row(self, spectrum_id: Hashable, field: str) -> int:
+        key = spectrum_id.item() if isinstance(spectrum_id, np.generic) else spectrum_id
+        if key not in self._row_of:
+            raise InputError(field, key, "is not in the library")
+        return self._row_of[key]
+
+    def _curve(
+        self, energy_ev: ArrayLike, intensity: ArrayLike, name: str = ""
+    ) -> tuple[Curve, float]:
+        """The query in units of its own spread, and that unit."""
+        energy, values = checked_curve(energy_ev, intensity, name=name)
+        unit = float(np.std(values))
+        return Curve(energy, (values - values.mean()) / unit, self.grid), unit
+
+    def _as_match(
+        self,
+        curve: Curve,
+        found: Candidates,
+        k: int,
+        probability: float,
+        unit: float,
+        max_shift_ev: float,
+    ) -> Match:
+        at, fitted, row = found.alignment, found.fitted[k], int(found.row[k])
+        shift = float(at.shift[k])
+        return Match(
+            spectrum_id=self._ids[row],
+            score=float(found.evidence[k]),
+            probability=probability,
+            shift_ev=shift,
+            scale=fitted.scale * unit / float(self._rows.height[row]),
+            sigma_ev=float(np.sqrt(at.variance[k])),
+            gamma_ev=float(at.gamma[k]),
+            r_squared=fitted.r_squared,
+            at_shift_limit=max_shift_ev > 0.0 and abs(shift) > 0.995 * max_shift_ev,
+        )
+
+    def _warnings(
+        self, curve: Curve, best: Match, found: Candidates, max_shift_ev: float
+    ) -> list[str]:
+        warnings = []
+        if best.at_shift_limit:
+            warnings.append(
+                f"The shift of the best candidate sits at its limit of {max_shift_ev:g} eV."
+            )
+        share = found.fitted[0].n / self.grid.size
+        if share < 0.6:
+            warnings.append(
+                f"Only {100 * share:.0f} % of the library's energy range is in the query."
+            )
+        if not self.calibrated:
+            warnings.append(
+                f"{self.n_calibration_pairs} known pairs: probabilities are not calibrated."
+            )
+        return warnings
+
+
+def _checked_shift(max_shift_ev: float) -> None:
+    if not 0.0 <= max_shift_ev <= _SHIFT_LIMIT_EV:
+        raise InputError("max_shift_ev", max_shift_ev, f"must be 0 to {_SHIFT_LIMIT_EV:g} eV")

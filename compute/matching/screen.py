@@ -1,0 +1,253 @@
+"""Exhaustive search of a library over shift and broadening by matrix products.
+
+For a row y broadened by B and a query q moved by s onto the window of energies that both cover,
+least squares with free scale and linear background explains the share
+
+    rho² = <P q, B y>² / (|P q|² |P B y|²)
+
+of the query, P projecting the background out of the window. The numerator for every row, shift
+and width is one matrix product, because <P q, B y> = <B P q, y>: the query is broadened, never
+the library. Norms of rows in windows come from running sums, times a stored ratio for each
+width. What is maximised is the explained part of the query's own sum of squares, so that
+windows of different length compare fairly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from compute.errors import InputError
+from compute.matching.grid import MIN_POINTS, Array, ComparisonGrid, Curve
+from compute.matching.shapes import Broadener
+from compute.matching.threads import in_parallel
+
+Floats = NDArray[np.float32]
+
+WIDTHS_EV = (0.0, 0.4, 0.8, 1.4)
+_CHUNK_ROWS = 2048
+_SHIFT_STEP = 1.25  # in sigma of the grid; what is left, refinement finds
+_MIN_WINDOW_SHARE = 0.5  # of the longest window over the shifts tried
+_MAX_WINDOWS = 12
+
+
+@dataclass(frozen=True)
+class Bank:
+    """A query prepared for the product with every row.
+
+    Attributes
+    ----------
+    vectors : float32 (size, shifts * widths)
+        B P q / max|P q|, widths running fastest.
+    shift_ev : float64 (shifts,)
+    window : int64 (shifts,)
+        Which window each shift uses.
+    low, high : int64 (windows,)
+        First and one past last column of each window.
+    """
+
+    vectors: Floats
+    shift_ev: Array
+    window: NDArray[np.int64]
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Shortlist:
+    """Best rows, best first: row, explained share, shift (eV) and extra sigma (eV) of each."""
+
+    row: NDArray[np.int64]
+    explained: Floats
+    shift_ev: Array
+    sigma_ev: Array
+
+
+class Screen:
+    """The exhaustive first pass over rows (m, size) whose |P y|² over the whole grid is size."""
+
+    def __init__(self, grid: ComparisonGrid, broadener: Broadener) -> None:
+        self.grid = grid
+        self.sigma_ev = np.array([w for w in WIDTHS_EV if w == 0.0 or w > 0.7 * grid.sigma_ev])
+        self._matrices = [broadener.matrix(w) for w in self.sigma_ev]
+
+    def width_ratios(self, rows: Floats) -> Floats:
+        """|P B y|² / |P y|² for each row and width, (m, widths)."""
+        n = self.grid.size
+        everywhere = np.ones(n, np.bool_)
+        ratios = np.empty((rows.shape[0], self.sigma_ev.size), np.float32)
+        for part in _slices(rows.shape[0], _CHUNK_ROWS):
+            norms = []
+            for matrix in self._matrices:
+                broad = without_line(rows[part] @ matrix.astype(np.float32), everywhere)
+                norms.append(np.sum(broad**2, axis=1))
+            ratios[part] = np.stack(norms, axis=1) / norms[0][:, None]
+        return ratios
+
+    def bank(self, curve: Curve, max_shift_ev: float) -> Bank:
+        """Every shifted and broadened version of the query.
+
+        Raises
+        ------
+        InputError
+            If at no allowed shift the query and the library share enough energies.
+        """
+        grid = self.grid
+        half = int(np.ceil(max_shift_ev / (_SHIFT_STEP * grid.sigma_ev)))
+        shifts = max_shift_ev * np.arange(-half, half + 1) / max(half, 1)
+        low, high = _windows(grid, curve, shifts)
+        length = high - low
+        least = max(MIN_POINTS, int(_MIN_WINDOW_SHARE * max(length.max(), 1)))
+        use = length >= least
+        if not use.any():
+            raise InputError(
+                "energy_ev",
+                (curve.low_ev, curve.high_ev),
+                f"does not overlap the library's {grid.start_ev:g} to {grid.stop_ev:g} eV "
+                f"within a shift of {max_shift_ev:g} eV",
+            )
+        shifts, low, high = shifts[use], low[use], high[use]
+        low, high = _few_windows(low, high)
+        edges, window = np.unique(np.stack([low, high], axis=1), axis=0, return_inverse=True)
+        columns = np.arange(grid.size)
+        inside = (columns >= low[:, None]) & (columns < high[:, None])
+        queries = without_line(curve.at(grid.energy_ev + shifts[:, None]), inside)
+        largest = float(np.linalg.norm(queries, axis=1).max())
+        if largest <= 1e-9 * np.sqrt(grid.size) * curve.height:
+            raise InputError("intensity", largest, "is a straight line where the library has data")
+        vectors = np.stack([m @ queries.T for m in self._matrices], axis=2) / largest
+        flat = vectors.reshape(grid.size, -1).astype(np.float32)
+        low_edges = np.ascontiguousarray(edges[:, 0])
+        high_edges = np.ascontiguousarray(edges[:, 1])
+        return Bank(np.ascontiguousarray(flat), shifts, window.ravel(), low_edges, high_edges)
+
+    def search(
+        self,
+        rows: Floats,
+        ratios: Floats,
+        bank: Bank,
+        top: int,
+        among: NDArray[np.int64] | None = None,
+    ) -> Shortlist:
+        """The ``top`` rows of ``rows`` (m, size), or of some of them, that explain most."""
+        m = rows.shape[0] if among is None else among.size
+        best = np.empty(m, np.float32)
+        where = np.empty(m, np.int32)
+        n_widths = self.sigma_ev.size
+
+        def run(part: slice) -> None:
+            some = part if among is None else among[part]
+            chunk = rows[some]
+            product = chunk @ bank.vectors
+            _explained(
+                product, chunk, ratios[some], bank.window, bank.low, bank.high, n_widths,
+                best[part], where[part],
+            )  # fmt: skip
+
+        in_parallel(run, _slices(m, _CHUNK_ROWS))
+        top = min(top, m)
+        chosen = np.argpartition(best, m - top)[m - top :]
+        chosen = chosen[np.argsort(-best[chosen], kind="stable")]
+        return Shortlist(
+            chosen.astype(np.int64) if among is None else among[chosen],
+            best[chosen],
+            bank.shift_ev[where[chosen] // n_widths],
+            self.sigma_ev[where[chosen] % n_widths],
+        )
+
+
+def without_line(rows: NDArray[np.floating], inside: NDArray[np.bool_]) -> Array:
+    """Rows (k, n) less their straight line by least squares inside a mask, zero outside it.
+
+    The mask is (n,) or (k, n).
+    """
+    mask = np.broadcast_to(inside, rows.shape).astype(rows.dtype)
+    count = mask.sum(axis=1, keepdims=True)
+    x = mask * np.arange(rows.shape[1], dtype=rows.dtype)
+    x = mask * (x - x.sum(axis=1, keepdims=True) / count)
+    flat = mask * (rows - (mask * rows).sum(axis=1, keepdims=True) / count)
+    slope = (flat * x).sum(axis=1, keepdims=True) / (x * x).sum(axis=1, keepdims=True)
+    result: Array = flat - slope * x
+    return result
+
+
+def _windows(
+    grid: ComparisonGrid, curve: Curve, shifts: Array
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First and one past last column that the query covers at each shift."""
+    covered = curve.covers(grid.energy_ev + shifts[:, None])
+    low = np.argmax(covered, axis=1).astype(np.int64)
+    return low, low + covered.sum(axis=1)
+
+
+def _few_windows(
+    low: NDArray[np.int64], high: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Windows drawn in a little, until at most about ``_MAX_WINDOWS`` are different."""
+    travel = max(np.ptp(low), np.ptp(high))
+    unit = int(-(-travel // _MAX_WINDOWS)) or 1
+    top = high.max()
+    narrowed_low = low.min() + -(-(low - low.min()) // unit) * unit
+    narrowed_high = top - -(-(top - high) // unit) * unit
+    keep = narrowed_high - narrowed_low >= MIN_POINTS
+    return np.where(keep, narrowed_low, low), np.where(keep, narrowed_high, high)
+
+
+def _slices(count: int, size: int) -> Iterator[slice]:
+    return (slice(k, min(k + size, count)) for k in range(0, count, size))
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _explained(product, rows, ratios, window, low, high, n_widths, best, where):
+    """Largest explained share of each row over shifts and widths.
+
+    Parameters
+    ----------
+    product : float32 (r, shifts * n_widths)
+        <P q, B y>.
+    rows : float32 (r, size)
+    ratios : float32 (r, n_widths)
+    window : int64 (shifts,)
+    low, high : int64 (windows,)
+    best : float32 (r,), where : int32 (r,)
+        Changed in place.
+    """
+    n_windows = low.size
+    size = rows.shape[1]
+    inverse = np.empty((n_windows, n_widths), np.float32)
+    totals = np.zeros(size + 1, np.float32)
+    moments = np.zeros(size + 1, np.float32)
+    squares = np.zeros(size + 1, np.float32)
+    for i in range(product.shape[0]):
+        for k in range(size):
+            y = rows[i, k]
+            totals[k + 1] = totals[k] + y
+            moments[k + 1] = moments[k] + y * np.float32(k)
+            squares[k + 1] = squares[k] + y * y
+        for j in range(n_windows):
+            n = high[j] - low[j]
+            middle = np.float32(0.5 * (low[j] + high[j] - 1))
+            total = totals[high[j]] - totals[low[j]]
+            moment = moments[high[j]] - moments[low[j]] - middle * total
+            square = squares[high[j]] - squares[low[j]]
+            spread = np.float32(n * (n * n - 1.0) / 12.0)
+            norm = square - total * total / np.float32(n) - moment * moment / spread
+            # A row that is nearly a line here could be scaled up to explain anything.
+            norm = max(norm, np.float32(0.02) * np.float32(size))
+            for k in range(n_widths):
+                inverse[j, k] = np.float32(1.0) / (norm * ratios[i, k])
+        top = np.float32(-1.0)
+        at = 0
+        for s in range(window.size):
+            for k in range(n_widths):
+                p = product[i, s * n_widths + k]
+                value = p * abs(p) * inverse[window[s], k]
+                if value > top:
+                    top = value
+                    at = s * n_widths + k
+        best[i] = top
+        where[i] = at

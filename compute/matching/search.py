@@ -1,0 +1,208 @@
+"""The three passes of a search: exhaustive, roughly refined, exact."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compute.errors import InputError
+from compute.matching.align import (
+    Alignment,
+    AlignmentPrior,
+    fit_exactly,
+    refine_roughly,
+)
+from compute.matching.discrepancy import Covariance, Discrepancy, Fitted
+from compute.matching.grid import Array, ComparisonGrid, Curve
+from compute.matching.index import Rows
+from compute.matching.screen import Screen, Shortlist
+from compute.matching.shapes import Broadener
+from compute.matching.threads import WORKERS, in_parallel, single_blas
+
+SHORTLIST = 400
+EXACT = 40
+FINAL = 10
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Rows compared exactly, best first.
+
+    Attributes
+    ----------
+    row : int64 (k,)
+    alignment : Alignment
+    fitted : list[Fitted]
+    evidence : float64 (k,)
+        Log-evidence with the alignment prior, over that of an unrelated spectrum.
+    """
+
+    row: NDArray[np.int64]
+    alignment: Alignment
+    fitted: list[Fitted]
+    evidence: Array
+
+    def strain(self, k: int = 0) -> float:
+        """ln of the misfit per compared energy."""
+        return float(np.log(max(self.fitted[k].misfit, 1e-9) / self.fitted[k].n))
+
+    def without(self, row: int) -> Candidates | None:
+        """The same with one row struck out; None if nothing is left."""
+        keep = np.flatnonzero(self.row != row)
+        if keep.size == 0:
+            return None
+        return Candidates(
+            self.row[keep],
+            self.alignment.take(keep),
+            [self.fitted[k] for k in keep],
+            self.evidence[keep],
+        )
+
+
+class Searcher:
+    """Searches rows on one comparison grid."""
+
+    def __init__(self, grid: ComparisonGrid) -> None:
+        self.grid = grid
+        self.broadener = Broadener(grid)
+        self.screen = Screen(grid, self.broadener)
+
+    def search(
+        self,
+        curve: Curve,
+        rows: Rows,
+        model: Discrepancy,
+        prior: AlignmentPrior,
+        max_shift_ev: float,
+        *,
+        among: NDArray[np.int64] | None = None,
+        also: int | None = None,
+        count: int = EXACT,
+    ) -> Candidates:
+        """The best ``count`` rows.
+
+        Parameters
+        ----------
+        among : int64 (j,) or None
+            Rows to search.
+        also : int or None
+            A row to compare exactly in any case.
+
+        Raises
+        ------
+        InputError
+            If the query and the library share too few energies, or nothing resembles it.
+        """
+        with single_blas():
+            return self._search(
+                curve, rows, Covariance(self.grid, model), prior, max_shift_ev, among, also, count
+            )
+
+    def _search(
+        self,
+        curve: Curve,
+        rows: Rows,
+        covariance: Covariance,
+        prior: AlignmentPrior,
+        max_shift_ev: float,
+        among: NDArray[np.int64] | None,
+        also: int | None,
+        count: int,
+    ) -> Candidates:
+        bank = self.screen.bank(curve, max_shift_ev)
+        shortlist = self.screen.search(rows.values, rows.ratios, bank, SHORTLIST, among)
+        if also is not None and also not in shortlist.row:
+            alone = np.array([also], np.int64)
+            extra = self.screen.search(rows.values, rows.ratios, bank, 1, alone)
+            shortlist = Shortlist(
+                *(np.concatenate([getattr(extra, f), getattr(shortlist, f)])
+                  for f in ("row", "explained", "shift_ev", "sigma_ev"))
+            )  # fmt: skip
+        values = rows.values[shortlist.row].astype(np.float64)
+        start = Alignment(shortlist.shift_ev, shortlist.sigma_ev**2, np.zeros(shortlist.row.size))
+        rough, scale, likelihood = self._roughly(curve, values, start, covariance, max_shift_ev)
+        order = np.argsort(-likelihood, kind="stable")
+        order = order[np.isfinite(likelihood[order])]
+        picked = order[:count]
+        if also is not None:
+            place = np.flatnonzero(shortlist.row == also)
+            picked = np.concatenate([picked[~np.isin(picked, place)][: count - 1], place])
+        if picked.size == 0:
+            raise InputError("intensity", curve.height, "resembles no spectrum of the library")
+        return self._exactly(
+            curve, shortlist.row[picked], values[picked], rough.take(picked), scale[picked],
+            covariance, prior, max_shift_ev, also,
+        )  # fmt: skip
+
+    def _roughly(
+        self, curve: Curve, values: Array, start: Alignment, covariance: Covariance, limit_ev: float
+    ) -> tuple[Alignment, Array, Array]:
+        """`refine_roughly` on two threads."""
+        halves = np.array_split(np.arange(values.shape[0]), min(WORKERS, values.shape[0]))
+        done = in_parallel(
+            lambda part: refine_roughly(
+                curve, values[part], start.take(part), covariance, self.broadener, self.grid,
+                limit_ev,
+            ),
+            halves,
+        )  # fmt: skip
+        where = Alignment(*(
+            np.concatenate([getattr(d[0], f) for d in done]) for f in ("shift", "variance", "gamma")
+        ))  # fmt: skip
+        scale, likelihood = (np.concatenate([d[k] for d in done]) for k in (1, 2))
+        return where, scale, likelihood
+
+    def _exactly(
+        self,
+        curve: Curve,
+        row: NDArray[np.int64],
+        values: Array,
+        start: Alignment,
+        scale: Array,
+        covariance: Covariance,
+        prior: AlignmentPrior,
+        max_shift_ev: float,
+        also: int | None,
+    ) -> Candidates:
+        """All as they stand, the leaders aligned once more; sorted by evidence."""
+        now, fitted = fit_exactly(
+            curve, values, start, scale, covariance, self.broadener, self.grid, max_shift_ev, 0
+        )
+        evidence = self._evidence(curve, now, fitted, prior, max_shift_ev)
+        leaders = np.argsort(-evidence, kind="stable")[:FINAL]
+        if also is not None:
+            leaders = np.union1d(leaders, np.flatnonzero(row == also))
+        better, refitted = fit_exactly(
+            curve, values[leaders], now.take(leaders),
+            np.array([max(fitted[k].scale, 1e-3) for k in leaders]),
+            covariance, self.broadener, self.grid, max_shift_ev, 3,
+        )  # fmt: skip
+        for j, k in enumerate(leaders):
+            now.shift[k], now.variance[k] = better.shift[j], better.variance[j]
+            now.gamma[k], fitted[k] = better.gamma[j], refitted[j]
+        evidence = self._evidence(curve, now, fitted, prior, max_shift_ev)
+        order = np.argsort(-evidence, kind="stable")
+        order = order[np.isfinite(evidence[order])]
+        if order.size == 0:
+            raise InputError("intensity", curve.height, "resembles no spectrum of the library")
+        return Candidates(row[order], now.take(order), [fitted[k] for k in order], evidence[order])
+
+    def _evidence(
+        self,
+        curve: Curve,
+        where: Alignment,
+        fitted: list[Fitted],
+        prior: AlignmentPrior,
+        max_shift_ev: float,
+    ) -> Array:
+        """Log-evidence over that of unrelated data, so that windows of any length compare."""
+        per_energy = curve.unrelated_log_density
+        bare = np.array([
+            f.log_evidence - f.n * per_energy if f.scale > 0.0 else -np.inf for f in fitted
+        ])  # fmt: skip
+        result: Array = bare + prior.log_density(
+            where.shift, np.sqrt(where.variance), where.gamma, max_shift_ev
+        )
+        return result

@@ -1,0 +1,118 @@
+"""A library on disk: a folder of .npy arrays (read by memory map) and one JSON file; no pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Hashable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compute.errors import InputError, ReadError
+from compute.matching.align import AlignmentPrior
+from compute.matching.calibration import Calibration
+from compute.matching.discrepancy import Discrepancy
+from compute.matching.grid import ComparisonGrid
+from compute.matching.index import Rows
+from compute.matching.posterior import Posterior
+
+FORMAT = 1
+_META = "library.json"
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What is on disk."""
+
+    grid: ComparisonGrid
+    rows: Rows
+    ids: list[Hashable]
+    calibration: Calibration | None
+
+
+def save(
+    path: Path,
+    grid: ComparisonGrid,
+    rows: Rows,
+    ids: list[Hashable],
+    calibration: Calibration | None,
+) -> None:
+    """Write a library; the folder at ``path`` is replaced whole or not at all."""
+    if not (all(type(i) is int for i in ids) or all(type(i) is str for i in ids)):
+        kinds = sorted({type(i).__name__ for i in ids})
+        raise InputError("ids", kinds, "must be all integers or all strings to be saved")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        np.save(fresh / "values.npy", rows.values)
+        np.save(fresh / "height.npy", rows.height)
+        np.save(fresh / "ratios.npy", rows.ratios)
+        np.save(fresh / "ids.npy", np.array(ids))
+        meta: dict[str, Any] = {"format": FORMAT, "grid": asdict(grid)}
+        if calibration is not None:
+            meta["calibration"] = _to_json(calibration)
+        (fresh / _META).write_text(json.dumps(meta))
+        if path.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{path.name}-old-", dir=path.parent))
+            os.rename(path, old / "library")  # noqa: PTH104
+            os.rename(fresh, path)  # noqa: PTH104
+            shutil.rmtree(old)
+        else:
+            os.rename(fresh, path)  # noqa: PTH104
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+
+
+def load(path: Path) -> Saved:
+    """Read what `save` wrote; rows stay on disk until they are used.
+
+    Raises
+    ------
+    ReadError
+        If it is not there, of another format, or its parts do not agree.
+    """
+    try:
+        meta = json.loads((path / _META).read_text())
+        if meta["format"] != FORMAT:
+            raise ReadError([f"{path}: format {meta['format']}, this code reads {FORMAT}"])
+        grid = ComparisonGrid(**meta["grid"])
+        rows = Rows(
+            np.load(path / "values.npy", mmap_mode="r", allow_pickle=False),
+            np.load(path / "height.npy", allow_pickle=False),
+            np.load(path / "ratios.npy", mmap_mode="r", allow_pickle=False),
+        )
+        ids = np.load(path / "ids.npy", allow_pickle=False).tolist()
+        calibration = _from_json(meta["calibration"]) if "calibration" in meta else None
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, ReadError):
+            raise
+        raise ReadError([f"{path}: not a saved library ({error})"]) from error
+    if rows.values.shape != (len(ids), grid.size):
+        raise ReadError([f"{path}: {rows.values.shape} rows for {len(ids)} ids"])
+    return Saved(grid, rows, ids, calibration)
+
+
+def _to_json(calibration: Calibration) -> dict[str, Any]:
+    def plain(value: Any) -> Any:
+        return value.tolist() if isinstance(value, np.ndarray) else value
+
+    return {
+        name: {k: plain(v) for k, v in vars(getattr(calibration, name)).items()}
+        for name in ("discrepancy", "alignment", "posterior")
+    }
+
+
+def _from_json(data: dict[str, Any]) -> Calibration:
+    discrepancy = dict(data["discrepancy"])
+    discrepancy["factors"] = np.array(discrepancy["factors"], np.float64)
+    posterior = dict(data["posterior"])
+    posterior["known"] = np.array(posterior["known"], np.float64)
+    return Calibration(
+        Discrepancy(**discrepancy), AlignmentPrior(**data["alignment"]), Posterior(**posterior)
+    )
