@@ -275,7 +275,19 @@ def _running_area(y: Array) -> Array:
 
 
 @njit(cache=True, nogil=True)
-def _fill(common, first, warp, area, noise, scale, slope, bend, y, running, out):
+def _fill(
+    common: Array,
+    first: int,
+    warp: Array,
+    area: Array,
+    noise: Array,
+    scale: float,
+    slope: Array,
+    bend: Array,
+    y: Array,
+    running: Array,
+    out: Array,
+) -> None:
     """Lower triangle of scale² C + noise.
 
     Parameters

@@ -38,7 +38,7 @@ class ComparisonGrid:
     @property
     def energy_ev(self) -> Array:
         """Energies (size,), eV."""
-        return self.start_ev + self.step_ev * np.arange(self.size)
+        return self.start_ev + self.step_ev * np.arange(self.size, dtype=np.float64)
 
     @property
     def stop_ev(self) -> float:
@@ -87,7 +87,7 @@ class Curve:
         pad = 2.0 * grid.step_ev
         self._start = self.low_ev - pad
         count = int((self.high_ev + pad - self._start) / self._step) + 2
-        position = self._start + self._step * np.arange(count)
+        position = self._start + self._step * np.arange(count, dtype=np.float64)
         self._table = smooth(energy_ev, intensity, position, grid.sigma_ev)
         # A Gaussian field of the query's own variance whose neighbours at the grid's step are
         # correlated by 0.6: what a spectrum of no relation costs for each energy compared.

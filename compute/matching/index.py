@@ -35,7 +35,7 @@ class Rows:
     ratios: Floats
 
     def __len__(self) -> int:
-        return self.values.shape[0]
+        return int(self.values.shape[0])
 
 
 def rows_from_matrix(
@@ -98,7 +98,9 @@ def common_grid(
     if not low < high:
         raise InputError("range_ev", (low, high), "is not a range in which the spectra meet")
     inside = [np.diff(e[(e >= low) & (e <= high)]) for e in checked]
-    spacing = float(np.median([np.median(d) for d in inside if d.size] or [(high - low) / 100]))
+    spacing = float(
+        np.median([float(np.median(d)) for d in inside if d.size] or [(high - low) / 100])
+    )
     return ComparisonGrid.covering(np.arange(low, high + 0.5 * spacing, spacing))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,8 @@ from compute.matching.calibration import (
 from compute.matching.discrepancy import Covariance
 from compute.matching.grid import ComparisonGrid, Curve, checked_curve
 from compute.matching.index import Rows
-from compute.matching.results import Match, MatchResult, Overlay
+from compute.matching.mixture import best_mixtures, penalty, shares
+from compute.matching.results import Component, Match, MatchResult, Mixture, Overlay
 from compute.matching.search import EXACT, SHORTLIST, Candidates, Searcher
 
 MAX_SHIFT_EV = 5.0
@@ -244,11 +246,57 @@ class SpectrumLibrary:
         window = window_at(self.grid, curve, match.shift_ev)
         energy = self.grid.energy_ev[window] + match.shift_ev
         query = curve.at(energy)
-        background = fitted.offset + fitted.slope * np.arange(energy.size)
+        background = fitted.offset + fitted.slope * np.arange(energy.size, dtype=np.float64)
         fit = fitted.scale * shape.value[window] + background
         sigma = fitted.scale * np.sqrt(np.diag(covariance.of(shape, window)))
         return Overlay(
             energy, query * unit, fit * unit, sigma * unit, (query - fit) * unit, background * unit
+        )
+
+    def mix(
+        self,
+        energy_ev: ArrayLike,
+        intensity: ArrayLike,
+        max_components: int = 3,
+        *,
+        max_shift_ev: float = MAX_SHIFT_EV,
+    ) -> Mixture:
+        """The best non-negative combination of up to ``max_components`` (1 to 3) spectra.
+
+        Shares are of the scales, so they are shares of absorbing atoms where the library's
+        spectra are normalised to one atom.
+        """
+        if max_components not in (1, 2, 3):
+            raise InputError("max_components", max_components, "must be 1, 2 or 3")
+        _checked_shift(max_shift_ev)
+        curve, unit = self._curve(energy_ev, intensity)
+        known = self.calibration
+        found = best_mixtures(
+            self._searcher, self._rows, curve, known.discrepancy, known.alignment,
+            max_components, max_shift_ev,
+        )  # fmt: skip
+        cost = penalty(len(self), found[0].n)
+        gains = [found[0].log_likelihood - cost]
+        gains += [b.log_likelihood - a.log_likelihood - cost for a, b in pairwise(found)]
+        size = 1
+        while size < len(found) and gains[size] > 0.0:
+            size += 1
+        best = found[size - 1]
+        height = self._rows.height[list(best.row)] / unit
+        scale, share, error = shares(best.weight, best.covariance, height)
+        scale_err = np.sqrt(np.diag(best.covariance)) / height
+        components = [
+            Component(self._ids[row], *(float(x[k]) for x in (share, error, scale, scale_err)))
+            for k, row in enumerate(best.row)
+        ]
+        return Mixture(
+            components=sorted(components, key=lambda c: -c.share),
+            shift_ev=best.shift,
+            sigma_ev=float(np.sqrt(best.variance)),
+            gamma_ev=best.gamma,
+            r_squared=best.r_squared,
+            misfit=best.misfit / best.n,
+            log_evidence_gain=gains,
         )
 
     # On disk
@@ -288,6 +336,9 @@ class SpectrumLibrary:
         """The query in units of its own spread, and that unit."""
         energy, values = checked_curve(energy_ev, intensity, name=name)
         unit = float(np.std(values))
+        line = np.polynomial.Polynomial.fit(energy, values, 1)(energy)
+        if np.abs(values - line).max() <= 1e-9 * unit:
+            raise InputError(f"{name}intensity", float(values[0]), "is a straight line")
         return Curve(energy, (values - values.mean()) / unit, self.grid), unit
 
     def _as_match(

@@ -98,7 +98,7 @@ class Overlay:
 
 @dataclass(frozen=True)
 class Component:
-    """One spectrum of a mixture: its share of the explained intensity, with standard errors."""
+    """One spectrum of a mixture: its share of the sum of scales, with standard errors."""
 
     spectrum_id: Hashable
     share: float
@@ -111,8 +111,8 @@ class Component:
 class Mixture:
     """A non-negative combination of library spectra under one shift and broadening.
 
-    ``log_evidence_gain`` is over the best combination with one component fewer, for each size
-    tried (the first is over the background alone).
+    ``log_evidence_gain`` is what each component more gained in log-likelihood beyond its cost,
+    the first over an unrelated spectrum; a size is taken as long as it gains.
     """
 
     components: list[Component]

@@ -202,7 +202,17 @@ def _slices(count: int, size: int) -> Iterator[slice]:
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _explained(product, rows, ratios, window, low, high, n_widths, best, where):
+def _explained(
+    product: Floats,
+    rows: Floats,
+    ratios: Floats,
+    window: NDArray[np.int64],
+    low: NDArray[np.int64],
+    high: NDArray[np.int64],
+    n_widths: int,
+    best: Floats,
+    where: NDArray[np.int32],
+) -> None:
     """Largest explained share of each row over shifts and widths.
 
     Parameters

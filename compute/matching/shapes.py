@@ -47,7 +47,8 @@ class Broadener:
         n = grid.size
         k = np.arange(n)
         phase = np.pi * np.outer(k, np.arange(n) + 0.5) / n
-        norm = np.where(k == 0, np.sqrt(1.0 / n), np.sqrt(2.0 / n))[:, None]
+        norm = np.full((n, 1), np.sqrt(2.0 / n))
+        norm[0] = np.sqrt(1.0 / n)
         self._cosine = norm * np.cos(phase)  # rows are the orthonormal cosines
         self._sine = norm * np.sin(phase)
         self._frequency = np.pi * k / (n * grid.step_ev)

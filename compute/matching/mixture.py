@@ -1,0 +1,236 @@
+"""Non-negative combinations of up to three library spectra, all under one shift and broadening.
+
+At each of a few alignments that single candidates suggest, a pool is gathered by pursuit: rows
+that explain the query, then rows that explain what the best combination so far leaves. All pairs
+and triples of the pool are solved by least squares; the best are aligned and weighed exactly, the
+mixed curve taking the candidate's part in the discrepancy. One component more must raise the
+log-likelihood by ln(rows) + ln(n) / 2: it was picked out of that many, and adds a parameter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg.lapack import dpotrf, dpotrs
+
+from compute.errors import ConvergenceError
+from compute.matching.align import MAX_GAMMA_EV, MAX_SIGMA_EV, AlignmentPrior, window_at
+from compute.matching.discrepancy import Covariance, Discrepancy
+from compute.matching.grid import Array, Curve
+from compute.matching.index import Rows
+from compute.matching.screen import without_line
+from compute.matching.search import Searcher
+from compute.matching.shapes import Shape
+from compute.matching.threads import single_blas
+
+_STARTS = 3
+_POOL = 24
+_TRIED = 4
+_ROUNDS = 4
+_SHIFT_PRECISION = 11.0  # 1 / (0.3 eV)², as in `discrepancy.compare`
+_VARIANCE_PRECISION = 39.0
+_GAMMA_PRECISION = 6.0
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """One combination, fitted.
+
+    Attributes
+    ----------
+    row : tuple[int, ...]
+    weight : float64 (k,)
+        Of rows as stored; not negative.
+    covariance : float64 (k, k)
+        Of the weights.
+    shift, variance, gamma : float
+        eV, eV², eV.
+    log_likelihood, misfit, r_squared : float
+    n : int
+        Energies compared.
+    """
+
+    row: tuple[int, ...]
+    weight: Array
+    covariance: Array
+    shift: float
+    variance: float
+    gamma: float
+    log_likelihood: float
+    misfit: float
+    r_squared: float
+    n: int
+
+
+def best_mixtures(
+    searcher: Searcher,
+    rows: Rows,
+    curve: Curve,
+    model: Discrepancy,
+    prior: AlignmentPrior,
+    max_components: int,
+    max_shift_ev: float,
+) -> list[Mixed]:
+    """The best combination of each size from 1 to ``max_components``, as far as there are any."""
+    with single_blas():
+        singles = searcher.search(curve, rows, model, prior, max_shift_ev)
+        covariance = Covariance(searcher.grid, model)
+        best: dict[int, Mixed] = {}
+        for shift, variance in _starts(singles.alignment.shift, singles.alignment.variance):
+            for row in _combinations(searcher, rows, curve, shift, variance, max_components):
+                fit = _fit(searcher, rows, curve, covariance, row, shift, variance, max_shift_ev)
+                if fit is None:
+                    continue
+                size = len(fit.row)
+                if size not in best or fit.log_likelihood > best[size].log_likelihood:
+                    best[size] = fit
+    return [best[size] for size in sorted(best)]
+
+
+def penalty(n_rows: int, n: int) -> float:
+    """What one component more must gain in log-likelihood."""
+    return float(np.log(max(n_rows, 2)) + 0.5 * np.log(n))
+
+
+def _starts(shift: Array, variance: Array) -> list[tuple[float, float]]:
+    """Alignments of the leading candidates, those alike left out."""
+    chosen: list[tuple[float, float]] = []
+    for s, v in zip(shift.tolist(), variance.tolist(), strict=True):
+        if all(abs(s - other) > 0.3 for other, _ in chosen):
+            chosen.append((s, v))
+        if len(chosen) == _STARTS:
+            break
+    return chosen
+
+
+def _combinations(
+    searcher: Searcher,
+    rows: Rows,
+    curve: Curve,
+    shift: float,
+    variance: float,
+    max_components: int,
+) -> list[tuple[int, ...]]:
+    """Row numbers of the most promising combinations of each size at one alignment."""
+    grid = searcher.grid
+    window = window_at(grid, curve, shift)
+    inside = np.zeros((1, grid.size), np.bool_)
+    inside[0, window] = True
+    query = without_line(curve.at(grid.energy_ev + shift)[None], inside)[0]
+    broaden = searcher.broadener.matrix(float(np.sqrt(variance)))
+    pool = np.zeros(0, np.int64)
+    residual, found = query, []
+    for size in range(1, max_components + 1):
+        explained = (rows.values @ (broaden @ residual).astype(np.float32)).astype(np.float64)
+        pool = np.union1d(pool, np.argsort(-explained, kind="stable")[:_POOL])
+        curves = without_line(
+            rows.values[pool].astype(np.float64) @ broaden, np.repeat(inside, pool.size, axis=0)
+        )
+        ranked = _solve_all(curves, query, size)
+        if not ranked:
+            break
+        found += [tuple(int(pool[k]) for k in members) for members, _, _ in ranked[:_TRIED]]
+        members, weight, _ = ranked[0]
+        residual = query - weight @ curves[list(members)]
+    return found
+
+
+def _solve_all(
+    curves: Array, query: Array, size: int
+) -> list[tuple[tuple[int, ...], Array, float]]:
+    """All combinations of ``size`` curves with positive weights, best first.
+
+    Each with its weights (size,) and the sum of squares that it explains.
+    """
+    gram, right = curves @ curves.T, curves @ query
+    members = np.array(list(combinations(range(curves.shape[0]), size)), np.intp)
+    if members.size == 0:
+        return []
+    normal = gram[members[:, :, None], members[:, None, :]]
+    normal = normal + 1e-9 * np.trace(gram) / gram.shape[0] * np.eye(size)
+    side = right[members]
+    weight = np.linalg.solve(normal, side[:, :, None])[:, :, 0]
+    explained = np.sum(weight * side, axis=1)
+    explained[(weight <= 0.0).any(axis=1)] = -np.inf
+    order = np.argsort(-explained, kind="stable")[:_TRIED]
+    return [
+        (tuple(members[k].tolist()), weight[k], float(explained[k]))
+        for k in order
+        if np.isfinite(explained[k])
+    ]
+
+
+def _fit(
+    searcher: Searcher,
+    rows: Rows,
+    curve: Curve,
+    covariance: Covariance,
+    row: tuple[int, ...],
+    shift: float,
+    variance: float,
+    max_shift_ev: float,
+) -> Mixed | None:
+    """Weights, shift and broadening of one combination; None if a weight is not positive."""
+    grid, size = searcher.grid, len(row)
+    values = rows.values[list(row)].astype(np.float64)
+    gamma, weight = 0.0, np.full(size, 1.0 / size)
+    noise = curve.noise**2 * curve.correlation
+    for turn in range(_ROUNDS + 1):
+        shapes = searcher.broadener.shapes(values, np.full(size, variance), np.full(size, gamma))
+        window = window_at(grid, curve, shift)
+        query = curve.at(grid.energy_ev[window] + shift)
+        mixed = Shape(
+            *(weight @ getattr(shapes, f) for f in ("value", "slope", "by_variance", "by_gamma"))
+        )
+        total = covariance.total(mixed, window, noise, 1.0)
+        factor, info = dpotrf(total, lower=1, overwrite_a=1, clean=0)
+        if info != 0:
+            raise ConvergenceError("factorisation of the mixture's covariance", float(info), 0.0)
+        n = query.size
+        design = np.column_stack([
+            shapes.value[:, window].T, np.ones(n), np.arange(n, dtype=np.float64),
+            mixed.slope[window], mixed.by_variance[window], mixed.by_gamma[window],
+        ])  # fmt: skip
+        last = turn == _ROUNDS
+        used = design[:, : size + 2] if last else design
+        solved = dpotrs(factor, np.column_stack([query, used]), lower=1)[0]
+        normal, right = used.T @ solved[:, 1:], used.T @ solved[:, 0]
+        if not last:
+            steps = np.arange(size + 2, size + 5)
+            normal[steps, steps] += [_SHIFT_PRECISION, _VARIANCE_PRECISION, _GAMMA_PRECISION]
+        coefficient = np.linalg.solve(normal, right)
+        weight = coefficient[:size]
+        if (weight <= 0.0).any():
+            return None
+        if last:
+            break
+        step = float(np.clip(-coefficient[size + 2], -grid.step_ev, grid.step_ev))
+        shift = float(np.clip(shift + step, -max_shift_ev, max_shift_ev))
+        variance = float(np.clip(variance + coefficient[size + 3], 0.0, MAX_SIGMA_EV**2))
+        gamma = float(np.clip(gamma + coefficient[size + 4], 0.0, MAX_GAMMA_EV))
+    misfit = float(query @ solved[:, 0] - right @ coefficient)
+    log_likelihood = -0.5 * (misfit + 2.0 * float(np.log(np.diag(factor)).sum()))
+    log_likelihood -= n * curve.unrelated_log_density  # windows of any length compare
+    inside = np.ones((1, n), np.bool_)
+    over_line = without_line(query[None], inside)[0]
+    residual = query - used @ coefficient
+    return Mixed(
+        row, weight, np.linalg.inv(normal)[:size, :size], shift, variance, gamma, log_likelihood,
+        misfit, 1.0 - float(residual @ residual) / float(over_line @ over_line), n,
+    )  # fmt: skip
+
+
+def shares(
+    weight: Array, covariance: Array, height: Array
+) -> tuple[Array, Array, NDArray[np.float64]]:
+    """Scales in the library's own units, their shares of the sum, and the shares' errors, (k,)."""
+    scale = weight / height
+    own = covariance / np.outer(height, height)
+    total = float(scale.sum())
+    share = scale / total
+    jacobian = (np.eye(scale.size) - share[:, None]) / total
+    error: Array = np.sqrt(np.maximum(np.diag(jacobian @ own @ jacobian.T), 0.0))
+    return scale, share, error

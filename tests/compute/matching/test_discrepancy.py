@@ -1,0 +1,92 @@
+"""The covariance, its evidence and what is learnt."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from compute.matching.discrepancy import (
+    LEARNT,
+    Covariance,
+    Discrepancy,
+    compare,
+    evidence_gradient,
+)
+from compute.matching.grid import ComparisonGrid
+from compute.matching.learning import _PRIOR_SPREAD, AlignedPair, learn_discrepancy
+from compute.matching.shapes import Broadener
+
+GRID = ComparisonGrid(0.0, 0.3, 60, 0.2)
+WINDOW = slice(4, 55)
+NOISE = 1e-3 * np.exp(-(np.arange(60.0) ** 2))
+
+
+def _shape(seed: int = 0):
+    rng = np.random.default_rng(seed)
+    x = GRID.energy_ev
+    row = sum(
+        rng.uniform(0.5, 2.0) / (1.0 + ((x - p) / 0.6) ** 2) for p in rng.uniform(3.0, 15.0, 4)
+    )
+    return Broadener(GRID).shapes(row[None], np.zeros(1), np.zeros(1)).row(0)
+
+
+def test_evidence_equals_the_dense_restricted_likelihood():
+    shape, covariance = _shape(), Covariance(GRID, Discrepancy())
+    n = WINDOW.stop - WINDOW.start
+    rng = np.random.default_rng(3)
+    query = 1.7 * shape.value[WINDOW] + 0.2 + rng.normal(0.0, 0.05, n)
+    got = compare(query, shape, WINDOW, covariance, NOISE, 1.7, np.zeros(3, bool))
+    lag = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
+    full = 1.7**2 * covariance.of(shape, WINDOW) + NOISE[lag]
+    design = np.column_stack([shape.value[WINDOW], np.ones(n), np.arange(n)])
+    inverse = np.linalg.inv(full)
+    normal = design.T @ inverse @ design
+    beta = np.linalg.solve(normal, design.T @ inverse @ query)
+    rest = query - design @ beta
+    slow = -0.5 * (
+        rest @ inverse @ rest
+        + np.linalg.slogdet(full)[1]
+        + np.linalg.slogdet(normal)[1]
+        + n * np.log(2 * np.pi)
+    )
+    assert got.log_evidence == pytest.approx(slow, rel=1e-8)
+    assert got.scale == pytest.approx(beta[0])
+    assert got.misfit == pytest.approx(rest @ inverse @ rest, rel=1e-7)
+
+
+def test_gradient_agrees_with_differences():
+    shape, model = _shape(), Discrepancy(warp_ev=0.15, step=0.05)
+    rng = np.random.default_rng(4)
+    query = shape.value[WINDOW] + rng.normal(0.0, 0.05, WINDOW.stop - WINDOW.start)
+
+    def value(x: np.ndarray) -> float:
+        trial = Covariance(GRID, model.with_log_values(x))
+        return evidence_gradient(query, shape, WINDOW, trial, NOISE, 1.0)[0]
+
+    start = model.log_values()
+    _, gradient = evidence_gradient(query, shape, WINDOW, Covariance(GRID, model), NOISE, 1.0)
+    for k, name in enumerate(LEARNT):
+        step = np.zeros(len(LEARNT))
+        step[k] = 1e-5
+        slope = (value(start + step) - value(start - step)) / 2e-5
+        assert gradient[k] == pytest.approx(slope, rel=1e-4, abs=1e-4), name
+
+
+def test_every_learnt_number_has_a_prior():
+    assert len(LEARNT) == _PRIOR_SPREAD.size
+
+
+def test_pairs_drawn_from_a_model_give_it_back():
+    truth = Discrepancy(warp_ev=0.25, warp_length_ev=3.0, area=0.02, floor=0.01, step=1e-4)
+    rng = np.random.default_rng(6)
+    n = WINDOW.stop - WINDOW.start
+    pairs = []
+    for k in range(24):
+        shape = _shape(k)
+        root = np.linalg.cholesky(Covariance(GRID, truth).of(shape, WINDOW))
+        query = shape.value[WINDOW] + root @ rng.normal(size=n)
+        pairs.append(AlignedPair(query, shape, WINDOW, 1e-8 * NOISE, 1.0))
+    found = learn_discrepancy(pairs, GRID, Discrepancy())
+    assert found.warp_ev == pytest.approx(0.25, rel=0.2)
+    assert found.area == pytest.approx(0.02, rel=0.5)
+    assert found.floor == pytest.approx(0.01, rel=0.3)
