@@ -222,60 +222,31 @@ def _ion(case: Mapping[str, Any]) -> tuple[str, int, int]:
 def _integrals(
     case: Mapping[str, Any], element: str, charge: int, n_d: int, scale: float
 ) -> tuple[dict[str, float], dict[str, float]]:
-    wanted = {"initial": INITIAL_KEYS, "final": FINAL_KEYS}
-    # Without two d electrons there is nothing for F_dd (or zeta_3d) to act on.
-    idle = {
-        "initial": INITIAL_KEYS if n_d == 0 else INITIAL_KEYS[:2] if n_d == 1 else (),
-        "final": FINAL_KEYS[:2] if n_d == 0 else (),
-    }
-    if case.get("charge_transfer") is not None:
-        idle = {"initial": (), "final": ()}
-    result: dict[str, dict[str, float]] = {"initial": {}, "final": {}}
-    given: dict[str, Mapping[str, Any]] = {}
-    for state, keys in wanted.items():
-        given[state] = _object(case.get(state) or {}, state)
-        _known(given[state], keys, f"{state}.")
-        for key in keys:
-            if given[state].get(key) is not None:
-                result[state][key] = _number(given[state], key, prefix=f"{state}.", low=0.0)
-    missing = [
-        (s, k)
-        for s, keys in wanted.items()
-        for k in keys
-        if k not in result[s] | dict.fromkeys(idle[s])
-    ]
-    defaults: Mapping[str, Mapping[str, float]] = {"initial": {}, "final": {}}
-    if missing:
-        defaults = _atomic(element, charge, n_d, missing[0])
-    for state, keys in wanted.items():
-        for key in keys:
-            if key in result[state]:
-                continue
-            value = defaults[state].get(key)
-            if value is None and key not in idle[state]:
-                raise InputError(
-                    f"{state}.{key}", None, f"is required: no atomic value for {element}{charge}+"
-                )
-            factor = 1.0 if key.startswith("zeta") else scale
-            result[state][key] = factor * float(value or 0.0)
+    given: dict[str, dict[str, float]] = {}
+    for state, keys in (("initial", INITIAL_KEYS), ("final", FINAL_KEYS)):
+        values = _object(case.get(state) or {}, state)
+        _known(values, keys, f"{state}.")
+        given[state] = {
+            key: _number(values, key, prefix=f"{state}.", low=0.0)
+            for key in keys
+            if values.get(key) is not None
+        }
+    # Integrals without electrons to act on are zero, unless ligands bring some.
+    ligands = case.get("charge_transfer") is not None
+    for state, electrons in () if ligands else (("initial", n_d), ("final", n_d + 1)):
+        absent = ("F2dd", "F4dd") * (electrons < 2) + ("zeta_3d",) * (electrons < 1)
+        given[state] = dict.fromkeys(absent, 0.0) | given[state]
+    if len(given["initial"]) < len(INITIAL_KEYS) or len(given["final"]) < len(FINAL_KEYS):
+        from compute.atom import atomic_parameters  # most callers give all
+
+        defaults = atomic_parameters(element, charge, n_d, empty_shells=ligands)
+        for state, values in defaults.items():
+            scaled = {k: v if k.startswith("zeta") else scale * v for k, v in values.items()}
+            given[state] = scaled | given[state]
     return (
-        {key: result["initial"][key] for key in INITIAL_KEYS},
-        {key: result["final"][key] for key in FINAL_KEYS},
+        {key: given["initial"][key] for key in INITIAL_KEYS},
+        {key: given["final"][key] for key in FINAL_KEYS},
     )
-
-
-def _atomic(
-    element: str, charge: int, n_d: int, missing: tuple[str, str]
-) -> Mapping[str, Mapping[str, float]]:
-    """Unscaled Hartree-Fock values of an ion; imported only when a case leaves some out."""
-    name = ".".join(missing)
-    if n_d != ELEMENTS[element] - 18 - charge:
-        raise InputError(name, None, f"is required for {element}{charge}+ with 3d{n_d}")
-    try:
-        from compute.atom import atomic_parameters
-    except ImportError:
-        raise InputError(name, None, "is required (no table of atomic values)") from None
-    return cast(Mapping[str, Mapping[str, float]], atomic_parameters(element, charge))
 
 
 def _crystal_field(case: Mapping[str, Any]) -> tuple[dict[str, Any], Array]:

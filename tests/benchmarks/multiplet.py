@@ -127,12 +127,13 @@ def cold_seconds(code: str) -> float:
 def peak_memory(name: str) -> float:
     """Largest resident size of a new process that computes one case, MiB."""
     code = (
-        "import resource; from tests.benchmarks.multiplet import CASES, solve;"
+        "from pathlib import Path; from tests.benchmarks.multiplet import CASES, solve;"
         f"solve(CASES[{name!r}][0]);"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+        # getrusage would count the parent's pages before exec
+        "print(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0])"
     )
     out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    return float(out.stdout)
+    return float(out.stdout) / 1024
 
 
 def measure(repeat: int, *, cold: bool, names: list[str] | None = None) -> Iterator[dict[str, Any]]:
