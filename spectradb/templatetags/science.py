@@ -241,3 +241,10 @@ def rich(text: str) -> SafeString:
 def raised(number_: int) -> str:
     """A whole number in superscript signs, for ``<option>``, which holds no markup."""
     return str(number_).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+@register.filter
+def tr(word: Any) -> str:
+    """A word that the tables keep in English (a status, a shape), in the reader's language."""
+    text = str(word or "")
+    return gettext(text) if text else ""

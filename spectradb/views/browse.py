@@ -209,7 +209,7 @@ def _value_text(key: str, value: str) -> str:
         except ValueError:
             return value
     if key == "kind" and value in Kind.values:
-        return str(Kind(value).label)
+        return gettext(str(Kind(value).label))
     return value + _UNITS.get(key, "")
 
 
@@ -236,7 +236,7 @@ def _facets(found: Found, query: dict[str, list[str]]) -> list[Facet]:
     absorbers = [part for text in query.get("absorber", []) for part in _parts("absorber", text)]
     symbol = absorbers[0] if len(absorbers) == 1 else ""
     facets = [
-        _facet("kind", found, lambda value: str(Kind(value).label)),
+        _facet("kind", found, lambda value: gettext(str(Kind(value).label))),
         _facet("technique", found, str, least=2),
         _facet("geometry", found, lambda value: gettext(value)),
         _facet("coordination_number", found, str, by_value=True)

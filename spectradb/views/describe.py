@@ -52,7 +52,7 @@ def measurement_line(measurement: Measurement) -> str:
     place = " ".join(part for part in (measurement.facility, measurement.beamline) if part)
     parts = [place]
     if measurement.mode:
-        parts.append(measurement.get_mode_display())
+        parts.append(gettext(measurement.get_mode_display()))
     sample = measurement.sample_name
     if sample and not place:
         parts.insert(0, sample)

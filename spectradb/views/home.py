@@ -70,7 +70,7 @@ def home(request: HttpRequest) -> HttpResponse:
             "edge_choices": [(name, gettext("All edges")) for name in EDGES],
             "kind_choices": [
                 ("", gettext("All")),
-                *[(value, label) for value, label in Kind.choices],
+                *[(value, gettext(str(label))) for value, label in Kind.choices],
             ],
             "chosen_edge": edge,
             "chosen_kind": kind,

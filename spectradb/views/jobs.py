@@ -60,12 +60,12 @@ def jobs(request: HttpRequest) -> HttpResponse:
             "q": text,
             "summary": summary,
             "states": [
-                (name, JobStatus(name).label, summary.counts[name])
+                (name, gettext(JobStatus(name).label), summary.counts[name])
                 for name in ("done", "running", "queued", "failed")
             ],
             "tabs": [("", gettext("All"), total)]
             + [
-                (name, JobStatus(name).label, summary.counts[name])
+                (name, gettext(JobStatus(name).label), summary.counts[name])
                 for name in ("running", "failed", "done", "queued", "cancelled")
                 if summary.counts[name] or name in ("running", "failed")
             ],

@@ -212,7 +212,7 @@ def _measurement_facts(measurement: Measurement) -> list[tuple[str, Any]]:
         (gettext("Sample"), measurement.sample_name),
         (gettext("Preparation"), measurement.sample_preparation),
         (gettext("Measured at"), place),
-        (gettext("Mode"), measurement.get_mode_display() if measurement.mode else ""),
+        (gettext("Mode"), gettext(measurement.get_mode_display()) if measurement.mode else ""),
         (gettext("Monochromator"), measurement.monochromator),
         (
             gettext("Resolution"),
