@@ -7,9 +7,6 @@ warnings, and an element or edge that the header does not name is left open.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import partial
 from pathlib import PurePath
 
 import numpy as np
@@ -17,8 +14,8 @@ import numpy as np
 from compute.edges import SYMBOLS, normalise_edge, normalise_element
 from compute.errors import SkipFile
 from compute.io.assemble import in_ev, log_ratio, spectrum
+from compute.io.column_table import COMMENT, ColumnTable, find_table
 from compute.io.raw import (
-    LIMITS,
     Faults,
     FloatArray,
     Given,
@@ -31,41 +28,17 @@ from compute.io.text import (
     decode,
     first_float,
     lines_of,
-    number,
-    row_of,
-    table,
     temperature_k,
     time_of,
 )
 
-_COMMENT = "#%!;*/"
 _LONGEST_LABELS = 20_000
-_COMMA_NUMBER = r"[+-]?\d+(?:,\d+)?(?:[eE][+-]?\d+)?"
-_DECIMAL_COMMA = re.compile(rf"{_COMMA_NUMBER}(?:[;\s]+{_COMMA_NUMBER})+;?", re.ASCII)
 _PAIR = re.compile(r"[#%!;*/\s]*([A-Za-z][\w. -]{0,40}?)\s*[:=]\s*(\S.*)", re.ASCII)
 _COLUMN = re.compile(r"[#%!\s]*column[ ._]?(\d{1,4})\s*[:=]\s*(\S+)\s*([^|]*)", re.IGNORECASE)
 _FDMNES = re.compile(
     r"\s*([\d.]+)\s+(\d+)\s+(\d)\s+(\d)\s.*=\s*E_edge, Z, n_edge, j_edge", re.ASCII
 )
 _UNIT = re.compile(r"(.*?)[\s_]*[(\[/_]\s*(k?ev)\s*[)\]]?", re.IGNORECASE)
-_NO_DATA = {
-    *(".json", ".yaml", ".yml", ".xml", ".html", ".htm", ".md", ".rst", ".pdf", ".png", ".jpg"),
-    *(".jpeg", ".gif", ".svg", ".tif", ".tiff", ".zip", ".py", ".ipynb", ".ini", ".cfg", ".log"),
-    *(".inp", ".cif", ".bib", ".info", ".tex", ".toml"),
-}
-_NO_DATA_NAMES = ("readme", "license", "licence", "copying", "notice", "changelog", "makefile")
-
-
-@dataclass
-class _Table:
-    """The numbers of a file with what stands above them."""
-
-    values: FloatArray
-    header: list[str]
-    first_line: int
-    labels: list[str] = field(default_factory=list)
-    unit: str | None = None
-    n_named: int = 0
 
 
 def read(data: bytes, name: str, given: Given) -> list[RawSpectrum]:
@@ -80,7 +53,7 @@ def read(data: bytes, name: str, given: Given) -> list[RawSpectrum]:
     """
     faults = Faults()
     lines = lines_of(decode(data, faults))
-    found = _find_table(lines, name, faults)
+    found = find_table(lines, name, faults)
     fields = _fields(found.header)
     _name_columns(found, faults)
     _refuse_chi(found, name)
@@ -121,88 +94,7 @@ def read(data: bytes, name: str, given: Given) -> list[RawSpectrum]:
     return spectra
 
 
-# --- the table --------------------------------------------------------------------------------
-
-
-def _find_table(lines: list[str], name: str, faults: Faults) -> _Table:
-    split = _splitter(lines)
-    runs: list[tuple[int, int, list[list[float]]]] = []  # first line, width, rows
-    gap: list[int] = []
-    skipped: list[int] = []
-    n_rows = 0
-    for index, line in enumerate(lines):
-        text = line.strip()
-        if not text or text[0] in _COMMENT:
-            continue
-        words = split(text)
-        row = row_of(words) if 2 <= len(words) <= LIMITS.columns else None
-        if row is None:
-            gap.append(index)
-            continue
-        n_rows += 1
-        if n_rows > LIMITS.points:
-            raise faults.fail(f"more than {LIMITS.points} lines of numbers; that is the limit")
-        if runs and runs[-1][1] == len(row) and len(gap) <= 2 and (not gap or len(runs[-1][2]) > 2):
-            skipped += gap
-            runs[-1][2].append(row)
-        else:
-            runs.append((index, len(row), [row]))
-        gap = []
-    best = max(runs, key=lambda run: len(run[2]), default=None)
-    if best is None or len(best[2]) < 3:
-        _refuse_side_car(name)
-        raise faults.fail(
-            "no table of numbers is found: at least 3 lines of 2 or more numbers are needed "
-            "(energy, intensity)"
-        )
-    last = best[0] + len(best[2]) + len(skipped)
-    inside = [index + 1 for index in skipped if best[0] < index < last]
-    if inside:
-        faults.warn(
-            f"line {inside[0]}: no line of numbers among the data; {len(inside)} such lines are "
-            "left out"
-        )
-    for start, width, rows in runs:
-        if (start, width) != best[:2] and start > best[0]:
-            faults.warn(
-                f"line {start + 1}: {len(rows)} lines with {width} columns, not "
-                f"{best[1]} as before: not read"
-            )
-            break
-    return _Table(table(best[2], faults), lines[: best[0]], best[0] + 1)
-
-
-def _splitter(lines: list[str]) -> Callable[[str], list[str]]:
-    """How a line is split into words: by commas, semicolons or blanks; decimal commas too."""
-    sample = [line.strip() for line in lines if re.match(r"\s*[+\-.\d]", line)][:200]
-    commas = sum("," in line and bool(_DECIMAL_COMMA.fullmatch(line[:5000])) for line in sample)
-    if commas > len(sample) / 2:
-        return lambda text: re.split(r"[;\s]+", text.replace(",", ".").strip("; \t"))
-    for mark in (",", ";", "\t"):
-        cells = [line.rstrip(mark).split(mark) for line in sample if mark in line]
-        good = [row for row in cells if all(_is_cell(cell) for cell in row)]
-        empty = any(not cell.strip() for row in good for cell in row)
-        if cells and len(good) > len(sample) / 2 and empty:
-            return partial(_cells, mark)
-    return lambda text: [word for word in re.split(r"[\s,;]+", text) if word]
-
-
-def _is_cell(cell: str) -> bool:
-    return not cell.strip() or number(cell.strip()) is not None
-
-
-def _cells(mark: str, text: str) -> list[str]:
-    """Cells between marks; an empty one is a missing value."""
-    return [cell.strip() or "nan" for cell in text.rstrip(mark).split(mark)]
-
-
-def _refuse_side_car(name: str) -> None:
-    path = PurePath(name.lower())
-    if path.suffix in _NO_DATA or path.name.startswith(_NO_DATA_NAMES):
-        raise SkipFile(f"{path.name} holds no table of numbers: a side-car, not a spectrum")
-
-
-def _refuse_chi(found: _Table, name: str) -> None:
+def _refuse_chi(found: ColumnTable, name: str) -> None:
     x = found.values[:, 0]
     roles = [role_of(label) for label in found.labels]
     named = "chi" in roles or (roles and roles[0] == "wavenumber" and x.max() < 60)
@@ -227,7 +119,7 @@ def _refuse_chi(found: _Table, name: str) -> None:
 # --- labels and energy ------------------------------------------------------------------------
 
 
-def _name_columns(found: _Table, faults: Faults) -> None:
+def _name_columns(found: ColumnTable, faults: Faults) -> None:
     width = found.values.shape[1]
     numbered: dict[int, tuple[str, str]] = {}
     for line in found.header:
@@ -264,7 +156,7 @@ def _name_columns(found: _Table, faults: Faults) -> None:
 
 def _label_line(header: list[str], width: int) -> list[str]:
     """The labels right above the table: on one line, or one a line as SSRL writes them."""
-    texts = [line.strip().lstrip(_COMMENT).strip() for line in header]
+    texts = [line.strip().lstrip(COMMENT).strip() for line in header]
     while texts and not texts[-1]:
         texts.pop()
     if not texts:
@@ -287,7 +179,7 @@ def _label_line(header: list[str], width: int) -> list[str]:
     return []
 
 
-def _energy(found: _Table, faults: Faults) -> tuple[FloatArray, int, str]:
+def _energy(found: ColumnTable, faults: Faults) -> tuple[FloatArray, int, str]:
     """The energy column in eV, its index, and what to say of it."""
     roles = [role_of(label) for label in found.labels]
     candidates = [i for i, role in enumerate(roles) if role == "energy"]
@@ -317,7 +209,7 @@ def _is_scan(x: FloatArray) -> bool:
 
 
 def _signals(
-    found: _Table,
+    found: ColumnTable,
     column: int,
     energy: FloatArray,
     element: str | None,
@@ -434,7 +326,7 @@ def _fdmnes(
     return energy + start, element, edge
 
 
-def _is_eels(found: _Table, name: str) -> bool:
+def _is_eels(found: ColumnTable, name: str) -> bool:
     text = " ".join([*found.labels, *found.header[:50]]).lower()
     return name.lower().endswith((".msa", ".ems")) or "eels" in text or "energy loss" in text
 

@@ -8,7 +8,6 @@ named below. ``docs/formats.md`` says where the suite of test files and the text
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from compute.edges import edge_energy, normalise_edge, normalise_element
 from compute.errors import InputError
 from compute.io.assemble import Technique, bragg_energy, in_ev, spectrum
 from compute.io.raw import (
-    LIMITS,
     Faults,
     FloatArray,
     Given,
@@ -32,35 +30,21 @@ from compute.io.text import (
     decode,
     first_float,
     lines_of,
-    number,
-    table,
     temperature_k,
     time_of,
 )
+from compute.io.xdi_fields import (
+    at,
+    check_columns,
+    check_values,
+    d_spacing,
+    legal_edge,
+    unit_of,
+)
+from compute.io.xdi_sections import VERSION, XdiFile, split
 from compute.normalise import normalise_xas
 from compute.units import HC_EV_ANGSTROM
 
-VERSION = re.compile(r"#\s*XDI/(\d+)\.(\d+)(?:\.(\d+))?(?=\s|$)(.*)", re.ASCII | re.IGNORECASE)
-_FIELD = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)\.([A-Za-z0-9_-]+)[ \t]*:(.*)", re.ASCII)
-_FIELD_END = re.compile(r"/{3,}")
-_HEADER_END = re.compile(r"-{3,}")
-# "Defined items in the Element namespace": L2,3 is no edge here, the generic L is.
-_EDGES = {"K"} | {
-    shell + str(n or "")
-    for shell, last in (("L", 3), ("M", 5), ("N", 7), ("O", 7))
-    for n in range(last + 1)
-}
-_DEFINED = {
-    "facility",
-    "beamline",
-    "mono",
-    "detector",
-    "sample",
-    "scan",
-    "element",
-    "column",
-}
-_RECOMMENDED = ("facility.name", "facility.xray_source", "beamline.name", "scan.start_time")
 _QUANTITIES: dict[str, Quantity] = {
     "mu": "mu",
     "normalised": "normalised",
@@ -76,24 +60,6 @@ _MODES: dict[str, Mode] = {
 }
 
 
-@dataclass
-class _File:
-    """A file split into its sections; names of fields in lower case."""
-
-    fields: dict[str, str] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)  # as first written
-    lines: dict[str, int] = field(default_factory=dict)
-    version: str = ""
-    applications: str = ""
-    comments: list[str] = field(default_factory=list)
-    labels: list[str] = field(default_factory=list)
-    outer: list[str] = field(default_factory=list)
-    data: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
-
-    def text(self, name: str) -> str | None:
-        return self.fields.get(name) or None
-
-
 def is_xdi(head: str) -> bool:
     return VERSION.match(head.lstrip("\ufeff \t\r\n")) is not None
 
@@ -107,9 +73,9 @@ def read(data: bytes, name: str, given: Given) -> list[RawSpectrum]:
         With every breach of a "must" of the specification that leaves the spectrum in doubt.
     """
     faults = Faults()
-    content = _split(lines_of(decode(data, faults)), faults)
-    _check_columns(content, faults)
-    _check_values(content, faults)
+    content = split(lines_of(decode(data, faults)), faults)
+    check_columns(content, faults)
+    check_values(content, faults)
     element, edge, other = _absorber(content, given, faults)
     if content.data.size == 0:
         faults.raise_errors()
@@ -131,243 +97,19 @@ def read(data: bytes, name: str, given: Given) -> list[RawSpectrum]:
     ]
 
 
-# --- sections -------------------------------------------------------------------------------
-
-
-def _split(lines: list[str], faults: Faults) -> _File:
-    content = _File()
-    match = VERSION.match(lines[0].strip()) if lines else None
-    if match is None:
-        first = lines[0].strip()[:60] if lines else ""
-        raise faults.fail(
-            f"line 1: {first!r} is no XDI version line: the file must begin with '# XDI/1.0'"
-        )
-    content.version = ".".join(part for part in match.group(1, 2, 3) if part)
-    content.applications = match.group(4).strip()
-    if match.group(1) != "1":
-        faults.warn(f"line 1: XDI version {content.version} is read by the rules of version 1")
-
-    n_header = 1
-    while n_header < len(lines) and lines[n_header].lstrip().startswith("#"):
-        n_header += 1
-    header = [
-        (number, line.strip()[1:].rstrip())
-        for number, line in enumerate(lines[1:n_header], start=2)
-    ]
-    ends = [i for i, (_, text) in enumerate(header) if _HEADER_END.match(text.strip())]
-    marks = [i for i, (_, text) in enumerate(header) if _FIELD_END.match(text.strip())]
-    mark = marks[0] if marks and (not ends or marks[0] < ends[-1]) else None
-    # Comments may hold dashes of their own, so that with comments the last such line counts.
-    end = None if not ends else (ends[-1] if mark is not None else ends[0])
-    stop = mark if mark is not None else (end if end is not None else len(header))
-    if mark is not None:
-        content.comments = [
-            text[1:] if text[:1] == " " else text for _, text in header[mark + 1 : end]
-        ]
-    after = header[end + 1 :] if end is not None else []
-    tail = _fields(header[:stop], content, faults, has_mark=mark is not None)
-    content.comments += tail
-    if end is None:
-        faults.warn(
-            f"line {n_header}: the line '#----' that ends the header is missing; the header is "
-            "taken to end where the data begin"
-        )
-        if content.comments:
-            after = [(n_header, content.comments.pop())]
-    if after:
-        content.labels = after[-1][1].split()
-        if len(after) > 1:
-            faults.warn(
-                f"line {after[0][0]}: one line of labels may stand between '#----' and the data; "
-                "the last one is taken"
-            )
-    _rows(lines[n_header:], n_header + 1, content, faults)
-    return content
-
-
-def _fields(
-    header: list[tuple[int, str]], content: _File, faults: Faults, *, has_mark: bool
-) -> list[str]:
-    """Take the field lines; the comments that stand there without a separator are returned."""
-    matches = [_FIELD.fullmatch(text.strip()) for _, text in header]
-    last = max((i for i, match in enumerate(matches) if match), default=-1)
-    rest = [text for _, text in header[last + 1 :] if text.strip()]
-    unmarked = not has_mark and any(":" not in text for text in rest)
-    if unmarked:
-        faults.warn(
-            f"line {header[last + 1][0]}: user comments must be separated from the fields by a "
-            "line '# ///': the lines from here on are taken as comments"
-        )
-    for i, (line, text) in enumerate(header):
-        match = matches[i]
-        if match is not None:
-            _take(content, match, line, faults)
-        elif text.strip() and not (unmarked and i > last):
-            faults.error(f"line {line}: {_what_is_wrong(text.strip())}")
-    return [text.strip() for _, text in header[last + 1 :]] if unmarked else []
-
-
-def _take(content: _File, match: re.Match[str], line: int, faults: Faults) -> None:
-    family, tag, value = match.groups()
-    name = f"{family}.{tag}".lower()
-    if name in content.fields and content.fields[name] != value.strip():
-        faults.warn(
-            f"line {line}: {family}.{tag} was already given in line {content.lines[name]}; "
-            "the last one counts"
-        )
-    content.fields[name] = value.strip()
-    content.names.setdefault(name, f"{family}.{tag}")
-    content.lines[name] = line
-
-
-def _what_is_wrong(text: str) -> str:
-    name, colon, _ = text.partition(":")
-    shown = f"{text[:60]!r} is no field 'Family.key: value'"
-    if not colon:
-        return f"{shown}: there is no ':' after the name"
-    family, dot, key = name.strip().partition(".")
-    if not dot:
-        return f"{shown}: the name {name.strip()!r} before the ':' has no '.'"
-    if "." in key:
-        return f"{shown}: the name {name.strip()!r} has more than one '.'"
-    if not family or not re.match(r"[A-Za-z]", family, re.ASCII):
-        return f"{shown}: the family {family!r} must start with a letter"
-    return f"{shown}: only letters, digits, '_' and '-' may stand in the name {name.strip()!r}"
-
-
-def _rows(lines: list[str], first: int, content: _File, faults: Faults) -> None:
-    rows: list[list[float]] = []
-    width = 0
-    for line, text in enumerate(lines, start=first):
-        tokens = text.split()
-        if not tokens:
-            continue
-        if tokens[0].startswith("#"):
-            match = _FIELD.fullmatch(text.strip()[1:].strip())
-            if match and match.group(1).lower() == "outer":
-                content.outer.append(match.group(3).strip())
-            else:
-                faults.warn(f"line {line}: a comment among the data is left out")
-            continue
-        if len(rows) > LIMITS.points or len(tokens) > LIMITS.columns:
-            raise faults.fail(
-                f"line {line}: more than {LIMITS.points} lines or {LIMITS.columns} columns of data"
-            )
-        values = [number(token) for token in tokens]
-        for column, (token, value) in enumerate(zip(tokens, values, strict=True), start=1):
-            if value is None:
-                faults.error(
-                    f"line {line}, column {column}: {token[:40]!r} is no number; the data section "
-                    "may hold numbers only"
-                )
-        width = width or len(tokens)
-        if len(tokens) != width:
-            faults.error(
-                f"line {line}: {len(tokens)} columns, but the lines before have {width}; every "
-                "line of data must have the same number"
-            )
-        elif None not in values:
-            rows.append([value for value in values if value is not None])
-    if rows:
-        content.data = table(rows, faults)
-
-
-# --- what the fields say ----------------------------------------------------------------------
-
-
-def _check_columns(content: _File, faults: Faults) -> None:
-    width = content.data.shape[1]
-    numbers: list[int] = []
-    for name in content.fields:
-        if name.startswith("column."):
-            tag = name.removeprefix("column.")
-            if tag.isdecimal() and 0 < int(tag[:9]) <= LIMITS.columns:
-                numbers.append(int(tag))
-            else:
-                faults.warn(
-                    f"line {content.lines[name]}: {content.names[name]}: columns are numbered "
-                    "from 1; this field is left out"
-                )
-    numbers.sort()
-    if numbers and numbers != list(range(1, len(numbers) + 1)):
-        listed = ", ".join(map(str, numbers))
-        faults.warn(f"the Column fields are not numbered on from 1 without a gap: {listed}")
-    if width and len(numbers) != width:
-        few = "few" if len(numbers) < width else "many"
-        faults.warn(
-            f"{len(numbers)} Column fields for {width} columns of data: too {few} column labels"
-        )
-    if width and content.labels and len(content.labels) != width:
-        faults.warn(
-            f"the line of labels names {len(content.labels)} columns, the data have {width}"
-        )
-
-
-def _check_values(content: _File, faults: Faults) -> None:
-    for name in _RECOMMENDED:
-        if not content.text(name):
-            family, tag = name.split(".")
-            faults.warn(f"{family.capitalize()}.{tag} is missing; it is recommended in every file")
-    for name in ("scan.start_time", "scan.end_time"):
-        text = content.text(name)
-        if text is None:
-            continue
-        when, strict = time_of(text)
-        if not strict:
-            read_as = f"read as {when.isoformat()}" if when else "it is not understood"
-            faults.warn(
-                f"{_at(content, name)}: {text!r} is no ISO 8601 date and time such as "
-                f"2001-06-26T22:27:31; {read_as}"
-            )
-    for name, units in (
-        ("facility.energy", ("gev", "mev")),
-        ("facility.current", ("ma", "a")),
-    ):
-        text = content.text(name)
-        found = first_float(text) if text else None
-        if text and (found is None or found[1].lower() not in units):
-            faults.warn(
-                f"{_at(content, name)}: {text!r} should be a number and a unit "
-                f"({' or '.join(units)})"
-            )
-    text = content.text("sample.temperature")
-    if text and temperature_k(text) is None:
-        faults.warn(
-            f"{_at(content, 'sample.temperature')}: {text!r} should be a number and a unit (K or "
-            "C); the temperature is left open"
-        )
-    text = content.text("scan.edge_energy")
-    if text and first_float(text) is None:
-        faults.warn(f"{_at(content, 'scan.edge_energy')}: {text!r} should be a number, in eV")
-    text = content.text("mono.d_spacing")
-    if text is not None and _d_spacing(content) is None:
-        faults.warn(f"{_at(content, 'mono.d_spacing')}: {text!r} should be a positive number, in Å")
-    for name, valid in (
-        ("element.reference", normalise_element),
-        ("element.ref_edge", _legal_edge),
-    ):
-        text = content.text(name)
-        if text and valid(text) is None:
-            faults.warn(f"{_at(content, name)}: {text!r} is not known; it is left open")
-    extensions = sorted({n.split(".")[0] for n in content.fields} - _DEFINED - {"outer"})
-    if extensions and not content.applications:
-        faults.warn(
-            "fields of other programs (" + ", ".join(extensions[:5]) + ") are present, but line 1 "
-            "names no program beside XDI"
-        )
-
-
-def _absorber(content: _File, given: Given, faults: Faults) -> tuple[str | None, str | None, bool]:
+def _absorber(
+    content: XdiFile, given: Given, faults: Faults
+) -> tuple[str | None, str | None, bool]:
     """Element, edge, and whether this is another kind of scan than absorption."""
     element = content.text("element.symbol")
     edge = content.text("element.edge")
     symbol = normalise_element(element) if element else None
-    name = _legal_edge(edge) if edge else None
+    name = legal_edge(edge) if edge else None
     joined = normalise_edge(content.fields.get("spectradb.edge", ""))
     if joined:
         name = joined
     label = (content.text("column.1") or "energy").split()[0].lower()
-    other = label not in ("energy", "angle", "energie") and not _unit_of(content)
+    other = label not in ("energy", "angle", "energie") and not unit_of(content)
     other = other or "outer.name" in content.fields
     if element is None and edge is None and other:
         faults.warn(
@@ -382,7 +124,7 @@ def _absorber(content: _File, given: Given, faults: Faults) -> tuple[str | None,
         if value is not None:
             continue
         elsewhere = content.text(extension)
-        check = normalise_element if field_name == "symbol" else _legal_edge
+        check = normalise_element if field_name == "symbol" else legal_edge
         found = check(elsewhere) if elsewhere and text is None else None
         if found:
             faults.warn(
@@ -406,26 +148,26 @@ def _absorber(content: _File, given: Given, faults: Faults) -> tuple[str | None,
         else:
             what = "a chemical element" if field_name == "symbol" else "an edge (K, L3, M5, L …)"
             faults.error(
-                f"{_at(content, f'element.{field_name}')}: {text!r} is not {what}; correct it, or "
+                f"{at(content, f'element.{field_name}')}: {text!r} is not {what}; correct it, or "
                 "give it on import"
             )
     return symbol or given.element, name or given.edge, False
 
 
 def _abscissa(
-    content: _File, element: str | None, edge: str | None, other: bool, faults: Faults
+    content: XdiFile, element: str | None, edge: str | None, other: bool, faults: Faults
 ) -> tuple[FloatArray, str]:
     """The first column in eV, or as it stands with its unit where it is no energy."""
     x = content.data[:, 0]
     text = re.sub(r"\|\|.*", "", content.fields.get("column.1", "")).split()
     label = text[0].lower() if text else (content.labels[0].lower() if content.labels else "")
-    unit = _unit_of(content)
+    unit = unit_of(content)
     if other and unit is None:
         shown = " ".join(text) or "without a name"
         faults.warn(f"Column.1 ({shown}) is no energy: kept as it stands, in its own unit")
         return x, text[1] if len(text) > 1 else "none"
     if unit in ("degrees", "radians"):
-        spacing = _d_spacing(content)
+        spacing = d_spacing(content)
         if spacing is None:
             faults.error(
                 "Mono.d_spacing is missing or no number: it is required where Column.1 is an "
@@ -470,26 +212,10 @@ def _abscissa(
     return energy, "eV"
 
 
-def _unit_of(content: _File) -> str | None:
-    words = re.sub(r"\|\|.*", "", content.fields.get("column.1", "")).lower().split()[1:]
-    text = " ".join(words).strip("()[]")
-    for unit, names in (
-        ("eV", ("ev", "electron volt", "electronvolt", "electron volts")),
-        ("keV", ("kev",)),
-        ("degrees", ("degrees", "degree", "deg", "°", "in degrees")),
-        ("radians", ("radians", "radian", "rad", "in radians")),
-        ("steps", ("steps", "step", "motor steps")),
-        ("pixel", ("pixel", "pixels")),
-    ):
-        if text in names:
-            return unit
-    return None
-
-
 # --- spectra ----------------------------------------------------------------------------------
 
 
-def _labels(content: _File) -> list[str]:
+def _labels(content: XdiFile) -> list[str]:
     labels: list[str] = []
     for index in range(content.data.shape[1]):
         words = re.sub(r"\|\|.*", "", content.fields.get(f"column.{index + 1}", "")).split()
@@ -503,7 +229,7 @@ def _labels(content: _File) -> list[str]:
 
 
 def _signals(
-    content: _File, labels: list[str], x: FloatArray, element: str | None, faults: Faults
+    content: XdiFile, labels: list[str], x: FloatArray, element: str | None, faults: Faults
 ) -> list[Signal]:
     """Signals by label; for a file of ours or a scan of another kind, simply the second column."""
     if content.data.shape[1] < 2:
@@ -522,7 +248,7 @@ def _signals(
 
 
 def _spectrum(
-    content: _File,
+    content: XdiFile,
     signal: Signal,
     x: FloatArray,
     unit: str,
@@ -569,7 +295,7 @@ def _spectrum(
 
 
 def _reference_absorber(
-    content: _File,
+    content: XdiFile,
     signal: Signal,
     x: FloatArray,
     element: str | None,
@@ -582,7 +308,7 @@ def _reference_absorber(
     has an upward edge step within 20 eV of that element's edge, and it is told.
     """
     symbol = normalise_element(content.fields.get("element.reference", ""))
-    name = _legal_edge(content.fields.get("element.ref_edge", ""))
+    name = legal_edge(content.fields.get("element.ref_edge", ""))
     if symbol is not None:
         return symbol, name or edge
     start = edge_energy(element, edge) if element and edge else None
@@ -609,7 +335,7 @@ def _rise(x: FloatArray, y: FloatArray) -> float | None:
         return None
 
 
-def _measurement(content: _File) -> Measurement:
+def _measurement(content: XdiFile) -> Measurement:
     when = content.text("scan.start_time")
     temperature = content.text("sample.temperature")
     return Measurement(
@@ -617,7 +343,7 @@ def _measurement(content: _File) -> Measurement:
         beamline=content.text("beamline.name"),
         source=content.text("facility.xray_source") or content.text("beamline.xray_source"),
         monochromator=content.text("mono.name"),
-        d_spacing_angstrom=_d_spacing(content),
+        d_spacing_angstrom=d_spacing(content),
         resolution_ev=_resolution(content),
         temperature_k=temperature_k(temperature) if temperature else None,
         sample_name=content.text("sample.name"),
@@ -628,7 +354,7 @@ def _measurement(content: _File) -> Measurement:
     )
 
 
-def _header(content: _File) -> dict[str, Any]:
+def _header(content: XdiFile) -> dict[str, Any]:
     header: dict[str, Any] = {content.names[name]: value for name, value in content.fields.items()}
     header["XDI version"] = content.version
     if content.applications:
@@ -638,19 +364,6 @@ def _header(content: _File) -> dict[str, Any]:
     return header
 
 
-def _d_spacing(content: _File) -> float | None:
-    found = first_float(content.fields.get("mono.d_spacing", ""))
-    return found[0] if found and found[0] > 0 else None
-
-
-def _resolution(content: _File) -> float | None:
+def _resolution(content: XdiFile) -> float | None:
     found = first_float(content.fields.get("spectradb.resolution", ""))
     return found[0] if found and found[0] > 0 else None
-
-
-def _legal_edge(text: str) -> str | None:
-    return text.strip().upper() if text.strip().upper() in _EDGES else None
-
-
-def _at(content: _File, name: str) -> str:
-    return f"line {content.lines[name]}: {content.names[name]}"

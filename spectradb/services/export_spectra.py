@@ -28,7 +28,7 @@ from spectradb.models import Kind, Spectrum
 from spectradb.services.import_spectra import EXPORTED_HASH
 
 FORMATS = ("parquet", "hdf5", "json", "csv", "xdi")
-_BATCH = 500
+_BATCH = 200
 
 
 class ExportError(ValueError):

@@ -1,0 +1,106 @@
+"""Automatic checks and the score for duplicates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compute.io import read
+from compute.quality import Check, check_spectrum, duplicate_score, noise_sigma
+from tests.compute.test_normalise import GRID, LOSS, lorentz, xas
+from tests.shared_data import shared_data
+
+ALL = {"facility": "APS", "mode": "transmission", "sample": "Fe", "date": "2001"}
+
+
+def checks(
+    y: Any, *, x: Any = GRID, element: str | None = "Fe", edge: str | None = "K", **more: Any
+) -> dict[str, Check]:
+    found = check_spectrum(x, y, element=element, edge=edge, **{"metadata": ALL, **more})
+    return {check.name: check for check in found}
+
+
+def test_a_good_spectrum_passes_every_check() -> None:
+    assert {check.level for check in checks(xas()).values()} == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "level"),
+    [
+        ({"element": None}, "absorber", "fail"),
+        ({"element": "Cu"}, "edge position", "fail"),
+        ({"element": "Co"}, "edge position", "fail"),
+        ({"metadata": {"facility": "APS"}}, "metadata", "check"),
+        ({"axis_unit": "mm"}, "axis", "fail"),
+        ({"y": xas(7145)}, "edge position", "check"),
+        ({"y": np.ones_like(GRID)}, "noise", "fail"),
+        ({"y": np.minimum(xas(), -0.5)}, "intensity", "ok"),
+        ({"y": -xas(), "quantity": "counts"}, "intensity", "ok"),
+        ({"y": xas(), "quantity": "counts"}, "intensity", "check"),
+        ({"y": np.minimum(xas() + 3, 2.4)}, "intensity", "check"),
+    ],
+)
+def test_each_fault_is_seen(changes: dict[str, Any], name: str, level: str) -> None:
+    y = changes.pop("y", xas())
+    assert checks(y, **changes)[name].level == level
+
+
+def test_a_coarse_or_short_grid_is_seen() -> None:
+    coarse = np.arange(7000.0, 7400.0, 4.0)
+    assert checks(xas(x=coarse), x=coarse)["grid"].level == "check"
+    worse = np.arange(7000.0, 8000.0, 20.0)
+    assert checks(xas(x=worse), x=worse)["grid"].level == "fail"
+    few = np.array([7100.0, 7110, 7120])
+    assert checks(xas(x=few), x=few)["grid"].level == "fail"
+
+
+@pytest.mark.parametrize("sigma", [1e-3, 3e-2])
+def test_noise_is_estimated_on_an_uneven_grid(sigma: float) -> None:
+    rng = np.random.default_rng(0)
+    found = [noise_sigma(GRID, xas() + sigma * rng.normal(size=GRID.size)) for _ in range(10)]
+    assert np.mean(found) == pytest.approx(sigma, rel=0.12)
+
+
+def test_a_noisy_spectrum_is_seen() -> None:
+    rng = np.random.default_rng(0)
+    assert checks(xas() + 0.05 * rng.normal(size=GRID.size))["noise"].level == "check"
+    assert checks(rng.normal(size=GRID.size))["noise"].level != "ok"
+
+
+def test_in_a_survey_the_edge_asked_for_is_looked_at_alone() -> None:
+    survey = 20 / (1 + np.exp(-(LOSS - 532) / 0.5)) + lorentz(853.5, 1.0, 30.0)
+    found = checks(survey, x=LOSS, element="Ni", edge="L23", technique="EELS")
+    assert found["edge position"].level == "ok"
+
+
+@given(scale=st.floats(0.1, 100), offset=st.floats(-10, 10))
+def test_a_rescaled_copy_is_a_duplicate(scale: float, offset: float) -> None:
+    assert duplicate_score(GRID, xas(), GRID, scale * xas() + offset) > 0.999
+
+
+def test_other_spectra_are_no_duplicates() -> None:
+    assert duplicate_score(GRID, xas(), GRID, xas(7116.0)) < 0.6
+    assert duplicate_score(GRID, xas(), GRID, -xas()) == 0
+    assert duplicate_score(GRID, xas(), GRID + 5000, xas()) == 0
+    half = GRID < 7400
+    assert duplicate_score(GRID, xas(), GRID[half], xas()[half]) < 0.6
+
+
+def test_the_score_does_not_depend_on_the_order() -> None:
+    other = np.arange(6920.0, 7900.0, 0.5)
+    a = duplicate_score(GRID, xas(), other, xas(x=other))
+    b = duplicate_score(other, xas(x=other), GRID, xas())
+    assert a == pytest.approx(b, abs=0.05)
+
+
+def test_real_references_pass_the_edge_check() -> None:
+    for path in sorted(shared_data("spectra", "xdi_good").glob("*_rt.xdi")):
+        one = read(path)[0]
+        found = check_spectrum(one.energy_ev, one.intensity, element=one.element, edge=one.edge)
+        levels = {check.name: check.level for check in found}
+        assert levels["edge position"] == "ok", path.name
+        assert levels["noise"] == "ok", path.name
