@@ -154,6 +154,11 @@ def spectrum(
     )
 
 
+def plural(n: int, noun: str) -> str:
+    """``1 point``, ``2 points``."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
 def _without_padding(
     energy: FloatArray, intensity: FloatArray, faults: Faults
 ) -> tuple[FloatArray, FloatArray]:
@@ -162,7 +167,8 @@ def _without_padding(
     rest = energy[~padding & np.isfinite(energy)]
     few = 0 < padding.sum() <= 0.05 * energy.size
     if few and rest.size and rest.min() > 50 and energy.shape == intensity.shape:
-        faults.warn(f"{int(padding.sum())} points at an energy of 0 or below: left out")
+        n = plural(int(padding.sum()), "point")
+        faults.warn(f"{n} at an energy of 0 or below: left out")
         return energy[~padding], intensity[~padding]
     return energy, intensity
 
@@ -179,12 +185,12 @@ def _clean(
     good = np.isfinite(x) & np.isfinite(y)
     if not good.all():
         faults.warn(
-            f"{int((~good).sum())} of {x.size} points hold no finite number "
+            f"{int((~good).sum())} of {plural(x.size, 'point')} without a finite number "
             f"(first: point {int(np.argmin(good)) + 1}): left out"
         )
         x, y = x[good], y[good]
     if x.size < 2:
-        raise faults.fail(f"{x.size} usable data points; a spectrum needs at least 2")
+        raise faults.fail(f"{plural(x.size, 'usable point')}; a spectrum needs at least 2")
     step = np.diff(x)
     if not (step > 0).all():
         if (step < 0).all():
@@ -213,8 +219,8 @@ def _merge_repeats(
     repeats = x.size - starts.size
     first = x[int(np.flatnonzero(np.diff(x) == 0)[0])]
     faults.warn(
-        f"{repeats} points repeat the energy of the point before (first at {first:.8g} {unit}): "
-        "each group is replaced by its mean"
+        f"{plural(repeats, 'point')} at the energy of the point before (first at {first:.8g} "
+        f"{unit}): each such group is replaced by its mean"
     )
     counts = np.diff(np.append(starts, x.size))
     # Divide before adding: a mean of huge values must not overflow.

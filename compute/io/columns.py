@@ -156,7 +156,7 @@ def _name_columns(found: ColumnTable, faults: Faults) -> None:
 
 def _label_line(header: list[str], width: int) -> list[str]:
     """The labels right above the table: on one line, or one a line as SSRL writes them."""
-    texts = [line.strip().lstrip(COMMENT).strip() for line in header]
+    texts = [line.replace('"', "").strip().lstrip(COMMENT).strip() for line in header]
     while texts and not texts[-1]:
         texts.pop()
     if not texts:
@@ -327,8 +327,9 @@ def _fdmnes(
 
 
 def _is_eels(found: ColumnTable, name: str) -> bool:
-    text = " ".join([*found.labels, *found.header[:50]]).lower()
-    return name.lower().endswith((".msa", ".ems")) or "eels" in text or "energy loss" in text
+    text = " ".join([*found.labels, *(line[:500] for line in found.header[:50])]).lower()
+    said = re.search(r"\beels\b|\belnes\b|energy[ _-]?loss", text) is not None
+    return said or name.lower().endswith((".msa", ".ems"))
 
 
 def _label(fields: dict[str, str], name: str) -> str:

@@ -126,7 +126,8 @@ def _monochromator(
 
 def _rows(lines: list[str], first: int, n_channels: int, faults: Faults) -> FloatArray:
     rows: list[list[float]] = []
-    width = 3 + n_channels
+    named = 3 + n_channels
+    width = 0
     for number, line in enumerate(lines, start=first):
         if not line.strip():
             continue
@@ -136,13 +137,18 @@ def _rows(lines: list[str], first: int, n_channels: int, faults: Faults) -> Floa
         row = row_of(_SIGNED.sub(" ", line).split()) or row_of(line.split())
         if row is None:
             faults.error(f"line {number}: {line.strip()[:60]!r} is no line of numbers")
-        elif n_channels and len(row) != width:
+        elif n_channels and len(row) < named:
             faults.error(
-                f"line {number}: {len(row)} columns, but Mode names {width} (two angles, time, "
+                f"line {number}: {len(row)} columns, but Mode names {named} (two angles, time, "
                 f"{n_channels} channels)"
             )
+        elif width and len(row) != width:
+            faults.error(f"line {number}: {len(row)} columns, but the lines before have {width}")
         else:
+            width = len(row)
             rows.append(row)
+    if width > named > 3:
+        faults.warn(f"Mode names {named} columns, the data have {width}: the last are not used")
     if not rows:
         faults.error("there are no data after the line 'Offset'")
     return table(rows, faults) if rows and len({len(r) for r in rows}) == 1 else np.empty((0, 3))

@@ -30,7 +30,7 @@ _ROLES: tuple[tuple[str, str], ...] = (
     ("energy", r"e|en|ev|kev|energie|photon|.*energy.*|e_?\(?k?ev\)?|e_?loss|loss|hv|x"),
     ("mu_ref", r"(?:x?mu|ln|abs)[_.-]?ref\w*|murefer|ref[_.-]?(?:x?mu|abs)"),
     ("norm_ref", r"normrefer|norm[_.-]?ref"),
-    ("norm", r"normtrans|normfluor|norm\w*|flat\w*|x?mu_?norm\w*"),
+    ("norm", r"normtrans|normfluor|norm\w*|flat\w*|(?:x?mu|intensity)_?\w*norm\w*"),
     ("mu_trans", r"mu_?trans\w*|xmu_?t\w*|mut"),
     ("mu_fluor", r"mu_?fluo\w*|xmu_?f\w*|muf"),
     ("mu", r"x?mu(?:\(e\))?|<?xanes>?|absorption|absorbance|abs|mue|mux"),
@@ -39,7 +39,7 @@ _ROLES: tuple[tuple[str, str], ...] = (
     ("it", r"i_?t(?:rans\w*)?(?:[_.(-].*)?|i_?1(?:[_.(-].*)?|trans\w*|i_out"),
     ("if", r"i_?f(?:luo\w*)?(?:[_.(-].*)?|iff|fluo\w*|lytle|pips\w*|tfy|pfy|dtc\d+"),
     ("tey", r"tey\w*|electron_?yield|drain\w*|i_?sample"),
-    ("intensity", r"intensity|counts?|signal|y|eels|spectrum"),
+    ("intensity", r"intensity\w*|counts?|signal|y|eels|spectrum"),
 )
 _PATTERNS = tuple((role, re.compile(pattern)) for role, pattern in _ROLES)
 _LINE = re.compile(r"([a-z]{1,2})_?[klm][abg]\d?(?:[_.-].*)?")

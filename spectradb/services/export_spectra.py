@@ -149,7 +149,14 @@ def xdi_text(row: Spectrum) -> str:
 
 
 def _stream(rows: QuerySet[Spectrum]) -> Iterator[Spectrum]:
-    return rows.iterator(chunk_size=_BATCH)
+    """The rows one by one, each let go after use.
+
+    A row and its one-to-one provenance point at each other, so that only the garbage collector,
+    which waits for long, would free them.
+    """
+    for row in rows.iterator(chunk_size=_BATCH):
+        yield row
+        row._state.fields_cache.clear()
 
 
 def _values(row: Spectrum, names: Iterable[str]) -> dict[str, Any]:
