@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spectradb.models import Export
-from spectradb.services import exports, jobs
+from spectradb.services import exports, fit_peaks, jobs
 
 
 def take_up_again() -> int:
@@ -14,3 +14,8 @@ def take_up_again() -> int:
 def run_export(pk: int) -> bool:
     """Write one bulk download."""
     return jobs.run(Export, pk, exports.write, exports.keep)
+
+
+def run_peak_fit(pk: int) -> bool:
+    """Split one spectrum into peaks."""
+    return fit_peaks.run_fit(pk)

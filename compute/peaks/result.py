@@ -26,6 +26,7 @@ class Peak:
     hwhm_err: float
     area_err: float
     phase_rad: float = 0.0
+    phase_err: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,10 @@ def build_result(
     peaks = []
     for k in range(1, j + 1):
         position, hwhm, area = (pair(f"{q}_{k}") for q in ("position_ev", "hwhm_ev", "area"))
-        phase = float(value[f"phase_rad_{k}"]) if o.phase else 0.0
-        peaks.append(Peak(position[0], hwhm[0], area[0], position[1], hwhm[1], area[1], phase))
+        phase = pair(f"phase_rad_{k}") if o.phase else (0.0, 0.0)
+        numbers = (position[0], hwhm[0], area[0])
+        errors = (position[1], hwhm[1], area[1])
+        peaks.append(Peak(*numbers, *errors, *phase))
     background: dict[str, Any] = {"kind": o.background, "edge": None}
     if o.background != "none":
         power = o.background == "power"
