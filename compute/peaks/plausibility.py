@@ -132,7 +132,7 @@ def _doubtful_peaks(problem: Problem, fit: Fit) -> list[str]:
         elif p.hwhm[k] < 0.5 * problem.step and problem.options.sigma < problem.step:
             out.append(f"{at} is narrower than the grid (HWHM {p.hwhm[k]:.2g} eV): a spike?")
         elif weak[k]:
-            out.append(f"{at} is weak: its area is less than 4 standard errors")
+            out.append(f"{at} is uncertain: its area is less than 4 standard errors")
     if problem.options.edge and fit.coefficients[problem.n_linear(fit.n_peaks) - 1] <= 0.0:
         out.append("no step up was found: the edge has no height")
     return out
