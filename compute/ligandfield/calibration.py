@@ -22,6 +22,8 @@ class Prefactors:
         Harrison's pdσ and pdπ.
     pp : float
         Harrison's hopping among ligands.
+    d_power, ligand_power : float
+        Powers of the metal's d radius and of the ligand's radius in the hopping.
     slater_scale : float
         F and G of the free ion.
     """
@@ -31,9 +33,18 @@ class Prefactors:
     pd_sigma: float
     pd_pi: float
     pp: float
+    d_power: float
+    ligand_power: float
     slater_scale: float
 
 
 PREFACTORS = Prefactors(
-    point_charge=1.0, sd=1.0, pd_sigma=1.05, pd_pi=1.15, pp=0.29, slater_scale=0.8
+    point_charge=0.917,
+    sd=1.323,
+    pd_sigma=1.202,
+    pd_pi=1.289,
+    pp=0.298,
+    d_power=0.848,
+    ligand_power=1.209,
+    slater_scale=0.8,
 )

@@ -36,8 +36,8 @@ S_BELOW_P_EV = {
 }  # fmt: skip
 
 # Δ = delta0 + by_number (Z − 25) + by_valence (v − 2); the same for U_dd. Oxides.
-DELTA_EV = (7.9, -1.2, -2.8)
-U_DD_EV = (6.2, 0.2, 0.2)
+DELTA_EV = (8.1, -1.4, -3.3)
+U_DD_EV = (5.8, 0.25, 0.5)
 U_PD_OVER_U_DD = 1.2
 _HIGHER_BELOW_EV = 1.5  # Δ below which a second ligand hole matters
 

@@ -2,7 +2,10 @@
 
 Solid-state table of W. A. Harrison, Electronic Structure and the Properties of Solids (1980):
 ``V_ldm = η_ldm (ħ²/m) r_d^{3/2} / d^{7/2}``, ``V_llm = η_llm (ħ²/m) / d²``, with the d-state radii
-r_d of his table 20-1. The prefactors that multiply them are global (see ``calibration``).
+r_d of his table 20-1. Two global changes, both calibrated (see ``calibration``): the power of r_d
+is free (``r_d^{3/2}`` is kept at nickel), since neutral atoms exaggerate the contraction along
+the series, and hopping grows with the ligand's size as ``(r_X / r_O)^q`` (Shannon's radii), which
+Harrison's universal formula leaves out; p–p hopping scales as ``(r_X / d)²``.
 """
 
 from __future__ import annotations
@@ -26,52 +29,70 @@ D_RADIUS_ANG = {
 }  # fmt: skip
 
 
-def d_radius(element: str) -> float:
-    """Harrison's d-state radius, Å."""
-    try:
-        return D_RADIUS_ANG[element]
-    except KeyError:
-        raise InputError("element", element, f"known: {', '.join(D_RADIUS_ANG)}") from None
+LIGAND_RADIUS_ANG = {
+    "F": 1.33, "O": 1.40, "N": 1.46, "Cl": 1.81, "S": 1.84, "Br": 1.96, "Se": 1.98, "I": 2.20,
+    "Te": 2.21, "C": 1.40, "P": 2.00, "As": 2.10, "H": 1.30,
+}  # fmt: skip
+_REFERENCE_METAL, _REFERENCE_LIGAND = "Ni", "O"
 
 
-def p_hopping(element: str, vectors: FloatArray, sigma: float, pi: float) -> FloatArray:
-    """Hopping between the five d orbitals and the 3n ligand p orbitals.
+def strength(element: str, ligand: str, distance_ang: float, powers: tuple[float, float]) -> float:
+    """(ħ²/m) r_d^{3/2} / d^{7/2} with the two global powers, eV.
 
     Parameters
     ----------
-    element : str
+    element, ligand : str
+    distance_ang : float
+    powers : (float, float)
+        Of the d radius (3/2 is Harrison's) and of the ligand's radius (0 is Harrison's).
+    """
+    if element not in D_RADIUS_ANG:
+        raise InputError("element", element, f"known: {', '.join(D_RADIUS_ANG)}")
+    if ligand not in LIGAND_RADIUS_ANG:
+        raise InputError("ligand", ligand, f"known: {', '.join(LIGAND_RADIUS_ANG)}")
+    of_d, of_ligand = powers
+    reference = D_RADIUS_ANG[_REFERENCE_METAL]
+    metal = reference**1.5 * (D_RADIUS_ANG[element] / reference) ** of_d
+    size = LIGAND_RADIUS_ANG[ligand] / LIGAND_RADIUS_ANG[_REFERENCE_LIGAND]
+    return float(HBAR2_OVER_M * metal * size**of_ligand / distance_ang**3.5)
+
+
+def p_hopping(vectors: FloatArray, strengths: Sequence[float]) -> tuple[FloatArray, FloatArray]:
+    """Hopping between the five d orbitals and the 3n ligand p orbitals, σ and π apart.
+
+    Parameters
+    ----------
     vectors : float64 (n, 3)
         Metal to ligand, Å.
-    sigma, pi : float
-        Prefactors of Harrison's pdσ and pdπ.
+    strengths : sequence of float
+        One a ligand, eV.
 
     Returns
     -------
-    float64 (5, 3n)
-        eV; columns are p_x, p_y, p_z of each ligand in turn.
+    float64 (5, 3n), float64 (5, 3n)
+        eV; columns are p_x, p_y, p_z of each ligand in turn. Their sum is Harrison's.
     """
-    blocks = []
-    for vector in vectors:
-        d = float(np.linalg.norm(vector))
-        unit = vector / d
-        scale = HBAR2_OVER_M * d_radius(element) ** 1.5 / d**3.5
-        along = np.outer(sigma_amplitudes(unit), unit)
-        blocks.append(scale * (sigma * ETA_PD_SIGMA * along - pi * ETA_PD_PI * pi_amplitudes(unit)))
-    return np.concatenate(blocks, axis=1) if blocks else np.zeros((5, 0))
+    sigma, pi = [np.zeros((5, 0))], [np.zeros((5, 0))]
+    for vector, scale in zip(vectors, strengths, strict=True):
+        unit = vector / np.linalg.norm(vector)
+        sigma.append(scale * ETA_PD_SIGMA * np.outer(sigma_amplitudes(unit), unit))
+        pi.append(-scale * ETA_PD_PI * pi_amplitudes(unit))
+    return np.concatenate(sigma, axis=1), np.concatenate(pi, axis=1)
 
 
-def s_hopping(element: str, vectors: FloatArray) -> FloatArray:
+def s_hopping(vectors: FloatArray, strengths: Sequence[float]) -> FloatArray:
     """(5, n): hopping between the d orbitals and one s orbital on each ligand, eV."""
-    columns = []
-    for vector in vectors:
-        d = float(np.linalg.norm(vector))
-        scale = ETA_SD_SIGMA * HBAR2_OVER_M * d_radius(element) ** 1.5 / d**3.5
-        columns.append(scale * sigma_amplitudes(vector / d))
+    columns = [
+        ETA_SD_SIGMA * scale * sigma_amplitudes(vector / np.linalg.norm(vector))
+        for vector, scale in zip(vectors, strengths, strict=True)
+    ]
     return np.stack(columns, axis=1) if columns else np.zeros((5, 0))
 
 
-def ligand_hopping(vectors: FloatArray, scale: float) -> FloatArray:
-    """(3n, 3n): p–p hopping among the ligands of one site, eV, with one global prefactor."""
+def ligand_hopping(vectors: FloatArray, ligands: Sequence[str]) -> FloatArray:
+    """(3n, 3n): p–p hopping among the ligands of one site, eV."""
+    oxygen = LIGAND_RADIUS_ANG[_REFERENCE_LIGAND]
+    size = [LIGAND_RADIUS_ANG[ligand] / oxygen for ligand in ligands]
     n = len(vectors)
     out = np.zeros((3 * n, 3 * n))
     for i in range(n):
@@ -80,7 +101,7 @@ def ligand_hopping(vectors: FloatArray, scale: float) -> FloatArray:
             d = float(np.linalg.norm(bond))
             along = np.outer(bond, bond) / d**2
             block = ETA_PP_SIGMA * along + ETA_PP_PI * (np.eye(3) - along)
-            block = block * scale * HBAR2_OVER_M / d**2
+            block = block * size[i] * size[j] * HBAR2_OVER_M / d**2
             out[3 * i : 3 * i + 3, 3 * j : 3 * j + 3] = block
             out[3 * j : 3 * j + 3, 3 * i : 3 * i + 3] = block.T
     return out

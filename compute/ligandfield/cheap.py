@@ -1,0 +1,311 @@
+"""Route ``cheap``: from a structure to the parameters of a ligand-field calculation, in ms.
+
+The crystal field is the lattice's point-charge potential (k = 2 and 4) plus the repulsion from
+filled ligand s orbitals; the covalent part is left to explicit hopping to ligand p orbitals,
+so that ``crystal_field`` is the *ionic* part and the total splitting is larger
+(``effective_splitting``). Nothing here depends on the compound but its structure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import pi
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compute.atom import orbital_moments
+from compute.errors import InputError
+from compute.ligandfield.anchor import energy_offset
+from compute.ligandfield.calibration import PREFACTORS, Prefactors
+from compute.ligandfield.charge_transfer import (
+    S_BELOW_P_EV,
+    ChargeTransferEnergies,
+    energies,
+)
+from compute.ligandfield.ewald import lattice_multipoles
+from compute.ligandfield.hopping import (
+    D_RADIUS_ANG,
+    ligand_hopping,
+    ligand_shell,
+    p_hopping,
+    s_hopping,
+    s_repulsion,
+    strength,
+)
+from compute.ligandfield.orbitals import gaunt, rotation_matrix
+from compute.sites import Site
+from compute.spinstate import d_electrons
+from compute.units import BOHR_ANGSTROM, HARTREE_EV
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+FloatArray = NDArray[np.float64]
+
+COULOMB_EV_ANG = HARTREE_EV * BOHR_ANGSTROM
+HWHM_EV = {"l3": 0.2, "l2": 0.4}
+BELOW_L3_EV, ABOVE_L3_EV, STEP_EV = 10.0, 30.0, 0.05
+_EG = slice(0, 2)
+_T2G = slice(2, 5)
+_ZERO = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class LigandField:
+    """One site's ligand field, local axes, order z², x²−y², xy, xz, yz; matrices (5, 5) in eV.
+
+    Attributes
+    ----------
+    crystal_field : float64 (5, 5)
+        Ionic part, traceless.
+    v : float64 (5, 5)
+        Hopping to the ligand shell.
+    ligand : float64 (5, 5)
+        Ligand shell, traceless.
+    charge_transfer : ChargeTransferEnergies
+    """
+
+    element: str
+    valence: float
+    n_d: int
+    crystal_field: FloatArray
+    v: FloatArray
+    ligand: FloatArray
+    charge_transfer: ChargeTransferEnergies
+
+
+@dataclass(frozen=True)
+class CheapCase:
+    """A calculation ready for ``compute.multiplet.solve`` and its place on the energy scale.
+
+    Attributes
+    ----------
+    case : dict
+        CASE.json; energies relative (DESIGN section 4).
+    energy_offset_ev, energy_offset_err : float
+        To be added to the relative energies, and its standard error.
+    ten_dq : float or None
+        Effective splitting of the d levels, eV: mean of z², x²−y² less mean of xy, xz, yz.
+    """
+
+    case: dict[str, Any]
+    energy_offset_ev: float
+    energy_offset_err: float
+    ten_dq: float
+
+
+@dataclass(frozen=True, eq=False)
+class Ingredients:
+    """Textbook expressions of one site, not yet multiplied by any prefactor; local axes, eV.
+
+    Attributes
+    ----------
+    point_charge, s_repulsion : float64 (5, 5)
+    sigma, pi : float64 (5, 3n)
+        Harrison's pdσ and pdπ hopping.
+    among : float64 (3n, 3n)
+        Hopping among the ligands.
+    """
+
+    site: Site
+    n_d: int
+    charge_transfer: ChargeTransferEnergies
+    point_charge: FloatArray
+    s_repulsion: FloatArray
+    sigma: FloatArray
+    pi: FloatArray
+    among: FloatArray
+
+
+def ingredients(
+    structure: Structure,
+    sites: Sequence[Site],
+    site: Site,
+    powers: tuple[float, float] = (PREFACTORS.d_power, PREFACTORS.ligand_power),
+) -> Ingredients:
+    """What the structure alone gives.
+
+    Parameters
+    ----------
+    structure : pymatgen Structure
+    sites : sequence of Site
+        All distinct sites (their charges make the potential).
+    site : Site
+        The absorbing one.
+    powers : (float, float)
+        Of the d radius and of the ligand radius in the hopping.
+    """
+    n_d = d_electrons(site.element, site.oxidation_state)
+    if n_d is None:
+        known = ", ".join(D_RADIUS_ANG)
+        raise InputError(
+            f"sites[{site.index}]",
+            f"{site.element} {site.oxidation_state:+g}",
+            f"no 3d ion; the route knows {known} with 0 to 10 d electrons",
+        )
+    if site.coordination_number == 0:
+        raise InputError(f"sites[{site.index}]", site.element, "has no ligands")
+    transfer = energies(site.element, site.oxidation_state, site.ligand_elements, n_d)
+    vectors = site.ligand_vectors @ site.local_axes.T
+    return Ingredients(
+        site=site,
+        n_d=n_d,
+        charge_transfer=transfer,
+        point_charge=point_charge_field(structure, sites, site),
+        among=ligand_hopping(vectors, site.ligand_elements),
+        **_hoppings(site, vectors, transfer, powers),
+    )
+
+
+def _hoppings(
+    site: Site,
+    vectors: FloatArray,
+    transfer: ChargeTransferEnergies,
+    powers: tuple[float, float],
+) -> dict[str, FloatArray]:
+    strengths = [
+        strength(site.element, ligand, float(np.linalg.norm(vector)), powers)
+        for ligand, vector in zip(site.ligand_elements, vectors, strict=True)
+    ]
+    gaps = [max(transfer.delta, 0.0) + S_BELOW_P_EV[ligand] for ligand in site.ligand_elements]
+    sigma, pi_part = p_hopping(vectors, strengths)
+    repulsion = s_repulsion(s_hopping(vectors, strengths), gaps)
+    return {"sigma": sigma, "pi": pi_part, "s_repulsion": repulsion}
+
+
+def with_powers(parts: Ingredients, powers: tuple[float, float]) -> Ingredients:
+    """The same site with other powers in the hopping; the potential is not summed again."""
+    site = parts.site
+    vectors = site.ligand_vectors @ site.local_axes.T
+    return replace(parts, **_hoppings(site, vectors, parts.charge_transfer, powers))
+
+
+def assemble(parts: Ingredients, prefactors: Prefactors = PREFACTORS) -> LigandField:
+    """The ligand field that the prefactors make of a site's ingredients."""
+    field = prefactors.point_charge * parts.point_charge + prefactors.sd * parts.s_repulsion
+    v, ligand = ligand_shell(
+        prefactors.pd_sigma * parts.sigma + prefactors.pd_pi * parts.pi,
+        prefactors.pp * parts.among,
+    )
+    return LigandField(
+        element=parts.site.element,
+        valence=parts.site.oxidation_state,
+        n_d=parts.n_d,
+        crystal_field=_tidy(_traceless(field), parts.site),
+        v=_tidy(v, parts.site),
+        ligand=_tidy(_traceless(ligand), parts.site),
+        charge_transfer=parts.charge_transfer,
+    )
+
+
+def ligand_field(structure: Structure, sites: Sequence[Site], site: Site) -> LigandField:
+    """Ligand field of one site of a structure."""
+    return assemble(ingredients(structure, sites, site))
+
+
+def parameters(
+    structure: Structure, sites: Sequence[Site], site: Site, *, temperature_k: float = 300.0
+) -> CheapCase:
+    """Everything that the engine needs for the L2,3 spectrum of one site.
+
+    Raises
+    ------
+    InputError
+        A site without d electrons to speak of, without ligands, or with a ligand that the
+        charge-transfer rule does not know.
+    """
+    field = ligand_field(structure, sites, site)
+    transfer = field.charge_transfer
+    hops = transfer.configurations > 1 and float(np.trace(field.v)) > 1e-3
+    case: dict[str, Any] = {
+        "element": field.element,
+        "charge": round(field.valence),
+        "n_d": field.n_d,
+        "edge": "L23",
+        "slater_scale": PREFACTORS.slater_scale,
+        "crystal_field": {"matrix": field.crystal_field.tolist()},
+        "charge_transfer": {
+            "delta": transfer.delta,
+            "u_dd": transfer.u_dd,
+            "u_pd": transfer.u_pd,
+            "v": field.v.tolist(),
+            "ligand": field.ligand.tolist(),
+            "configurations": transfer.configurations,
+        }
+        if hops
+        else None,
+        "temperature_k": temperature_k,
+        "hwhm_ev": dict(HWHM_EV),
+    }
+    offset, error = energy_offset(field.element, field.valence)
+    return CheapCase(case, offset, error, effective_splitting(field))
+
+
+def effective_splitting(field: LigandField) -> float:
+    """Total splitting with covalency, to compare with optical 10Dq, eV.
+
+    Energy of moving one d hole from {z², x²−y²} to {xy, xz, yz}: ionic part, plus the change of
+    what the holes gain by hopping, ``d^n`` and ``d^(n+1) L`` diagonalised together (many holes
+    share one mixing, so this is less than the difference of one-electron levels). Negative for
+    tetrahedra and cubes.
+    """
+    holes = 10 - field.n_d
+    diagonal = np.diag(field.crystal_field)
+    ionic = float(diagonal[_EG].mean() - diagonal[_T2G].mean())
+    if holes == 0:
+        return ionic
+    eg = float(np.clip(0.4 * holes, 0.5, min(3.5, holes - 0.5)))
+    t2g = holes - eg
+    return (
+        ionic
+        + _covalent_energy(field, eg - 0.5, t2g + 0.5)
+        - _covalent_energy(field, eg + 0.5, t2g - 0.5)
+    )
+
+
+def _covalent_energy(field: LigandField, eg_holes: float, t2g_holes: float) -> float:
+    """Lowest level of dⁿ mixed with d^(n+1)L, from the dⁿ average, eV; holes may be fractional."""
+    squared = np.diag(field.v @ field.v)
+    shifts = np.diag(field.ligand)
+    arrow = np.zeros((3, 3))
+    for k, (part, count) in enumerate(((_EG, eg_holes), (_T2G, t2g_holes)), start=1):
+        arrow[0, k] = arrow[k, 0] = np.sqrt(count * squared[part].mean())
+        arrow[k, k] = field.charge_transfer.delta - shifts[part].mean()
+    return float(np.linalg.eigvalsh(arrow)[0])
+
+
+def point_charge_field(structure: Structure, sites: Sequence[Site], site: Site) -> FloatArray:
+    """(5, 5) energies of d electrons in the potential of all other ions, local axes, eV."""
+    n_d = d_electrons(site.element, site.oxidation_state)
+    moments = orbital_moments(site.element, round(site.oxidation_state), n_d)
+    charges = np.zeros(len(structure))
+    for other in sites:
+        charges[list(other.equivalent_indices)] = other.oxidation_state
+    lattice = np.asarray(structure.lattice.matrix, dtype=float) @ site.local_axes.T
+    fractional = np.asarray(structure.frac_coords, dtype=float)
+    out = np.zeros((5, 5))
+    for l, moment in ((2, moments["r2"]), (4, moments["r4"])):
+        b = lattice_multipoles(lattice, fractional, charges, site.index, l)
+        radial = moment * BOHR_ANGSTROM**l
+        potential = np.einsum("k,kmn->mn", b, gaunt(l))
+        out -= COULOMB_EV_ANG * 4.0 * pi / (2 * l + 1) * radial * potential
+    return out
+
+
+def _traceless(matrix: FloatArray) -> FloatArray:
+    return matrix - np.trace(matrix) / 5.0 * np.eye(5)
+
+
+def _tidy(matrix: FloatArray, site: Site) -> FloatArray:
+    """Average over the site's symmetry, so that a solver finds the blocks it should find."""
+    average = np.zeros((5, 5))
+    for operation in site.symmetry_rotations:
+        d = rotation_matrix(site.local_axes @ operation @ site.local_axes.T)
+        average += d.T @ matrix @ d
+    average /= len(site.symmetry_rotations)
+    average = (average + average.T) / 2.0
+    average[np.abs(average) < _ZERO] = 0.0
+    return average
