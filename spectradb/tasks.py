@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spectradb.models import Export
-from spectradb.services import exports, fit_peaks, jobs
+from spectradb.services import compute_spectra, exports, fit_peaks, jobs
 
 
 def take_up_again() -> int:
@@ -19,3 +19,8 @@ def run_export(pk: int) -> bool:
 def run_peak_fit(pk: int) -> bool:
     """Split one spectrum into peaks."""
     return fit_peaks.run_fit(pk)
+
+
+def run_calculation(pk: int) -> bool:
+    """One queued calculation."""
+    return compute_spectra.run_calculation(pk)

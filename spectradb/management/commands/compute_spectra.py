@@ -1,0 +1,84 @@
+"""Compute L2,3 spectra from structures."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from compute.errors import InputError
+from spectradb.filters import EVERYTHING, SearchError, apply_where
+from spectradb.management.json_command import JsonCommand
+from spectradb.models import Site
+from spectradb.services.compute_spectra import (
+    EDGES,
+    ROUTES,
+    ComputedSite,
+    as_computed,
+    check_request,
+    compute_files,
+    queue_sites,
+    run_here,
+)
+
+
+class Command(JsonCommand):
+    help = (
+        "Compute the spectrum of every matching site from its structure alone. Files are computed "
+        "here and stored nowhere; stored structures (--where) get one job a site, each run once."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("files", nargs="*", type=Path, metavar="FILE.cif")
+        parser.add_argument("--absorber", required=True, metavar="Ni", help="Sc to Zn")
+        parser.add_argument("--edge", default="L23", help=f"one of {', '.join(EDGES)}")
+        parser.add_argument("--route", default="cheap", help=f"one of {', '.join(ROUTES)}")
+        parser.add_argument(
+            "--sync", action="store_true", help="run the jobs here instead of queueing them"
+        )
+        self.add_where(parser)
+        self.add_output(parser)
+
+    def handle(
+        self,
+        *,
+        files: list[Path],
+        absorber: str,
+        edge: str,
+        route: str,
+        sync: bool,
+        where: list[str],
+        output: str | None,
+        **options: Any,
+    ) -> None:
+        if bool(files) == bool(where):
+            raise CommandError("name structure files, or select stored structures with --where")
+        try:
+            check_request(absorber, edge, route)
+            if files:
+                found = compute_files(files, absorber, edge, route)
+            else:
+                query = self.where(where)
+                given = query.setdefault("element", [absorber])
+                if given != [absorber]:
+                    raise CommandError(f"--where element={given[0]} is not --absorber {absorber}")
+                rows = queue_sites(apply_where(Site, query, EVERYTHING), edge, route, send=not sync)
+                found = run_here(rows) if sync else (as_computed(row) for row in rows)
+            answers = list(self.progress(found, unit="site"))
+        except (InputError, SearchError) as error:
+            raise CommandError(str(error)) from error
+        self.emit([asdict(answer) for answer in answers], output)
+        self._report(answers)
+
+    def _report(self, answers: list[ComputedSite]) -> None:
+        counts: dict[str, int] = {}
+        for answer in answers:
+            counts[answer.status] = counts.get(answer.status, 0) + 1
+        told = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()))
+        self.say(told or "no matching site")
+        failed = [answer for answer in answers if answer.status == "failed"]
+        if failed:
+            lines = [f"{a.source_id} site {a.site_index}: {a.error}" for a in failed]
+            raise CommandError("\n".join(lines))
