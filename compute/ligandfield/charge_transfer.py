@@ -39,7 +39,10 @@ S_BELOW_P_EV = {
 DELTA_EV = (8.1, -1.4, -3.3)
 U_DD_EV = (5.8, 0.25, 0.5)
 U_PD_OVER_U_DD = 1.2
-_HIGHER_BELOW_EV = 1.5  # Δ below which a second ligand hole matters
+# A second ligand hole decides the ground state where Δ is small (low-spin Co3+, Ni3+, Cu3+); for
+# d0–d3 it would cost 10⁵ determinants and changes little.
+_SECOND_HOLE_BELOW_EV = 3.0
+_SECOND_HOLE_FROM_N_D = 4
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def energies(
     )
     delta = _plane(DELTA_EV, number, valence) + shift
     u_dd = _plane(U_DD_EV, number, valence)
-    wanted = 3 if delta < _HIGHER_BELOW_EV else 2
+    wanted = 3 if delta < _SECOND_HOLE_BELOW_EV and n_d >= _SECOND_HOLE_FROM_N_D else 2
     return ChargeTransferEnergies(
         delta=round(delta, 6),
         u_dd=round(u_dd, 6),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -143,17 +143,27 @@ def _failure(source_id: str, formula: str, absorber: str, route: str, error: str
 
 
 def queue_sites(
-    sites: QuerySet[Site], edge: str = "L23", route: str = "cheap", *, send: bool = True
+    sites: QuerySet[Site],
+    edge: str = "L23",
+    route: str = "cheap",
+    *,
+    order: Mapping[int, int] | None = None,
+    send: bool = True,
 ) -> list[Calculation]:
-    """A calculation for each site, made and queued where there is none yet, in the sites' order.
+    """A calculation for each site, made and queued where there is none yet.
 
     Parameters
     ----------
+    order : mapping, optional
+        Site number to rank, if the jobs are to run in another order than the sites'.
     send : bool
         False makes the rows only: the caller runs them (:func:`run_calculation`).
     """
     wanted: dict[str, Site] = {}
-    for site in sites.select_related("structure").defer("structure__data"):
+    found = list(sites.select_related("structure").defer("structure__data"))
+    if order is not None:
+        found.sort(key=lambda site: order[site.pk])
+    for site in found:
         check_request(site.element, edge, route)
         wanted[input_hash(site, edge, route)] = site
     known = set(
@@ -180,7 +190,7 @@ def queue_sites(
             )
         }
         if send:
-            fresh = [row.pk for digest, row in rows.items() if digest not in known]
+            fresh = [rows[digest].pk for digest in wanted if digest not in known]
             jobs.enqueue(Calculation, fresh)
     return [rows[digest] for digest in wanted]
 
@@ -217,7 +227,9 @@ def _store(row: Calculation, found: SiteSpectrum) -> None:
     row.results = kept | {"ten_dq": found.ten_dq}
     sticks = found.result.get("sticks")
     if sticks is not None:
-        row.sticks = np.stack([sticks["energy_ev"] + found.energy_offset_ev, sticks["intensity"]], 1)
+        row.sticks = np.stack(
+            [sticks["energy_ev"] + found.energy_offset_ev, sticks["intensity"]], 1
+        )
     row.save(update_fields=["parameters", "results", "sticks"])
     store_spectrum(row, found.energy_ev, found.intensity, found)
 

@@ -1,0 +1,117 @@
+"""From nothing to a site worth browsing."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from spectradb.models import Structure
+from spectradb.services.build_library import (
+    SOURCE,
+    LibraryProgress,
+    progress,
+    queue_library,
+    store_crystals,
+)
+from spectradb.services.roles import CURATOR, give_role
+
+ENOUGH_SPECTRA = 60
+_BUDGET_SECONDS = 480.0  # after that, what is left stays queued
+_POLL_SECONDS = 2.0
+_QUIET_SECONDS = 600.0  # no job finished for so long: something is wrong
+_THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class Command(BaseCommand):
+    help = (
+        "Migrate, store the starter library of real crystals, compute their L2,3 spectra through "
+        "the job queue, make a curator's account, and serve. Safe to repeat."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--no-serve", action="store_true", help="end once the library is there")
+        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument(
+            "--all", action="store_true", help="wait for every spectrum, however long it takes"
+        )
+
+    def handle(self, *, no_serve: bool, port: int, all: bool, **options: Any) -> None:
+        started = time.monotonic()
+        call_command("migrate", verbosity=0)
+        self._say("Database ready.")
+        new = sum(is_new for _, is_new in store_crystals())
+        stored = Structure.objects.filter(source=SOURCE).count()
+        self._say(f"{stored} crystals, {new} of them new.")
+        self._make_curator()
+        queue_library()
+        with _workers():
+            budget = float("inf") if all else _BUDGET_SECONDS - (time.monotonic() - started)
+            found = self._wait(budget)
+            if found.open:
+                self._say(f"{found.open} spectra are still queued; a worker goes on with them.")
+            if found.done < ENOUGH_SPECTRA:
+                raise CommandError(f"only {found.done} spectra: {found.failed} jobs failed")
+            if not no_serve:
+                self._say(f"Serving on http://127.0.0.1:{port}/ (Ctrl-C ends it).")
+                call_command("runserver", f"127.0.0.1:{port}", use_reloader=False)
+
+    def _wait(self, budget: float) -> LibraryProgress:
+        """Until all is done, or the time is up and there is enough."""
+        begun = last_change = time.monotonic()
+        found = progress()
+        while found.open and (
+            time.monotonic() - begun < budget or found.done < min(ENOUGH_SPECTRA, found.total)
+        ):
+            time.sleep(_POLL_SECONDS)
+            latest = progress()
+            now = time.monotonic()
+            if latest != found:
+                last_change = now
+                self._say(f"{latest.done} of {latest.total} spectra, {latest.failed} failed")
+            elif now - last_change > _QUIET_SECONDS:
+                raise CommandError(f"no job has ended for {_QUIET_SECONDS:.0f} s; see the job page")
+            found = latest
+        return found
+
+    def _make_curator(self) -> None:
+        users = get_user_model()
+        if users.objects.filter(username="curator").exists():
+            return
+        password = os.environ.get("DEMO_PASSWORD") or secrets.token_urlsafe(9)
+        give_role(users.objects.create_user("curator", password=password), CURATOR)
+        self._say(f"Curator's account: curator, password {password}")
+
+    def _say(self, text: str) -> None:
+        self.stderr.write(text)
+
+
+@contextmanager
+def _workers() -> Iterator[None]:
+    """A cluster of workers beside this process, one thread each, ended with it."""
+    environment = os.environ | dict.fromkeys(_THREAD_SETTINGS, "1")
+    manage = settings.BASE_DIR / "manage.py"
+    cluster = subprocess.Popen(
+        [sys.executable, str(manage), "qcluster"],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        cluster.terminate()
+        try:
+            cluster.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            cluster.kill()

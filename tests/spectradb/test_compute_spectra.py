@@ -1,0 +1,107 @@
+"""A spectrum a site: computed once, stored whole, told in the words of the command."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.core.management import CommandError, call_command
+
+from compute.library.crystals import crystal
+from spectradb.models import Calculation, JobStatus, Site, Spectrum, Structure
+from spectradb.services.build_library import expected_cost, library_sites, store_crystals
+from spectradb.services.compute_spectra import queue_sites, run_calculation
+
+KEYS = {
+    "source_id", "formula", "site_index", "element", "oxidation_state", "route", "status",
+    "energy_ev", "intensity", "energy_offset_ev", "energy_offset_err", "ten_dq", "parameters",
+    "seconds", "error",
+}  # fmt: skip
+
+
+@pytest.fixture
+def copper_oxide(tmp_path: Path) -> Path:
+    path = tmp_path / "CuO.cif"
+    crystal("CuO").structure().to(filename=str(path))
+    return path
+
+
+def test_a_file_is_computed_without_the_database(copper_oxide: Path, tmp_path: Path) -> None:
+    """No ``db`` fixture: any query would fail the test."""
+    output = tmp_path / "out.json"
+    call_command("compute_spectra", str(copper_oxide), "--absorber", "Cu", "--output", str(output))
+    (answer,) = json.loads(output.read_text())
+    assert set(answer) == KEYS
+    assert (answer["status"], answer["element"], answer["oxidation_state"]) == ("done", "Cu", 2.0)
+    energy, intensity = np.array(answer["energy_ev"]), np.array(answer["intensity"])
+    assert np.allclose(np.diff(energy), 0.05)
+    peak = energy[np.argmax(intensity)]
+    assert (peak - energy[0], energy[-1] - peak) == pytest.approx((10.0, 30.0), abs=0.051)
+    assert peak == pytest.approx(931.0, abs=3.0)
+    assert answer["parameters"]["hwhm_ev"] == {"l3": 0.2, "l2": 0.4}
+
+
+def test_a_file_without_the_absorber_fails_by_name(copper_oxide: Path) -> None:
+    with pytest.raises(CommandError, match="CuO holds no Ni"):
+        call_command("compute_spectra", str(copper_oxide), "--absorber", "Ni")
+
+
+def test_files_and_where_exclude_each_other(copper_oxide: Path) -> None:
+    with pytest.raises(CommandError, match="select stored structures"):
+        call_command("compute_spectra", "--absorber", "Ni")
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--edge", "K"), ("--route", "magic"), ("--absorber", "U")]
+)
+def test_what_no_route_can_do_is_refused(copper_oxide: Path, option: str, value: str) -> None:
+    arguments = {"--absorber": "Cu", option: value}
+    with pytest.raises(CommandError, match=value):
+        call_command("compute_spectra", str(copper_oxide), *sum(arguments.items(), ()))
+
+
+@pytest.mark.django_db
+def test_a_stored_site_is_computed_once(tmp_path: Path) -> None:
+    ((row, is_new),) = store_crystals([crystal("CuO")])
+    assert is_new
+    output = tmp_path / "out.json"
+    arguments = ("--absorber", "Cu", "--where", "formula=CuO", "--sync", "--output", str(output))
+    call_command("compute_spectra", *arguments)
+    first = json.loads(output.read_text())[0]
+    call_command("compute_spectra", *arguments)
+    second = json.loads(output.read_text())[0]
+    assert first["status"] == "done"
+    assert first == second
+    calculation = Calculation.objects.get()
+    spectrum = Spectrum.objects.get()
+    assert (calculation.structure, spectrum.calculation) == (row, calculation)
+    assert spectrum.energy_offset_ev == first["energy_offset_ev"]
+    assert calculation.results["ten_dq"] == first["ten_dq"]
+
+
+@pytest.mark.django_db
+def test_a_site_that_cannot_be_done_fails_with_the_reason_and_stores_nothing() -> None:
+    list(store_crystals([crystal("CuO")]))
+    site = Site.objects.get(element="Cu")
+    (calculation,) = queue_sites(Site.objects.filter(pk=site.pk), send=False)
+    Structure.objects.update(data=crystal("rocksalt-NiO").structure().as_dict())
+    Site.objects.filter(pk=site.pk).update(index=99)
+    assert not run_calculation(calculation.pk)
+    calculation.refresh_from_db()
+    assert calculation.job_status == JobStatus.FAILED
+    assert "99" in calculation.error
+    assert not Spectrum.objects.exists()
+
+
+@pytest.mark.django_db
+def test_the_library_keeps_citations_and_runs_quick_sites_first() -> None:
+    chosen = [crystal(name) for name in ("rocksalt-NiO", "corundum-Fe2O3", "delafossite-CuFeO2")]
+    assert sum(is_new for _, is_new in store_crystals(chosen)) == 3
+    assert not any(is_new for _, is_new in store_crystals(chosen))
+    assert Structure.objects.get(source_id="rocksalt-NiO").citation.startswith("S. Sasaki")
+    sites = library_sites()
+    costs = [expected_cost(site) for site in sites]
+    assert costs == sorted(costs)
+    assert [site.element for site in sites] == ["Ni", "Fe", "Fe"]  # Cu+ has no empty 3d state
