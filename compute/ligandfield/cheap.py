@@ -150,13 +150,16 @@ def ingredients(
         raise InputError(f"sites[{site.index}]", site.element, "has no ligands")
     transfer = energies(site.element, site.oxidation_state, site.ligand_elements, n_d)
     vectors = site.ligand_vectors @ site.local_axes.T
+    sigma, pi_part, repulsion = _hoppings(site, vectors, transfer, powers)
     return Ingredients(
         site=site,
         n_d=n_d,
         charge_transfer=transfer,
         point_charge=point_charge_field(structure, sites, site),
         among=ligand_hopping(vectors, site.ligand_elements),
-        **_hoppings(site, vectors, transfer, powers),
+        sigma=sigma,
+        pi=pi_part,
+        s_repulsion=repulsion,
     )
 
 
@@ -165,7 +168,8 @@ def _hoppings(
     vectors: FloatArray,
     transfer: ChargeTransferEnergies,
     powers: tuple[float, float],
-) -> dict[str, FloatArray]:
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """pdσ, pdπ and the repulsion from ligand s orbitals."""
     strengths = [
         strength(site.element, ligand, float(np.linalg.norm(vector)), powers)
         for ligand, vector in zip(site.ligand_elements, vectors, strict=True)
@@ -173,14 +177,15 @@ def _hoppings(
     gaps = [max(transfer.delta, 0.0) + S_BELOW_P_EV[ligand] for ligand in site.ligand_elements]
     sigma, pi_part = p_hopping(vectors, strengths)
     repulsion = s_repulsion(s_hopping(vectors, strengths), gaps)
-    return {"sigma": sigma, "pi": pi_part, "s_repulsion": repulsion}
+    return sigma, pi_part, repulsion
 
 
 def with_powers(parts: Ingredients, powers: tuple[float, float]) -> Ingredients:
     """The same site with other powers in the hopping; the potential is not summed again."""
     site = parts.site
     vectors = site.ligand_vectors @ site.local_axes.T
-    return replace(parts, **_hoppings(site, vectors, parts.charge_transfer, powers))
+    sigma, pi_part, repulsion = _hoppings(site, vectors, parts.charge_transfer, powers)
+    return replace(parts, sigma=sigma, pi=pi_part, s_repulsion=repulsion)
 
 
 def assemble(parts: Ingredients, prefactors: Prefactors = PREFACTORS) -> LigandField:
@@ -296,12 +301,13 @@ def point_charge_field(structure: Structure, sites: Sequence[Site], site: Site) 
 
 
 def _traceless(matrix: FloatArray) -> FloatArray:
-    return matrix - np.trace(matrix) / 5.0 * np.eye(5)
+    result: FloatArray = matrix - np.trace(matrix) / 5.0 * np.eye(5)
+    return result
 
 
 def _tidy(matrix: FloatArray, site: Site) -> FloatArray:
     """Average over the site's symmetry, so that a solver finds the blocks it should find."""
-    average = np.zeros((5, 5))
+    average: FloatArray = np.zeros((5, 5))
     for operation in site.symmetry_rotations:
         d = rotation_matrix(site.local_axes @ operation @ site.local_axes.T)
         average += d.T @ matrix @ d

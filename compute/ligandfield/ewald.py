@@ -63,14 +63,15 @@ def _near(lattice: FloatArray, offsets: FloatArray, charges: FloatArray, l: int)
     keep = (r > 1e-6) & (r < _CUTOFF_ANG)
     vectors, q, r = vectors[keep], q[keep], r[keep]
     weight = q * gammaincc(l + 0.5, (alpha * r) ** 2) / r ** (l + 1)
-    return real_harmonics(l, vectors) @ weight
+    result: FloatArray = real_harmonics(l, vectors) @ weight
+    return result
 
 
 def _far(lattice: FloatArray, offsets: FloatArray, charges: FloatArray, l: int) -> FloatArray:
     """The smooth part, summed over reciprocal vectors; the site's own Gaussian adds nothing."""
     alpha = _EXPONENT / _CUTOFF_ANG
     g_max = 2.0 * alpha * _EXPONENT
-    reciprocal = 2.0 * pi * np.linalg.inv(lattice).T
+    reciprocal = np.asarray(2.0 * pi * np.linalg.inv(lattice).T, dtype=np.float64)
     indices = _translations(reciprocal, g_max, margin=0)
     indices = indices[np.any(indices != 0, axis=1)]
     vectors = indices @ reciprocal
