@@ -18,7 +18,7 @@ from compute.multiplet.spectrum import absorption
 from compute.multiplet.thermal import populate
 from compute.multiplet.transitions import transitions
 
-_DENSE_BLOCK = 900  # "auto": final blocks up to this size are diagonalised fully
+_DENSE_BLOCK = 500  # "auto": final blocks up to this size are diagonalised fully
 _LISTED_LEVELS = 20
 _BYTES_PER_ELEMENT = 16 * 60  # of a sparse row: measured rows hold 20 to 60 elements
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Real = NDArray[np.float64]
 
-MAX_RECORDED = 256  # Krylov vectors whose projections are kept
+MAX_RECORDED = 400  # Krylov vectors whose projections are kept
 _GHOST_EV = 1e-7  # Ritz values this close are copies of one
 
 
