@@ -1,0 +1,104 @@
+"""What a curator looks up beside spectra. Nothing here is edited but a structure's names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+
+from spectradb.models import ApiKey, Calculation, PeakFit, Site, SourceFile, Structure, TrainedModel
+
+if TYPE_CHECKING:
+    _ModelAdmin = admin.ModelAdmin[Any]
+else:
+    _ModelAdmin = admin.ModelAdmin  # not generic at run time
+
+
+class LookUp(_ModelAdmin):
+    """Rows that are made by services, never by hand."""
+
+    show_full_result_count = False
+    list_per_page = 50
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        editable = set(getattr(self, "editable", ()))
+        return [
+            field.name
+            for field in self.model._meta.concrete_fields
+            if field.editable and field.name not in editable
+        ]
+
+
+@admin.register(Structure)
+class StructureAdmin(LookUp):
+    list_display = ("source_id", "formula", "name", "space_group_symbol", "n_sites", "hypothetical")
+    list_filter = ("crystal_system", "source", "hypothetical")
+    search_fields = ("=source_id", "formula", "name")
+    editable = ("name", "citation", "doi", "hypothetical", "energy_above_hull")
+    exclude = ("data",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Structure]:
+        return super().get_queryset(request).defer("data")
+
+
+@admin.register(Site)
+class SiteAdmin(LookUp):
+    list_display = (
+        "structure", "index", "element", "oxidation_state", "coordination_number", "ligands",
+        "site_symmetry",
+    )  # fmt: skip
+    list_filter = ("element", "coordination_number")
+    list_select_related = ("structure",)
+    search_fields = ("=structure__source_id", "structure__formula", "=element")
+    editable = ("oxidation_state", "oxidation_method")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Site]:
+        return super().get_queryset(request).select_related("structure").defer("structure__data")
+
+
+@admin.register(Calculation)
+class CalculationAdmin(LookUp):
+    list_display = ("id", "engine", "route", "absorber", "edge", "job_status", "error_cause")
+    list_filter = ("job_status", "engine", "route", "error_cause")
+    search_fields = ("=id", "=absorber", "=input_hash")
+
+
+@admin.register(PeakFit)
+class PeakFitAdmin(LookUp):
+    list_display = ("id", "spectrum", "n_peaks", "residual_rms", "accepted", "job_status")
+    list_filter = ("job_status", "accepted")
+    raw_id_fields = ("spectrum",)
+    editable = ("accepted",)
+
+
+@admin.register(TrainedModel)
+class TrainedModelAdmin(LookUp):
+    list_display = ("name", "kind", "absorber", "edge", "job_status", "is_default")
+    editable = ("is_default",)
+
+
+@admin.register(SourceFile)
+class SourceFileAdmin(LookUp):
+    list_display = ("name", "n_bytes", "sha256", "created")
+    search_fields = ("name", "=sha256")
+    exclude = ("data",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SourceFile]:
+        return super().get_queryset(request).defer("data")
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(LookUp):
+    """Administrators revoke keys here; nobody sees one."""
+
+    list_display = ("prefix", "name", "user", "created", "last_used", "revoked")
+    exclude = ("key_hash",)
+    editable = ("revoked",)

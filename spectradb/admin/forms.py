@@ -1,0 +1,91 @@
+"""The form of one spectrum in curation: its identity and how it was measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+
+from compute.edges import normalise_edge, normalise_element
+from spectradb.models import Measurement, Spectrum
+
+EDGES = ("K", "L1", "L2", "L3", "L23", "M1", "M23", "M2", "M3", "M45", "M4", "M5", "N45")
+LICENCES = ("CC BY 4.0", "CC0 1.0", "CC BY-SA 4.0", "ODbL 1.0", "Public domain")
+MEASURED = (
+    "facility", "beamline", "mode", "monochromator", "resolution_ev", "temperature_k",
+    "sample_name", "sample_formula", "sample_preparation", "measured_on",
+)  # fmt: skip
+_Measured = forms.modelform_factory(Measurement, fields=list(MEASURED))
+
+if TYPE_CHECKING:
+    _SpectrumForm = forms.ModelForm[Spectrum]
+else:
+    _SpectrumForm = forms.ModelForm  # not generic at run time
+
+
+class SpectrumForm(_SpectrumForm):
+    """Columns of the spectrum and, under ``m_…``, of its measurement."""
+
+    edge = forms.CharField(required=False, widget=forms.Select)
+    licence = forms.CharField(required=False, widget=forms.Select)
+
+    class Meta:
+        model = Spectrum
+        fields = (
+            "absorber", "edge", "structure", "site", "formula", "title", "technique", "quantity",
+            "licence", "citation", "doi",
+        )  # fmt: skip
+        labels = {"quantity": "Intensity is", "doi": "DOI"}
+        help_texts = {"absorber": "Element symbol.", "formula": "Of the sample."}
+        widgets = {"citation": forms.Textarea(attrs={"rows": 2})}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._offer("edge", EDGES, blank="not known")
+        self._offer("licence", LICENCES, blank="none")
+        measured = self.instance.measurement
+        if measured is not None:
+            for name, field in _Measured(instance=measured).fields.items():
+                self.fields[f"m_{name}"] = field
+                self.initial[f"m_{name}"] = getattr(measured, name)
+
+    def _offer(self, name: str, known: tuple[str, ...], blank: str) -> None:
+        """The usual values, and the present one where it is another."""
+        present = getattr(self.instance, name, "")
+        values = [*known, *([present] if present and present not in known else [])]
+        if name in self.fields:
+            widget = self.fields[name].widget
+            assert isinstance(widget, forms.Select)
+            widget.choices = [("", f"({blank})"), *((one, one) for one in values)]
+
+    def clean_absorber(self) -> str:
+        given = str(self.cleaned_data["absorber"]).strip()
+        if given and normalise_element(given) is None:
+            raise forms.ValidationError(f"“{given}” is not an element symbol.")
+        return normalise_element(given) or ""
+
+    def clean_edge(self) -> str:
+        given = str(self.cleaned_data["edge"]).strip()
+        if given and normalise_edge(given) is None:
+            raise forms.ValidationError(f"“{given}” is not the name of an edge.")
+        return normalise_edge(given) or ""
+
+    def clean(self) -> dict[str, Any]:
+        found = super().clean() or self.cleaned_data
+        site, structure = found.get("site"), found.get("structure")
+        if site is not None and site.structure_id != getattr(structure, "pk", None):
+            self.add_error("site", "This site belongs to another structure.")
+        elif site is not None and found.get("absorber") not in ("", site.element, None):
+            self.add_error("site", f"This site is {site.element}, not {found['absorber']}.")
+        return found
+
+    def save_measurement(self) -> list[str]:
+        """Store what changed of the measurement; the names of those columns."""
+        measured = self.instance.measurement
+        changed = [one.removeprefix("m_") for one in self.changed_data if one.startswith("m_")]
+        if measured is None or not changed:
+            return []
+        for name in changed:
+            setattr(measured, name, self.cleaned_data[f"m_{name}"])
+        measured.save()
+        return changed

@@ -1,0 +1,231 @@
+"""Curation: the queue, the page of one spectrum with its checks, and the decision."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from spectradb.admin.forms import MEASURED, SpectrumForm
+from spectradb.admin.page import context_of
+from spectradb.models import Kind, Spectrum, Status
+from spectradb.services import curation
+from spectradb.services.curation import CurationError
+from spectradb.services.quality import CHECK, FAIL, keep_checks
+from spectradb.services.roles import may_curate
+from spectradb.templatetags.science import sparkline
+
+if TYPE_CHECKING:
+    _SpectrumAdmin = admin.ModelAdmin[Spectrum]
+else:
+    _SpectrumAdmin = admin.ModelAdmin  # not generic at run time
+
+
+class NoteForm(ActionForm):
+    """A bulk decision with its reason."""
+
+    note = forms.CharField(
+        required=False,
+        max_length=2000,
+        widget=forms.TextInput(attrs={"placeholder": "Comment; needed to send back or reject"}),
+    )
+
+
+class QueueFilter(admin.SimpleListFilter):
+    """By status; what waits for a decision comes first and unasked."""
+
+    title = "queue"
+    parameter_name = "queue"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(one.value, str(one.label)) for one in Status if one != Status.SUBMITTED] + [
+            ("all", "All")
+        ]
+
+    def choices(self, changelist: Any) -> Any:
+        for choice in super().choices(changelist):
+            if choice["display"] == "All" and choice["query_string"] == (
+                changelist.get_query_string(remove=[self.parameter_name])
+            ):
+                choice["display"] = Status.SUBMITTED.label
+            yield choice
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        asked = self.value()
+        if asked == "all":
+            return queryset
+        status = asked if asked in Status.values else Status.SUBMITTED
+        return queryset.filter(status=status).order_by("submitted_at", "pk")
+
+
+@admin.register(Spectrum)
+class SpectrumAdmin(_SpectrumAdmin):
+    form = SpectrumForm
+    action_form = NoteForm
+    actions = ("publish", "send_back", "reject", "withdraw")
+    list_display = (
+        "number", "picture", "formula", "absorber_edge", "kind", "state", "open_checks",
+        "contributor", "submitted_at",
+    )  # fmt: skip
+    list_display_links = ("number",)
+    list_filter = (QueueFilter, "kind", "technique")
+    list_select_related = ("contributor",)
+    list_per_page = 50
+    show_full_result_count = False
+    search_fields = ("=id", "formula", "title", "=absorber")
+    autocomplete_fields = ("structure", "site")
+    change_form_template = "admin/spectradb/spectrum/change_form.html"
+
+    # --- who may ------------------------------------------------------------------------------
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return may_curate(request.user)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return may_curate(request.user)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return may_curate(request.user)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    # --- the queue ----------------------------------------------------------------------------
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Spectrum]:
+        rows = super().get_queryset(request)
+        resolved = request.resolver_match
+        if resolved is not None and resolved.url_name == "spectradb_spectrum_change":
+            return rows.select_related("measurement__file", "structure", "site").defer(
+                "measurement__file__data", "structure__data"
+            )
+        return rows.defer("energy", "intensity")
+
+    @admin.display(description="ID", ordering="pk")
+    def number(self, row: Spectrum) -> str:
+        return f"SDB-{row.pk}"
+
+    @admin.display(description="Spectrum")
+    def picture(self, row: Spectrum) -> SafeString:
+        return sparkline(row.sparkline, row.kind)
+
+    @admin.display(description="Edge", ordering="absorber")
+    def absorber_edge(self, row: Spectrum) -> str:
+        return f"{row.absorber or '?'} {row.edge or '?'}"
+
+    @admin.display(description="Status", ordering="status")
+    def state(self, row: Spectrum) -> SafeString:
+        return format_html('<span class="badge {}">{}</span>', row.status, row.get_status_display())
+
+    @admin.display(description="Checks")
+    def open_checks(self, row: Spectrum) -> str:
+        verdicts = [one.get("verdict") for one in row.checks]
+        failed, looked = verdicts.count(FAIL), verdicts.count(CHECK)
+        texts = [f"{failed} failed"] * bool(failed) + [f"{looked} to look at"] * bool(looked)
+        return ", ".join(texts) or ("all passed" if verdicts else "not run")
+
+    # --- bulk ---------------------------------------------------------------------------------
+
+    @admin.action(description="Publish", permissions=["change"])
+    def publish(self, request: HttpRequest, rows: QuerySet[Spectrum]) -> None:
+        self._decide_all(request, rows, "publish")
+
+    @admin.action(description="Send back", permissions=["change"])
+    def send_back(self, request: HttpRequest, rows: QuerySet[Spectrum]) -> None:
+        self._decide_all(request, rows, "send_back")
+
+    @admin.action(description="Reject", permissions=["change"])
+    def reject(self, request: HttpRequest, rows: QuerySet[Spectrum]) -> None:
+        self._decide_all(request, rows, "reject")
+
+    @admin.action(description="Withdraw", permissions=["change"])
+    def withdraw(self, request: HttpRequest, rows: QuerySet[Spectrum]) -> None:
+        self._decide_all(request, rows, "withdraw")
+
+    def _decide_all(self, request: HttpRequest, rows: QuerySet[Spectrum], action: str) -> None:
+        note = request.POST.get("note", "")
+        result = curation.decide_all(rows, action, request.user, note)
+        if result.done:
+            text = f"{curation.STEPS[action].done}: {len(result.done)}."
+            self.message_user(request, text, messages.SUCCESS)
+        for reason in list(result.refused.values())[:20]:
+            self.message_user(request, reason, messages.ERROR)
+
+    # --- one spectrum -------------------------------------------------------------------------
+
+    def get_fieldsets(self, request: HttpRequest, obj: Spectrum | None = None) -> Any:
+        identity = (
+            ("absorber", "edge"), "structure", "site", "formula", "title",
+            ("technique", "quantity"), "licence", ("citation", "doi"),
+        )  # fmt: skip
+        sets: list[tuple[str, dict[str, Any]]] = [("Identity", {"fields": identity})]
+        if obj is not None and obj.kind == Kind.EXPERIMENT:
+            shown = [f"m_{name}" for name in MEASURED]
+            measured = [(shown[0], shown[1]), *shown[2:]]
+            sets.append(("Measurement", {"fields": measured}))
+        return sets
+
+    def get_form(
+        self, request: HttpRequest, obj: Spectrum | None = None, change: bool = False, **kwargs: Any
+    ) -> type[forms.ModelForm[Spectrum]]:
+        # The measurement's fields come with the row, in the form's __init__.
+        kwargs["fields"] = list(SpectrumForm.Meta.fields)
+        return super().get_form(request, obj, change, **kwargs)
+
+    def save_model(
+        self, request: HttpRequest, obj: Spectrum, form: forms.ModelForm[Spectrum], change: bool
+    ) -> None:
+        """Keep who edited what, and look at the checks again."""
+        assert isinstance(form, SpectrumForm)
+        if not form.changed_data:
+            return
+        measured = form.save_measurement()
+        own = [name for name in form.changed_data if not name.startswith("m_")]
+        keep_checks(obj)
+        curation.save_with_reason(obj, request.user, f"Edited {', '.join([*own, *measured])}.")
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """The history of the row itself says more than the admin's log."""
+        return None
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        row = kwargs.get("obj")
+        if isinstance(row, Spectrum):
+            context |= context_of(row, request)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def response_change(self, request: HttpRequest, obj: Spectrum) -> HttpResponse:
+        """After saving: the decision, if a button of it was pressed."""
+        action = request.POST.get("_decide", "")
+        here = reverse("admin:spectradb_spectrum_change", args=[obj.pk])
+        if not action:
+            self.message_user(request, f"SDB-{obj.pk} saved.", messages.SUCCESS)
+            return HttpResponseRedirect(here)
+        following = curation.place_in_queue(obj).next
+        try:
+            curation.decide(obj, action, request.user, request.POST.get("decision_note", ""))
+        except CurationError as error:
+            self.message_user(request, str(error), messages.ERROR)
+            # Kept, so that nobody has to write a note twice.
+            request.session["decision_note"] = request.POST.get("decision_note", "")[:2000]
+            return HttpResponseRedirect(here)
+        self.message_user(request, f"SDB-{obj.pk}: {curation.STEPS[action].done.lower()}.")
+        if request.POST.get("go_on") and following is not None:
+            return HttpResponseRedirect(
+                reverse("admin:spectradb_spectrum_change", args=[following])
+            )
+        if request.POST.get("go_on"):
+            return HttpResponseRedirect(reverse("admin:spectradb_spectrum_changelist"))
+        return HttpResponseRedirect(here)
