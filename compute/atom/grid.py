@@ -37,7 +37,7 @@ class RadialGrid:
     """
 
     def __init__(
-        self, r_first: float, r_max: float, *, growth: float = 2.0, order: int = 10
+        self, r_first: float, r_max: float, *, growth: float = 1.8, order: int = 12
     ) -> None:
         count = int(np.ceil(np.log(r_max / r_first) / np.log(growth)))
         ends = np.concatenate([[0.0], np.geomspace(r_first, r_max, count + 1)])
@@ -109,7 +109,7 @@ class RadialGrid:
         out, count = np.zeros(self._total), np.zeros(self._total)
         np.add.at(out, self._index, local)
         np.add.at(count, self._index, 1.0)
-        return (out / count)[1:-1]
+        return np.asarray((out / count)[1:-1])
 
     def cumulative(self, values: Array) -> Array:
         """Integral from 0 to each node of a function that is zero at both ends."""
@@ -127,7 +127,7 @@ class RadialGrid:
     def _local(self, values: Array) -> Array:
         full = np.zeros(self._total)
         full[1:-1] = values
-        return full[self._index]
+        return np.asarray(full[self._index])
 
     def _assemble(self, blocks: Array) -> Array:
         """Add element blocks into the orthonormal basis, (n, n)."""

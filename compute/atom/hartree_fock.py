@@ -98,7 +98,7 @@ class RadialSolution:
 
     def radial(self, name: str) -> Array:
         """P_nl on ``grid.r``, bohr^-1/2, (n,)."""
-        return self.orbitals[self._find(name)]
+        return np.asarray(self.orbitals[self._find(name)])
 
     def power(self, name: str, k: float) -> float:
         """Mean of r^k, bohr^k."""
@@ -139,7 +139,7 @@ def solve_configuration(
     orthogonality : {"sequential", "multipliers"}
         See the module's docstring. Closed shells do not depend on it.
     grid : RadialGrid, optional
-        By default from elements of 0.02/z to 40 bohr.
+        By default a first element of 0.1/z, the last ending at 40 bohr.
     tolerance : float
         Largest change (norm) of an orbital that counts as converged.
 
@@ -151,7 +151,7 @@ def solve_configuration(
         Not self-consistent after ``max_iterations``.
     """
     _check(z, shells)
-    grid = grid or RadialGrid(2e-2 / z, 40.0)
+    grid = grid or RadialGrid(0.1 / z, 40.0)
     solve = {"sequential": _sequential, "multipliers": _stationary}[orthogonality]
     problem = _Problem(z, shells, grid, FINE_STRUCTURE if relativistic else 0.0, solve)
     vectors, energies = problem.start()
@@ -252,7 +252,7 @@ class _Problem:
     def positive(self, vectors: Array) -> Array:
         """The same functions, positive near the nucleus."""
         first = self.grid.r.searchsorted(0.1 / self.z)
-        return vectors * np.sign(vectors[:, :first].sum(axis=1))[:, None]
+        return np.asarray(vectors * np.sign(vectors[:, :first].sum(axis=1))[:, None])
 
     def solution(self, vectors: Array, energies: Array, change: float) -> RadialSolution:
         total = 0.0

@@ -91,7 +91,8 @@ def exchange_factors(l: int, other: int, m: int) -> tuple[tuple[int, float, floa
             sums[0] += overlap * m_b * overlap
             sums[1] += overlap * q * overlap
             sums[2] += overlap * float(weight @ (x * a * (m_b * b * dc - q * c * db)))
-        out.append((k, *(float(value) / m for value in sums)))
+        slope, gradient, tangential = (float(value) / m for value in sums)
+        out.append((k, slope, gradient, tangential))
     return tuple(out)
 
 

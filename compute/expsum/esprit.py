@@ -123,7 +123,7 @@ def hankel_products(
 
     def convolve(vector: Array, first: int, count: int) -> Array:
         out = ifft(spectrum * fft(vector[::-1], length))[first : first + count]
-        return out.real if real else out
+        return np.asarray(out.real if real else out)
 
     def forward(v: Array) -> Array:
         return convolve(v, columns - 1, rows)
@@ -167,14 +167,18 @@ def _lanczos(
         p, s, _ = np.linalg.svd(small)
         wanted = size if rank is None else min(rank, size)
         kept = int(np.count_nonzero(s[:wanted] > tolerance * s[0]))
-        # |H^H u - s v| of each triplet; relative to the gap below it this turns the vectors
-        errors = above[step] * np.abs(p[-1, :kept]) / s[0]
+        # |H^H u - s v| of each triplet in units of what is allowed: little beside the smallest
+        # singular value kept, since it turns all vectors by its ratio to the gaps between them
+        allowed = max(1e-3 * tolerance * s[0], 1e-14 * s[0], 1e-5 * s[max(kept, 1) - 1])
+        errors = above[step] * np.abs(p[-1, :kept]) / allowed
         residual = float(errors.max(initial=0.0))
-        small_enough = residual <= max(1e-3 * tolerance, 1e-14)
+        small_enough = residual <= 1.0
         seen_below = kept < size - 2 or rank is not None
         if full or (small_enough and seen_below):
             return _truncated(left[:, :size] @ p, s, rank, tolerance)
-    raise ConvergenceError("singular vectors of the Hankel matrix", residual, tolerance)
+    raise ConvergenceError(
+        "singular vectors of the Hankel matrix (in units of what is allowed)", residual, 1.0
+    )
 
 
 def _orthogonal(vector: Array, basis: Array) -> Array:
