@@ -35,12 +35,12 @@ def slater_integral(
     r : float64 (n,)
         Any strictly increasing grid from zero or above, bohr.
     p1, p2, p3, p4 : float64 (n,)
-        Radial functions P = r R, bohr^-1/2. Beyond the last point they are taken to go on
+        Radial functions P = r R, bohr^-1/2. Beyond the last point "expsum" lets them go on
         falling exponentially.
     method : {"expsum", "direct"}
         Bessel transforms of exponential sums of p1 p3 and p2 p4, or cumulative integration of
-        local interpolants. Both hold 1e-10 on smooth grids that resolve the functions; "direct"
-        is the faster for single integrals, "expsum" needs fewer points.
+        local interpolants (zero beyond the last point). Both hold 1e-10 on smooth grids that
+        resolve the functions; which is faster depends on grid and function (docs/expsum.md).
 
     Raises
     ------
