@@ -60,7 +60,7 @@ def two_center(a: ExponentialSum, b: ExponentialSum, distance: float) -> float:
         q = step * np.arange(start, min(start + 8192, count + 1))
         product = spherical_bessel_transform(a, 0, q) * spherical_bessel_transform(b, 0, q)
         total += float(product @ np.sinc(q * distance / np.pi))
-    return 2.0 / np.pi * step * total
+    return float(2.0 / np.pi * step * total)
 
 
 def _decay_needed(a: ExponentialSum, b: ExponentialSum) -> float:
