@@ -1,5 +1,5 @@
 """Determinants, Hamiltonian, transitions, spectrum: `solve` is the way in."""
 
-from compute.multiplet.solve import solve
+from compute.multiplet.calculation import solve
 
 __all__ = ["solve"]

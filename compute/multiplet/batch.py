@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from compute.errors import ComputeError
-from compute.multiplet.solve import solve
+from compute.multiplet.calculation import solve
 
 
 def solve_many(
