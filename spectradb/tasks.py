@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spectradb.models import Export
-from spectradb.services import compute_spectra, exports, fit_peaks, jobs
+from spectradb.services import compute_spectra, exports, fit_peaks, jobs, match_spectrum
 
 
 def take_up_again() -> int:
@@ -24,3 +24,8 @@ def run_peak_fit(pk: int) -> bool:
 def run_calculation(pk: int) -> bool:
     """One queued calculation."""
     return compute_spectra.run_calculation(pk)
+
+
+def run_match(pk: int) -> bool:
+    """Match one stored spectrum."""
+    return match_spectrum.run_match(pk)

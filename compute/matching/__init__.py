@@ -1,11 +1,15 @@
 """Matching a spectrum against a library, with calibrated probabilities."""
 
+from compute.matching.align import AlignmentPrior
+from compute.matching.discrepancy import Discrepancy
 from compute.matching.library import SpectrumLibrary
 from compute.matching.posterior import Reliability, reliability
 from compute.matching.results import Component, Match, MatchResult, Mixture, Overlay
 
 __all__ = [
+    "AlignmentPrior",
     "Component",
+    "Discrepancy",
     "Match",
     "MatchResult",
     "Mixture",

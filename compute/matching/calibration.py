@@ -64,7 +64,12 @@ def default_discrepancy(rows: Rows, grid: ComparisonGrid) -> Discrepancy:
 
 
 def calibrate(
-    searcher: Searcher, rows: Rows, pairs: list[KnownPair], max_shift_ev: float
+    searcher: Searcher,
+    rows: Rows,
+    pairs: list[KnownPair],
+    expected: Discrepancy,
+    prior: AlignmentPrior,
+    max_shift_ev: float,
 ) -> Calibration:
     """Discrepancy, alignment prior and posterior from known pairs.
 
@@ -72,7 +77,7 @@ def calibrate(
     that), but the posterior is the one of `uncalibrated`.
     """
     with single_blas():
-        return _calibrate(searcher, rows, pairs, max_shift_ev)
+        return _calibrate(searcher, rows, pairs, expected, prior, max_shift_ev)
 
 
 def uncalibrated(
@@ -102,15 +107,19 @@ def uncalibrated(
 
 
 def _calibrate(
-    searcher: Searcher, rows: Rows, pairs: list[KnownPair], max_shift_ev: float
+    searcher: Searcher,
+    rows: Rows,
+    pairs: list[KnownPair],
+    expected: Discrepancy,
+    prior: AlignmentPrior,
+    max_shift_ev: float,
 ) -> Calibration:
-    model = default_discrepancy(rows, searcher.grid)
-    prior = AlignmentPrior()
+    model = expected
     step = max(1, len(pairs) // MAX_LEARNING_PAIRS)
     teachers = pairs[::step][:MAX_LEARNING_PAIRS]
     for _ in range(_ROUNDS):
         aligned, where = _align(searcher, rows, teachers, model, prior, max_shift_ev)
-        model = learn_discrepancy(aligned, searcher.grid, default_discrepancy(rows, searcher.grid))
+        model = learn_discrepancy(aligned, searcher.grid, expected)
         if len(pairs) >= MIN_PAIRS:
             model = learn_factors(aligned, searcher.grid, model)
             prior = learn_alignment(where, max_shift_ev)

@@ -19,7 +19,7 @@ from compute.matching.calibration import (
     default_discrepancy,
     uncalibrated,
 )
-from compute.matching.discrepancy import Covariance
+from compute.matching.discrepancy import Covariance, Discrepancy
 from compute.matching.grid import ComparisonGrid, Curve, checked_curve
 from compute.matching.index import Rows
 from compute.matching.mixture import best_mixtures, penalty, shares
@@ -132,8 +132,8 @@ class SpectrumLibrary:
     def calibration(self) -> Calibration:
         """What known pairs taught; without any, what disturbed library rows stand in for."""
         if self._calibration is None:
-            model = default_discrepancy(self._rows, self.grid)
-            self._calibration = uncalibrated(self._searcher, self._rows, model, AlignmentPrior())
+            model, prior = self._expected()
+            self._calibration = uncalibrated(self._searcher, self._rows, model, prior)
         return self._calibration
 
     @property
@@ -145,6 +145,15 @@ class SpectrumLibrary:
     def calibrated(self) -> bool:
         """Whether there were at least 10 known pairs; without, probabilities mean little."""
         return self.calibration.posterior.calibrated
+
+    def assume(self, discrepancy: Discrepancy, alignment: AlignmentPrior) -> None:
+        """Expect these errors where no known pair tells; drops what was learnt.
+
+        For those who know how good their library's calculations are, and how well its energies
+        are anchored. Known pairs given later are weighed against it.
+        """
+        self._assumed = discrepancy, alignment
+        self._calibration = None
 
     def calibrate(
         self,
@@ -164,7 +173,10 @@ class SpectrumLibrary:
         _checked_shift(max_shift_ev)
         self._calibration = None
         if known:
-            self._calibration = calibrate(self._searcher, self._rows, known, max_shift_ev)
+            model, prior = self._expected()
+            self._calibration = calibrate(
+                self._searcher, self._rows, known, model, prior, max_shift_ev
+            )
 
     # Matching
 
@@ -318,6 +330,12 @@ class SpectrumLibrary:
     # Within
 
     _calibration: Calibration | None = None
+    _assumed: tuple[Discrepancy, AlignmentPrior] | None = None
+
+    def _expected(self) -> tuple[Discrepancy, AlignmentPrior]:
+        if self._assumed is not None:
+            return self._assumed
+        return default_discrepancy(self._rows, self.grid), AlignmentPrior()
 
     def _take(self, rows: Rows, ids: list[Hashable]) -> None:
         self._rows = rows

@@ -1,0 +1,323 @@
+"""Match a spectrum against the published library; keep the answer of a stored one."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from django.db import transaction
+from numpy.typing import NDArray
+
+from compute.edges import edge_energy
+from compute.errors import InputError
+from compute.io import RawSpectrum, read
+from compute.matching import Match as Found
+from compute.matching import MatchResult, SpectrumLibrary
+from spectradb.models import Match, MatchRun, Spectrum
+from spectradb.services import jobs
+from spectradb.services.match_index import Group, groups, library_of
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+    from django.db.models import QuerySet
+
+FloatArray = NDArray[np.float64]
+
+_OVERLAP = 0.5  # of a library's range that the query has to cover
+_BETWEEN_GROUPS = 0.3  # factor on log-evidence between elements, as within an uncalibrated one
+_MIN_POINTS = 8
+
+
+@dataclass(frozen=True)
+class MatchOptions:
+    """What to search for and where; energies in eV."""
+
+    absorber: str | None = None
+    edge: str | None = None
+    kind: str | None = None
+    energy_range: tuple[float, float] | None = None
+    top: int = 10
+    max_shift_ev: float = 5.0
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> MatchOptions:
+        pair = values.get("energy_range")
+        return cls(**{**values, "energy_range": None if pair is None else (pair[0], pair[1])})
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One candidate with its place in the database."""
+
+    spectrum_id: int
+    structure_id: int | None
+    source_id: str | None
+    formula: str
+    absorber: str
+    edge: str
+    kind: str
+    oxidation_state: float | None
+    score: float
+    probability: float
+    shift_ev: float
+    scale: float
+    sigma_ev: float
+    gamma_ev: float
+    r_squared: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Candidates, best first, over all libraries searched.
+
+    ``calibrated`` only if every library in which candidates were found is.
+    """
+
+    matches: list[Candidate]
+    none_of_these: float
+    calibrated: bool
+    n_calibration_pairs: int
+    n_library: int
+    p_value: float
+    range_ev: tuple[float, float]
+    warnings: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def match_file(path: Path, options: MatchOptions) -> Answer:
+    """Match the first sample spectrum of a file; nothing is stored.
+
+    Raises
+    ------
+    ReadError, SkipFile
+        If the file cannot be read, or holds no spectrum.
+    InputError
+        If it cannot be matched.
+    """
+    raws = [raw for raw in read(path) if raw.role != "reference" and raw.axis_unit == "eV"]
+    if not raws:
+        raise InputError("file", str(path), "holds no spectrum on an energy axis")
+    return match_curve(raws[0].energy_ev, raws[0].intensity, _completed(options, raws[0]))
+
+
+def match_curve(
+    energy_ev: FloatArray,
+    intensity: FloatArray,
+    options: MatchOptions,
+    *,
+    within: QuerySet[Spectrum] | None = None,
+    without: int | None = None,
+) -> Answer:
+    """Match a curve (n,) in eV.
+
+    Parameters
+    ----------
+    within
+        Only these rows are candidates (a search of the site).
+    without
+        A row that is no candidate: the query itself.
+
+    Raises
+    ------
+    InputError
+        Bad options or data, or no library in the query's range.
+    """
+    energy, values = np.asarray(energy_ev, np.float64), np.asarray(intensity, np.float64)
+    if options.energy_range is not None:
+        low, high = options.energy_range
+        inside = (energy >= low) & (energy <= high)
+        if int(inside.sum()) < _MIN_POINTS:
+            raise InputError("range", options.energy_range, "holds fewer than 8 points")
+        energy, values = energy[inside], values[inside]
+    if energy.size < _MIN_POINTS:
+        raise InputError("energy_ev", energy.size, "needs at least 8 points")
+    wanted = None if within is None else set(within.values_list("pk", flat=True))
+    found: list[tuple[Group, MatchResult]] = []
+    reasons: list[str] = []
+    for group, low, high in groups(absorber=options.absorber, edge=options.edge, kind=options.kind):
+        shared = min(float(energy[-1]), high) - max(float(energy[0]), low)
+        if shared < _OVERLAP * (high - low):
+            continue
+        try:
+            result = _in_group(group, energy, values, options, wanted, without)
+        except InputError as error:
+            reasons.append(f"{group.absorber} {group.edge}: {error}")
+            continue
+        if result is not None:
+            found.append((group, result))
+    if not found:
+        where = f"{energy[0]:.1f} to {energy[-1]:.1f} eV"
+        told = "; ".join(reasons) or "no published spectrum overlaps it enough"
+        raise InputError("energy_ev", where, told)
+    return _joined(found, options, (float(energy[0]), float(energy[-1])))
+
+
+def _in_group(
+    group: Group,
+    energy: FloatArray,
+    values: FloatArray,
+    options: MatchOptions,
+    wanted: set[int] | None,
+    without: int | None,
+) -> MatchResult | None:
+    library = library_of(group)
+    among = None
+    if wanted is not None or without is not None:
+        among = [pk for pk in library.ids if pk != without and (wanted is None or pk in wanted)]
+        if not among:
+            return None
+    e, v = edge_region(energy, values, group, library, options.max_shift_ev)
+    return library.match(e, v, top=options.top, max_shift_ev=options.max_shift_ev, among=among)
+
+
+def edge_region(
+    energy: FloatArray,
+    values: FloatArray,
+    group: Group,
+    library: SpectrumLibrary,
+    max_shift_ev: float,
+) -> tuple[FloatArray, FloatArray]:
+    """The part of a query that one library can explain, counts over a power-law background.
+
+    The power law is fitted to what lies before the edge, as is usual for energy losses, where
+    there are at least 8 points of falling, positive signal there.
+    """
+    near = (energy >= library.grid.start_ev - max_shift_ev - 2.0) & (
+        energy <= library.grid.stop_ev + max_shift_ev + 2.0
+    )
+    try:
+        start = edge_energy(group.absorber, group.edge)
+    except InputError:
+        return energy[near], values[near]
+    before = (energy >= start - 40.0) & (energy <= start - 5.0 - min(max_shift_ev, 5.0))
+    pre = values[before]
+    if pre.size >= _MIN_POINTS and (pre > 0).all() and np.ptp(energy[before]) > 8.0:
+        x = np.log(energy[before] / start)
+        slope, offset = np.polyfit(x, np.log(pre), 1)
+        if slope < -0.5:
+            values = values - np.exp(offset + slope * np.log(energy / start))
+    return energy[near], values[near]
+
+
+def _joined(
+    found: list[tuple[Group, MatchResult]], options: MatchOptions, range_ev: tuple[float, float]
+) -> Answer:
+    """One list from several libraries, weighed by the evidence of their best candidates."""
+    best = np.array([result.matches[0].score for _, result in found])
+    weight = np.exp(_BETWEEN_GROUPS * (best - best.max()))
+    weight /= weight.sum()
+    pooled: list[tuple[Found, float, Group]] = []
+    for w, (group, result) in zip(weight.tolist(), found, strict=True):
+        pooled += [(m, w * m.probability, group) for m in result.matches]
+    pooled.sort(key=lambda one: (-one[1], -one[0].score))
+    pooled = pooled[: options.top]
+    rows = (
+        Spectrum.objects.without_arrays()
+        .select_related("structure", "site")
+        .in_bulk([m.spectrum_id for m, _, _ in pooled])
+    )
+    matches = [_candidate(m, p, group, rows[m.spectrum_id]) for m, p, group in pooled]
+    leading = found[int(np.argmax(weight))][1]
+    used = [result for w, (_, result) in zip(weight, found, strict=True) if w > 0.01]
+    return Answer(
+        matches=matches,
+        none_of_these=float(weight @ np.array([result.none_of_these for _, result in found])),
+        calibrated=all(result.calibrated for result in used),
+        n_calibration_pairs=leading.n_calibration_pairs,
+        n_library=sum(result.n_library for _, result in found),
+        p_value=leading.p_value,
+        range_ev=range_ev,
+        warnings=leading.warnings,
+    )
+
+
+def _candidate(found: Found, probability: float, group: Group, row: Spectrum) -> Candidate:
+    return Candidate(
+        spectrum_id=row.pk,
+        structure_id=row.structure_id,
+        source_id=row.structure.source_id if row.structure else None,
+        formula=row.formula,
+        absorber=group.absorber,
+        edge=group.edge,
+        kind=group.kind,
+        oxidation_state=row.site.oxidation_state if row.site else None,
+        score=found.score,
+        probability=probability,
+        shift_ev=found.shift_ev,
+        scale=found.scale,
+        sigma_ev=found.sigma_ev,
+        gamma_ev=found.gamma_ev,
+        r_squared=found.r_squared,
+    )
+
+
+def _completed(options: MatchOptions, raw: RawSpectrum) -> MatchOptions:
+    """Element and edge from the file where the caller does not say them and a library has them."""
+    if options.absorber or options.edge or not raw.element:
+        return options
+    values = {**asdict(options), "absorber": raw.element, "edge": raw.edge}
+    told = MatchOptions(**values)
+    return told if groups(absorber=raw.element, edge=raw.edge) else options
+
+
+# --- stored queries ---------------------------------------------------------------------------
+
+
+def match_row(row: Spectrum, options: MatchOptions) -> Answer:
+    """Match a stored spectrum against all others."""
+    if not options.absorber and row.absorber:
+        options = MatchOptions(
+            **{**asdict(options), "absorber": row.absorber, "edge": options.edge or row.edge}
+        )
+    return match_curve(np.asarray(row.energy), np.asarray(row.intensity), options, without=row.pk)
+
+
+def request_match(
+    spectrum: Spectrum, options: MatchOptions, *, requested_by: User | None = None
+) -> MatchRun:
+    """A queued match of a stored spectrum; the workers are told."""
+    with transaction.atomic():
+        run = MatchRun.objects.create(
+            query=spectrum, options=options.as_json(), requested_by=requested_by
+        )
+        jobs.enqueue(MatchRun, [run.pk])
+    return run
+
+
+def run_match(pk: int) -> bool:
+    """Do one queued match."""
+    return jobs.run(MatchRun, pk, _work, _keep)
+
+
+def _work(run: MatchRun) -> Answer:
+    return match_row(run.query, MatchOptions.from_json(run.options))
+
+
+def _keep(run: MatchRun, answer: Answer) -> None:
+    """Store the answer; probabilities only where enough known pairs stand behind them."""
+    run.none_of_these = answer.none_of_these if answer.calibrated else None
+    run.n_library = answer.n_library
+    run.n_calibration_pairs = answer.n_calibration_pairs
+    run.save(update_fields=["none_of_these", "n_library", "n_calibration_pairs"])
+    run.matches.all().delete()
+    Match.objects.bulk_create(
+        Match(
+            run=run,
+            candidate_id=one.spectrum_id,
+            rank=rank,
+            score=one.score,
+            probability=one.probability if answer.calibrated else None,
+            shift_ev=one.shift_ev,
+            scale=one.scale,
+            sigma_ev=one.sigma_ev,
+            gamma_ev=one.gamma_ev,
+        )
+        for rank, one in enumerate(answer.matches, start=1)
+    )

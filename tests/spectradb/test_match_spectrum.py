@@ -1,0 +1,182 @@
+"""Matching stored and uploaded spectra."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+
+import numpy as np
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from compute.errors import InputError
+from spectradb.models import Kind, MatchRun, Status
+from spectradb.services import match_index
+from spectradb.services.match_index import Group, library_of
+from spectradb.services.match_spectrum import (
+    MatchOptions,
+    match_curve,
+    match_row,
+    request_match,
+    run_match,
+)
+from tests.factories import lorentzians, make_site, make_spectrum, make_structure
+
+pytestmark = pytest.mark.django_db
+
+EDGES = {"Mn": 640.0, "Ni": 853.0}
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(settings, tmp_path):
+    settings.VAR_DIR = tmp_path
+    match_index._LOADED.clear()
+
+
+def _curve(element: str, k: int, energy: np.ndarray, shift: float = 0.0) -> np.ndarray:
+    rng = np.random.default_rng(1000 * len(element) + ord(element[0]) + 17 * k)
+    start = EDGES[element]
+    peaks = [
+        (start + shift + p, h, a)
+        for p, h, a in zip(
+            [*rng.uniform(-2, 5, 4), *rng.uniform(10, 16, 2)],
+            rng.uniform(0.25, 0.6, 6),
+            rng.uniform(0.3, 1.0, 6),
+            strict=True,
+        )
+    ]
+    return lorentzians(energy, tuple(peaks))
+
+
+def _theory(element: str, k: int, **fields):
+    start = EDGES[element]
+    energy = np.linspace(start - 10.0, start + 30.0, 401)
+    return make_spectrum(
+        absorber=element, energy=energy, intensity=_curve(element, k, energy), **fields
+    )
+
+
+def _measured(element: str, k: int, shift: float = 0.3):
+    start = EDGES[element]
+    energy = np.linspace(start - 14.0, start + 34.0, 330)
+    noise = np.random.default_rng(k).normal(0.0, 0.01, energy.size)
+    return energy, 400.0 * (_curve(element, k, energy, shift) + noise) + 50.0
+
+
+def test_a_measured_curve_finds_its_element_and_spectrum():
+    rows = {(e, k): _theory(e, k) for e in EDGES for k in range(8)}
+    energy, intensity = _measured("Mn", 3)
+    answer = match_curve(energy, intensity, MatchOptions())
+    best = answer.matches[0]
+    assert (best.spectrum_id, best.absorber) == (rows["Mn", 3].pk, "Mn")
+    assert best.shift_ev == pytest.approx(0.3, abs=0.1)
+    assert best.scale == pytest.approx(400.0, rel=0.2)
+    assert not answer.calibrated
+    assert answer.n_library == 8
+
+
+def test_a_survey_over_two_edges_is_searched_for_both():
+    rows = {(e, k): _theory(e, k) for e in EDGES for k in range(4)}
+    energy = np.linspace(600.0, 900.0, 3001)
+    intensity = 5.0 * _curve("Ni", 2, energy)
+    intensity += np.random.default_rng(0).normal(0.0, 0.01, energy.size)
+    best = match_curve(energy, intensity, MatchOptions()).matches[0]
+    assert best.spectrum_id == rows["Ni", 2].pk
+
+
+def test_counts_on_a_steep_background_are_matched():
+    rows = [_theory("Ni", k) for k in range(6)]
+    energy = np.linspace(780.0, 920.0, 1401)
+    intensity = 3e4 * (energy / 853.0) ** -4 + 4e3 * _curve("Ni", 5, energy, 0.4)
+    best = match_curve(energy, intensity, MatchOptions()).matches[0]
+    assert best.spectrum_id == rows[5].pk
+
+
+def test_the_index_follows_what_is_published():
+    rows = [_theory("Ni", k) for k in range(5)]
+    draft = _theory("Ni", 9, status=Status.DRAFT)
+    group = Group("Ni", "L23", Kind.THEORY)
+    assert set(library_of(group).ids) == {row.pk for row in rows}
+    first = library_of(group)
+    assert library_of(group) is first
+    draft.status = Status.PUBLISHED
+    draft.save()
+    rows[0].status = Status.WITHDRAWN
+    rows[0].save()
+    match_index._LOADED.clear()  # as another process finds it
+    assert set(library_of(group).ids) == {draft.pk, *(row.pk for row in rows[1:])}
+    energy, intensity = _measured("Ni", 9)
+    assert match_curve(energy, intensity, MatchOptions()).matches[0].spectrum_id == draft.pk
+
+
+def test_published_measurements_of_known_structures_calibrate():
+    for k in range(12):
+        structure = make_structure()
+        site = make_site(structure)
+        _theory("Ni", k, structure=structure, site=site)
+        energy, intensity = _measured("Ni", k, shift=0.1 * (k % 3))
+        make_spectrum(Kind.EXPERIMENT, structure=structure, energy=energy, intensity=intensity)
+    energy, intensity = _measured("Ni", 4, shift=0.2)
+    answer = match_curve(energy, intensity, MatchOptions(kind="theory"))
+    assert answer.calibrated
+    assert answer.n_calibration_pairs == 12
+    assert answer.none_of_these < 0.5
+
+
+def test_a_stored_spectrum_is_not_matched_with_itself():
+    rows = [_theory("Ni", k) for k in range(4)]
+    answer = match_row(rows[1], MatchOptions())
+    assert rows[1].pk not in [one.spectrum_id for one in answer.matches]
+    assert answer.n_library == 3
+
+
+def test_a_queued_match_keeps_its_candidates(django_capture_on_commit_callbacks):
+    rows = [_theory("Ni", k) for k in range(4)]
+    energy, intensity = _measured("Ni", 2)
+    query = make_spectrum(Kind.EXPERIMENT, status=Status.DRAFT, energy=energy, intensity=intensity)
+    run = request_match(query, MatchOptions(top=3))
+    assert run_match(run.pk)
+    run = MatchRun.objects.get(pk=run.pk)
+    assert run.job_status == "done"
+    kept = list(run.matches.all())
+    assert [one.rank for one in kept] == [1, 2, 3]
+    assert kept[0].candidate_id == rows[2].pk
+    assert kept[0].probability is None  # no known pairs stand behind it
+    assert run.n_library == 4
+
+
+def test_what_cannot_be_matched_is_told():
+    with pytest.raises(InputError, match="no published spectrum"):
+        match_curve(*_measured("Ni", 1), MatchOptions())
+    _theory("Ni", 1)
+    with pytest.raises(InputError, match="no published spectrum"):
+        match_curve(*_measured("Mn", 1), MatchOptions())
+    with pytest.raises(InputError, match="range"):
+        match_curve(*_measured("Ni", 1), MatchOptions(energy_range=(0.0, 1.0)))
+
+
+def test_command_answers_a_file_in_json(tmp_path):
+    row = _theory("Ni", 2)
+    _theory("Ni", 3)
+    path = tmp_path / "query.csv"
+    energy, intensity = _measured("Ni", 2)
+    path.write_text(
+        "energy_eV,intensity\n"
+        + "\n".join(f"{e},{v}" for e, v in zip(energy, intensity, strict=True))
+    )
+    out = StringIO()
+    call_command("match_spectrum", str(path), "--absorber", "Ni", "--output", "-", stdout=out)
+    answer = json.loads(out.getvalue())
+    assert answer["matches"][0]["spectrum_id"] == row.pk
+    assert set(answer["matches"][0]) >= {
+        "spectrum_id", "structure_id", "formula", "score", "probability",
+        "shift_ev", "scale", "sigma_ev", "gamma_ev",
+    }  # fmt: skip
+    assert 0.0 <= answer["none_of_these"] <= 1.0
+
+
+@pytest.mark.parametrize("query", ["nothing.csv", "999999"])
+def test_command_tells_what_is_not_there(query):
+    with pytest.raises(CommandError, match="there is no"):
+        call_command("match_spectrum", query)
