@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def rows() -> list[Spectrum]:
-    fields = {"Sample.name": "=cmd()", "GSE.EXTRA": "config 1"}
+    fields: dict[str, str | None] = {"Sample.name": "=cmd()", "GSE.EXTRA": "config 1"}
     import_file("a.xdi", xdi(fields, extra="# ///\n# a comment\n"))
     import_file("b.dat", kek().encode(), element="Ni", edge="K")
     make_spectrum(edge="L23", absorber="Ni")
