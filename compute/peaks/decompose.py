@@ -16,11 +16,12 @@ from compute.peaks.model import BACKGROUND_TERMS, EDGE_KINDS, Options, Problem
 from compute.peaks.plausibility import DECISIVE, judge_model, suspected_sigma
 from compute.peaks.refine import polish
 from compute.peaks.result import Decomposition, build_result
-from compute.peaks.search import LADDER, Candidate, Dictionary, Search, rounding_floor
+from compute.peaks.search import LADDER, Candidate, Dictionary, Search, residual_floor
 from compute.peaks.seeds import edge_starts, esprit_candidates, noise_level, prune
 
 MIN_POINTS = 20
 DEFAULT_MAX_PEAKS = 40
+PROMISING = 200.0  # lead of a rival's criterion that further moves may make up for
 
 Background = Literal["auto", "none", "constant", "linear", "power"]
 Edge = Literal["auto", "arctan", "broadened arctan", "erf"]
@@ -37,6 +38,7 @@ def decompose(
     background: Background = "auto",
     edge_kind: Edge = "auto",
     energy_range: tuple[float, float] | None = None,
+    noise_floor: float = 0.0,
 ) -> Decomposition:
     """Split a spectrum into peaks; their number comes from the data.
 
@@ -58,6 +60,9 @@ def decompose(
         ``auto`` chooses by the fit.
     energy_range : (low, high), optional
         Use this part only, eV.
+    noise_floor : float
+        Root mean square residual, relative to the highest point, that need not be explained:
+        for computed spectra, which have no noise but many more lines than peaks.
 
     Raises
     ------
@@ -73,6 +78,8 @@ def decompose(
         raise InputError("edge_kind", edge_kind, f"not one of auto, {list(EDGE_KINDS)}")
     if background == "power" and energy[0] <= 0.0:
         raise InputError("energy_ev", float(energy[0]), "a power law needs positive energies")
+    if not 0.0 <= noise_floor < 1.0:
+        raise InputError("noise_floor", noise_floor, "must lie between 0 and 1")
     cap = min(DEFAULT_MAX_PEAKS, max(1, energy.size // 8))
     if max_peaks is not None:
         if isinstance(max_peaks, bool) or int(max_peaks) != max_peaks or max_peaks < 1:
@@ -84,7 +91,7 @@ def decompose(
     edge = None
     if edge_step:
         edge = "arctan" if edge_kind == "auto" else edge_kind
-    options = Options(sigma or 0.0, False, phase, backgrounds[0], edge)
+    options = Options(sigma or 0.0, False, phase, backgrounds[0], edge, noise_floor)
     if sigma is None:
         best, trace = _fit_sigma(grid, options, cap, backgrounds)
     else:
@@ -97,7 +104,7 @@ def decompose(
     noise = noise_level(y)
     broadened = None
     if sigma == 0.0 and not phase:
-        broadened = _broadened(best, grid, cap, backgrounds)
+        broadened = _broadened(best, grid, backgrounds)
     verdict = judge_model(
         best, grid, noise, cap=cap, cap_given=max_peaks is not None, broadened=broadened
     )
@@ -139,7 +146,7 @@ def explained(found: Candidate) -> bool:
     problem = found.problem
     noise = noise_level(problem.intensity)
     allowed = max(
-        1.1 * noise * math.sqrt(problem.energy.size), 2 * math.sqrt(rounding_floor(problem))
+        1.1 * noise * math.sqrt(problem.energy.size), 2 * math.sqrt(residual_floor(problem))
     )
     return math.sqrt(found.fit.rss) < allowed
 
@@ -177,20 +184,22 @@ def _best_edge(best: Candidate, search: Search) -> Candidate:
     return best
 
 
-def _broadened(
-    best: Candidate, grid: WorkGrid, cap: int, backgrounds: tuple[str, ...]
-) -> Candidate | None:
+def _broadened(best: Candidate, grid: WorkGrid, backgrounds: tuple[str, ...]) -> Candidate | None:
     """A fit with an instrument Gaussian, if it beats the pure Lorentzians of ``best``."""
     sigma = suspected_sigma(best.problem, best.fit)
     if sigma is None:
         return None
+    # no peaks are added: the point is to need fewer
+    search = Search(None, best.fit.n_peaks, backgrounds)
     o = replace(best.problem.options, sigma=sigma)
-    cap = min(cap, best.fit.n_peaks)
-    found, _ = _search(grid, o, cap, backgrounds)
-    free = replace(found.problem.options, fit_sigma=True)
-    start = replace(found.fit.parameters, sigma=sigma)
-    trial = Search(None, cap, backgrounds).run(best.problem.with_options(free), start)
-    return trial if trial.criterion < best.criterion - DECISIVE else None
+    coarse = Problem(grid.energy, grid.intensity, o)
+    seeds = prune(coarse, esprit_candidates(coarse, coarse.intensity))
+    fixed = search.run(coarse, seeds, moves=20)
+    free = best.problem.with_options(replace(fixed.problem.options, fit_sigma=True))
+    found = search.refined(free, replace(fixed.fit.parameters, sigma=sigma), rival=best)
+    if found.criterion < best.criterion + PROMISING:
+        found = search.run(free, found.fit.parameters)
+    return found if found.criterion < best.criterion - DECISIVE else None
 
 
 def _on_own_grid(

@@ -42,6 +42,8 @@ class Options:
         A key of ``BACKGROUND_TERMS``.
     edge : str | None
         One of ``EDGE_KINDS``, or None.
+    noise_floor : float
+        Residual that need not be explained, relative to the highest point.
     """
 
     sigma: float = 0.0
@@ -49,6 +51,7 @@ class Options:
     phase: bool = False
     background: str = "none"
     edge: str | None = None
+    noise_floor: float = 0.0
 
     @property
     def per_peak(self) -> int:

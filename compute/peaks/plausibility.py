@@ -10,9 +10,10 @@ import numpy as np
 from compute.peaks.grids import WorkGrid
 from compute.peaks.lineshapes import Floats
 from compute.peaks.model import Fit, Problem
-from compute.peaks.search import Candidate, chi2_to_drop, peak_sizes, rounding_floor
+from compute.peaks.search import Candidate, chi2_to_drop, peak_sizes, residual_floor
 
 TIGHT = 0.6  # separation over summed widths below which neighbours may be one broadened peak
+MISFIT = 3.0  # residual over noise beyond which a structured residual refutes the model
 DECISIVE = 10.0  # fall of the criterion that settles which model is right
 
 
@@ -96,17 +97,19 @@ def judge_model(
             plausible = False
         warnings.append(f"as many peaks as allowed ({cap}): more may be needed")
     n = problem.energy.size
-    exact = fit.rss <= 10.0 * rounding_floor(problem)
+    exact = fit.rss <= 2.0 * residual_floor(problem)
     rms = math.sqrt(fit.rss / n)
     if not exact:
         r = autocorrelation(fit.residual)
-        if abs(r) > 6.0 / math.sqrt(n):
+        coloured = abs(r) > 6.0 / math.sqrt(n)
+        if coloured:
             warnings.append(
                 f"the residual is no white noise (correlation of neighbours {r:+.2f}): "
                 "the standard errors are too small, and the model may be incomplete"
             )
-        if noise > 0.0 and rms > 1.5 * noise:
-            warnings.append(f"the residual is {rms / noise:.1f} times the noise of the spectrum")
+        if rms > 1.5 * noise:
+            warnings.append(f"the residual is {rms / max(noise, 1e-300):.3g} times the noise")
+            plausible = plausible and not (coloured and rms > MISFIT * noise)
     if grid.resampling_rms > 0.0:
         ratio = f", {grid.resampling_rms / rms:.2g} of the residual" if not exact else ""
         warnings.append(

@@ -12,7 +12,7 @@ from compute.peaks.lineshapes import Floats
 from compute.peaks.model import Fit, Problem
 from compute.peaks.plausibility import Verdict
 from compute.peaks.refine import covariance
-from compute.peaks.search import Candidate, Search, rounding_floor
+from compute.peaks.search import Candidate, Search, residual_floor
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def build_result(
     problem, fit = best.problem, best.fit
     n, j, o = problem.energy.size, fit.n_peaks, problem.options
     names, values, transform = _named(problem, fit, scale)
-    variance = max(fit.rss, rounding_floor(problem)) / max(1, n - len(fit.rows))
+    variance = max(fit.rss, residual_floor(problem)) / max(1, n - len(fit.rows))
     raw = covariance(problem, fit, variance)
     matrix = transform @ np.where(np.isfinite(raw), raw, 0.0) @ transform.T
     lost = np.abs(transform) @ ~np.isfinite(np.diag(raw)) > 0.0

@@ -108,7 +108,7 @@ class Search:
     def judge(self, problem: Problem, fit: Fit) -> Candidate:
         """The criterion of a fit; remembered if it is the best of its number of peaks."""
         n = problem.energy.size
-        rss = max(fit.rss, rounding_floor(problem))
+        rss = max(fit.rss, residual_floor(problem))
         value = n * math.log(rss / n) + penalty(problem, fit.n_peaks)
         candidate = Candidate(problem, fit, value)
         old = self.best.get(fit.n_peaks)
@@ -192,7 +192,7 @@ class Search:
     def add(self, now: Candidate) -> Candidate | None:
         """With one more peak where the score test says that it helps most."""
         d, problem, fit = self.dictionary, now.problem, now.fit
-        if d is None or fit.n_peaks >= self.max_peaks or fit.rss <= rounding_floor(problem):
+        if d is None or fit.n_peaks >= self.max_peaks or fit.rss <= residual_floor(problem):
             return None
         gains = d.gains(problem, fit) / fit.rss * problem.energy.size
         best: Candidate | None = None
@@ -261,9 +261,11 @@ def penalty(problem: Problem, n_peaks: int) -> float:
     return bic + PEAK_PENALTY * n_peaks + BACKGROUND_PENALTY * o.shared
 
 
-def rounding_floor(problem: Problem) -> float:
-    """Sum of squares below which only rounding errors are left."""
-    return (ROUNDING * float(np.abs(problem.intensity).max())) ** 2 * problem.energy.size
+def residual_floor(problem: Problem) -> float:
+    """Sum of squares below which there is nothing to explain: rounding errors, or what the
+    caller called noise."""
+    relative = max(ROUNDING, problem.options.noise_floor)
+    return (relative * float(np.abs(problem.intensity).max())) ** 2 * problem.energy.size
 
 
 def peak_sizes(problem: Problem, fit: Fit) -> Floats:
@@ -277,7 +279,7 @@ def peak_sizes(problem: Problem, fit: Fit) -> Floats:
 def chi2_to_drop(problem: Problem, fit: Fit) -> Floats:
     """Rise of χ² on leaving out each peak, to second order (Wald's test), (j,)."""
     j = fit.n_peaks
-    variance = max(fit.rss, rounding_floor(problem)) / problem.energy.size
+    variance = max(fit.rss, residual_floor(problem)) / problem.energy.size
     c = covariance(problem, fit, variance)
     if not problem.options.phase:
         return np.asarray(fit.coefficients[:j] ** 2 / np.diag(c)[:j])

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from dataclasses import fields as fields_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,7 +18,7 @@ from compute.errors import InputError
 from compute.io import read
 from compute.peaks import Decomposition, decompose
 from compute.peaks import Peak as ComputedPeak
-from spectradb.models import JobStatus, Peak, PeakFit, Spectrum
+from spectradb.models import JobStatus, Kind, Peak, PeakFit, Spectrum
 from spectradb.services import jobs
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 METHOD = "esprit-varpro-bic"
 VERSION = 1  # a change of what the same input gives
+THEORY_FLOOR = 1e-3
 _BATCH = 500
 _UNDETERMINED = 1e30  # a standard error that the data do not bound
 
@@ -40,6 +41,8 @@ class FitOptions:
     background: Literal["auto", "none", "constant", "linear", "power"] = "auto"
     energy_range: tuple[float, float] | None = None
     max_peaks: int | None = None
+    noise_floor: float | None = None
+    """None: 0.001 for theory, whose many lines have no noise to hide in; 0 for experiments."""
 
     def run(self, energy_ev: Any, intensity: Any) -> Decomposition:
         """Decompose; raises InputError."""
@@ -52,6 +55,7 @@ class FitOptions:
             background=self.background,
             energy_range=self.energy_range,
             max_peaks=self.max_peaks,
+            noise_floor=self.noise_floor or 0.0,
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -150,6 +154,8 @@ def work(row: PeakFit) -> Decomposition:
     """The long part of a job."""
     spectrum = row.spectrum
     options = FitOptions.from_json(row.options)
+    if options.noise_floor is None and spectrum.kind == Kind.THEORY:
+        options = replace(options, noise_floor=THEORY_FLOOR)
     return options.run(np.asarray(spectrum.energy), np.asarray(spectrum.intensity))
 
 

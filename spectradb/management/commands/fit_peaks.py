@@ -58,6 +58,13 @@ class Command(JsonCommand):
         )
         parser.add_argument("--max-peaks", type=int, metavar="N", help="at most so many")
         parser.add_argument(
+            "--noise-floor",
+            type=float,
+            metavar="FRACTION",
+            help="residual of the highest point that need not be explained (default: 0.001 for "
+            "stored theory, 0 otherwise)",
+        )
+        parser.add_argument(
             "--queue", action="store_true", help="leave stored spectra to the workers"
         )
         self.add_output(parser)
@@ -74,6 +81,7 @@ class Command(JsonCommand):
         phase: bool,
         background: Literal["auto", "none", "constant", "linear", "power"],
         max_peaks: int | None,
+        noise_floor: float | None,
         queue: bool,
         output: str | None,
         **options: Any,
@@ -89,6 +97,7 @@ class Command(JsonCommand):
             background=background,
             energy_range=(range[0], range[1]) if range else None,
             max_peaks=max_peaks,
+            noise_floor=noise_floor,
         )
         if files:
             answers = list(self._of_files(files, asked))
