@@ -15,7 +15,19 @@ MEASURED = (
     "facility", "beamline", "mode", "monochromator", "resolution_ev", "temperature_k",
     "sample_name", "sample_formula", "sample_preparation", "measured_on",
 )  # fmt: skip
-_Measured = forms.modelform_factory(Measurement, fields=list(MEASURED))
+_Measured = forms.modelform_factory(
+    Measurement,
+    fields=list(MEASURED),
+    labels={
+        "resolution_ev": "Resolution (eV)",
+        "temperature_k": "Temperature (K)",
+        "sample_name": "Sample",
+        "sample_formula": "Formula of the sample",
+        "sample_preparation": "Preparation",
+        "measured_on": "Date",
+    },
+    widgets={"sample_preparation": forms.Textarea(attrs={"rows": 2})},
+)
 
 if TYPE_CHECKING:
     _SpectrumForm = forms.ModelForm[Spectrum]

@@ -79,7 +79,7 @@ def _plot(
         overlay = older
     figure = spectrum_figure(row, options, None, overlay)
     text = caption(row, figure)
-    return Plot("plot", figure, text), " · ".join([text, *options.notes])
+    return Plot("plot", figure, text), " · ".join([text, *options.notes, "Raw data are kept."])
 
 
 def _theory_for(row: Spectrum) -> Spectrum | None:

@@ -111,6 +111,11 @@ class SpectrumAdmin(_SpectrumAdmin):
             )
         return rows.defer("energy", "intensity")
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return super().changelist_view(request, {"title": "Curation", **(extra_context or {})})
+
     @admin.display(description="ID", ordering="pk")
     def number(self, row: Spectrum) -> str:
         return f"SDB-{row.pk}"

@@ -28,7 +28,7 @@ def run() -> Iterator[Row]:
         env = os.environ | {
             "DATABASE_URL": f"sqlite:///{path}",
             "SPECTRADB_VAR": folder,
-            "DJANGO_SETTINGS_MODULE": "spectradb.settings",
+            "DJANGO_SETTINGS_MODULE": "tests.settings",  # plain static files: nothing was collected
             "THROTTLE_ANON": "1000000/min",
         }
         process = subprocess.Popen(
