@@ -11,6 +11,7 @@ from spectradb.views import (
     browse,
     compare,
     download,
+    fit,
     home,
     jobs,
     multiplet,
@@ -32,6 +33,8 @@ urlpatterns = [
     path("spectra/<int:pk>/table/", spectrum.data_table, name="spectrum-table"),
     path("spectra/<int:pk>/plot.svg", spectrum.drawing, name="spectrum-drawing"),
     path("spectra/<int:pk>/nearest/", spectrum.nearest, name="spectrum-nearest"),
+    path("spectra/<int:pk>/fit/", fit.fit, name="spectrum-fit"),
+    path("spectra/<int:pk>/fit/accept/", fit.accept, name="spectrum-fit-accept"),
     path("spectra/<int:pk>/submit/", upload.submit_spectrum, name="spectrum-submit"),
     path("spectra/<int:pk>/original/", download.source_file, name="source-file"),
     path(

@@ -142,7 +142,7 @@ def plus_minus(value: float | None, error: float | None, least: int = 2) -> str:
     """``853.39 ± 0.01``: the error to one or two figures, the value to the same decimal."""
     if value is None:
         return "–"
-    if error is None or not math.isfinite(error) or error <= 0:
+    if error is None or not 0 < error < 1e29:  # the data do not bound it, or it is exact
         return number(value, least)
     power = math.floor(math.log10(error))
     figures = 1 if error / 10.0**power < 2 else 0  # a leading 1 keeps a second figure

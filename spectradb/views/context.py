@@ -26,6 +26,7 @@ SECTIONS = {
     "results": "browse",
     "spectrum": "browse",
     "structure": "browse",
+    "spectrum-fit": "browse",
     "structures": "browse",
     "compare": "compare",
     "match": "match",

@@ -9,7 +9,8 @@ from django.utils.translation import gettext
 from numpy.typing import NDArray
 
 from compute.errors import InputError
-from spectradb.models import Kind, PeakFit, Spectrum
+from compute.peaks import Peak as FittedPeak
+from spectradb.models import Kind, Peak, PeakFit, Spectrum
 from spectradb.plots import Curve, Figure, Marker, Sticks, nice_range
 from spectradb.services.compare import best_shift, scaled
 from spectradb.services.normalise import Normalised, normalise
@@ -298,29 +299,38 @@ def _absolute(energy: FloatArray, shown: Spectrum) -> FloatArray:
 def _peak_curves(
     fit: PeakFit, energy: FloatArray, factor: float, x_range: tuple[float, float]
 ) -> list[Curve]:
-    grid = np.linspace(*x_range, 400)
-    curves = []
-    for peak in fit.peaks.all():
-        width = np.hypot(peak.hwhm_ev, 1.1774 * fit.gaussian_sigma_ev)
-        near = np.union1d(grid, peak.position_ev + width * np.linspace(-6, 6, 49))
-        near = near[(near >= x_range[0]) & (near <= x_range[1])]
-        d = near - peak.position_ev
+    words = gettext("Fitted peaks")
+    return [
+        peak_curve(
+            peak, fit.gaussian_sigma_ev, x_range, key=words, number=peak.index + 1, factor=factor
+        )
+        for peak in fit.peaks.all()
+    ]
+
+
+def peak_curve(
+    peak: Peak | FittedPeak,
+    sigma_ev: float,
+    x_range: tuple[float, float],
+    *,
+    key: str,
+    number: int,
+    factor: float = 1.0,
+) -> Curve:
+    """One peak, sampled finely about its top: A(cosφ·absorptive − sinφ·dispersive)."""
+    width = float(np.hypot(peak.hwhm_ev, 1.1774 * sigma_ev))
+    near = np.union1d(np.linspace(*x_range, 120), peak.position_ev + width * np.linspace(-6, 6, 37))
+    near = near[(near >= x_range[0]) & (near <= x_range[1])]
+    d = near - peak.position_ev
+    if sigma_ev > 0:
+        shape = _voigt(d, peak.hwhm_ev, sigma_ev, peak.phase_rad)
+    else:
         shape = (np.cos(peak.phase_rad) * peak.hwhm_ev - np.sin(peak.phase_rad) * d) / (
             np.pi * (d**2 + peak.hwhm_ev**2)
         )
-        if fit.gaussian_sigma_ev > 0:
-            shape = _voigt(d, peak.hwhm_ev, fit.gaussian_sigma_ev, peak.phase_rad)
-        curves.append(
-            Curve(
-                gettext("Peak %d") % (peak.index + 1),
-                near,
-                peak.area * shape * factor,
-                "peak",
-                "s2",
-                key=gettext("Fitted peaks"),
-            )
-        )
-    return curves
+    return Curve(
+        gettext("Peak %d") % number, near, peak.area * shape * factor, "peak", "s2", key=key
+    )
 
 
 def _voigt(d: FloatArray, hwhm: float, sigma: float, phase: float) -> FloatArray:

@@ -74,6 +74,7 @@
     return out;
   };
 
+  const ranged = (box) => Boolean(box.closest("[data-range]")) && box.id === "plot";
   const layout = (figure, colours, box, style) => {
     const axis = { gridcolor: colours.grid, linecolor: colours["line-strong"], tickcolor: colours["line-strong"],
       zeroline: false, showline: true, mirror: true, ticks: "outside", ticklen: 4, tickfont: { size: 13, color: colours["ink-2"] },
@@ -87,7 +88,7 @@
       font: { family: getComputedStyle(document.body).fontFamily, color: colours["ink-2"], size: 13 },
       modebar: { bgcolor: "rgba(0,0,0,0)", color: colours["ink-3"], activecolor: colours.accent },
       hoverlabel: { bgcolor: colours.surface, bordercolor: colours["line-strong"], font: { color: colours.ink, size: 13 } },
-      dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", uirevision: "keep",
+      dragmode: ranged(box) ? "select" : matchMedia("(pointer: coarse)").matches ? false : "zoom", selectdirection: "h", uirevision: "keep",
       xaxis: { ...axis, range: figure.x.range, title: { text: rich(figure.x.label), font: { size: 14, color: colours.ink }, standoff: 8 },
         anchor: split ? "y2" : "y", nticks: box.clientWidth < 500 ? 4 : 8 },
       yaxis: { ...axis, range: figure.y.range, domain: split ? [0.27, 1] : [0, 1], showticklabels: figure.y.numbers,
@@ -145,6 +146,10 @@
         width = box.clientWidth;
         draw(box, box.figure);
       }).observe(box);
+      if (ranged(box)) live.on("plotly_selected", (chosen) => {
+        const [lo, hi] = chosen?.range?.x ?? [];
+        if (hi > lo) document.dispatchEvent(new CustomEvent("plotrange", { detail: { lo, hi } }));
+      });
       live.on("plotly_relayout", (change) => {
         // Zoomed in: show the dots that the wider view left out.
         const lo = change["xaxis.range[0]"], hi = change["xaxis.range[1]"];

@@ -1,0 +1,234 @@
+"""The peak page: choose a range, see peaks, residual and how their number was chosen, keep it."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import math
+from typing import Any, Literal, cast
+
+import numpy as np
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.core.cache import cache
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext
+from django.views.decorators.http import require_GET, require_POST
+
+from compute.errors import ComputeError
+from compute.peaks import Decomposition
+from spectradb.models import JobStatus, PeakFit, Spectrum
+from spectradb.plots import Curve, Figure, nice_range
+from spectradb.services import fit_peaks as service
+from spectradb.services.fit_peaks import FitOptions
+from spectradb.services.roles import may_contribute
+from spectradb.views.describe import name_of
+from spectradb.views.figures import (
+    Plot,
+    arrays,
+    edge_markers,
+    energy_label,
+    intensity_label,
+    role_of,
+    shown_range,
+)
+from spectradb.views.spectrum_figure import peak_curve
+
+BACKGROUNDS = ("auto", "none", "constant", "linear", "power")
+MOST_PEAKS = 20
+AT_ONCE = 1_500
+"""Points that a page fits while its reader waits; more go to the queue."""
+
+
+@require_GET
+def fit(request: HttpRequest, pk: int) -> HttpResponse:
+    spectrum = get_object_or_404(
+        Spectrum.objects.visible_to(request.user).select_related("calculation", "measurement"),
+        pk=pk,
+    )
+    form = _form(request.GET, spectrum)
+    found, error = (None, form["error"])
+    if not error and request.GET.get("go"):
+        found, error = _decomposed(spectrum, form["options"])
+    if found is not None and request.GET.get("format") == "csv":
+        return _table(spectrum, found)
+    figure = _figure(spectrum, form, found)
+    return render(
+        request,
+        "spectra/fit.html",
+        {
+            "spectrum": spectrum,
+            "name": name_of(spectrum),
+            "form": form,
+            "backgrounds": BACKGROUNDS,
+            "plot": Plot("plot", figure, gettext("Spectrum with its fitted peaks")),
+            "found": found,
+            "error": error,
+            "order": _order_plot(found) if found else None,
+            "may_keep": may_contribute(request.user),
+            "kept": spectrum.fits.filter(job_status=JobStatus.DONE).order_by("-created")[:10],
+            "query": request.GET.urlencode(),
+        },
+        status=400 if error else 200,
+    )
+
+
+@permission_required("spectradb.add_peakfit", raise_exception=True)
+@require_POST
+def accept(request: HttpRequest, pk: int) -> HttpResponse:
+    """Keep the fit of the form as the accepted one of its spectrum."""
+    spectrum = get_object_or_404(Spectrum.objects.visible_to(request.user), pk=pk)
+    form = _form(request.POST, spectrum)
+    if form["error"]:
+        messages.error(request, form["error"])
+        return redirect("spectrum-fit", pk)
+    assert request.user.is_authenticated  # by the decorator; for the type checker
+    row = service.request_fit(spectrum, form["options"], requested_by=request.user)
+    if row.job_status == JobStatus.QUEUED:
+        service.run_fit(row.pk)
+        row.refresh_from_db()
+    if row.job_status != JobStatus.DONE:
+        messages.error(request, row.error or gettext("The fit is still running."))
+        return redirect("spectrum-fit", pk)
+    with transaction.atomic():
+        PeakFit.objects.filter(spectrum=spectrum, accepted=True).update(accepted=False)
+        PeakFit.objects.filter(pk=row.pk).update(accepted=True)
+    messages.success(request, gettext("Kept. The spectrum page shows this fit now."))
+    return redirect("spectrum", pk)
+
+
+def _form(get: QueryDict, spectrum: Spectrum) -> dict[str, Any]:
+    """Fields with their values, the options they mean, and what cannot be read."""
+    energy, intensity = arrays(spectrum)
+    lo, hi = shown_range(energy, intensity)
+    form: dict[str, Any] = {
+        "lo": get.get("lo") or f"{lo:.1f}",
+        "hi": get.get("hi") or f"{hi:.1f}",
+        "edge_step": get.get("edge_step") == "1" if "lo" in get else spectrum.edge == "K",
+        "phase": get.get("phase") == "1",
+        "sigma": (get.get("sigma") or "0").strip(),
+        "background": get.get("background") if get.get("background") in BACKGROUNDS else "auto",
+        "max_peaks": get.get("max_peaks", "10").strip(),
+        "error": "",
+        "options": None,
+    }
+    try:
+        low, high = float(form["lo"]), float(form["hi"])
+        sigma: float | Literal["fit"] = "fit" if form["sigma"] == "fit" else float(form["sigma"])
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise ValueError
+    except ValueError:
+        form["error"] = gettext("Write the range as two numbers in eV, the lower one first.")
+        return form
+    if not form["max_peaks"].isdecimal() or not 1 <= int(form["max_peaks"]) <= MOST_PEAKS:
+        form["error"] = gettext("Write a number of peaks from 1 to %d.") % MOST_PEAKS
+        return form
+    points = int(((energy >= low) & (energy <= high)).sum())
+    if points > AT_ONCE:
+        form["error"] = gettext(
+            "%(n)d points are in the range; at most %(most)d are fitted here. Narrow it."
+        ) % {"n": points, "most": AT_ONCE}
+        return form
+    form["options"] = FitOptions(
+        edge_step=form["edge_step"],
+        gaussian_sigma_ev=sigma,
+        phase=form["phase"],
+        background=cast(Any, form["background"]),
+        energy_range=(low, high),
+        max_peaks=int(form["max_peaks"]),
+    )
+    return form
+
+
+def _decomposed(spectrum: Spectrum, options: FitOptions) -> tuple[Decomposition | None, str]:
+    """The fit, from the cache when it was asked for before; or why there is none."""
+    asked = json.dumps([spectrum.content_hash, options.as_json()], sort_keys=True)
+    key = "fit:" + hashlib.sha256(asked.encode()).hexdigest()
+    found: Decomposition | None = cache.get(key)
+    if found is None:
+        try:
+            found = options.run(*arrays(spectrum))
+        except ComputeError as error:
+            return None, str(error)
+        cache.set(key, found, 3600)
+    return found, ""
+
+
+def _figure(spectrum: Spectrum, form: dict[str, Any], found: Decomposition | None) -> Figure:
+    energy, intensity = arrays(spectrum)
+    lo, hi = shown_range(energy, intensity)
+    if form["options"] is not None:
+        lo, hi = form["options"].energy_range
+    inside = (energy >= lo) & (energy <= hi)
+    if inside.sum() < 2:
+        lo, hi = float(energy[0]), float(energy[-1])
+        inside = np.ones(energy.shape, dtype=bool)
+    kind = gettext("Experiment") if spectrum.kind == "experiment" else gettext("Theory")
+    colour = "ink" if spectrum.kind == "experiment" else "s1"
+    figure = Figure(
+        energy_label(spectrum),
+        intensity_label(spectrum, "computed"),
+        (lo, hi),
+        nice_range(float(intensity[inside].min()), float(intensity[inside].max())),
+        markers=edge_markers(spectrum.absorber, spectrum.edge, (lo, hi)),
+    )
+    main = Curve(kind, energy, intensity, role_of(spectrum), colour, key=kind)  # type: ignore[arg-type]
+    if found is None:
+        figure.curves = [main]
+        return figure
+    words = gettext("Fitted peaks")
+    figure.curves = [
+        *(
+            peak_curve(peak, found.gaussian_sigma_ev, (lo, hi), key=words, number=k)
+            for k, peak in enumerate(found.peaks, 1)
+        ),
+        main,
+        Curve(
+            gettext("Background"), found.energy_ev, found.background_curve, "line", "s5", "dot",
+            key=gettext("Background"),
+        ),
+        Curve(gettext("Fit"), found.energy_ev, found.model, "fit", "s2", key=gettext("Fit")),
+    ]  # fmt: skip
+    used = (energy >= found.energy_ev[0]) & (energy <= found.energy_ev[-1])
+    residual = intensity[used] - found.model
+    figure.curves.append(
+        Curve(gettext("Residual"), energy[used], residual, "residual", "s2", panel=1)
+    )
+    extent = float(np.abs(residual).max()) or 1.0
+    figure.residual_label, figure.residual_range = (
+        gettext("Residual"),
+        (-1.15 * extent, 1.15 * extent),
+    )
+    return figure
+
+
+def _order_plot(found: Decomposition) -> Plot | None:
+    """The criterion against the number of peaks; the least is chosen."""
+    steps = [step for step in found.order_trace if math.isfinite(step.criterion)]
+    if len(steps) < 2:
+        return None
+    least = min(step.criterion for step in steps)
+    n = [float(step.n_peaks) for step in steps]
+    y = [step.criterion - least for step in steps]
+    words = gettext("BIC above its least value")
+    figure = Figure(
+        gettext("Number of peaks"), words, (min(n) - 0.5, max(n) + 0.5),
+        nice_range(0.0, max(y), floor=None),
+        [Curve(words, n, y, "experiment", "s1")],
+    )  # fmt: skip
+    return Plot("order", figure, words, "short nolegend")
+
+
+def _table(spectrum: Spectrum, found: Decomposition) -> HttpResponse:
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="SDB-{spectrum.pk}-peaks.csv"'
+    writer = csv.writer(response)
+    names = (
+        "position_ev", "position_err", "hwhm_ev", "hwhm_err", "area", "area_err", "phase_rad",
+    )  # fmt: skip
+    writer.writerow(names)
+    writer.writerows([getattr(peak, name) for name in names] for peak in found.peaks)
+    return response
