@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from spectradb.models import Export
-from spectradb.services import compute_spectra, exports, fit_peaks, jobs, match_spectrum
+from spectradb.models import Calculation, Export
+from spectradb.services import (
+    compute_spectra,
+    exports,
+    fit_peaks,
+    jobs,
+    match_spectrum,
+    run_case,
+)
 
 
 def take_up_again() -> int:
@@ -23,6 +30,8 @@ def run_peak_fit(pk: int) -> bool:
 
 def run_calculation(pk: int) -> bool:
     """One queued calculation."""
+    if Calculation.objects.filter(pk=pk, route=run_case.ROUTE).exists():
+        return run_case.run_case(pk)
     return compute_spectra.run_calculation(pk)
 
 

@@ -47,6 +47,7 @@ urlpatterns = [
     path("export/<int:pk>/", download.export_file, name="export-file"),
     path("upload/", upload.upload, name="upload"),
     path("multiplet/", multiplet.multiplet, name="multiplet"),
+    path("multiplet/save/", multiplet.save, name="multiplet-save"),
     path("multiplet/answer/", multiplet.answer, name="multiplet-answer"),
     path("compare/", compare.compare, name="compare"),
     path("jobs/", jobs.jobs, name="jobs"),

@@ -133,7 +133,9 @@ def significant(value: Any, digits: int = 4) -> str:
     text = f"{value:.{digits}g}"
     if "e" in text:
         mantissa, exponent = text.split("e")
-        return f"{mantissa} × 10^{int(exponent)}".replace("-", _MINUS)
+        power = str(int(exponent)).replace("-", _MINUS)
+        mantissa = mantissa.replace("-", _MINUS)
+        return mark_safe(f"{mantissa} × 10<sup>{power}</sup>")  # noqa: S308 (numbers)
     return text.replace("-", _MINUS)
 
 

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from django.contrib.auth.decorators import permission_required
 from django.core.cache import cache
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
 from compute.errors import ConvergenceError, InputError
 from compute.multiplet import solve
@@ -22,6 +24,7 @@ from spectradb.models import Calculation
 from spectradb.plots import Curve, Figure, Marker, Sticks, nice_range
 from spectradb.services.nearest import nearest_to_curve
 from spectradb.services.roles import may_contribute
+from spectradb.services.run_case import queue_case
 from spectradb.views.figures import Plot
 from spectradb.views.levels import levels_of
 from spectradb.views.provenance import multiplet_parameters
@@ -283,3 +286,18 @@ def _from_calculation(request: HttpRequest) -> dict[str, str] | None:
         values |= {k: v for k, v in transfer.items() if not isinstance(v, list)}
         values["transfer"] = "1"
     return {k: str(v) for k, v in values.items() if v is not None}
+
+
+@permission_required("spectradb.add_calculation", raise_exception=True)
+@require_POST
+def save(request: HttpRequest) -> HttpResponse:
+    """Queue the page's case; its spectrum becomes a draft of the person who asked."""
+    chosen = _chosen(request.POST)
+    if chosen["errors"]:
+        raise BadRequest(" ".join(chosen["errors"].values()))
+    assert request.user.is_authenticated  # by the decorator; for the type checker
+    try:
+        row, _new = queue_case(case_of(chosen), request.user)
+    except InputError as error:
+        raise BadRequest(str(error)) from error
+    return redirect("job", row.pk)

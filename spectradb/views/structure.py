@@ -9,15 +9,18 @@ from typing import Any
 import numpy as np
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import BadRequest
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_POST
 
+from compute.errors import InputError
 from spectradb.models import Calculation, JobStatus, Kind, Site, Spectrum, Structure
 from spectradb.plots import Curve, Figure, nice_range
 from spectradb.services.compare import scaled
+from spectradb.services.compute_spectra import queue_sites
 from spectradb.services.roles import may_contribute
 from spectradb.templatetags.science import edge_text
 from spectradb.views.cell import legend, viewer_data, viewer_picture
@@ -212,12 +215,13 @@ def _site_rows(
 @require_POST
 def compute(request: HttpRequest, pk: int) -> HttpResponse:
     """Queue the L2,3 spectrum of one site; asked for twice it runs once."""
-    from spectradb.services.simulate import queue_sites  # type: ignore[import-not-found]
-
     shown = get_object_or_404(Structure, pk=pk)
     wanted = request.POST.get("site", "")
     site = get_object_or_404(Site, structure=shown, pk=int(wanted) if wanted.isdecimal() else 0)
-    queue_sites([site], edge="L23", user=request.user)
+    try:
+        queue_sites(Site.objects.filter(pk=site.pk), "L23")
+    except InputError as error:
+        raise BadRequest(str(error)) from error
     if request.headers.get("HX-Request") == "true":
         request.method = "GET"
         return structure(request, pk)

@@ -194,3 +194,42 @@ def test_pages_carry_the_content_security_policy(client) -> None:
     policy = client.get("/").headers["Content-Security-Policy"]
     assert "script-src 'self'" in policy
     assert "unsafe-eval" not in policy
+
+
+def test_multiplet_is_saved_as_a_job_and_a_private_draft(
+    client, django_capture_on_commit_callbacks
+) -> None:
+    user = make_user("emil", "contributor")
+    client.force_login(user)
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = client.post("/multiplet/save/", {"ion": "Ti4", "ten_dq": "2.0"})
+    job = client.get(answer.headers["Location"]).content.decode()
+    assert "Done" in job
+    row = user.spectra.get()
+    assert (row.absorber, row.status) == ("Ti", Status.DRAFT)
+    assert row.calculation is not None
+    assert row.calculation.parameters["crystal_field"]["ten_dq"] == 2.0
+    client.logout()
+    assert client.get(f"/spectra/{row.pk}/").status_code == 404
+
+
+def test_peaks_are_fitted_and_kept(client, library) -> None:
+    address = f"/spectra/{library['first'].pk}/fit/"
+    text = client.get(f"{address}?go=1&lo=846&hi=880&max_peaks=4").content.decode()
+    assert "853.0" in text
+    assert client.post(f"{address}accept/").status_code == 403
+    client.force_login(make_user("fred", "contributor"))
+    form = {"lo": "846", "hi": "880", "max_peaks": "4", "sigma": "0", "background": "auto"}
+    assert client.post(f"{address}accept/", form).status_code == 302
+    fit = library["first"].fits.get()
+    assert fit.accepted
+    assert abs(fit.peaks.first().position_ev - 853.0) < 0.01
+
+
+def test_bad_numbers_of_forms_are_named(client, library) -> None:
+    answer = client.get(f"/spectra/{library['first'].pk}/fit/?lo=9&hi=3&go=1")
+    assert answer.status_code == 400
+    assert b"the lower one first" in answer.content
+    answer = client.get("/multiplet/?ten_dq=1,1")
+    assert answer.status_code == 400
+    assert b"ten_dq" in answer.content
