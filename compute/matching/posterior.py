@@ -23,6 +23,7 @@ from compute.matching.grid import Array
 MIN_PAIRS = 10
 FALSE_REJECTION = 0.05
 _FREEDOM = 5.0
+_PRIOR_NONE = 0.1  # of measured substances, before looking, that a library does not hold
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,8 @@ def learn_posterior(
         beta, epsilon, np.sort(known), centre, spread,
         float(struck_out.mean()), max(float(struck_out.std()), 2.0 * spread), 0.0, n,
     )  # fmt: skip
-    return replace(posterior, log_prior_odds=min(0.0, -posterior._log_ratio(edge)))
+    prior = float(np.log(_PRIOR_NONE / (1.0 - _PRIOR_NONE)))
+    return replace(posterior, log_prior_odds=min(prior, -posterior._log_ratio(edge)))
 
 
 @dataclass(frozen=True)

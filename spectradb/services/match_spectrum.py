@@ -195,6 +195,8 @@ def edge_region(
     try:
         start = edge_energy(group.absorber, group.edge)
     except InputError:
+        start = None
+    if start is None:
         return energy[near], values[near]
     before = (energy >= start - 40.0) & (energy <= start - 5.0 - min(max_shift_ev, 5.0))
     pre = values[before]
