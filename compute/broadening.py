@@ -66,7 +66,7 @@ class GaussianFilter:
         self._stride, self._kernel = 1, np.ones(1)
         if sigma_ev == 0:
             return
-        target = min(hwhm_ev / 3, sigma_ev / 1.2)
+        target = min(hwhm_ev / 4, sigma_ev / 1.5)
         step = float(energy_ev[1] - energy_ev[0]) if energy_ev.size > 1 else target
         self._stride = max(1, int(np.ceil(step / target)))
         h = step / self._stride
