@@ -18,7 +18,7 @@ from compute.peaks import decompose
 from tests.benchmarks.rows import Row, cpu_seconds
 from tests.benchmarks.synthetic_peaks import Truth, bounds, generate, lineshape, resolvable
 
-SPECTRA = 24
+SPECTRA = 12
 LEVELS: tuple[float | None, ...] = (None, 60.0, 40.0, 30.0, 20.0)
 
 
