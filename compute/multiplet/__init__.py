@@ -1,5 +1,10 @@
-"""Determinants, Hamiltonian, transitions, spectrum: `solve` is the way in."""
+"""Determinants, Hamiltonian, transitions, spectrum.
 
-from compute.multiplet.calculation import solve
+`solve` takes a case (CASE.json); `solve_problem` takes integrals of any origin in a `Problem`;
+`solve_many` (compute.multiplet.batch) takes many cases.
+"""
 
-__all__ = ["solve"]
+from compute.multiplet.calculation import solve, solve_problem
+from compute.multiplet.integrals import Integrals, OneElectron, Problem, TwoElectron
+
+__all__ = ["Integrals", "OneElectron", "Problem", "TwoElectron", "solve", "solve_problem"]

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from compute.errors import InputError
-from compute.multiplet.case import Case, parse_case
+from compute.multiplet.case import parse_case
 from compute.multiplet.determinants import Space, space
 from compute.multiplet.expectation import thermal_averages
 from compute.multiplet.integrals import Problem
@@ -20,7 +21,7 @@ from compute.multiplet.transitions import transitions
 
 _DENSE_BLOCK = 500  # "auto": final blocks up to this size are diagonalised fully
 _LISTED_LEVELS = 20
-_BYTES_PER_ELEMENT = 16 * 60  # of a sparse row: measured rows hold 20 to 60 elements
+_BYTES_PER_ROW = 4000  # of an iteration: matrix row, Krylov vectors and their projections
 
 
 def solve(case: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,25 +48,68 @@ def solve(case: Mapping[str, Any]) -> dict[str, Any]:
     started = time.perf_counter()
     parsed = parse_case(case)
     problem = build_problem(parsed)
-    result = solve_problem(problem, parsed)
+    try:
+        result = solve_problem(
+            problem,
+            parsed.energy,
+            temperature_k=parsed.temperature,
+            polarization=parsed.polarization,
+            hwhm_ev=parsed.hwhm,
+            fwhm_gauss_ev=parsed.fwhm_gauss,
+            method=parsed.method,
+        )
+    except InputError as error:
+        if error.field == "configurations" and parsed.charge_transfer is not None:
+            field = "charge_transfer.configurations"
+            raise InputError(field, parsed.charge_transfer.configurations, error.reason) from None
+        raise
     result["parameters"] = dict(parsed.parameters)
     result["seconds"] = time.perf_counter() - started
     return result
 
 
-def solve_problem(problem: Problem, case: Case) -> dict[str, Any]:
-    """The same for integrals of any origin; ``case`` gives grid, widths, temperature, method."""
+def solve_problem(
+    problem: Problem,
+    energy_ev: NDArray[np.float64],
+    *,
+    temperature_k: float = 300.0,
+    polarization: str = "isotropic",
+    hwhm_ev: tuple[float, float] = (0.2, 0.2),
+    fwhm_gauss_ev: float = 0.0,
+    method: str = "auto",
+) -> dict[str, Any]:
+    """The spectrum of integrals of any origin.
+
+    Parameters
+    ----------
+    problem : the container every route fills
+    energy_ev : (n,), evenly spaced, on the scale of final minus initial energies
+    temperature_k, polarization, method : as in a case
+    hwhm_ev : Lorentzian half widths of L3 and L2
+    fwhm_gauss_ev : of the instrument
+
+    Returns
+    -------
+    dict
+        What `solve` returns, without ``parameters`` and ``seconds``.
+
+    Raises
+    ------
+    InputError, ConvergenceError
+    """
     before = space(problem.shells, problem.initial_configurations, problem.charges, problem.modulus)
     after = space(problem.shells, problem.final_configurations, problem.charges, problem.modulus)
-    method = _choose(case, before, after)
-    ensemble = populate(problem, before, case.temperature, dense=method == "dense")
-    excited = transitions(problem, before, after, ensemble, case.polarization)
-    energy = case.energy
-    spectrum = absorption(problem, after, excited, energy, case.hwhm, case.fwhm_gauss, method)
+    method = _choose(method, before, after)
+    ensemble = populate(problem, before, temperature_k, dense=method == "dense")
+    excited = transitions(problem, before, after, ensemble, polarization)
+    spectrum = absorption(problem, after, excited, energy_ev, hwhm_ev, fwhm_gauss_ev, method)
     expectation = thermal_averages(problem, before, ensemble)
     listed = ensemble.energies[:_LISTED_LEVELS] if method == "dense" else ensemble.energies
+    sticks = None
+    if spectrum.sticks is not None:
+        sticks = {"energy_ev": spectrum.sticks[0], "intensity": spectrum.sticks[1]}
     return {
-        "energy_ev": energy,
+        "energy_ev": energy_ev,
         "intensity": spectrum.intensity,
         "total_intensity": spectrum.total,
         "ground_state_energy_ev": ensemble.ground_energy,
@@ -74,34 +118,27 @@ def solve_problem(problem: Problem, case: Case) -> dict[str, Any]:
         "dimension": {"initial": before.size, "final": after.size},
         "l3_fraction": spectrum.l3_fraction,
         "mean_d_holes": 10.0 - expectation["n_d"] if "n_d" in expectation else None,
-        "sticks": None
-        if spectrum.sticks is None
-        else {"energy_ev": spectrum.sticks[0], "intensity": spectrum.sticks[1]},
+        "sticks": sticks,
         "expectation": expectation,
         "method": spectrum.method,
     }
 
 
-def _choose(case: Case, before: Space, after: Space) -> str:
+def _choose(asked: str, before: Space, after: Space) -> str:
     """Resolve "auto", and refuse what does not fit into memory."""
-    largest = max(
-        [after.block_size(c) for c in after.block_charges]
-        + [before.block_size(c) for c in before.block_charges]
-    )
-    method = case.method
+    sizes = [s.block_size(charge) for s in (before, after) for charge in s.block_charges]
+    largest = max(sizes)
+    method = asked
     if method == "auto":
         method = "dense" if largest <= _DENSE_BLOCK else "lanczos"
-    need = largest * _BYTES_PER_ELEMENT
+    need, free = largest * _BYTES_PER_ROW, available_memory()
     if method == "dense":
         need += 4 * 16 * largest**2
-    free = available_memory()
     if need > free:
-        name, value = "method", case.method
-        if method != "dense" and case.charge_transfer is not None:
-            name, value = "charge_transfer.configurations", str(case.charge_transfer.configurations)
-        raise InputError(
-            name, value, f"needs {need / 2**30:.1f} GiB of memory, {free / 2**30:.1f} are free"
-        )
+        reason = f"needs {need / 2**30:.1f} GiB of memory, {free / 2**30:.1f} are free"
+        if method == "dense":
+            raise InputError("method", asked, reason)
+        raise InputError("configurations", len(before.configurations), reason)
     return method
 
 
