@@ -57,18 +57,18 @@ def spin_state(site: Site) -> str:
 
 def _shannon_bonds(element: str, charge: int, ligands: tuple[str, ...]) -> tuple[float, float]:
     """Mean metal–ligand distance, Å, that Shannon's radii give for low and high spin."""
-    from pymatgen.core import Species
+    from pymatgen.core import Element
 
     anions = {"O": -2, "S": -2, "Se": -2, "Te": -2, "N": -3, "F": -1, "Cl": -1, "Br": -1, "I": -1}
     radii = [_anion_radius(ligand, anions.get(ligand, -2)) for ligand in ligands]
     shortening = _SOFT_SHORTENING_ANG * np.mean([ligand in _SOFT for ligand in ligands])
     base = float(np.mean(radii) - shortening)
-    metal = Species(element, charge)
-    try:
-        low = metal.get_shannon_radius("VI", "Low Spin", "ionic")
-        high = metal.get_shannon_radius("VI", "High Spin", "ionic")
-    except KeyError:
+    sixfold = Element(element).data["Shannon radii"].get(str(charge), {}).get("VI", {})
+    known = [entry["ionic_radius"] for entry in sixfold.values()]
+    if not known:
         return 0.0, 0.0
+    low = sixfold.get("Low Spin", {}).get("ionic_radius", min(known))
+    high = sixfold.get("High Spin", {}).get("ionic_radius", max(known))
     return base + float(low), base + float(high)
 
 
