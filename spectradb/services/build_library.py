@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from math import comb
 
 from django.db.models import Q
 
 from compute.library.crystals import Crystal, crystals
+from compute.library.prototypes import variants
 from compute.ligandfield.hopping import D_RADIUS_ANG
 from compute.spinstate import d_electrons
 from spectradb.models import Calculation, JobStatus, Site, Structure
@@ -16,6 +17,10 @@ from spectradb.services.compute_spectra import queue_sites
 from spectradb.services.import_structures import store_structure
 
 SOURCE = "library"
+_PROTOTYPE_CITATION = (
+    "Hypothetical; bonds from R. D. Shannon, Acta Cryst. A 32 (1976) 751, "
+    "doi:10.1107/S0567739476001551"
+)
 # Symmetry blocks and degeneracies that the engine uses, as a factor of the time.
 _CUBIC = frozenset(("m-3m", "-43m", "432"))
 _FOURFOLD = frozenset(("4/mmm", "4mm", "-42m", "422", "4/m", "4", "-4"))
@@ -47,24 +52,53 @@ def store_crystals(chosen: Sequence[Crystal] | None = None) -> Iterator[tuple[St
         )
 
 
-def library_sites() -> list[Site]:
+def store_variants(element: str, wanted: int) -> Iterator[tuple[Structure, bool]]:
+    """Store hypothetical crystals until the element has so many absorbing library sites.
+
+    The order is fixed and what is stored already counts, so a run that was stopped goes on where
+    it was.
+    """
+    have = sum(site.element == element for site in library_sites([element]))
+    stored = set(
+        Structure.objects.filter(source=SOURCE, hypothetical=True).values_list(
+            "source_id", flat=True
+        )
+    )
+    for variant in variants(element):
+        if have >= wanted:
+            return
+        if variant.id in stored:
+            continue
+        row, is_new = store_structure(
+            variant.structure(),
+            source=SOURCE,
+            source_id=variant.id,
+            name=f"{variant.prototype} prototype",
+            citation=_PROTOTYPE_CITATION,
+            hypothetical=True,
+        )
+        have += is_new
+        yield row, is_new
+
+
+def library_sites(elements: Collection[str] = tuple(D_RADIUS_ANG)) -> list[Site]:
     """Absorbing sites of the library's structures that route ``cheap`` can do, quickest first."""
     sites = Site.objects.filter(
-        structure__source=SOURCE, element__in=D_RADIUS_ANG, coordination_number__gt=0
+        structure__source=SOURCE, element__in=elements, coordination_number__gt=0
     ).select_related("structure")
     able = [site for site in sites.defer("structure__data") if _has_holes(site)]
     return sorted(able, key=lambda site: (expected_cost(site), site.pk))
 
 
-def queue_library() -> list[Calculation]:
+def queue_library(elements: Collection[str] = tuple(D_RADIUS_ANG)) -> list[Calculation]:
     """Queue every site of the library that has no calculation yet, quickest first."""
-    order = {site.pk: n for n, site in enumerate(library_sites())}
+    order = {site.pk: n for n, site in enumerate(library_sites(elements))}
     return queue_sites(Site.objects.filter(pk__in=order), order=order)
 
 
-def progress() -> LibraryProgress:
-    """Of all calculations of the library."""
-    rows = Calculation.objects.filter(structure__source=SOURCE)
+def progress(elements: Collection[str] = tuple(D_RADIUS_ANG)) -> LibraryProgress:
+    """Of all calculations of the library for these absorbers."""
+    rows = Calculation.objects.filter(structure__source=SOURCE, absorber__in=elements)
     done = rows.filter(job_status=JobStatus.DONE).count()
     waiting = rows.filter(Q(job_status=JobStatus.QUEUED) | Q(job_status=JobStatus.RUNNING)).count()
     return LibraryProgress(done, rows.count() - done - waiting, waiting)

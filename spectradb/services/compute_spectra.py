@@ -231,16 +231,18 @@ def _store(row: Calculation, found: SiteSpectrum) -> None:
             [sticks["energy_ev"] + found.energy_offset_ev, sticks["intensity"]], 1
         )
     row.save(update_fields=["parameters", "results", "sticks"])
-    store_spectrum(row, found.energy_ev, found.intensity, found)
+    offset, error = found.energy_offset_ev, found.energy_offset_err
+    store_calculated(row, found.energy_ev, found.intensity, offset, error)
 
 
-def store_spectrum(
+def store_calculated(
     row: Calculation,
     energy_ev: NDArray[np.float64],
     intensity: NDArray[np.float64],
-    found: SiteSpectrum,
+    energy_offset_ev: float,
+    energy_offset_err: float,
 ) -> Spectrum:
-    """The published spectrum of a finished calculation."""
+    """The published spectrum of a finished calculation; energies absolute."""
     structure: Structure | None = row.structure
     now = timezone.now()
     formula = structure.formula if structure is not None else ""
@@ -254,8 +256,8 @@ def store_spectrum(
         formula=formula,
         title=f"{formula} {row.absorber} L₂,₃, multiplet",
         quantity=Quantity.RADIAL,
-        energy_offset_ev=found.energy_offset_ev,
-        energy_offset_err=found.energy_offset_err,
+        energy_offset_ev=energy_offset_ev,
+        energy_offset_err=energy_offset_err,
         status=Status.PUBLISHED,
         submitted_at=now,
         published_at=now,

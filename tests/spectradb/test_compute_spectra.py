@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -11,8 +12,15 @@ from django.core.management import CommandError, call_command
 
 from compute.library.crystals import crystal
 from spectradb.models import Calculation, JobStatus, Site, Spectrum, Structure
-from spectradb.services.build_library import expected_cost, library_sites, store_crystals
+from spectradb.services.build_library import (
+    expected_cost,
+    library_sites,
+    queue_library,
+    store_crystals,
+    store_variants,
+)
 from spectradb.services.compute_spectra import queue_sites, run_calculation
+from spectradb.services.library_snapshot import export_library, import_library
 
 KEYS = {
     "source_id", "formula", "site_index", "element", "oxidation_state", "route", "status",
@@ -105,3 +113,48 @@ def test_the_library_keeps_citations_and_runs_quick_sites_first() -> None:
     costs = [expected_cost(site) for site in sites]
     assert costs == sorted(costs)
     assert [site.element for site in sites] == ["Ni", "Fe", "Fe"]  # Cu+ has no empty 3d state
+
+
+@pytest.mark.django_db
+def test_a_snapshot_brings_the_library_back_and_doubles_nothing(tmp_path: Path) -> None:
+    list(store_crystals([crystal("CuO"), crystal("CaCuO2")]))
+    for calculation in queue_library():
+        assert calculation.job_status in (JobStatus.QUEUED, JobStatus.DONE)
+        run_calculation(calculation.pk)
+    path = tmp_path / "library.jsonl.gz"
+    assert export_library(path) == 2
+    kept = {
+        s.calculation.input_hash: (s.energy, s.intensity, s.energy_offset_ev, s.site.index)
+        for s in Spectrum.objects.select_related("calculation", "site")
+    }
+    Spectrum.objects.all().delete()
+    Calculation.objects.all().delete()
+    Structure.objects.all().delete()
+    assert list(import_library(path)) == [True, True]
+    assert list(import_library(path)) == [False, False]
+    assert not [row for row in queue_library() if row.job_status != JobStatus.DONE]
+    assert Spectrum.objects.count() == 2
+    for spectrum in Spectrum.objects.select_related("calculation", "site"):
+        energy, intensity, offset, index = kept[spectrum.calculation.input_hash]
+        np.testing.assert_allclose(spectrum.energy, energy, atol=1e-9)
+        np.testing.assert_allclose(spectrum.intensity, intensity, rtol=1e-6, atol=1e-12)
+        assert (spectrum.energy_offset_ev, spectrum.site.index) == (offset, index)
+
+
+@pytest.mark.django_db
+def test_a_snapshot_cut_short_is_told_with_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "cut.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"format": "spectradb-library", "version": 1}\n{"a')[:-4])
+    with pytest.raises(CommandError, match=r"cut\.jsonl\.gz"):
+        call_command("import_library", str(path))
+
+
+@pytest.mark.django_db
+def test_a_campaign_goes_on_where_it_stopped() -> None:
+    first = [row.source_id for row, _ in store_variants("Cu", 3)]
+    again = [row.source_id for row, _ in store_variants("Cu", 5)]
+    assert (len(first), len(again)) == (3, 2)
+    assert not set(first) & set(again)
+    assert not list(store_variants("Cu", 5))
+    assert Structure.objects.filter(hypothetical=True).count() == 5
+    assert {site.element for site in library_sites(["Cu"])} == {"Cu"}

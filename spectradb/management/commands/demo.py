@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import os
 import secrets
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from compute.errors import ReadError
 from spectradb.models import Structure
 from spectradb.services.build_library import (
     SOURCE,
@@ -24,13 +21,14 @@ from spectradb.services.build_library import (
     queue_library,
     store_crystals,
 )
+from spectradb.services.cluster import workers
+from spectradb.services.library_snapshot import import_library
 from spectradb.services.roles import CURATOR, give_role
 
 ENOUGH_SPECTRA = 60
 _BUDGET_SECONDS = 480.0  # after that, what is left stays queued
 _POLL_SECONDS = 2.0
 _QUIET_SECONDS = 600.0  # no job finished for so long: something is wrong
-_THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class Command(BaseCommand):
@@ -46,16 +44,27 @@ class Command(BaseCommand):
             "--all", action="store_true", help="wait for every spectrum, however long it takes"
         )
 
-    def handle(self, *, no_serve: bool, port: int, all: bool, **options: Any) -> None:
+        parser.add_argument(
+            "--library", type=Path, metavar="FILE", help="load a snapshot before computing the rest"
+        )
+
+    def handle(
+        self, *, no_serve: bool, port: int, all: bool, library: Path | None, **options: Any
+    ) -> None:
         started = time.monotonic()
         call_command("migrate", verbosity=0)
         self._say("Database ready.")
+        if library is not None:
+            try:
+                self._say(f"{sum(import_library(library))} spectra loaded from {library}.")
+            except ReadError as error:
+                raise CommandError(str(error)) from error
         new = sum(is_new for _, is_new in store_crystals())
         stored = Structure.objects.filter(source=SOURCE).count()
         self._say(f"{stored} crystals, {new} of them new.")
         self._make_curator()
         queue_library()
-        with _workers():
+        with workers():
             budget = float("inf") if all else _BUDGET_SECONDS - (time.monotonic() - started)
             found = self._wait(budget)
             if found.open:
@@ -94,24 +103,3 @@ class Command(BaseCommand):
 
     def _say(self, text: str) -> None:
         self.stderr.write(text)
-
-
-@contextmanager
-def _workers() -> Iterator[None]:
-    """A cluster of workers beside this process, one thread each, ended with it."""
-    environment = os.environ | dict.fromkeys(_THREAD_SETTINGS, "1")
-    manage = settings.BASE_DIR / "manage.py"
-    cluster = subprocess.Popen(
-        [sys.executable, str(manage), "qcluster"],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield
-    finally:
-        cluster.terminate()
-        try:
-            cluster.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            cluster.kill()

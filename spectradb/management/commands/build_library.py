@@ -1,0 +1,83 @@
+"""The L2,3 campaign over valence × ligand × coordination × symmetry."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from compute.ligandfield.hopping import D_RADIUS_ANG
+from spectradb.management.json_command import JsonCommand
+from spectradb.services import jobs
+from spectradb.services.build_library import (
+    LibraryProgress,
+    progress,
+    queue_library,
+    store_crystals,
+    store_variants,
+)
+from spectradb.services.cluster import workers
+
+_POLL_SECONDS = 5.0
+_RESTARTS = 100
+
+
+class Command(JsonCommand):
+    help = (
+        "Compute the library: real crystals, then hypothetical prototypes until each element has "
+        "so many spectra. Stopped at any point, it goes on where it was."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--elements", nargs="+", default=list(D_RADIUS_ANG)[:-1], metavar="Ni", help="Sc … Cu"
+        )
+        parser.add_argument("--per-element", type=int, default=1000, metavar="N")
+        parser.add_argument(
+            "--queue-only", action="store_true", help="leave the work to qcluster hosts"
+        )
+        self.add_output(parser)
+
+    def handle(
+        self,
+        *,
+        elements: list[str],
+        per_element: int,
+        queue_only: bool,
+        output: str | None,
+        **options: Any,
+    ) -> None:
+        unknown = [element for element in elements if element not in D_RADIUS_ANG]
+        if unknown:
+            raise CommandError(
+                f"--elements {' '.join(unknown)}: known are {' '.join(D_RADIUS_ANG)}"
+            )
+        if per_element < 1:
+            raise CommandError(f"--per-element {per_element}: at least 1")
+        list(self.progress(store_crystals(), unit="crystal"))
+        for element in elements:
+            stored = self.progress(store_variants(element, per_element), unit="crystal")
+            self.say(f"{element}: {sum(is_new for _, is_new in stored)} new structures")
+        queue_library(elements)
+        found = progress(elements) if queue_only else self._run(elements)
+        self.emit(asdict(found), output)
+        self.say(f"{found.done} done, {found.failed} failed, {found.open} open")
+
+    def _run(self, elements: list[str]) -> LibraryProgress:
+        """Work until nothing is open; a cluster that dies is started again."""
+        for _ in range(_RESTARTS):
+            jobs.take_up_again()
+            with workers() as cluster:
+                found = progress(elements)
+                while found.open and cluster.poll() is None:
+                    time.sleep(_POLL_SECONDS)
+                    latest = progress(elements)
+                    if latest.done // 20 != found.done // 20:
+                        self.say(f"{latest.done} of {latest.total}, {latest.failed} failed")
+                    found = latest
+            if not found.open:
+                return found
+            self.say("The workers died; starting them again.")
+        raise CommandError(f"the workers died {_RESTARTS} times")
