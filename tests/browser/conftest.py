@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from django.core.cache import cache
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from spectradb.models import Kind, Spectrum
 from spectradb.plots import sparkline_path
@@ -23,6 +23,7 @@ from tests.factories import lorentzians, make_peak_fit, make_site, make_spectrum
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 NIO = ((853.2, 0.3, 1.0), (855.1, 0.4, 0.4), (870.5, 0.5, 0.5))  # eV, HWHM eV, area
 NIO_OTHER = ((853.5, 0.3, 1.0), (855.5, 0.4, 0.5), (870.9, 0.5, 0.5))
+expect.set_options(timeout=30_000)  # ms; a busy machine is slow, not wrong
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 
 
