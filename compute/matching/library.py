@@ -395,6 +395,11 @@ class SpectrumLibrary:
             warnings.append(
                 f"Only {100 * share:.0f} % of the library's energy range is in the query."
             )
+        if best.r_squared < 0.5:
+            warnings.append(
+                f"The best candidate explains only {100 * max(best.r_squared, 0.0):.0f} % of the "
+                "query's variance: it is hardly the substance measured."
+            )
         if not self.calibrated:
             warnings.append(
                 f"{self.n_calibration_pairs} known pairs: probabilities are not calibrated."
