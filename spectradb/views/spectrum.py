@@ -31,10 +31,7 @@ from spectradb.views.spectrum_figure import Options, caption, fit_curve, spectru
 FloatArray = NDArray[np.float64]
 THEORY_NORMS = ("computed", "peak", "area")
 EXPERIMENT_NORMS = ("raw", "normalised", "peak", "area")
-_RELATED = (
-    "structure", "site", "calculation", "measurement", "measurement__file", "contributor",
-    "replaces", "replaced_by",
-)  # fmt: skip
+_RELATED = ("structure", "site", "calculation", "measurement", "measurement__file", "contributor")
 
 
 @require_GET
@@ -55,6 +52,10 @@ def spectrum(request: HttpRequest, pk: int) -> HttpResponse:
         "spectra/spectrum.html",
         {
             "spectrum": shown,
+            "newer": Spectrum.objects.visible_to(request.user)
+            .filter(replaces=shown)
+            .values_list("pk", flat=True)
+            .first(),
             "name": name_of(shown),
             "options": options,
             "norms": _norm_choices(shown),
@@ -137,9 +138,8 @@ def nearest(request: HttpRequest, pk: int) -> HttpResponse:
 def _visible(request: HttpRequest, pk: int) -> Spectrum | HttpResponse:
     """The row if this person may see it; a tombstone if it was withdrawn; 404 otherwise."""
     rows = Spectrum.objects.select_related(*_RELATED).defer(
-        "structure__data", "replaces__energy", "replaces__intensity",
-        "replaced_by__energy", "replaced_by__intensity", "measurement__file__data",
-    )  # fmt: skip
+        "structure__data", "measurement__file__data"
+    )
     found = rows.visible_to(request.user).filter(pk=pk).first()
     if found is not None:
         return found
