@@ -50,9 +50,13 @@ def fit(request: HttpRequest, pk: int) -> HttpResponse:
         pk=pk,
     )
     form = _form(request.GET, spectrum)
-    found, error = (None, form["error"])
+    found, error, status = (None, form["error"], 400)
     if not error and request.GET.get("go"):
-        found, error = _decomposed(spectrum, form["options"])
+        if request.user.is_authenticated:
+            found, error = _decomposed(spectrum, form["options"])
+        else:
+            # A fit may take a minute of this server's time; a visitor sees the kept ones.
+            error, status = gettext("Sign in to fit peaks."), 403
     if found is not None and request.GET.get("format") == "csv":
         return _table(spectrum, found)
     figure = _figure(spectrum, form, found)
@@ -72,7 +76,7 @@ def fit(request: HttpRequest, pk: int) -> HttpResponse:
             "kept": spectrum.fits.filter(job_status=JobStatus.DONE).order_by("-created")[:10],
             "query": request.GET.urlencode(),
         },
-        status=400 if error else 200,
+        status=status if error else 200,
     )
 
 

@@ -35,8 +35,6 @@ _CHARGES = {
     "Co": (2, 3), "Ni": (2, 3), "Cu": (2,),
 }  # fmt: skip
 IONS = tuple((symbol, charge) for symbol, charges in _CHARGES.items() for charge in charges)
-LIMIT_DETERMINANTS = 16_000
-"""Larger final states are left to a job: here a person waits for each answer."""
 
 
 @dataclass(frozen=True)

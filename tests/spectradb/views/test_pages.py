@@ -215,10 +215,13 @@ def test_multiplet_is_saved_as_a_job_and_a_private_draft(
 
 def test_peaks_are_fitted_and_kept(client, library) -> None:
     address = f"/spectra/{library['first'].pk}/fit/"
-    text = client.get(f"{address}?go=1&lo=846&hi=880&max_peaks=4").content.decode()
-    assert "853.0" in text
+    search = f"{address}?go=1&lo=846&hi=880&max_peaks=4"
+    refused = client.get(search)
+    assert refused.status_code == 403
+    assert b"Sign in to fit peaks" in refused.content
     assert client.post(f"{address}accept/").status_code == 403
     client.force_login(make_user("fred", "contributor"))
+    assert "853.0" in client.get(search).content.decode()
     form = {"lo": "846", "hi": "880", "max_peaks": "4", "sigma": "0", "background": "auto"}
     assert client.post(f"{address}accept/", form).status_code == 302
     fit = library["first"].fits.get()
