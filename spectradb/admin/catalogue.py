@@ -8,7 +8,16 @@ from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from spectradb.models import ApiKey, Calculation, PeakFit, Site, SourceFile, Structure, TrainedModel
+from spectradb.models import (
+    ApiKey,
+    Calculation,
+    PeakFit,
+    Site,
+    SourceFile,
+    Spectrum,
+    Structure,
+    TrainedModel,
+)
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Any]
@@ -62,6 +71,10 @@ class SiteAdmin(LookUp):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Site]:
         return super().get_queryset(request).select_related("structure").defer("structure__data")
+
+    def save_model(self, request: HttpRequest, obj: Site, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        Spectrum.objects.filter(site=obj).update()  # searches find them by their site
 
 
 @admin.register(Calculation)

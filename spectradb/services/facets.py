@@ -1,38 +1,31 @@
 """How many spectra a search finds, and how many each further choice would leave.
 
-One grouped query counts the set by every facet at once (a small cube); each facet's numbers are
-then sums over that cube, with the facet's own choice left out, so that its alternatives show.
-Cubes are kept until the library changes.
+What the search asks of structures and spectra is answered by the database as sets of numbers;
+facets, visibility, counts and order are read from :mod:`spectradb.services.columns`. A facet is
+counted with its own choice left out, so that its alternatives show.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, overload
 
+import numpy as np
 from django.core.cache import cache
-from django.db.models import Count, Max, QuerySet
+from django.db.models import Count, Max
 
 from spectradb.filters import SearchError, filterset
+from spectradb.filters.structures import STRUCTURE_KEYS, structures_where
 from spectradb.models import Spectrum, Status
-from spectradb.models.spectra import SpectrumQuerySet
+from spectradb.services.columns import CODED, Columns, Ints, Mask, columns
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
-FACETS: dict[str, str] = {
-    "kind": "kind",
-    "technique": "technique",
-    "coordination_number": "site__coordination_number",
-    "geometry": "site__geometry",
-    "oxidation_state": "site__oxidation_state",
-    "ligands": "site__ligands",
-    "crystal_system": "structure__crystal_system",
-}
-"""Key of the search language → column counted."""
+FACETS = tuple(name for name in CODED if name != "status")
+"""Keys of the search language that are counted."""
 
 _KEEP_SECONDS = 600
 Query = Mapping[str, list[str]]
@@ -49,75 +42,119 @@ class Choice:
     """For a geometry, its usual coordination number."""
 
 
+class Rows(Sequence[Spectrum]):
+    """The spectra found, in order; a slice reads just its rows, without arrays."""
+
+    def __init__(self, ids: Ints) -> None:
+        self.ids = ids
+
+    def __len__(self) -> int:
+        return int(self.ids.size)
+
+    @overload
+    def __getitem__(self, index: int) -> Spectrum: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Spectrum]: ...
+    def __getitem__(self, index: int | slice) -> Spectrum | list[Spectrum]:
+        if isinstance(index, int):
+            return self._read([int(self.ids[index])])[0]
+        return self._read(self.ids[index].tolist())
+
+    def _read(self, ids: list[int]) -> list[Spectrum]:
+        rows = (
+            Spectrum.objects.without_arrays()
+            .select_related("structure", "site", "calculation", "measurement")
+            # What a list never shows is not read either.
+            .defer(
+                "structure__data", "calculation__results", "calculation__sticks",
+                "calculation__trace", "calculation__parameters", "measurement__header", "checks",
+            )
+            .in_bulk(ids)
+        )  # fmt: skip
+        return [rows[pk] for pk in ids if pk in rows]
+
+
 @dataclass(frozen=True)
 class Found:
-    """What a search finds.
+    """What a search finds; ``facets`` holds choices in falling order of count."""
 
-    ``rows`` is lazy; ``facets`` holds choices in falling order of count.
-    """
-
-    rows: SpectrumQuerySet
+    rows: Rows
     n_spectra: int
     n_structures: int
     facets: dict[str, list[Choice]]
 
 
 def search(query: Query, user: User | AnonymousUser | None) -> Found:
-    """The spectra a person may see that answer a query, counted.
+    """The spectra a person may see that answer a query, counted; the newest first unless told.
 
     Raises
     ------
     SearchError
         Naming each unknown key and each bad value.
     """
-    everything = Spectrum.objects.visible_to(user)
-    bound = filterset(Spectrum, query, everything)
+    bound = filterset(Spectrum, query, Spectrum.objects.all())
     if not bound.is_valid():
         raise SearchError(bound.search_errors())
     given = bound.form.cleaned_data
-    chosen = {facet: set(given.get(facet) or ()) for facet in FACETS}
-    outer = {
-        key: values for key, values in query.items() if key not in FACETS and key != "ordering"
-    }
-    cube = _cube(outer, user)
-    facets: dict[str, list[Choice]] = {}
-    names = list(FACETS)
-    for position, facet in enumerate(names):
-        counts: dict[Any, int] = defaultdict(int)
-        for values, count in cube:
-            if all(
-                other == position or not chosen[name] or values[other] in chosen[name]
-                for other, name in enumerate(names)
-            ):
-                counts[values[position]] += count
-        for value in chosen[facet]:
-            counts.setdefault(value, 0)
-        numbers = _coordination(cube) if facet == "geometry" else {}
-        ranked = sorted(counts.items(), key=lambda pair: (-pair[1], str(pair[0])))
-        facets[facet] = [
-            Choice(value, count, value in chosen[facet], numbers.get(value))
-            for value, count in ranked
-            if value not in (None, "")
-        ]
-    total = sum(
-        count
-        for values, count in cube
-        if all(
-            not chosen[name] or values[place] in chosen[name] for place, name in enumerate(names)
-        )
-    )
-    rows = cast(SpectrumQuerySet, bound.qs)
-    return Found(rows, total, _structures(rows, query, user), facets)
+    held, lock = columns()
+    with lock:
+        base = held.visible_to(user) & _asked(held, query, given)
+        chosen = {name: held.among(name, given[name]) for name in FACETS if given.get(name)}
+        everything = _all_of(base, chosen)
+        facets = {name: _choices(held, name, base, chosen, given) for name in FACETS}
+        order = given.get("ordering") or ""
+        in_order = bound.filters["ordering"].filter(Spectrum.objects.all(), order or None)
+        ids = held.ordered(everything, order, in_order)
+        return Found(Rows(ids), int(ids.size), held.n_structures(everything), facets)
 
 
-def _coordination(cube: list[tuple[tuple[Any, ...], int]]) -> dict[Any, Any]:
+def _asked(held: Columns, query: Query, given: Mapping[str, Any]) -> Mask:
+    """Rows that meet every key but the facets."""
+    found = np.ones(held.pk.size, bool)
+    if given.get("status"):
+        found &= held.among("status", given["status"])
+    done = {*FACETS, "status", "ordering"}
+    about_structures = {key: query[key] for key in query if key in STRUCTURE_KEYS}
+    about_structures = {key: v for key, v in about_structures.items() if key not in done}
+    if about_structures:
+        bound = filterset("structure", about_structures)
+        bound.is_valid()
+        rows = structures_where(bound.filters, bound.form.cleaned_data)
+        found &= held.of_structures(rows.values_list("pk", flat=True))
+        done.update(about_structures)
+    rest = {key: values for key, values in query.items() if key not in done}
+    if rest:
+        spectra = filterset(Spectrum, rest, Spectrum.objects.all()).qs
+        found &= held.with_ids(spectra.order_by().values_list("pk", flat=True))
+    return found
+
+
+def _all_of(base: Mask, chosen: Mapping[str, Mask], but: str = "") -> Mask:
+    for name, mask in chosen.items():
+        if name != but:
+            base = base & mask
+    return base
+
+
+def _choices(
+    held: Columns, name: str, base: Mask, chosen: Mapping[str, Mask], given: Mapping[str, Any]
+) -> list[Choice]:
+    left = _all_of(base, chosen, but=name)
+    counts = {value: n for value, n in held.counts(name, left).items() if value is not None}
+    wanted = set(given.get(name) or ())
+    for value in wanted:
+        counts.setdefault(value, 0)
+    numbers = _coordination(held, left) if name == "geometry" else {}
+    ranked = sorted(counts.items(), key=lambda pair: (-pair[1], str(pair[0])))
+    return [Choice(value, n, value in wanted, numbers.get(value)) for value, n in ranked]
+
+
+def _coordination(held: Columns, chosen: Mask) -> dict[Any, Any]:
     """Geometry → its most frequent coordination number in the set."""
-    names = list(FACETS)
-    shape, number = names.index("geometry"), names.index("coordination_number")
-    counts: dict[Any, dict[Any, int]] = defaultdict(lambda: defaultdict(int))
-    for values, count in cube:
-        counts[values[shape]][values[number]] += count
-    return {name: max(by, key=lambda n: by[n]) for name, by in counts.items()}
+    counts: dict[Any, dict[Any, int]] = defaultdict(dict)
+    for (shape, number), n in held.pairs("geometry", "coordination_number", chosen).items():
+        counts[shape][number] = n
+    return {shape: max(by, key=lambda value: by[value]) for shape, by in counts.items()}
 
 
 def library_stamp() -> str:
@@ -147,36 +184,3 @@ def totals() -> dict[str, Any]:
         }
         cache.set(key, found, _KEEP_SECONDS)
     return found
-
-
-def _cube(query: Query, user: User | AnonymousUser | None) -> list[tuple[tuple[Any, ...], int]]:
-    """Counts of the set by all facets: [((value of each facet), count)]."""
-    key = _key("cube", query, user)
-    cube: list[tuple[tuple[Any, ...], int]] | None = cache.get(key)
-    if cube is None:
-        rows = filterset(Spectrum, query, Spectrum.objects.visible_to(user)).qs
-        columns = list(FACETS.values())
-        grouped = rows.order_by().values_list(*columns).annotate(n=Count("pk"))
-        cube = [(tuple(row[:-1]), row[-1]) for row in grouped]
-        cache.set(key, cube, _KEEP_SECONDS)
-    return cube
-
-
-def _structures(rows: QuerySet[Spectrum], query: Query, user: User | AnonymousUser | None) -> int:
-    outer = {key: values for key, values in query.items() if key != "ordering"}
-    key = _key("structures", outer, user)
-    count: int | None = cache.get(key)
-    if count is None:
-        count = rows.order_by().values("structure").distinct().count()
-        if count and rows.filter(structure=None).exists():
-            count -= 1
-        cache.set(key, count, _KEEP_SECONDS)
-    return count
-
-
-def _key(name: str, query: Query, user: User | AnonymousUser | None) -> str:
-    """Visitors share counts; people who see more have their own."""
-    who = user.pk if user is not None and user.is_authenticated else 0
-    asked = repr((sorted((key, sorted(values)) for key, values in query.items()), who))
-    digest = hashlib.sha256(asked.encode()).hexdigest()[:24]
-    return f"{name}:{library_stamp()}:{digest}"

@@ -52,6 +52,10 @@ def fill(n_spectra: int, n_structures: int, seed: int = 0) -> None:
 
 
 def _structures(n: int, rng: np.random.Generator) -> None:
+    from pymatgen.core import Lattice
+    from pymatgen.core import Structure as Crystal
+
+    crystal = Crystal(Lattice.cubic(4.0), ["Ni", "O"], [[0, 0, 0], [0.5, 0.5, 0.5]]).as_dict()
     rows, elements, sites = [], [], []
     for number in range(n):
         metal, other = METALS[rng.integers(len(METALS))], OTHERS[rng.integers(len(OTHERS))]
@@ -77,7 +81,7 @@ def _structures(n: int, rng: np.random.Generator) -> None:
                 energy_above_hull=float(rng.exponential(0.05)),
                 hypothetical=bool(rng.random() < 0.3),
                 content_hash=f"structure-{number}",
-                data={"sites": [{"label": metal, "xyz": [0.0, 0.0, 0.0]}] * 20},
+                data=crystal,
             )
         )
         elements += [
