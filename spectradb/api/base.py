@@ -68,11 +68,13 @@ class StrictMixin:
     action_keys: ClassVar[dict[str, tuple[str, ...]]] = {}
     """Parameters of each action other than list and retrieve."""
     query_keys: tuple[str, ...] = ()
+    searches: ClassVar[frozenset[str]] = frozenset({"list", "counts"})
+    """Actions whose parameters are the search itself, which refuses what it does not know."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)  # type: ignore[misc]
         action = getattr(self, "action", None)
-        if action == "list" and getattr(self, "filterset_class", None) is not None:
+        if action in self.searches and getattr(self, "filterset_class", None) is not None:
             return  # the filter backend knows them
         known = {"retrieve": self.query_keys, **self.action_keys}.get(action or "", ())
         if action == "retrieve":

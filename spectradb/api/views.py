@@ -41,6 +41,7 @@ from spectradb.models import (
     TrainedModel,
 )
 from spectradb.services import curation, jobs
+from spectradb.services.facets import search
 from spectradb.services.roles import may_curate
 
 _described = extend_schema_view(
@@ -75,6 +76,15 @@ class SiteViewSet(ReadViewSet[Site]):
     queryset = Site.objects.order_by("pk")
 
 
+_COUNTS = {
+    "type": "object",
+    "required": ["spectra", "structures", "facets"],
+    "properties": {
+        "spectra": {"type": "integer"},
+        "structures": {"type": "integer"},
+        "facets": {"type": "object", "additionalProperties": {"type": "array", "items": {}}},
+    },
+}
 _STEP = extend_schema(request=NoteSerializer, responses={200: SpectrumSerializer})
 
 
@@ -109,6 +119,19 @@ class SpectrumViewSet(ReadViewSet[Spectrum]):
         if "measurement" in chosen:
             rows = rows.select_related("measurement__file").defer("measurement__file__data")
         return rows.defer(*({"energy", "intensity", "sparkline", "checks"} - chosen))
+
+    @extend_schema(responses={200: _COUNTS})
+    @action(detail=False, pagination_class=None)
+    def counts(self, request: Request) -> Response:
+        """How many spectra and structures a search finds, and how many by each facet."""
+        found = search(dict(request.query_params.lists()), request.user)
+        facets = {
+            name: [{"value": one.value, "count": one.count} for one in choices]
+            for name, choices in found.facets.items()
+        }
+        return Response(
+            {"spectra": found.n_spectra, "structures": found.n_structures, "facets": facets}
+        )
 
     @_STEP
     @action(detail=True, methods=["post"], permission_classes=[IsAuthenticated])

@@ -67,7 +67,7 @@ class Rows(Sequence[Spectrum]):
             # What a list never shows is not read either.
             .defer(
                 "structure__data", "calculation__results", "calculation__sticks",
-                "calculation__trace", "calculation__parameters", "measurement__header", "checks",
+                "calculation__trace", "measurement__header", "checks",
             )
             .in_bulk(ids)
         )  # fmt: skip

@@ -163,7 +163,7 @@ def _exact(request: HttpRequest) -> HttpResponse | None:
     return None
 
 
-def _page(request: HttpRequest, found: Found) -> tuple[Any, list[Spectrum]]:
+def _page(request: HttpRequest, found: Found) -> tuple[Any, list[Any]]:
     """The page and its rows."""
     page = Paginator(found.rows, PAGE_SIZE).get_page(request.GET.get("page"))
     return page, list(page.object_list)

@@ -205,3 +205,15 @@ def test_a_deep_page_reads_no_arrays(api: APIClient, django_assert_num_queries: 
         get(api, SPECTRA)
     assert all('"intensity"' not in one["sql"] for one in queries.captured_queries)
     assert Spectrum.objects.count() == 1
+
+
+def test_counts_of_a_search(api: APIClient) -> None:
+    make_spectrum()
+    make_spectrum("experiment")
+    found = get(api, f"{SPECTRA}counts/", absorber="Ni")
+    assert found["spectra"] == 2
+    assert {one["value"]: one["count"] for one in found["facets"]["kind"]} == {
+        "theory": 1,
+        "experiment": 1,
+    }
+    assert api.get(f"{SPECTRA}counts/", {"absorbr": "Ni"}).status_code == 400

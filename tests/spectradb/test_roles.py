@@ -38,6 +38,7 @@ API: dict[str, dict[str, tuple[int, ...]]] = {
     "api:calculation-summary": {"get": OPEN},
     "api:calculation-cancel": {"post": (401, 403, 403, 409)},
     "api:calculation-retry": {"post": (401, 403, 403, 409)},
+    "api:spectrum-counts": {"get": OPEN},
     "api:spectrum-history": {"get": (401, 403, 403, 200)},
     # The spectrum is published: who may decide is told that only drafts are submitted …
     "api:spectrum-submit": {"post": (401, 403, 403, 409)},
@@ -130,7 +131,7 @@ def _has_pk(route: str) -> bool:
         return True
     return route.startswith("api:") and (
         route.endswith(("-detail", "-file", "-history", "-cancel", "-retry"))
-        or (route.startswith("api:spectrum-") and not route.endswith("-list"))
+        or (route.startswith("api:spectrum-") and not route.endswith(("-list", "-counts")))
     )
 
 
