@@ -109,7 +109,7 @@ def results(request: HttpRequest) -> HttpResponse:
     page, rows = _page(request, found_rows)
     labels = site_labels(spectrum.structure_id for spectrum in rows)
     for spectrum in rows:
-        spectrum.source_line = source_line(spectrum, labels)
+        spectrum.source_line = source_line(spectrum, labels)  # type: ignore[attr-defined]
     context |= {
         "found": found_rows,
         "page": page,
