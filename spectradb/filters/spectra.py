@@ -157,17 +157,29 @@ _SITE_PATHS = {
 }
 
 
-def with_edge(absorbers: list[str], edges: list[str]) -> Q:
-    """Spectra of these absorbers at these edges; further edges of a survey count too."""
-    condition, further = Q(), SpectrumEdge.objects.order_by()
+def edge_names(edges: list[str]) -> list[str]:
+    """The edges asked for and those that cover one of them, as L23 covers L3."""
+    return sorted({name for edge in edges for name in covering_edges(edge)})
+
+
+def further_edges(absorbers: list[str], edges: list[str]) -> QuerySet[SpectrumEdge]:
+    """Edges of survey spectra, beyond their main one, that meet both keys."""
+    further = SpectrumEdge.objects.order_by()
     if absorbers:
-        condition &= Q(absorber__in=absorbers)
         further = further.filter(absorber__in=absorbers)
     if edges:
-        names = sorted({name for edge in edges for name in covering_edges(edge)})
-        condition &= Q(edge__in=names)
-        further = further.filter(edge__in=names)
-    return condition | Q(pk__in=further.values("spectrum"))
+        further = further.filter(edge__in=edge_names(edges))
+    return further
+
+
+def with_edge(absorbers: list[str], edges: list[str]) -> Q:
+    """Spectra of these absorbers at these edges; further edges of a survey count too."""
+    condition = Q()
+    if absorbers:
+        condition &= Q(absorber__in=absorbers)
+    if edges:
+        condition &= Q(edge__in=edge_names(edges))
+    return condition | Q(pk__in=further_edges(absorbers, edges).values("spectrum"))
 
 
 def matching_text(text: str) -> Q:

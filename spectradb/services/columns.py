@@ -27,6 +27,8 @@ CODED: dict[str, str] = {
     "kind": "kind",
     "technique": "technique",
     "status": "status",
+    "absorber": "absorber",
+    "edge": "edge",
     "coordination_number": "site__coordination_number",
     "geometry": "site__geometry",
     "oxidation_state": "site__oxidation_state",

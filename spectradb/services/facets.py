@@ -17,6 +17,7 @@ from django.core.cache import cache
 from django.db.models import Count, Max
 
 from spectradb.filters import SearchError, filterset
+from spectradb.filters.spectra import edge_names, further_edges
 from spectradb.filters.structures import STRUCTURE_KEYS, structures_where
 from spectradb.models import Spectrum, Status
 from spectradb.services.columns import CODED, Columns, Ints, Mask, columns
@@ -24,7 +25,7 @@ from spectradb.services.columns import CODED, Columns, Ints, Mask, columns
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
-FACETS = tuple(name for name in CODED if name != "status")
+FACETS = tuple(name for name in CODED if name not in ("status", "absorber", "edge"))
 """Keys of the search language that are counted."""
 
 _KEEP_SECONDS = 600
@@ -113,7 +114,9 @@ def _asked(held: Columns, query: Query, given: Mapping[str, Any]) -> Mask:
     found = np.ones(held.pk.size, bool)
     if given.get("status"):
         found &= held.among("status", given["status"])
-    done = {*FACETS, "status", "ordering"}
+    done = {*FACETS, "status", "absorber", "edge", "ordering"}
+    if given.get("absorber") or given.get("edge"):
+        found &= _with_edge(held, given["absorber"], given["edge"])
     about_structures = {key: query[key] for key in query if key in STRUCTURE_KEYS}
     about_structures = {key: v for key, v in about_structures.items() if key not in done}
     if about_structures:
@@ -127,6 +130,18 @@ def _asked(held: Columns, query: Query, given: Mapping[str, Any]) -> Mask:
         spectra = filterset(Spectrum, rest, Spectrum.objects.all()).qs
         found &= held.with_ids(spectra.order_by().values_list("pk", flat=True))
     return found
+
+
+def _with_edge(held: Columns, absorbers: list[str], edges: list[str]) -> Mask:
+    """As :func:`spectradb.filters.spectra.with_edge`."""
+    names, further = edge_names(edges), further_edges(absorbers, edges)
+    found = held.with_ids(further.values_list("spectrum", flat=True))
+    main = np.ones(held.pk.size, bool)
+    if absorbers:
+        main &= held.among("absorber", absorbers)
+    if names:
+        main &= held.among("edge", names)
+    return found | main
 
 
 def _all_of(base: Mask, chosen: Mapping[str, Mask], but: str = "") -> Mask:
