@@ -55,50 +55,60 @@ def nearest_shape(directions: FloatArray) -> Shape:
     unit = directions / np.linalg.norm(directions, axis=1)[:, None]
     if n == 1:
         return Shape("single bond", 0.0, None)
-    fits = [(*_fit(unit, ideal), name) for name, ideal in _shapes().items() if len(ideal) == n]
-    if not fits:
+    names = [name for name, ideal in _shapes().items() if len(ideal) == n]
+    if not names:
         return Shape(f"{n}-fold", float("nan"), None)
+    frames = _pair_frames(unit)
+    fits = [(*_fit(unit, frames, name), name) for name in names]
     deviation, rotation, name = min(fits, key=lambda fit: fit[0])
     return Shape(name, deviation, np.ascontiguousarray(rotation.T))
 
 
-def _fit(unit: FloatArray, ideal: FloatArray) -> tuple[float, FloatArray]:
+def _pair_frames(unit: FloatArray) -> FloatArray:
+    """Frames (s, 3, 3) spanned by every ordered pair of ligands, or by their common line."""
+    i, j = np.nonzero(np.abs(unit @ unit.T) < 0.99)
+    if len(i):
+        return _frames(unit[i], unit[j])
+    return _frame(unit[0], _perpendicular(unit[0]))[None]
+
+
+@cache
+def _vertex_frame(name: str) -> FloatArray:
+    """The frame of two vertices of an ideal shape, as far from collinear as can be."""
+    ideal = _shapes()[name]
+    return _frame(ideal[0], ideal[int(np.argmin(np.abs(ideal @ ideal[0])))])
+
+
+def _fit(unit: FloatArray, frames: FloatArray, name: str) -> tuple[float, FloatArray]:
     """Least shape measure over rotations and relabellings, and the rotation R (R·ideal ≈ unit).
 
     Every ordered pair of ligands is tried as the image of two vertices of the ideal shape;
     the best few starts are refined by assignment and rotation in turn.
     """
-    second = int(np.argmin(np.abs(ideal @ ideal[0])))  # as far from collinear as can be
-    frame = _frame(ideal[0], ideal[second])
-    i, j = np.nonzero(np.abs(unit @ unit.T) < 0.99)
-    if len(i):
-        rotations = np.swapaxes(_frames(unit[i], unit[j]), 1, 2) @ frame
-    else:  # all ligands on one line
-        rotations = (_frame(unit[0], _perpendicular(unit[0])).T @ frame)[None]
-    turned = np.einsum("sab,nb->sna", rotations, ideal)
-    nearest = np.einsum("sna,ma->snm", turned, unit).max(axis=2).sum(axis=1)
-    best, best_rotation = np.inf, rotations[0]
-    for start in np.argsort(-nearest, kind="stable")[:_STARTS_REFINED]:
-        rotation = rotations[start]
-        previous = np.inf
-        for _ in range(20):
-            rows, columns = linear_sum_assignment(-(unit @ rotation @ ideal.T))
-            rotation = _kabsch(unit[rows], ideal[columns])
-            overlap = float(np.mean(np.sum(unit[rows] * (ideal[columns] @ rotation.T), axis=1)))
-            distance = 1.0 - overlap**2  # at the best common scale
-            if previous - distance < 1e-12:
-                break
-            previous = distance
-        if distance < best - 1e-9:
-            best, best_rotation = distance, rotation
-    return 100.0 * max(best, 0.0), best_rotation
+    ideal = _shapes()[name]
+    rotations = np.swapaxes(frames, 1, 2) @ _vertex_frame(name)
+    nearest = (unit @ rotations @ ideal.T).max(axis=1).sum(axis=1)
+    order = np.argsort(-np.round(nearest, 9), kind="stable")  # equals stay in order
+    rotation = rotations[order[:_STARTS_REFINED]]
+    columns = np.full((len(rotation), len(ideal)), -1)
+    for _ in range(20):
+        overlaps = unit @ rotation @ ideal.T  # (starts, ligands, vertices)
+        found = np.array([linear_sum_assignment(-overlap)[1] for overlap in overlaps])
+        if (found == columns).all():
+            break
+        columns = found
+        rotation = _kabsch(unit, ideal[columns])
+    overlap = np.einsum("na,sab,snb->s", unit, rotation, ideal[columns]) / len(unit)
+    distance = 1.0 - overlap**2  # at the best common scale
+    best = int(np.argmax(distance < distance.min() + 1e-9))  # the first of equals
+    return 100.0 * max(float(distance[best]), 0.0), rotation[best]
 
 
 def _kabsch(target: FloatArray, source: FloatArray) -> FloatArray:
-    """Proper rotation R that minimises Σ|target − R·source|²; shapes (n, 3)."""
+    """Proper rotations R (s, 3, 3) that minimise Σ|target − R·source|²; (n, 3) and (s, n, 3)."""
     u, _, vt = np.linalg.svd(target.T @ source)
-    sign = np.sign(np.linalg.det(u @ vt))
-    result: FloatArray = u @ np.diag([1.0, 1.0, sign]) @ vt
+    u[..., 2] *= np.sign(np.linalg.det(u @ vt))[:, None]
+    result: FloatArray = u @ vt
     return result
 
 

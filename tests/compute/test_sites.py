@@ -247,9 +247,10 @@ def test_a_shaken_turned_stretched_shape_keeps_its_name(seed: int, name: str) ->
 
 
 def test_shape_measure_of_a_prism_against_an_octahedron_is_the_published_one():
-    from compute.polyhedra import _fit, _shapes
+    from compute.polyhedra import _fit, _pair_frames, _shapes
 
-    deviation, _ = _fit(_shapes()["trigonal prism"], _shapes()["octahedron"])
+    prism = _shapes()["trigonal prism"]
+    deviation, _ = _fit(prism, _pair_frames(prism), "octahedron")
     assert deviation == pytest.approx(16.7, abs=0.2)
 
 
