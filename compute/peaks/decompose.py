@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from compute.errors import InputError
+from compute.peaks.edges import edge_starts, place_edge, shape_edge
 from compute.peaks.grids import WorkGrid, work_grid
 from compute.peaks.lineshapes import Floats
 from compute.peaks.model import BACKGROUND_TERMS, EDGE_KINDS, Options, Problem
@@ -17,7 +18,7 @@ from compute.peaks.plausibility import DECISIVE, judge_model, suspected_sigma
 from compute.peaks.refine import polish
 from compute.peaks.result import Decomposition, build_result
 from compute.peaks.search import LADDER, Candidate, Dictionary, Search, residual_floor
-from compute.peaks.seeds import edge_starts, esprit_candidates, noise_level, prune
+from compute.peaks.seeds import esprit_candidates, noise_level, prune
 
 MIN_POINTS = 20
 DEFAULT_MAX_PEAKS = 40
@@ -96,8 +97,12 @@ def decompose(
         best, trace = _fit_sigma(grid, options, cap, backgrounds)
     else:
         best, trace = _search(grid, options, cap, backgrounds)
-    if edge_step and edge_kind == "auto":
-        best = _best_edge(best, trace)
+    elsewhere: tuple[float, ...] = ()
+    if edge_step:
+        choice = place_edge(trace, best)
+        if edge_kind == "auto":
+            choice = shape_edge(trace, choice)
+        best, elsewhere = choice.best, choice.elsewhere
     if not grid.same:
         best, trace = _on_own_grid(energy, y, best, cap, backgrounds)
     best = trace.judge(best.problem, polish(best.problem, best.fit))
@@ -106,7 +111,13 @@ def decompose(
     if sigma == 0.0 and not phase:
         broadened = _broadened(best, grid, backgrounds)
     verdict = judge_model(
-        best, grid, noise, cap=cap, cap_given=max_peaks is not None, broadened=broadened
+        best,
+        grid,
+        noise,
+        cap=cap,
+        cap_given=max_peaks is not None,
+        broadened=broadened,
+        other_edges=elsewhere,
     )
     return build_result(best, trace, verdict, scale, noise)
 
@@ -169,19 +180,6 @@ def _fit_sigma(
             best, trace = found, search
         trial_sigma *= 2.0
     return best, trace
-
-
-def _best_edge(best: Candidate, search: Search) -> Candidate:
-    """The same peaks under the other shapes of the edge."""
-    for kind in EDGE_KINDS:
-        o = best.problem.options
-        if kind == o.edge or (kind == "broadened arctan" and not (o.sigma or o.fit_sigma)):
-            continue
-        problem = best.problem.with_options(replace(o, edge=kind))
-        trial = search.refined(problem, best.fit.parameters, rival=best)
-        if trial.criterion < best.criterion:
-            best = search.run(problem, trial.fit.parameters)
-    return best
 
 
 def _broadened(best: Candidate, grid: WorkGrid, backgrounds: tuple[str, ...]) -> Candidate | None:

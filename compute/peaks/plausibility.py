@@ -65,6 +65,7 @@ def judge_model(
     cap: int,
     cap_given: bool,
     broadened: Candidate | None,
+    other_edges: tuple[float, ...] = (),
 ) -> Verdict:
     """Look at a final fit as a referee would.
 
@@ -78,6 +79,8 @@ def judge_model(
         Largest number of peaks, and whether the caller set it.
     broadened : Candidate | None
         A fit with an instrument Gaussian that beats ``best``, which has none.
+    other_edges : tuple of float
+        Places where an edge fits nearly as well, eV.
     """
     problem, fit = best.problem, best.fit
     warnings: list[str] = []
@@ -116,6 +119,12 @@ def judge_model(
             "energies are not evenly spaced: peaks were sought on a uniform grid (resampling "
             f"error {grid.resampling_rms:.1e} of the highest point{ratio}) and refined on the "
             "original points"
+        )
+    if other_edges:
+        places = " or ".join(f"{place:.2f}" for place in other_edges)
+        warnings.append(
+            f"the edge may as well stand at {places} eV, with other areas of the peaks near it: "
+            "the standard errors hold for the place given only"
         )
     warnings.extend(_doubtful_peaks(problem, fit))
     if not fit.n_peaks:

@@ -9,15 +9,13 @@ poles than peaks, and what the cut tails made is pruned on the energy axis, wher
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import scipy.fft
 
 from compute.expsum.esprit import esprit_poles, hankel_signal_space
 from compute.peaks.lineshapes import Floats
-from compute.peaks.model import Fit, Parameters, Problem
-from compute.peaks.refine import refine
+from compute.peaks.model import Parameters, Problem
 
 MAX_ORDER = 60  # poles: 40 peaks and what the cut tails add
 MAX_FREQUENCIES = 240  # of the Hankel matrix of the seeds; what lies beyond refines, not finds
@@ -98,27 +96,3 @@ def prune(problem: Problem, candidates: Parameters) -> Parameters:
         size = fit.coefficients[: fit.n_peaks]
     height = size / candidates.hwhm
     return candidates.take(height > 1e-12 * max(float(height.max()), 1e-300))
-
-
-def edge_starts(problem: Problem, *, trials: int = 10, keep: int = 3) -> list[Parameters]:
-    """The best few starts with an edge: steps tried along the axis, peaks by ESPRIT on the rest.
-
-    The height of the step is first read off the ends of the spectrum. Starts whose edges
-    meet after a few iterations count once.
-    """
-    y, n = problem.intensity, problem.energy.size
-    ends = max(3, n // 50)
-    height = max(float(np.median(y[-ends:]) - np.median(y[:ends])), 0.0)
-    found: list[Fit] = []
-    for position in np.linspace(problem.low, problem.high, trials + 2)[1:-1]:
-        edge = (float(position), 0.02 * problem.span)
-        step = problem.edge_row(*edge, problem.options.sigma)
-        seeds = replace(esprit_candidates(problem, y - height * step), edge=edge)
-        found.append(refine(problem, prune(problem, seeds), iterations=6))
-    found.sort(key=lambda fit: fit.rss)
-    chosen: list[Parameters] = []
-    for fit in found:
-        position, width = fit.parameters.edge
-        if all(abs(position - other.edge[0]) > width for other in chosen):
-            chosen.append(fit.parameters)
-    return chosen[:keep]

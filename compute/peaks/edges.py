@@ -1,0 +1,145 @@
+"""Where the edge stands: many starts, and a choice among places that fit alike.
+
+A step of height H found δ too late lacks an area Hδ that peaks can supply, so the sum of squares
+has a minimum on either side of every peak near the edge, often equally deep. They are sought out
+one by one and judged by the evidence, not by the sum of squares alone.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from compute.peaks.model import EDGE_KINDS, Fit, Parameters, Problem
+from compute.peaks.refine import active, refine
+from compute.peaks.search import Candidate, Search
+from compute.peaks.seeds import esprit_candidates, prune
+
+# Displacements tried, in widths of the edge and its surroundings
+DISPLACEMENTS = (-4.0, -2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 4.0)
+SAME_EDGE = 0.2  # distance in widths below which two edges are one
+KEPT = 5  # displaced edges that are followed to their minimum
+RIVAL = 10.0  # rise of the criterion beyond which a minimum is no rival
+AMBIGUOUS = 6.0  # lead in -2 ln evidence below which the place of the edge is told as open
+# -2 ln prior odds against a shape other than the plain arctangent
+SHAPE_PENALTY = 6.0
+
+
+@dataclass(frozen=True)
+class EdgeChoice:
+    """The best fit with an edge, and the places (eV) where an edge fits nearly as well."""
+
+    best: Candidate
+    elsewhere: tuple[float, ...] = ()
+
+
+def edge_starts(problem: Problem, *, trials: int = 10, keep: int = 3) -> list[Parameters]:
+    """The best few starts with an edge: steps tried along the axis, peaks by ESPRIT on the rest.
+
+    The height of the step is first read off the ends of the spectrum. Starts whose edges
+    meet after a few iterations count once.
+    """
+    y, n = problem.intensity, problem.energy.size
+    ends = max(3, n // 50)
+    height = max(float(np.median(y[-ends:]) - np.median(y[:ends])), 0.0)
+    found: list[Fit] = []
+    for position in np.linspace(problem.low, problem.high, trials + 2)[1:-1]:
+        edge = (float(position), 0.02 * problem.span)
+        step = problem.edge_row(*edge, problem.options.sigma)
+        seeds = replace(esprit_candidates(problem, y - height * step), edge=edge)
+        found.append(refine(problem, prune(problem, seeds), iterations=6))
+    return [fit.parameters for fit in _apart(found, keep, 1.0)]
+
+
+def place_edge(search: Search, found: Candidate) -> EdgeChoice:
+    """The minimum of the best evidence among those reached from displaced edges.
+
+    A displaced edge that lowers the criterion is a new start of the search; among minima with
+    the same terms the evidence decides.
+    """
+    best = found
+    rivals: list[Candidate] = []
+    for _ in range(4):
+        rivals = _displaced(search, best)
+        better = min(rivals, key=_criterion, default=best)
+        if not search.wins(better, best):
+            break
+        best = search.run(better.problem, better.fit.parameters, moves=25)
+    alike = [one for one in rivals if one.fit.n_peaks == best.fit.n_peaks]
+    alike = [one for one in alike if one.criterion < best.criterion + RIVAL]
+    alike.append(best)
+    weighed = sorted(((minus_twice_log_evidence(one), one) for one in alike), key=lambda w: w[0])
+    lowest, best = weighed[0]
+    places = [best.fit.parameters.edge[0]]
+    for value, one in weighed[1:]:
+        position, width = one.fit.parameters.edge
+        if value < lowest + AMBIGUOUS and all(
+            abs(position - p) > SAME_EDGE * width for p in places
+        ):
+            places.append(position)
+    return EdgeChoice(best, tuple(sorted(places[1:])))
+
+
+def shape_edge(search: Search, choice: EdgeChoice) -> EdgeChoice:
+    """The same peaks under the other shapes of the edge."""
+    best = choice.best
+    for kind in EDGE_KINDS:
+        o = best.problem.options
+        if kind == o.edge or (kind == "broadened arctan" and not (o.sigma or o.fit_sigma)):
+            continue
+        problem = best.problem.with_options(replace(o, edge=kind))
+        trial = search.refined(problem, best.fit.parameters, rival=best)
+        if trial.criterion < best.criterion - SHAPE_PENALTY * (o.edge == "arctan"):
+            best = search.run(problem, trial.fit.parameters)
+    return choice if best is choice.best else EdgeChoice(best, choice.elsewhere)
+
+
+def minus_twice_log_evidence(found: Candidate) -> float:
+    """Laplace's approximation, up to what minima with the same terms have in common.
+
+    The criterion counts parameters; the determinant of the Fisher matrix says how much room
+    each minimum leaves them (MacKay, Neural Comput. 4 (1992) 415).
+    """
+    problem, fit = found.problem, found.fit
+    keep = active(problem, fit)
+    columns = fit.rows[keep]
+    norms = np.sqrt(np.sum(columns * columns, axis=1))
+    triangle = np.diag(np.linalg.qr((columns / norms[:, None]).T, mode="r"))
+    volume = np.log(np.maximum(np.abs(triangle), 1e-300) * norms).sum()
+    per_point = max(fit.rss, 1e-300) / problem.energy.size
+    return found.criterion + 2.0 * float(volume) - keep.size * math.log(per_point)
+
+
+def _displaced(search: Search, now: Candidate) -> list[Candidate]:
+    """Other minima with the same peaks, from edges displaced by about a width."""
+    problem, p = now.problem, now.fit.parameters
+    position, width = p.edge
+    near = np.abs(p.position - position) < 6.0 * width + 2.0 * p.hwhm
+    scale = max([width, *p.hwhm[near]])
+    tried: list[Fit] = []
+    for shift in DISPLACEMENTS:
+        place = position + shift * scale
+        if problem.low < place < problem.high:
+            start = replace(p, edge=(place, width))
+            tried.append(refine(problem, start, iterations=10))
+    rivals: list[Candidate] = []
+    for fit in _apart([now.fit, *tried], KEPT, SAME_EDGE):
+        if fit is not now.fit:
+            rivals.append(search.refined(problem, fit.parameters))
+    return rivals
+
+
+def _apart(fits: list[Fit], keep: int, widths: float) -> list[Fit]:
+    """The best few whose edges are more than so many of their widths apart."""
+    chosen: list[Fit] = []
+    for fit in sorted(fits, key=lambda fit: fit.rss):
+        position, width = fit.parameters.edge
+        if all(abs(position - other.parameters.edge[0]) > widths * width for other in chosen):
+            chosen.append(fit)
+    return chosen[:keep]
+
+
+def _criterion(found: Candidate) -> float:
+    return found.criterion

@@ -1,0 +1,60 @@
+"""Where the edge stands, when a peak can make up for a step at another place."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from compute.peaks import decompose
+from compute.peaks.edges import minus_twice_log_evidence, place_edge
+from compute.peaks.model import Options, Parameters, Problem
+from compute.peaks.search import Dictionary, Search
+from tests.benchmarks.synthetic_peaks import lineshape
+
+ENERGY = np.linspace(0.0, 50.0, 1000)
+PEAKS = [(18.0, 0.8, 2.0), (20.8, 0.9, 2.5), (24.5, 1.1, 2.2)]  # position, HWHM, area
+EDGE = (22.0, 0.9)
+SIGMA = 0.3
+
+
+def spectrum(snr_db: float, seed: int, height: float = 0.5) -> np.ndarray:
+    peaks = np.sum([a * lineshape(ENERGY, p, g, SIGMA) for p, g, a in PEAKS], axis=0)
+    y = peaks + height * (0.5 + np.arctan((ENERGY - EDGE[0]) / EDGE[1]) / np.pi)
+    noise = np.random.default_rng(seed).standard_normal(ENERGY.size)
+    return np.asarray(y + y.max() * 10.0 ** (-snr_db / 20.0) * noise)
+
+
+def searched(y: np.ndarray) -> tuple[Search, Problem, Parameters]:
+    problem = Problem(ENERGY, y, Options(sigma=SIGMA, edge="arctan"))
+    position, hwhm, _ = np.array(PEAKS).T
+    start = Parameters(position, hwhm, edge=EDGE)
+    return Search(Dictionary(problem), 12, ("none",)), problem, start
+
+
+def test_an_edge_on_the_wrong_side_of_a_peak_is_brought_back():
+    search, problem, start = searched(spectrum(60, 5))
+    right = search.refined(problem, start)
+    for displaced in (19.5, 23.5, 26.0):
+        wrong = search.refined(problem, replace(start, edge=(displaced, EDGE[1])))
+        choice = place_edge(search, wrong)
+        assert choice.best.criterion <= right.criterion + 0.5
+        assert abs(choice.best.fit.parameters.edge[0] - EDGE[0]) < 0.2
+
+
+def test_of_equally_good_fits_the_one_that_leaves_its_parameters_more_room_is_taken():
+    search, problem, start = searched(spectrum(50, 6))
+    found = search.refined(problem, start)
+    same = replace(found, fit=replace(found.fit, rows=3.0 * found.fit.rows))
+    k = len(found.fit.rows)
+    sharper = minus_twice_log_evidence(same) - minus_twice_log_evidence(found)
+    np.testing.assert_allclose(sharper, 2.0 * k * np.log(3.0), rtol=1e-9)
+
+
+def test_an_edge_that_may_stand_elsewhere_is_told():
+    # a low step under strong noise: its place hangs on the areas of the peaks about it
+    y = spectrum(26, 7, height=0.15)
+    fit = decompose(ENERGY, y, edge_step=True, gaussian_sigma_ev=SIGMA)
+    sure = decompose(ENERGY, spectrum(60, 7), edge_step=True, gaussian_sigma_ev=SIGMA)
+    assert any(w.startswith("the edge may as well stand") for w in fit.warnings)
+    assert not any(w.startswith("the edge may as well stand") for w in sure.warnings)
