@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from compute.matching.discrepancy import Covariance, Fitted, compare
 from compute.matching.grid import MIN_POINTS, Array, ComparisonGrid, Curve
+from compute.matching.screen import without_line
 from compute.matching.shapes import Broadener, Shape
 from compute.matching.threads import in_parallel
 
@@ -36,12 +37,19 @@ class AlignmentPrior:
     sigma_scale_ev: float = 0.5
     gamma_scale_ev: float = 0.5
 
-    def log_density(self, shift: Array, sigma: Array, gamma: Array, max_shift_ev: float) -> Array:
-        """Up to a constant that all candidates share; arrays (k,)."""
+    def log_density(
+        self, where: Alignment, max_shift_ev: float, shift_err_ev: Array | float = 0.0
+    ) -> Array:
+        """Up to a constant that all candidates share; arrays (k,).
+
+        ``shift_err_ev`` is each candidate's own uncertainty of the energy scale.
+        """
+        shift, sigma, gamma = where.shift, np.sqrt(where.variance), where.gamma
         wide = 1.0 / (2.0 * max(max_shift_ev, 0.1))
         if np.isfinite(self.shift_spread_ev):
-            u = (shift - self.shift_ev) / self.shift_spread_ev
-            near = np.exp(-0.5 * u**2) / (np.sqrt(2 * np.pi) * self.shift_spread_ev)
+            spread = np.hypot(self.shift_spread_ev, shift_err_ev)
+            u = (shift - self.shift_ev) / spread
+            near = np.exp(-0.5 * u**2) / (np.sqrt(2 * np.pi) * spread)
             density = self.outlier * wide + (1.0 - self.outlier) * near
         else:
             density = np.full(shift.shape, wide)
@@ -78,30 +86,26 @@ def refine_roughly(
     grid: ComparisonGrid,
     max_shift_ev: float,
     rounds: int = 2,
-) -> tuple[Alignment, Array, Array]:
+) -> tuple[Alignment, Array]:
     """Gauss–Newton for all rows (k, size) at once under diagonal weights.
 
     Returns
     -------
     Alignment
         Refined; gamma untouched.
-    scale : float64 (k,)
-        Fitted scale, clipped to be positive.
     log_likelihood : float64 (k,)
         Under the diagonal covariance; for ranking.
     """
     now = Alignment(start.shift.copy(), start.variance.copy(), start.gamma.copy())
     columns = np.arange(grid.size, dtype=np.float64)
-    scale = np.ones(rows.shape[0])
     noise = curve.noise**2 * curve.correlation[0]
     likelihood = np.zeros(rows.shape[0])
     for turn in range(rounds + 1):
         shape = broadener.shapes(rows, now.variance, now.gamma)
         position = grid.energy_ev + now.shift[:, None]
         query, inside = curve.at(position), curve.covers(position)
-        if turn == 0:
-            scale = _first_scale(query, shape.value, inside)
-        variance = scale[:, None] ** 2 * covariance.variance(shape) + noise
+        size = spread_ratio(query, shape.value, inside)
+        variance = size[:, None] ** 2 * covariance.variance(shape) + noise
         weight = inside / variance
         moving = turn < rounds
         terms = [shape.value, np.ones_like(query), np.broadcast_to(columns, query.shape)]
@@ -113,8 +117,8 @@ def refine_roughly(
         right = np.matmul(weighted.transpose(0, 2, 1), query[:, :, None])[:, :, 0]
         normal[:, [0, 1, 2], [0, 1, 2]] += 1e-9
         if moving:
-            normal[:, 3, 3] += 11.0 / scale**2
-            normal[:, 4, 4] += 39.0 / scale**2
+            normal[:, 3, 3] += 11.0 / size**2
+            normal[:, 4, 4] += 39.0 / size**2
         coefficient = np.linalg.solve(normal, right[:, :, None])[:, :, 0]
         scale = np.maximum(coefficient[:, 0], 1e-3)
         if moving:
@@ -126,14 +130,13 @@ def refine_roughly(
             residual = query - np.matmul(design, coefficient[:, :, None])[:, :, 0]
             likelihood = -0.5 * np.sum(weight * residual**2 + inside * np.log(variance), axis=1)
             likelihood[coefficient[:, 0] <= 0.0] = -np.inf
-    return now, scale, likelihood
+    return now, likelihood
 
 
 def fit_exactly(
     curve: Curve,
     rows: Array,
     start: Alignment,
-    scale: Array,
     covariance: Covariance,
     broadener: Broadener,
     grid: ComparisonGrid,
@@ -146,17 +149,20 @@ def fit_exactly(
 
     def one(k: int) -> tuple[float, float, float, Fitted]:
         shift, variance, gamma = start.shift[k], start.variance[k], start.gamma[k]
-        amplitude = float(scale[k])
         free = np.ones(3, np.bool_)
         for turn in range(rounds + 1):
             shape = shape_of(broadener, rows[k], variance, gamma)
             window = window_at(grid, curve, shift)
             query = curve.at(grid.energy_ev[window] + shift)
+            amplitude = float(
+                spread_ratio(query[None], shape.value[None, window], np.ones_like(query, np.bool_))[
+                    0
+                ]
+            )
             fitted = compare(
                 query, shape, window, covariance, noise, amplitude,
                 free if turn < rounds else still,
             )  # fmt: skip
-            amplitude = max(fitted.scale, 0.05 * amplitude)
             if turn == rounds:
                 break
             step = float(np.clip(fitted.shift_step, -grid.step_ev, grid.step_ev))
@@ -175,14 +181,13 @@ def shape_of(broadener: Broadener, row: Array, variance: float, gamma: float) ->
     return broadener.shapes(row[None, :], np.array([variance]), np.array([gamma])).row(0)
 
 
-def _first_scale(query: Array, value: Array, inside: NDArray[np.bool_]) -> Array:
-    """Ratio of the standard deviations inside the window, (k,)."""
-    count = inside.sum(axis=1, keepdims=True)
+def spread_ratio(query: Array, value: Array, inside: NDArray[np.bool_]) -> Array:
+    """Standard deviations of queries over those of candidates inside a mask, (k,).
 
-    def spread(rows: Array) -> Array:
-        mean = (rows * inside).sum(axis=1, keepdims=True) / count
-        result: Array = np.sqrt((((rows - mean) * inside) ** 2).sum(axis=1))
-        return result
-
-    ratio: Array = spread(query) / np.maximum(spread(value), 1e-9)
+    All (k, n), each less its straight line. The ratio sets the size of theory's errors. The
+    fitted scale would not do: a candidate that explains little gets a small one, small errors
+    with it, and so evidence that it does not deserve.
+    """
+    top, bottom = (np.linalg.norm(without_line(x, inside), axis=1) for x in (query, value))
+    ratio: Array = np.maximum(top, 1e-9) / np.maximum(bottom, 1e-9)
     return ratio

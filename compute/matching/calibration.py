@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from compute.matching.align import Alignment, AlignmentPrior, shape_of, window_at
+from compute.errors import InputError
+from compute.matching.align import Alignment, AlignmentPrior, shape_of, spread_ratio, window_at
 from compute.matching.discrepancy import Discrepancy
 from compute.matching.grid import Array, ComparisonGrid, Curve
 from compute.matching.index import Rows, take_rows
@@ -24,10 +25,12 @@ from compute.matching.threads import single_blas
 MAX_LEARNING_PAIRS = 64
 _ROUNDS = 2
 _SYNTHETIC_PAIRS = 24
+_MIRRORED = 40
 _SYNTHETIC_ROWS = 4000
 _SYNTHETIC_NOISE = 0.03
 _UNPROVEN_BETA = 0.3
 _UNPROVEN_EPSILON = 0.03
+_SMOOTH_LENGTH_SHARE = 0.3  # of the grid's span: what a straight line does not follow
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,9 @@ def default_discrepancy(rows: Rows, grid: ComparisonGrid) -> Discrepancy:
     width = float(np.sqrt(2.0 * np.mean(flat**2) / np.mean(slope**2)))
     width = float(np.clip(width, 2.0 * grid.sigma_ev, 10.0 * grid.sigma_ev))
     return Discrepancy(
-        warp_ev=0.1 * width, warp_length_ev=2.0 * width, area=0.06, area_length_ev=2.0 * width
-    )
+        warp_ev=0.1 * width, warp_length_ev=2.0 * width, area=0.06, area_length_ev=2.0 * width,
+        smooth_length_ev=_SMOOTH_LENGTH_SHARE * (grid.stop_ev - grid.start_ev),
+    )  # fmt: skip
 
 
 def calibrate(
@@ -122,7 +126,8 @@ def _calibrate(
         model = learn_discrepancy(aligned, searcher.grid, expected)
         if len(pairs) >= MIN_PAIRS:
             model = learn_factors(aligned, searcher.grid, model)
-            prior = learn_alignment(where, max_shift_ev)
+            own_err = rows.shift_err_ev[[pair.row for pair in teachers]]
+            prior = learn_alignment(where, max_shift_ev, own_err)
     if len(pairs) < MIN_PAIRS:
         fallback = uncalibrated(searcher, rows, model, prior)
         posterior = replace(fallback.posterior, n_pairs=len(pairs))
@@ -153,7 +158,9 @@ def _align(
         window = window_at(searcher.grid, pair.curve, float(at.shift[0]))
         query = pair.curve.at(searcher.grid.energy_ev[window] + at.shift[0])
         noise = pair.curve.noise**2 * pair.curve.correlation
-        aligned.append(AlignedPair(query, shape, window, noise, found.fitted[0].scale))
+        everywhere = np.ones(query.size, np.bool_)
+        size = float(spread_ratio(query[None], shape.value[None, window], everywhere)[0])
+        aligned.append(AlignedPair(query, shape, window, noise, size))
     return aligned, Alignment(np.array(shift), np.array(variance), np.array(gamma))
 
 
@@ -176,14 +183,23 @@ def _posterior(
         truth.append(int(place[0]) if place.size else None)
         known.append(found.strain())
         rest: Candidates | None = found.without(pair.row)
-        struck_out.append(rest.strain() if rest is not None else np.nan)
-    return learn_posterior(evidence, truth, np.array(known), np.array(struck_out))
+        struck_out.append(rest.strain() if rest is not None else np.full(2, np.nan))
+    mirrored = []
+    for pair in pairs[:: max(1, len(pairs) // _MIRRORED)]:
+        try:
+            found = searcher.search(pair.curve.mirrored(), rows, model, prior, max_shift_ev)
+        except InputError:  # resembles nothing at all
+            continue
+        mirrored.append(found.strain())
+    return learn_posterior(
+        evidence, truth, np.array(known), np.array(struck_out), np.array(mirrored).reshape(-1, 2)
+    )
 
 
 def _disturbed(
     row: Array, grid: ComparisonGrid, model: Discrepancy, rng: np.random.Generator
 ) -> Curve:
-    """A row with positions and areas off by the model's amounts, and 30 dB of noise."""
+    """A row with all that the model says may be off, and 30 dB of noise."""
     fine = np.linspace(grid.start_ev, grid.stop_ev, 3 * grid.size)
 
     def field(amplitude: float, length: float) -> Array:
@@ -194,5 +210,8 @@ def _disturbed(
     moved = fine - field(model.warp_ev, model.warp_length_ev)
     values = np.interp(moved, grid.energy_ev, row)
     values *= 1.0 + field(model.area, model.area_length_ev)
+    running = np.cumsum(row - row.min())
+    values += model.step * rng.normal() * np.interp(fine, grid.energy_ev, running / running[-1])
+    values += field(model.smooth, model.smooth_length_ev) + field(model.floor, grid.step_ev)
     values += rng.normal(0.0, _SYNTHETIC_NOISE * np.sqrt(np.mean(values**2)), fine.size)
     return Curve(fine, values, grid)

@@ -5,7 +5,7 @@ Relative to a candidate y (scale taken out), the difference is a Gaussian field 
     C = warp² [y' y'ᵀ ∘ K_w + (warp²/2) y'' y''ᵀ ∘ K_w²]   peaks off by some tenths of an eV
       + area² [y yᵀ ∘ K_a]                                  peaks off in area
       + step² c cᵀ                                          a continuum step, c the running area
-      + smooth² K_s + floor² 1                              a curved background, anything else
+      + smooth² K_s + floor² 1        a curved background or features that theory lacks, the rest
       + F Fᵀ                                                low-rank factors learnt from pairs
 
 with K_w, K_a exponential in energy distance and K_s Gaussian. To it comes the query's own noise.
@@ -27,8 +27,6 @@ from compute.errors import ConvergenceError
 from compute.matching.grid import Array, ComparisonGrid
 from compute.matching.shapes import Shape
 
-SMOOTH_LENGTH_SHARE = 0.3  # of the grid's span: what a straight line does not follow
-
 
 @dataclass(frozen=True)
 class Discrepancy:
@@ -41,7 +39,9 @@ class Discrepancy:
     area, area_length_ev : float
         Relative standard deviation of a peak's area, and the distance over which it is shared.
     step, smooth, floor : float
-        Amplitudes of the continuum step, of the curved background and of the white remainder.
+        Amplitudes of the continuum step, of the smooth field and of the white remainder.
+    smooth_length_ev : float
+        Correlation length of the smooth field: long for a background, short for features.
     factors : float64 (r, size)
         Low-rank part, on the comparison grid.
     """
@@ -52,11 +52,12 @@ class Discrepancy:
     area_length_ev: float = 1.5
     step: float = 0.02
     smooth: float = 0.02
+    smooth_length_ev: float = 10.0
     floor: float = 0.02
     factors: Array = field(default_factory=lambda: np.zeros((0, 0)))
 
     def log_values(self) -> Array:
-        """Natural logarithms of the numbers that are learnt (7,)."""
+        """Natural logarithms of the numbers that are learnt (8,)."""
         return np.log([getattr(self, name) for name in LEARNT])
 
     def with_log_values(self, values: Array) -> Discrepancy:
@@ -83,6 +84,8 @@ class Fitted:
         Where the linearised alignment would go from here.
     n : int
         Energies compared.
+    r_squared : float
+        Squared correlation of query and candidate, both over their straight lines; 0 if negative.
     """
 
     log_evidence: float
@@ -107,8 +110,7 @@ class Covariance:
         self._lag = lag
         self._warp = np.exp(-lag[0] / model.warp_length_ev)
         self._area = np.exp(-lag[0] / model.area_length_ev)
-        length = SMOOTH_LENGTH_SHARE * grid.step_ev * grid.size
-        self._common = model.smooth**2 * np.exp(-0.5 * (lag / length) ** 2)
+        self._common = model.smooth**2 * np.exp(-0.5 * (lag / model.smooth_length_ev) ** 2)
         self._common[np.diag_indices(grid.size)] += model.floor**2
         if model.factors.size:
             self._common += model.factors.T @ model.factors
@@ -143,7 +145,7 @@ class Covariance:
         return out
 
     def derivatives(self, shape: Shape, window: slice) -> Array:
-        """dC / d ln(parameter), (7, n, n), in the order of ``LEARNT``."""
+        """dC / d ln(parameter), (8, n, n), in the order of ``LEARNT``."""
         m = self.model
         y, slope = shape.value[window], shape.slope[window]
         bend = shape.curvature[window]
@@ -154,14 +156,16 @@ class Covariance:
         second = np.outer(0.5 * m.warp_ev**4 * bend, bend) * warp**2
         areas = np.outer(m.area**2 * y, y) * area
         running = _running_area(y)
-        length = SMOOTH_LENGTH_SHARE * self._grid.step_ev * self._grid.size
+        far = (lag / m.smooth_length_ev) ** 2
+        field = m.smooth**2 * np.exp(-0.5 * far)
         result: Array = np.stack([
             2.0 * first + 4.0 * second,
             (first + 2.0 * second) * lag / m.warp_length_ev,
             2.0 * areas,
             areas * lag / m.area_length_ev,
             np.outer(2.0 * m.step**2 * running, running),
-            2.0 * m.smooth**2 * np.exp(-0.5 * (lag / length) ** 2),
+            2.0 * field,
+            field * far,
             2.0 * m.floor**2 * np.eye(y.size),
         ])  # fmt: skip
         return result
@@ -212,10 +216,11 @@ def compare(
         ridge = np.array([0.0, 0.0, 0.0, *(np.array([11.0, 39.0, 6.0])[free] / scale**2)])
         full = np.linalg.solve(joint + np.diag(ridge), right[use])
         steps[free] = full[3:] / max(full[0], 1e-3 * scale)
-    residual = query - design[:, :3] @ coefficient
     line = design[:, 1:3]
-    over_line = query - line @ np.linalg.solve(line.T @ line, line.T @ query)
-    r_squared = 1.0 - float(residual @ residual) / max(float(over_line @ over_line), 1e-30)
+    both = np.column_stack([query, design[:, 0]])
+    flat = both - line @ np.linalg.solve(line.T @ line, line.T @ both)
+    (own, cross), (_, other) = flat.T @ flat
+    r_squared = float(max(cross, 0.0) ** 2 / max(own * other, 1e-30))
     scale_, offset, slope = coefficient.tolist()
     shift_step, variance_step, gamma_step = steps.tolist()
     return Fitted(
@@ -227,7 +232,7 @@ def compare(
 def evidence_gradient(
     query: Array, shape: Shape, window: slice, covariance: Covariance, noise: Array, scale: float
 ) -> tuple[float, Array]:
-    """Restricted log-likelihood and its gradient (7,) in the logarithms of the parameters."""
+    """Restricted log-likelihood and its gradient (8,) in the logarithms of the parameters."""
     factor, design = _factor_and_design(shape, window, covariance, noise, scale)
     design = design[:, :3]
     n = query.size

@@ -74,6 +74,7 @@ class Curve:
     """
 
     def __init__(self, energy_ev: Array, intensity: Array, grid: ComparisonGrid) -> None:
+        self._raw = energy_ev, intensity, grid
         self.low_ev, self.high_ev = float(energy_ev[0]), float(energy_ev[-1])
         self.height = float(np.ptp(intensity))
         self.noise = noise_level(intensity)
@@ -96,6 +97,11 @@ class Curve:
         )
         # The ends of the polyline are known on one side only.
         self._margin = min(grid.sigma_ev, 0.02 * (self.high_ev - self.low_ev))
+
+    def mirrored(self) -> Curve:
+        """The query turned round in energy within its range: nothing of its kind exists."""
+        energy, intensity, grid = self._raw
+        return Curve(energy[0] + energy[-1] - energy[::-1], intensity[::-1], grid)
 
     def covers(self, position_ev: Array) -> NDArray[np.bool_]:
         """Where the query has data; any shape."""

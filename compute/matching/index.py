@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,11 +28,20 @@ class Rows:
         What a row was divided by, in the units given.
     ratios : float32 (m, widths)
         See `Screen.width_ratios`.
+    shift_err_ev : float64 (m,)
+        How far a row's own energies may be off, beyond what the alignment prior says of all.
+    weight : float64 (m,)
+        Prior weight of a row against the others.
     """
 
     values: Floats
     height: Array
     ratios: Floats
+    shift_err_ev: Array = field(init=False)
+    weight: Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.shift_err_ev, self.weight = np.zeros(len(self)), np.ones(len(self))
 
     def __len__(self) -> int:
         return int(self.values.shape[0])
@@ -157,13 +166,18 @@ def _standardised(smoothed: Array, first_row: int) -> tuple[Array, Array]:
 def take_rows(rows: Rows, keep: Sequence[int] | NDArray[np.int64]) -> Rows:
     """Some of the rows."""
     where = np.asarray(keep, np.intp)
-    return Rows(rows.values[where], rows.height[where], rows.ratios[where])
+    taken = Rows(rows.values[where], rows.height[where], rows.ratios[where])
+    taken.shift_err_ev, taken.weight = rows.shift_err_ev[where], rows.weight[where]
+    return taken
 
 
 def join_rows(first: Rows, second: Rows) -> Rows:
     """Rows of both."""
-    return Rows(
+    joined = Rows(
         np.concatenate([first.values, second.values]),
         np.concatenate([first.height, second.height]),
         np.concatenate([first.ratios, second.ratios]),
     )
+    joined.shift_err_ev = np.concatenate([first.shift_err_ev, second.shift_err_ev])
+    joined.weight = np.concatenate([first.weight, second.weight])
+    return joined

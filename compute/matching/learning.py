@@ -18,7 +18,7 @@ from compute.matching.grid import Array, ComparisonGrid
 from compute.matching.shapes import Shape
 
 # Standard deviations of ln(parameter) round the defaults.
-_PRIOR_SPREAD = np.array([0.8, 0.7, 0.8, 0.7, 1.5, 1.5, 1.0])
+_PRIOR_SPREAD = np.array([0.8, 0.7, 0.8, 0.7, 1.5, 1.5, 0.7, 1.0])
 _MAX_RANK = 8
 _FOLDS = 4
 _NOT_FREE = np.zeros(3, np.bool_)
@@ -93,10 +93,13 @@ def learn_factors(
     return replace(model, factors=_factors(residuals, expected, rank))
 
 
-def learn_alignment(found: Alignment, max_shift_ev: float) -> AlignmentPrior:
-    """Shift and broadening that known pairs had."""
+def learn_alignment(
+    found: Alignment, max_shift_ev: float, shift_err_ev: Array | float = 0.0
+) -> AlignmentPrior:
+    """Shift and broadening that known pairs had, less what their rows' own errors account for."""
     middle = float(np.median(found.shift))
-    spread = float(np.sqrt(np.mean((found.shift - middle) ** 2))) + 0.1
+    excess = np.mean((found.shift - middle) ** 2) - np.mean(np.square(shift_err_ev))
+    spread = float(np.sqrt(max(excess, 0.0))) + 0.1
     sigma = float(np.mean(np.sqrt(found.variance)))
     gamma = float(np.mean(found.gamma))
     wide = spread > 0.5 * max_shift_ev

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from compute.errors import InputError
 from compute.matching import index, storage
@@ -155,6 +155,30 @@ class SpectrumLibrary:
         self._assumed = discrepancy, alignment
         self._calibration = None
 
+    def expect(
+        self, shift_err_ev: Mapping[Hashable, float], weight: Mapping[Hashable, float]
+    ) -> None:
+        """What is known of single spectra before looking; spectra not named keep 0 and 1.
+
+        Parameters
+        ----------
+        shift_err_ev
+            Standard deviation of a spectrum's own energy scale, eV. It counts where the
+            alignment prior holds a finite spread.
+        weight
+            Relative prior probability, above 0.
+        """
+        for name, given, least in (("shift_err_ev", shift_err_ev, 0.0), ("weight", weight, 1e-300)):
+            for key, value in given.items():
+                if not least <= value < np.inf:
+                    raise InputError(f"{name}[{key}]", value, f"must be finite, at least {least:g}")
+        error, share = np.zeros(len(self)), np.ones(len(self))
+        for key, value in shift_err_ev.items():
+            error[self._row(key, "shift_err_ev")] = value
+        for key, value in weight.items():
+            share[self._row(key, "weight")] = value
+        self._rows.shift_err_ev, self._rows.weight = error, share
+
     def calibrate(
         self,
         pairs: Iterable[tuple[ArrayLike, ArrayLike, Hashable]],
@@ -211,11 +235,7 @@ class SpectrumLibrary:
             raise InputError("top", top, f"must be 1 to {SHORTLIST}")
         _checked_shift(max_shift_ev)
         curve, unit = self._curve(energy_ev, intensity)
-        chosen = None
-        if among is not None:
-            chosen = np.array(sorted({self._row(i, "among") for i in among}), np.int64)
-            if chosen.size == 0:
-                raise InputError("among", [], "names no spectrum")
+        chosen = self._chosen(among)
         known = self.calibration
         posterior = known.posterior
         found = self._searcher.search(
@@ -223,16 +243,17 @@ class SpectrumLibrary:
             among=chosen, count=max(top, EXACT),
         )  # fmt: skip
         none = posterior.none_of_these(found.strain())
-        shares = (1.0 - none) * posterior.shares(found.evidence)
+        shares = (1.0 - none) * posterior.shares(found.evidence, self._rows.weight[found.row])
+        order = np.argsort(-shares, kind="stable")[:top]
         matches = [
-            self._as_match(curve, found, k, float(shares[k]), unit, max_shift_ev)
-            for k in range(min(top, found.row.size))
+            self._as_match(curve, found, int(k), float(shares[k]), unit, max_shift_ev)
+            for k in order
         ]
         return MatchResult(
             matches=matches,
             none_of_these=none,
             p_value=posterior.p_value(found.strain()),
-            misfit=float(np.exp(found.strain())),
+            misfit=float(np.exp(found.strain()[0])),
             calibrated=posterior.calibrated,
             n_calibration_pairs=posterior.n_pairs,
             n_library=len(self) if chosen is None else int(chosen.size),
@@ -249,9 +270,8 @@ class SpectrumLibrary:
             np.array([match.shift_ev]), np.array([match.sigma_ev**2]), np.array([match.gamma_ev])
         )
         covariance = Covariance(self.grid, self.calibration.discrepancy)
-        scale = np.array([match.scale * self._rows.height[k] / unit])
         _, (fitted,) = fit_exactly(
-            curve, row[None], at, scale, covariance, self._searcher.broadener, self.grid,
+            curve, row[None], at, covariance, self._searcher.broadener, self.grid,
             abs(match.shift_ev), rounds=0,
         )  # fmt: skip
         shape = shape_of(self._searcher.broadener, row, match.sigma_ev**2, match.gamma_ev)
@@ -272,33 +292,42 @@ class SpectrumLibrary:
         max_components: int = 3,
         *,
         max_shift_ev: float = MAX_SHIFT_EV,
+        among: Iterable[Hashable] | None = None,
     ) -> Mixture:
         """The best non-negative combination of up to ``max_components`` (1 to 3) spectra.
 
         Shares are of the scales, so they are shares of absorbing atoms where the library's
-        spectra are normalised to one atom.
+        spectra are normalised to one atom. ``among`` names the only ones to search.
+
+        Raises
+        ------
+        InputError
+            As `match`.
         """
         if max_components not in (1, 2, 3):
             raise InputError("max_components", max_components, "must be 1, 2 or 3")
         _checked_shift(max_shift_ev)
         curve, unit = self._curve(energy_ev, intensity)
-        known = self.calibration
+        chosen = self._chosen(among)
+        rows = self._rows if chosen is None else index.take_rows(self._rows, chosen)
+        ids = self._ids if chosen is None else [self._ids[k] for k in chosen]
         found = best_mixtures(
-            self._searcher, self._rows, curve, known.discrepancy, known.alignment,
-            max_components, max_shift_ev,
-        )  # fmt: skip
-        cost = penalty(len(self), found[0].n)
+            self._searcher, rows, curve, self.calibration.discrepancy, max_components, max_shift_ev
+        )
+        if not found:
+            raise InputError("intensity", curve.height, "resembles no spectrum of the library")
+        cost = penalty(len(rows), found[0].n)
         gains = [found[0].log_likelihood - cost]
         gains += [b.log_likelihood - a.log_likelihood - cost for a, b in pairwise(found)]
         size = 1
         while size < len(found) and gains[size] > 0.0:
             size += 1
         best = found[size - 1]
-        height = self._rows.height[list(best.row)] / unit
+        height = rows.height[list(best.row)] / unit
         scale, share, error = shares(best.weight, best.covariance, height)
         scale_err = np.sqrt(np.diag(best.covariance)) / height
         components = [
-            Component(self._ids[row], *(float(x[k]) for x in (share, error, scale, scale_err)))
+            Component(ids[row], *(float(x[k]) for x in (share, error, scale, scale_err)))
             for k, row in enumerate(best.row)
         ]
         return Mixture(
@@ -341,6 +370,15 @@ class SpectrumLibrary:
         self._rows = rows
         self._ids = ids
         self._row_of = {spectrum_id: k for k, spectrum_id in enumerate(ids)}
+
+    def _chosen(self, among: Iterable[Hashable] | None) -> NDArray[np.int64] | None:
+        """Rows of the ids to search, None for all."""
+        if among is None:
+            return None
+        chosen = np.array(sorted({self._row(i, "among") for i in among}), np.int64)
+        if chosen.size == 0:
+            raise InputError("among", [], "names no spectrum")
+        return chosen
 
     def _row(self, spectrum_id: Hashable, field: str) -> int:
         key = spectrum_id.item() if isinstance(spectrum_id, np.generic) else spectrum_id

@@ -1,7 +1,7 @@
 """Non-negative combinations of up to three library spectra, all under one shift and broadening.
 
-At each of a few alignments that single candidates suggest, a pool is gathered by pursuit: rows
-that explain the query, then rows that explain what the best combination so far leaves. All pairs
+At each of a few alignments at which pairs explain most, a pool is gathered by pursuit: rows that
+explain the query, then rows that explain what the best combination so far leaves. All pairs
 and triples of the pool are solved by least squares; the best are aligned and weighed exactly, the
 mixed curve taking the candidate's part in the discrepancy. One component more must raise the
 log-likelihood by ln(rows) + ln(n) / 2: it was picked out of that many, and adds a parameter.
@@ -16,8 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf, dpotrs
 
-from compute.errors import ConvergenceError
-from compute.matching.align import MAX_GAMMA_EV, MAX_SIGMA_EV, AlignmentPrior, window_at
+from compute.errors import ConvergenceError, InputError
+from compute.matching.align import (
+    MAX_GAMMA_EV,
+    MAX_SIGMA_EV,
+    spread_ratio,
+    window_at,
+)
 from compute.matching.discrepancy import Covariance, Discrepancy
 from compute.matching.grid import Array, Curve
 from compute.matching.index import Rows
@@ -27,6 +32,7 @@ from compute.matching.shapes import Shape
 from compute.matching.threads import single_blas
 
 _STARTS = 3
+_STARTING_VARIANCES = (0.0, 0.25)  # eV²
 _POOL = 24
 _TRIED = 4
 _ROUNDS = 4
@@ -70,16 +76,14 @@ def best_mixtures(
     rows: Rows,
     curve: Curve,
     model: Discrepancy,
-    prior: AlignmentPrior,
     max_components: int,
     max_shift_ev: float,
 ) -> list[Mixed]:
     """The best combination of each size from 1 to ``max_components``, as far as there are any."""
     with single_blas():
-        singles = searcher.search(curve, rows, model, prior, max_shift_ev)
         covariance = Covariance(searcher.grid, model)
         best: dict[int, Mixed] = {}
-        for shift, variance in _starts(singles.alignment.shift, singles.alignment.variance):
+        for shift, variance in _starts(searcher, rows, curve, max_shift_ev):
             for row in _combinations(searcher, rows, curve, shift, variance, max_components):
                 fit = _fit(searcher, rows, curve, covariance, row, shift, variance, max_shift_ev)
                 if fit is None:
@@ -95,12 +99,55 @@ def penalty(n_rows: int, n: int) -> float:
     return float(np.log(max(n_rows, 2)) + 0.5 * np.log(n))
 
 
-def _starts(shift: Array, variance: Array) -> list[tuple[float, float]]:
-    """Alignments of the leading candidates, those alike left out."""
+def _starts(
+    searcher: Searcher, rows: Rows, curve: Curve, max_shift_ev: float
+) -> list[tuple[float, float]]:
+    """The shifts (eV) and sigma² (eV²) at which pairs of rows explain most, those alike left out.
+
+    What single rows suggest would not do: of a mixture of several, none need be among the best.
+    """
+    grid = searcher.grid
+    half = int(np.ceil(max_shift_ev / (1.25 * grid.sigma_ev)))
+    tried = [
+        (float(shift), variance, window)
+        for shift in max_shift_ev * np.arange(-half, half + 1) / max(half, 1)
+        for variance in _STARTING_VARIANCES
+        if (window := window_at(grid, curve, float(shift))).stop > 0
+    ]
+    longest = max((w.stop - w.start for *_, w in tried), default=0)
+    tried = [one for one in tried if one[2].stop - one[2].start > longest // 2]
+    if not tried:
+        raise InputError(
+            "energy_ev", (curve.low_ev, curve.high_ev),
+            f"does not overlap the library's {grid.start_ev:g} to {grid.stop_ev:g} eV",
+        )  # fmt: skip
+    inside = np.zeros((len(tried), grid.size), np.bool_)
+    for k, (*_, window) in enumerate(tried):
+        inside[k, window] = True
+    shifts = np.array([shift for shift, *_ in tried])
+    queries = without_line(curve.at(grid.energy_ev + shifts[:, None]), inside)
+    broaden = [searcher.broadener.matrix(float(np.sqrt(v))) for _, v, _ in tried]
+    pools: list[NDArray[np.int64]] = [np.zeros(0, np.int64)] * len(tried)
+    explained = np.zeros(len(tried))
+    residual = queries
+    for size in (1, 2):
+        seen = np.stack([b @ r for b, r in zip(broaden, residual, strict=True)], axis=1)
+        product = rows.values @ seen.astype(np.float32)
+        residual = queries.copy()
+        for k in range(len(tried)):
+            leading = np.argpartition(-product[:, k], min(_POOL, len(rows)) - 1)[:_POOL]
+            pools[k] = np.union1d(pools[k], leading)
+            curves = without_line(
+                rows.values[pools[k]].astype(np.float64) @ broaden[k],
+                np.repeat(inside[k : k + 1], pools[k].size, axis=0),
+            )
+            for members, weight, share in _solve_all(curves, queries[k], size)[:1]:
+                residual[k] = queries[k] - weight @ curves[list(members)]
+                explained[k] = max(explained[k], share)
     chosen: list[tuple[float, float]] = []
-    for s, v in zip(shift.tolist(), variance.tolist(), strict=True):
-        if all(abs(s - other) > 0.3 for other, _ in chosen):
-            chosen.append((s, v))
+    for k in np.argsort(-explained, kind="stable").tolist():
+        if all(abs(shifts[k] - other) > 0.3 for other, _ in chosen):
+            chosen.append(tried[k][:2])
         if len(chosen) == _STARTS:
             break
     return chosen
@@ -185,7 +232,9 @@ def _fit(
         mixed = Shape(
             *(weight @ getattr(shapes, f) for f in ("value", "slope", "by_variance", "by_gamma"))
         )
-        total = covariance.total(mixed, window, noise, 1.0)
+        everywhere = np.ones(query.size, np.bool_)
+        size_of = float(spread_ratio(query[None], mixed.value[None, window], everywhere)[0])
+        total = covariance.total(mixed, window, noise, size_of)
         factor, info = dpotrf(total, lower=1, overwrite_a=1, clean=0)
         if info != 0:
             raise ConvergenceError("factorisation of the mixture's covariance", float(info), 0.0)

@@ -29,7 +29,8 @@ class Match:
     sigma_ev, gamma_ev : float
         Gaussian sigma and Lorentzian HWHM added to the candidate.
     r_squared : float
-        Share of the query's variance over its straight line that the aligned candidate explains.
+        Share of the query's variance over its straight line that the aligned candidate explains
+        by plain least squares.
     at_shift_limit : bool
         The shift sits at the largest one allowed.
     """

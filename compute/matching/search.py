@@ -44,9 +44,11 @@ class Candidates:
     fitted: list[Fitted]
     evidence: Array
 
-    def strain(self, k: int = 0) -> float:
-        """ln of the misfit per compared energy."""
-        return float(np.log(max(self.fitted[k].misfit, 1e-9) / self.fitted[k].n))
+    def strain(self, k: int = 0) -> Array:
+        """How badly one fits (2,): ln of misfit per energy, and of the unexplained share."""
+        fitted = self.fitted[k]
+        unexplained = max(1.0 - fitted.r_squared, 1e-4)
+        return np.log([max(fitted.misfit, 1e-9) / fitted.n, unexplained])
 
     def without(self, row: int) -> Candidates | None:
         """The same with one row struck out; None if nothing is left."""
@@ -121,8 +123,9 @@ class Searcher:
                   for f in ("row", "explained", "shift_ev", "sigma_ev"))
             )  # fmt: skip
         values = rows.values[shortlist.row].astype(np.float64)
+        own_err = rows.shift_err_ev[shortlist.row]
         start = Alignment(shortlist.shift_ev, shortlist.sigma_ev**2, np.zeros(shortlist.row.size))
-        rough, scale, likelihood = self._roughly(curve, values, start, covariance, max_shift_ev)
+        rough, likelihood = self._roughly(curve, values, start, covariance, max_shift_ev)
         order = np.argsort(-likelihood, kind="stable")
         order = order[np.isfinite(likelihood[order])]
         picked = order[:count]
@@ -132,13 +135,13 @@ class Searcher:
         if picked.size == 0:
             raise InputError("intensity", curve.height, "resembles no spectrum of the library")
         return self._exactly(
-            curve, shortlist.row[picked], values[picked], rough.take(picked), scale[picked],
+            curve, shortlist.row[picked], values[picked], own_err[picked], rough.take(picked),
             covariance, prior, max_shift_ev, also,
         )  # fmt: skip
 
     def _roughly(
         self, curve: Curve, values: Array, start: Alignment, covariance: Covariance, limit_ev: float
-    ) -> tuple[Alignment, Array, Array]:
+    ) -> tuple[Alignment, Array]:
         """`refine_roughly` on two threads."""
         halves = np.array_split(np.arange(values.shape[0]), min(WORKERS, values.shape[0]))
         done = in_parallel(
@@ -151,16 +154,15 @@ class Searcher:
         where = Alignment(*(
             np.concatenate([getattr(d[0], f) for d in done]) for f in ("shift", "variance", "gamma")
         ))  # fmt: skip
-        scale, likelihood = (np.concatenate([d[k] for d in done]) for k in (1, 2))
-        return where, scale, likelihood
+        return where, np.concatenate([likelihood for _, likelihood in done])
 
     def _exactly(
         self,
         curve: Curve,
         row: NDArray[np.int64],
         values: Array,
+        own_err: Array,
         start: Alignment,
-        scale: Array,
         covariance: Covariance,
         prior: AlignmentPrior,
         max_shift_ev: float,
@@ -168,21 +170,20 @@ class Searcher:
     ) -> Candidates:
         """All as they stand, the leaders aligned once more; sorted by evidence."""
         now, fitted = fit_exactly(
-            curve, values, start, scale, covariance, self.broadener, self.grid, max_shift_ev, 0
+            curve, values, start, covariance, self.broadener, self.grid, max_shift_ev, 0
         )
-        evidence = self._evidence(curve, now, fitted, prior, max_shift_ev)
+        evidence = self._evidence(curve, now, fitted, prior, max_shift_ev, own_err)
         leaders = np.argsort(-evidence, kind="stable")[:FINAL]
         if also is not None:
             leaders = np.union1d(leaders, np.flatnonzero(row == also))
         better, refitted = fit_exactly(
-            curve, values[leaders], now.take(leaders),
-            np.array([max(fitted[k].scale, 1e-3) for k in leaders]),
-            covariance, self.broadener, self.grid, max_shift_ev, 3,
+            curve, values[leaders], now.take(leaders), covariance, self.broadener, self.grid,
+            max_shift_ev, 3,
         )  # fmt: skip
         for j, k in enumerate(leaders):
             now.shift[k], now.variance[k] = better.shift[j], better.variance[j]
             now.gamma[k], fitted[k] = better.gamma[j], refitted[j]
-        evidence = self._evidence(curve, now, fitted, prior, max_shift_ev)
+        evidence = self._evidence(curve, now, fitted, prior, max_shift_ev, own_err)
         order = np.argsort(-evidence, kind="stable")
         order = order[np.isfinite(evidence[order])]
         if order.size == 0:
@@ -196,13 +197,12 @@ class Searcher:
         fitted: list[Fitted],
         prior: AlignmentPrior,
         max_shift_ev: float,
+        own_err: Array,
     ) -> Array:
         """Log-evidence over that of unrelated data, so that windows of any length compare."""
         per_energy = curve.unrelated_log_density
         bare = np.array([
             f.log_evidence - f.n * per_energy if f.scale > 0.0 else -np.inf for f in fitted
         ])  # fmt: skip
-        result: Array = bare + prior.log_density(
-            where.shift, np.sqrt(where.variance), where.gamma, max_shift_ev
-        )
+        result: Array = bare + prior.log_density(where, max_shift_ev, own_err)
         return result

@@ -21,7 +21,7 @@ from compute.matching.grid import ComparisonGrid
 from compute.matching.index import Rows
 from compute.matching.posterior import Posterior
 
-FORMAT = 1
+FORMAT = 2
 _META = "library.json"
 
 
@@ -52,6 +52,8 @@ def save(
         np.save(fresh / "values.npy", rows.values)
         np.save(fresh / "height.npy", rows.height)
         np.save(fresh / "ratios.npy", rows.ratios)
+        np.save(fresh / "shift_err.npy", rows.shift_err_ev)
+        np.save(fresh / "weight.npy", rows.weight)
         np.save(fresh / "ids.npy", np.array(ids))
         meta: dict[str, Any] = {"format": FORMAT, "grid": asdict(grid)}
         if calibration is not None:
@@ -87,6 +89,8 @@ def load(path: Path) -> Saved:
             np.load(path / "height.npy", allow_pickle=False),
             np.load(path / "ratios.npy", mmap_mode="r", allow_pickle=False),
         )
+        rows.shift_err_ev = np.load(path / "shift_err.npy", allow_pickle=False)
+        rows.weight = np.load(path / "weight.npy", allow_pickle=False)
         ids = np.load(path / "ids.npy", allow_pickle=False).tolist()
         calibration = _from_json(meta["calibration"]) if "calibration" in meta else None
     except (OSError, KeyError, TypeError, ValueError) as error:
@@ -112,7 +116,8 @@ def _from_json(data: dict[str, Any]) -> Calibration:
     discrepancy = dict(data["discrepancy"])
     discrepancy["factors"] = np.array(discrepancy["factors"], np.float64)
     posterior = dict(data["posterior"])
-    posterior["known"] = np.array(posterior["known"], np.float64)
+    for name in ("known", "direction", "strange"):
+        posterior[name] = np.array(posterior[name], np.float64)
     return Calibration(
         Discrepancy(**discrepancy), AlignmentPrior(**data["alignment"]), Posterior(**posterior)
     )

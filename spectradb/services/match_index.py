@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
+from math import floor
 from pathlib import Path
 
 import numpy as np
@@ -29,14 +31,16 @@ Curve = tuple[FloatArray, FloatArray]
 # What computed soft X-ray edges miss measured ones by, before known pairs say more: peaks a few
 # tenths of an eV, a fifth of their area, a continuum step and a curved background left over.
 THEORY_ERROR = Discrepancy(
-    warp_ev=0.3, warp_length_ev=4.0, area=0.2, area_length_ev=4.0, step=0.15, smooth=0.1, floor=0.03
-)
+    warp_ev=0.25, warp_length_ev=8.0, area=0.1, area_length_ev=10.0, step=0.3,
+    smooth=0.1, smooth_length_ev=10.0, floor=0.15,
+)  # fmt: skip
 # Measured against measured: the same substance on two instruments.
 EXPERIMENT_ERROR = Discrepancy(
-    warp_ev=0.1, warp_length_ev=4.0, area=0.1, area_length_ev=4.0, step=0.1, smooth=0.1, floor=0.02
-)
-# Energy scales of two instruments differ by some tenths of an eV, seldom by more than one.
-INSTRUMENT_SHIFT_EV = 0.4
+    warp_ev=0.1, warp_length_ev=8.0, area=0.05, area_length_ev=10.0, step=0.2,
+    smooth=0.05, smooth_length_ev=1.2, floor=0.02,
+)  # fmt: skip
+# Energy scales of two instruments differ by half an eV, seldom by more than one.
+INSTRUMENT_SHIFT_EV = 0.5
 _REBUILD_SHARE = 0.5
 _BATCH = 500
 
@@ -188,9 +192,8 @@ def _pair_numbers(group: Group) -> list[tuple[int, int]]:
 def _teach(library: SpectrumLibrary, group: Group, pairs: list[tuple[int, int]]) -> None:
     """Expectations, then known pairs."""
     if group.kind == Kind.THEORY:
-        anchor = group.rows().aggregate(e=Avg("energy_offset_err"))["e"] or 0.5
-        spread = float(np.hypot(anchor, INSTRUMENT_SHIFT_EV))
-        library.assume(THEORY_ERROR, AlignmentPrior(0.0, spread, 0.05))
+        library.assume(THEORY_ERROR, AlignmentPrior(0.0, INSTRUMENT_SHIFT_EV, 0.05))
+        library.expect(*_expectations(group, library))
     else:
         library.assume(EXPERIMENT_ERROR, AlignmentPrior(0.0, INSTRUMENT_SHIFT_EV, 0.1))
     rows = Spectrum.objects.in_bulk([experiment for experiment, _ in pairs])
@@ -202,6 +205,36 @@ def _teach(library: SpectrumLibrary, group: Group, pairs: list[tuple[int, int]])
     if known:
         library.calibrate(known)
     _ = library.calibration  # worked out now, so that it is saved
+
+
+def _expectations(
+    group: Group, library: SpectrumLibrary
+) -> tuple[dict[Hashable, float], dict[Hashable, float]]:
+    """Error of each computed spectrum's energy anchor (eV), and its prior weight.
+
+    Every valence weighs the same before looking: how many crystals of each a library happens to
+    hold says nothing of what is measured. A site of mixed valence belongs to both its neighbours.
+    """
+    rows = group.rows().values_list("pk", "energy_offset_err", "site__oxidation_state")
+    known = [one for one in rows if one[0] in library]
+    count: Counter[int | None] = Counter()
+    for _, _, valence in known:
+        count.update(whole_valences(valence))
+    error: dict[Hashable, float] = {pk: anchor or 0.0 for pk, anchor, _ in known}
+    weight: dict[Hashable, float] = {
+        pk: sum(share / count[v] for v, share in whole_valences(valence).items())
+        for pk, _, valence in known
+    }
+    return error, weight
+
+
+def whole_valences(valence: float | None) -> dict[int | None, float]:
+    """Whole valences of a site and their shares: 3.5 is half 3, half 4."""
+    if valence is None:
+        return {None: 1.0}
+    low = floor(valence)
+    part = valence - low
+    return {low: 1.0 - part, low + 1: part} if part else {low: 1.0}
 
 
 def _stored(group: Group) -> SpectrumLibrary | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections import Counter
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,11 @@ from compute.errors import InputError
 from compute.io import RawSpectrum, read
 from compute.matching import Match as Found
 from compute.matching import MatchResult, SpectrumLibrary
+from compute.matching.grid import MIN_POINTS, checked_curve
+from compute.matching.search import EXACT
 from spectradb.models import Match, MatchRun, Spectrum
 from spectradb.services import jobs
-from spectradb.services.match_index import Group, groups, library_of
+from spectradb.services.match_index import Group, groups, library_of, whole_valences
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -27,7 +30,6 @@ FloatArray = NDArray[np.float64]
 
 _OVERLAP = 0.5  # of a library's range that the query has to cover
 _BETWEEN_GROUPS = 0.3  # factor on log-evidence between elements, as within an uncalibrated one
-_MIN_POINTS = 8
 
 
 @dataclass(frozen=True)
@@ -72,13 +74,38 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class ValenceShare:
+    """Probability of an absorber's oxidation state, summed over all candidates of it.
+
+    A site of mixed valence counts for both its whole neighbours; None where it is not known.
+    """
+
+    absorber: str
+    oxidation_state: int | None
+    probability: float
+
+
+@dataclass(frozen=True)
+class EdgeShare:
+    """Probability of an element's edge, summed over all candidates of it."""
+
+    absorber: str
+    edge: str
+    probability: float
+
+
+@dataclass(frozen=True)
 class Answer:
     """Candidates, best first, over all libraries searched.
 
+    ``valences`` and ``edges``, likeliest first, sum over all candidates compared (not only those
+    listed); with ``none_of_these`` each comes to 1, but for candidates too poor to be compared.
     ``calibrated`` only if every library in which candidates were found is.
     """
 
     matches: list[Candidate]
+    valences: list[ValenceShare]
+    edges: list[EdgeShare]
     none_of_these: float
     calibrated: bool
     n_calibration_pairs: int
@@ -101,10 +128,24 @@ def match_file(path: Path, options: MatchOptions) -> Answer:
     InputError
         If it cannot be matched.
     """
+    energy, intensity, options = curve_of_file(path, options)
+    return match_curve(energy, intensity, options)
+
+
+def curve_of_file(path: Path, options: MatchOptions) -> tuple[FloatArray, FloatArray, MatchOptions]:
+    """Energy (n,) in eV and intensity (n,) of the first sample spectrum, and completed options.
+
+    Raises
+    ------
+    ReadError, SkipFile
+        If the file cannot be read, or holds no spectrum.
+    InputError
+        If no spectrum in it has an energy axis.
+    """
     raws = [raw for raw in read(path) if raw.role != "reference" and raw.axis_unit == "eV"]
     if not raws:
         raise InputError("file", str(path), "holds no spectrum on an energy axis")
-    return match_curve(raws[0].energy_ev, raws[0].intensity, _completed(options, raws[0]))
+    return raws[0].energy_ev, raws[0].intensity, _completed(options, raws[0])
 
 
 def match_curve(
@@ -129,15 +170,7 @@ def match_curve(
     InputError
         Bad options or data, or no library in the query's range.
     """
-    energy, values = np.asarray(energy_ev, np.float64), np.asarray(intensity, np.float64)
-    if options.energy_range is not None:
-        low, high = options.energy_range
-        inside = (energy >= low) & (energy <= high)
-        if int(inside.sum()) < _MIN_POINTS:
-            raise InputError("range", options.energy_range, "holds fewer than 8 points")
-        energy, values = energy[inside], values[inside]
-    if energy.size < _MIN_POINTS:
-        raise InputError("energy_ev", energy.size, "needs at least 8 points")
+    energy, values = checked_query(energy_ev, intensity, options)
     wanted = None if within is None else set(within.values_list("pk", flat=True))
     found: list[tuple[Group, MatchResult]] = []
     reasons: list[str] = []
@@ -159,6 +192,26 @@ def match_curve(
     return _joined(found, options, (float(energy[0]), float(energy[-1])))
 
 
+def checked_query(
+    energy_ev: FloatArray, intensity: FloatArray, options: MatchOptions
+) -> tuple[FloatArray, FloatArray]:
+    """A curve (n,) in ascending energy, cut to the range asked for.
+
+    Raises
+    ------
+    InputError
+        Too few points (in the range), NaN, constant data.
+    """
+    energy, values = checked_curve(energy_ev, intensity)
+    if options.energy_range is not None:
+        low, high = options.energy_range
+        inside = (energy >= low) & (energy <= high)
+        if int(inside.sum()) < MIN_POINTS:
+            raise InputError("range", options.energy_range, "holds fewer than 8 points")
+        energy, values = energy[inside], values[inside]
+    return energy, values
+
+
 def _in_group(
     group: Group,
     energy: FloatArray,
@@ -174,7 +227,8 @@ def _in_group(
         if not among:
             return None
     e, v = edge_region(energy, values, group, library, options.max_shift_ev)
-    return library.match(e, v, top=options.top, max_shift_ev=options.max_shift_ev, among=among)
+    top = max(options.top, EXACT)  # all that are compared: valences and edges sum over them
+    return library.match(e, v, top=top, max_shift_ev=options.max_shift_ev, among=among)
 
 
 def edge_region(
@@ -200,7 +254,7 @@ def edge_region(
         return energy[near], values[near]
     before = (energy >= start - 40.0) & (energy <= start - 5.0 - min(max_shift_ev, 5.0))
     pre = values[before]
-    if pre.size >= _MIN_POINTS and (pre > 0).all() and np.ptp(energy[before]) > 8.0:
+    if pre.size >= MIN_POINTS and (pre > 0).all() and np.ptp(energy[before]) > 8.0:
         x = np.log(energy[before] / start)
         slope, offset = np.polyfit(x, np.log(pre), 1)
         if slope < -0.5:
@@ -219,6 +273,7 @@ def _joined(
     for w, (group, result) in zip(weight.tolist(), found, strict=True):
         pooled += [(m, w * m.probability, group) for m in result.matches]
     pooled.sort(key=lambda one: (-one[1], -one[0].score))
+    valences, edges = _summed(pooled)
     pooled = pooled[: options.top]
     rows = (
         Spectrum.objects.without_arrays()
@@ -230,6 +285,8 @@ def _joined(
     used = [result for w, (_, result) in zip(weight, found, strict=True) if w > 0.01]
     return Answer(
         matches=matches,
+        valences=valences,
+        edges=edges,
         none_of_these=float(weight @ np.array([result.none_of_these for _, result in found])),
         calibrated=all(result.calibrated for result in used),
         n_calibration_pairs=leading.n_calibration_pairs,
@@ -237,6 +294,24 @@ def _joined(
         p_value=leading.p_value,
         range_ev=range_ev,
         warnings=leading.warnings,
+    )
+
+
+def _summed(
+    pooled: list[tuple[Found, float, Group]],
+) -> tuple[list[ValenceShare], list[EdgeShare]]:
+    """Probabilities by oxidation state and by edge, likeliest first."""
+    numbers = [m.spectrum_id for m, _, _ in pooled]
+    state = dict(Spectrum.objects.filter(pk__in=numbers).values_list("pk", "site__oxidation_state"))
+    by_valence: Counter[tuple[str, int | None]] = Counter()
+    by_edge: Counter[tuple[str, str]] = Counter()
+    for found, probability, group in pooled:
+        by_edge[group.absorber, group.edge] += probability
+        for valence, share in whole_valences(state[found.spectrum_id]).items():
+            by_valence[group.absorber, valence] += share * probability
+    return (
+        [ValenceShare(*key, p) for key, p in by_valence.most_common()],
+        [EdgeShare(*key, p) for key, p in by_edge.most_common()],
     )
 
 
@@ -264,8 +339,7 @@ def _completed(options: MatchOptions, raw: RawSpectrum) -> MatchOptions:
     """Element and edge from the file where the caller does not say them and a library has them."""
     if options.absorber or options.edge or not raw.element:
         return options
-    values = {**asdict(options), "absorber": raw.element, "edge": raw.edge}
-    told = MatchOptions(**values)
+    told = replace(options, absorber=raw.element, edge=raw.edge)
     return told if groups(absorber=raw.element, edge=raw.edge) else options
 
 
@@ -274,11 +348,17 @@ def _completed(options: MatchOptions, raw: RawSpectrum) -> MatchOptions:
 
 def match_row(row: Spectrum, options: MatchOptions) -> Answer:
     """Match a stored spectrum against all others."""
+    energy, intensity, options = curve_of_row(row, options)
+    return match_curve(energy, intensity, options, without=row.pk)
+
+
+def curve_of_row(
+    row: Spectrum, options: MatchOptions
+) -> tuple[FloatArray, FloatArray, MatchOptions]:
+    """The curve of a stored spectrum, and options completed by its element and edge."""
     if not options.absorber and row.absorber:
-        options = MatchOptions(
-            **{**asdict(options), "absorber": row.absorber, "edge": options.edge or row.edge}
-        )
-    return match_curve(np.asarray(row.energy), np.asarray(row.intensity), options, without=row.pk)
+        options = replace(options, absorber=row.absorber, edge=options.edge or row.edge)
+    return np.asarray(row.energy), np.asarray(row.intensity), options
 
 
 def request_match(

@@ -5,12 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from django.core.management.base import CommandError, CommandParser
+from numpy.typing import NDArray
 
 from compute.errors import ComputeError, SkipFile
 from spectradb.management.json_command import JsonCommand
 from spectradb.models import Kind, Spectrum
-from spectradb.services.match_spectrum import Answer, MatchOptions, match_file, match_row
+from spectradb.services import match_details
+from spectradb.services.match_spectrum import (
+    MatchOptions,
+    curve_of_file,
+    curve_of_row,
+    match_curve,
+)
+
+FloatArray = NDArray[np.float64]
 
 
 class Command(JsonCommand):
@@ -33,6 +43,13 @@ class Command(JsonCommand):
         parser.add_argument(
             "--max-shift", type=float, default=5.0, metavar="EV", help="largest shift tried, eV"
         )
+        parser.add_argument(
+            "--mixture", type=int, nargs="?", const=3, default=0, metavar="N",
+            help="also the best combination of up to N (3) spectra of one edge",
+        )  # fmt: skip
+        parser.add_argument(
+            "--explain", action="store_true", help="also the peaks of query and best candidate"
+        )
         self.add_output(parser)
 
     def handle(
@@ -45,6 +62,8 @@ class Command(JsonCommand):
         range: list[float] | None,
         top: int,
         max_shift: float,
+        mixture: int,
+        explain: bool,
         output: str | None,
         **options: Any,
     ) -> None:
@@ -57,27 +76,48 @@ class Command(JsonCommand):
             max_shift_ev=max_shift,
         )
         try:
-            answer = self._answer(query, asked)
+            energy, intensity, asked, itself = self._query(query, asked)
+            answer = match_curve(energy, intensity, asked, without=itself)
+            told = answer.as_json()
+            if mixture:
+                mixed = match_details.mixture(
+                    energy, intensity, asked, max_components=mixture, without=itself
+                )
+                told["mixture"] = mixed.as_json()
+            if explain:
+                laid = match_details.overlay(energy, intensity, asked, answer.matches[0])
+                told["peaks"] = match_details.peak_list(laid)
         except (ComputeError, SkipFile, OSError) as error:
             raise CommandError(str(error)) from error
-        self.emit(answer.as_json(), output)
+        self.emit(told, output)
         for one in answer.matches:
             self.say(
                 f"{one.probability:6.1%}  {one.score:9.1f}  SDB-{one.spectrum_id:<7} "
                 f"{one.formula:<16} {one.absorber} {one.edge}  shift {one.shift_ev:+.2f} eV"
             )
         self.say(f"{answer.none_of_these:6.1%}  none of these")
+        for state in answer.valences[:4]:
+            sign = "?" if state.oxidation_state is None else f"{state.oxidation_state}+"
+            self.say(f"{state.probability:6.1%}  {state.absorber} {sign}")
+        for part in told.get("mixture", {}).get("components", []):
+            self.say(
+                f"{part['share']:6.1%} ± {part['share_err']:.1%}  SDB-{part['spectrum_id']} "
+                f"{part['formula']} (mixture)"
+            )
         for text in answer.warnings:
             self.say(text)
 
-    def _answer(self, query: str, asked: MatchOptions) -> Answer:
+    def _query(
+        self, query: str, asked: MatchOptions
+    ) -> tuple[FloatArray, FloatArray, MatchOptions, int | None]:
+        """Curve, completed options, and the query's own number if it is stored."""
         path = Path(query)
         if not path.exists() and query.removeprefix("SDB-").isdecimal():
             number = int(query.removeprefix("SDB-"))
             row = Spectrum.objects.filter(pk=number).first()
             if row is None:
                 raise CommandError(f"there is no spectrum {number}")
-            return match_row(row, asked)
+            return *curve_of_row(row, asked), row.pk
         if not path.is_file():
             raise CommandError(f"{query}: there is no such file, and it is no number of a spectrum")
-        return match_file(path, asked)
+        return *curve_of_file(path, asked), None

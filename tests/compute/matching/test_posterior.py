@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compute.errors import InputError
@@ -15,8 +15,8 @@ from compute.matching.posterior import learn_posterior
 def _learnt(n: int = 40, gap: float = 2.0, seed: int = 0):
     rng = np.random.default_rng(seed)
     evidence = [np.r_[rng.normal(30.0, 5.0), rng.normal(0.0, 5.0, 9)] for _ in range(n)]
-    known = rng.normal(0.0, 0.2, n)
-    return learn_posterior(evidence, [0] * n, known, rng.normal(gap, 0.5, n))
+    known, struck_out = rng.normal(0.0, 0.2, (n, 2)), rng.normal(gap, 0.5, (n, 2))
+    return learn_posterior(evidence, [0] * n, known, struck_out, rng.normal(gap, 0.5, (n, 2)))
 
 
 def test_overconfident_evidence_is_tempered():
@@ -27,7 +27,8 @@ def test_overconfident_evidence_is_tempered():
         share = np.exp(honest) / np.exp(honest).sum()
         truth.append(int(rng.choice(10, p=share)))
         evidence.append(8.0 * honest)
-    learnt = learn_posterior(evidence, truth, rng.normal(0, 0.2, 400), rng.normal(2, 0.5, 400))
+    strange = rng.normal(2, 0.5, (400, 2))
+    learnt = learn_posterior(evidence, truth, rng.normal(0, 0.2, (400, 2)), strange, strange)
     assert learnt.beta == pytest.approx(1 / 8, rel=0.25)
     top = [learnt.shares(e).max() for e in evidence]
     right = [int(np.argmax(e)) == t for e, t in zip(evidence, truth, strict=True)]
@@ -39,24 +40,37 @@ def test_few_pairs_never_support_certainty():
     assert _learnt(200).shares(np.array([1000.0, 0.0])).max() > 0.99
 
 
+@settings(deadline=None)
 @given(st.floats(-5.0, 10.0), st.floats(0.0, 5.0))
 def test_none_of_these_never_falls_as_the_fit_worsens(t: float, more: float):
     learnt = _learnt()
-    assert learnt.none_of_these(t + more) >= learnt.none_of_these(t) - 1e-12
+    better, worse = np.array([t, t]), np.array([t + more, t + more])
+    assert learnt.none_of_these(worse) >= learnt.none_of_these(better) - 1e-12
+
+
+def test_none_of_these_sees_what_generous_expectations_excuse():
+    rng = np.random.default_rng(4)
+    # Misfit per energy says nothing here; the unexplained share says it all.
+    known = np.stack([rng.normal(0, 0.2, 60), rng.normal(-3.0, 0.3, 60)], axis=1)
+    mirrored = np.stack([rng.normal(0, 0.2, 60), rng.normal(-0.3, 0.1, 60)], axis=1)
+    evidence = [np.array([30.0, 0.0])] * 60
+    learnt = learn_posterior(evidence, [0] * 60, known, known + 0.1, mirrored)
+    assert learnt.none_of_these(np.array([0.0, -0.2])) > 0.9
+    assert learnt.none_of_these(np.array([0.0, -3.0])) < 0.2
 
 
 @pytest.mark.parametrize("gap", [0.1, 0.5, 3.0])
 def test_none_of_these_rejects_at_most_a_twentieth_of_the_known(gap: float):
     rng = np.random.default_rng(3)
     learnt = _learnt(300, gap)
-    fresh = rng.normal(0.0, 0.2, 4000)
+    fresh = rng.normal(0.0, 0.2, (4000, 2))
     assert np.mean([learnt.none_of_these(t) > 0.5 for t in fresh]) <= 0.05
 
 
 def test_p_value_counts_known_pairs_that_fit_worse():
     learnt = _learnt(99)
-    assert learnt.p_value(-100.0) == 1.0
-    assert learnt.p_value(100.0) == pytest.approx(0.01)
+    assert learnt.p_value(np.full(2, -100.0)) == 1.0
+    assert learnt.p_value(np.full(2, 100.0)) == pytest.approx(0.01)
 
 
 def test_reliability_of_honest_claims_lies_on_the_diagonal():
