@@ -4,10 +4,11 @@ from compute.matching.align import AlignmentPrior
 from compute.matching.discrepancy import Discrepancy
 from compute.matching.library import SpectrumLibrary
 from compute.matching.posterior import Reliability, reliability
-from compute.matching.results import Component, Match, MatchResult, Mixture, Overlay
+from compute.matching.results import Claims, Component, Match, MatchResult, Mixture, Overlay
 
 __all__ = [
     "AlignmentPrior",
+    "Claims",
     "Component",
     "Discrepancy",
     "Match",

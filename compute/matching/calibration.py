@@ -19,6 +19,7 @@ from compute.matching.learning import (
     learn_factors,
 )
 from compute.matching.posterior import MIN_PAIRS, Posterior, learn_posterior
+from compute.matching.results import Claims
 from compute.matching.search import Candidates, Searcher
 from compute.matching.threads import single_blas
 
@@ -95,11 +96,7 @@ def uncalibrated(
     rng = np.random.default_rng(20240229)
     pool = np.sort(rng.choice(len(rows), min(len(rows), _SYNTHETIC_ROWS), replace=False))
     part = take_rows(rows, pool)
-    chosen = rng.choice(len(part), min(len(part), _SYNTHETIC_PAIRS), replace=False)
-    pairs = [
-        KnownPair(_disturbed(part.values[k].astype(np.float64), searcher.grid, model, rng), int(k))
-        for k in chosen
-    ]
+    pairs = simulated_pairs(searcher, part, model, _SYNTHETIC_PAIRS, seed=1)
     learnt = _posterior(searcher, part, pairs, model, prior, 2.0 * searcher.grid.step_ev)
     posterior = replace(
         learnt,
@@ -108,6 +105,58 @@ def uncalibrated(
         epsilon=_UNPROVEN_EPSILON,
     )
     return Calibration(model, prior, posterior)
+
+
+def cross_validated(
+    searcher: Searcher,
+    rows: Rows,
+    pairs: list[KnownPair],
+    expected: Discrepancy,
+    prior: AlignmentPrior,
+    max_shift_ev: float,
+    folds: int,
+) -> Claims:
+    """What is claimed of each known pair by a library that the others alone have taught."""
+    claims = []
+    for fold in range(min(folds, len(pairs))):
+        teachers = [pair for k, pair in enumerate(pairs) if k % folds != fold]
+        if teachers:
+            known = calibrate(searcher, rows, teachers, expected, prior, max_shift_ev)
+        else:
+            known = uncalibrated(searcher, rows, expected, prior)
+        claims.append(claims_of(searcher, rows, pairs[fold::folds], known, max_shift_ev))
+    return Claims(*(
+        np.concatenate([getattr(one, name) for one in claims])
+        for name in ("probability", "correct", "none_of_these")
+    ))  # fmt: skip
+
+
+def simulated_pairs(
+    searcher: Searcher, rows: Rows, model: Discrepancy, count: int, seed: int
+) -> list[KnownPair]:
+    """Copies of the library's own rows, disturbed as ``model`` says."""
+    rng = np.random.default_rng(seed)
+    chosen = rng.choice(len(rows), count, replace=count > len(rows))
+    return [
+        KnownPair(_disturbed(rows.values[k].astype(np.float64), searcher.grid, model, rng), int(k))
+        for k in chosen
+    ]
+
+
+def claims_of(
+    searcher: Searcher, rows: Rows, pairs: list[KnownPair], known: Calibration, max_shift_ev: float
+) -> Claims:
+    """What a calibrated library claims of queries whose rows are known."""
+    probability, correct, none_of_these = [], [], []
+    for pair in pairs:
+        found = searcher.search(pair.curve, rows, known.discrepancy, known.alignment, max_shift_ev)
+        none = known.posterior.none_of_these(found.strain())
+        share = known.posterior.shares(found.evidence, rows.weight[found.row])
+        first = int(np.argmax(share))
+        probability.append((1.0 - none) * float(share[first]))
+        correct.append(int(found.row[first]) == pair.row)
+        none_of_these.append(none)
+    return Claims(np.array(probability), np.array(correct, np.bool_), np.array(none_of_these))
 
 
 def _calibrate(

@@ -6,6 +6,7 @@ one so that the sum of the distances is least. It explains a match; it does not 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,7 +55,7 @@ def explain(overlay: Overlay, max_peaks: int = MAX_PEAKS) -> list[PeakPair]:
     return pair_peaks(query, candidate)
 
 
-def pair_peaks(query: list[Peak], candidate: list[Peak]) -> list[PeakPair]:
+def pair_peaks(query: Sequence[Peak], candidate: Sequence[Peak]) -> list[PeakPair]:
     """One to one, within 1 eV; peaks without a partner stand alone."""
     apart = np.abs(
         np.subtract.outer([p.position_ev for p in query], [p.position_ev for p in candidate])

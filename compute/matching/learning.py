@@ -98,7 +98,7 @@ def learn_alignment(
 ) -> AlignmentPrior:
     """Shift and broadening that known pairs had, less what their rows' own errors account for."""
     middle = float(np.median(found.shift))
-    excess = np.mean((found.shift - middle) ** 2) - np.mean(np.square(shift_err_ev))
+    excess = float(np.mean((found.shift - middle) ** 2) - np.mean(np.square(shift_err_ev)))
     spread = float(np.sqrt(max(excess, 0.0))) + 0.1
     sigma = float(np.mean(np.sqrt(found.variance)))
     gamma = float(np.mean(found.gamma))

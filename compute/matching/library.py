@@ -16,14 +16,17 @@ from compute.matching.calibration import (
     Calibration,
     KnownPair,
     calibrate,
+    claims_of,
+    cross_validated,
     default_discrepancy,
+    simulated_pairs,
     uncalibrated,
 )
 from compute.matching.discrepancy import Covariance, Discrepancy
 from compute.matching.grid import ComparisonGrid, Curve, checked_curve
 from compute.matching.index import Rows
 from compute.matching.mixture import best_mixtures, penalty, shares
-from compute.matching.results import Component, Match, MatchResult, Mixture, Overlay
+from compute.matching.results import Claims, Component, Match, MatchResult, Mixture, Overlay
 from compute.matching.search import EXACT, SHORTLIST, Candidates, Searcher
 
 MAX_SHIFT_EV = 5.0
@@ -189,11 +192,7 @@ class SpectrumLibrary:
 
         No pairs at all go back to the defaults.
         """
-        known = []
-        for k, (energy, intensity, spectrum_id) in enumerate(pairs):
-            row = self._row(spectrum_id, f"pairs[{k}].id")
-            curve, _ = self._curve(energy, intensity, f"pairs[{k}].")
-            known.append(KnownPair(curve, row))
+        known = self._known(pairs)
         _checked_shift(max_shift_ev)
         self._calibration = None
         if known:
@@ -201,6 +200,31 @@ class SpectrumLibrary:
             self._calibration = calibrate(
                 self._searcher, self._rows, known, model, prior, max_shift_ev
             )
+
+    def cross_validate(
+        self,
+        pairs: Iterable[tuple[ArrayLike, ArrayLike, Hashable]],
+        *,
+        folds: int = 5,
+        max_shift_ev: float = MAX_SHIFT_EV,
+    ) -> Claims:
+        """What would be claimed of each known pair if only the other folds had been taught.
+
+        Pair k belongs to fold k modulo ``folds``. The calibration stays as it is.
+        """
+        if folds < 2:
+            raise InputError("folds", folds, "must be at least 2")
+        model, prior = self._expected()
+        known = self._known(pairs)
+        if not known:
+            raise InputError("pairs", 0, "are needed")
+        return cross_validated(self._searcher, self._rows, known, model, prior, max_shift_ev, folds)
+
+    def simulate(self, count: int, *, seed: int = 2) -> Claims:
+        """What is claimed of copies of the library's own rows, disturbed as it expects."""
+        known = self.calibration
+        pairs = simulated_pairs(self._searcher, self._rows, known.discrepancy, count, seed)
+        return claims_of(self._searcher, self._rows, pairs, known, MAX_SHIFT_EV)
 
     # Matching
 
@@ -360,6 +384,14 @@ class SpectrumLibrary:
 
     _calibration: Calibration | None = None
     _assumed: tuple[Discrepancy, AlignmentPrior] | None = None
+
+    def _known(self, pairs: Iterable[tuple[ArrayLike, ArrayLike, Hashable]]) -> list[KnownPair]:
+        known = []
+        for k, (energy, intensity, spectrum_id) in enumerate(pairs):
+            row = self._row(spectrum_id, f"pairs[{k}].id")
+            curve, _ = self._curve(energy, intensity, f"pairs[{k}].")
+            known.append(KnownPair(curve, row))
+        return known
 
     def _expected(self) -> tuple[Discrepancy, AlignmentPrior]:
         if self._assumed is not None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from compute.matching.grid import Array
 
 
@@ -79,6 +82,19 @@ class MatchResult:
     n_library: int
     noise: float
     warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What a library claimed of queries whose row is known; arrays (n,).
+
+    ``probability`` of the leading candidate, whether it was the right one, and the probability
+    of "none of these". `compute.matching.reliability` makes the diagram.
+    """
+
+    probability: Array
+    correct: NDArray[np.bool_]
+    none_of_these: Array
 
 
 @dataclass(frozen=True)

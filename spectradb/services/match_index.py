@@ -95,10 +95,10 @@ def library_of(group: Group) -> SpectrumLibrary:
         If nothing in the group can be matched.
     """
     wanted = set(group.rows().values_list("pk", flat=True))
-    pairs = _pair_numbers(group)
+    pairs = pair_numbers(group)
     stamp = hashlib.sha256(json.dumps([sorted(wanted), pairs]).encode()).hexdigest()
     library = _stored(group)
-    if library is not None and _read_stamp(group) == stamp:
+    if library is not None and read_stamp(group) == stamp:
         return library
     # What cannot be used stays out, so compare with what was tried, not with what is in.
     before = set(library.ids) if library is not None else set()
@@ -164,7 +164,7 @@ def _fitting(library: SpectrumLibrary, curves: dict[int, Curve]) -> dict[int, Cu
     }
 
 
-def _pair_numbers(group: Group) -> list[tuple[int, int]]:
+def pair_numbers(group: Group) -> list[tuple[int, int]]:
     """(experiment, theory) numbers of published measurements of a known site or structure.
 
     A structure with several computed sites does not say which one was measured: no pair, unless
@@ -196,15 +196,23 @@ def _teach(library: SpectrumLibrary, group: Group, pairs: list[tuple[int, int]])
         library.expect(*_expectations(group, library))
     else:
         library.assume(EXPERIMENT_ERROR, AlignmentPrior(0.0, INSTRUMENT_SHIFT_EV, 0.1))
-    rows = Spectrum.objects.in_bulk([experiment for experiment, _ in pairs])
-    known = []
-    for experiment, theory in pairs:
-        curve = prepared(rows[experiment])
-        if curve is not None and _usable(curve) and theory in library:
-            known.append((*curve, theory))
+    known = known_pairs(library, pairs)
     if known:
         library.calibrate(known)
     _ = library.calibration  # worked out now, so that it is saved
+
+
+def known_pairs(
+    library: SpectrumLibrary, numbers: list[tuple[int, int]]
+) -> list[tuple[FloatArray, FloatArray, int]]:
+    """(energy, intensity, theory number) of those (experiment, theory) that can be used."""
+    rows = Spectrum.objects.in_bulk([experiment for experiment, _ in numbers])
+    known = []
+    for experiment, theory in numbers:
+        curve = prepared(rows[experiment])
+        if curve is not None and _usable(curve) and theory in library:
+            known.append((*curve, theory))
+    return known
 
 
 def _expectations(
@@ -257,6 +265,6 @@ def _version(group: Group) -> int:
     return meta.stat().st_mtime_ns if meta.exists() else 0
 
 
-def _read_stamp(group: Group) -> str:
+def read_stamp(group: Group) -> str:
     stamp = group.path / "stamp"
     return stamp.read_text() if stamp.exists() else ""

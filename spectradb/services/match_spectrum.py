@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -301,17 +301,17 @@ def _summed(
     pooled: list[tuple[Found, float, Group]],
 ) -> tuple[list[ValenceShare], list[EdgeShare]]:
     """Probabilities by oxidation state and by edge, likeliest first."""
-    numbers = [m.spectrum_id for m, _, _ in pooled]
+    numbers = [int(str(m.spectrum_id)) for m, _, _ in pooled]
     state = dict(Spectrum.objects.filter(pk__in=numbers).values_list("pk", "site__oxidation_state"))
-    by_valence: Counter[tuple[str, int | None]] = Counter()
-    by_edge: Counter[tuple[str, str]] = Counter()
-    for found, probability, group in pooled:
+    by_valence: defaultdict[tuple[str, int | None], float] = defaultdict(float)
+    by_edge: defaultdict[tuple[str, str], float] = defaultdict(float)
+    for number, (_, probability, group) in zip(numbers, pooled, strict=True):
         by_edge[group.absorber, group.edge] += probability
-        for valence, share in whole_valences(state[found.spectrum_id]).items():
+        for valence, share in whole_valences(state[number]).items():
             by_valence[group.absorber, valence] += share * probability
     return (
-        [ValenceShare(*key, p) for key, p in by_valence.most_common()],
-        [EdgeShare(*key, p) for key, p in by_edge.most_common()],
+        sorted((ValenceShare(*k, p) for k, p in by_valence.items()), key=lambda v: -v.probability),
+        sorted((EdgeShare(*k, p) for k, p in by_edge.items()), key=lambda e: -e.probability),
     )
 
 
