@@ -2,6 +2,7 @@
 
 from compute.matching.align import AlignmentPrior
 from compute.matching.discrepancy import Discrepancy
+from compute.matching.explain import Feature, PeakPair, features, pair_features
 from compute.matching.library import SpectrumLibrary
 from compute.matching.posterior import Reliability, reliability
 from compute.matching.results import Claims, Component, Match, MatchResult, Mixture, Overlay
@@ -11,11 +12,15 @@ __all__ = [
     "Claims",
     "Component",
     "Discrepancy",
+    "Feature",
     "Match",
     "MatchResult",
     "Mixture",
     "Overlay",
+    "PeakPair",
     "Reliability",
     "SpectrumLibrary",
+    "features",
+    "pair_features",
     "reliability",
 ]

@@ -1,85 +1,99 @@
-"""Why a candidate fits: its peaks beside those of the query.
-
-Both curves are split into Lorentzians at the library's resolution, and peaks are paired one to
-one so that the sum of the distances is least. It explains a match; it does not rank.
-"""
+"""Which peaks two curves share: the words beside a score, not the score itself."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
+from numpy.typing import NDArray
+from scipy.signal import find_peaks
 
-from compute.matching.results import Overlay
-from compute.peaks import Peak, decompose
+FloatArray = NDArray[np.float64]
 
-MAX_PEAKS = 8
-_FLOOR = 0.02  # of the height: what smaller features say is no matter of the match
-_BEYOND_EV = 1.0  # peaks farther apart than this are not the same
+_LEAST_HEIGHT = 0.02  # of the curve's range; lower bumps are not spoken of
+_NOISE_FACTOR = 4.0
+_MOST = 12
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A peak or shoulder: eV, height above the curve's lowest value in units of its range."""
+
+    energy_ev: float
+    height: float
+    shoulder: bool
 
 
 @dataclass(frozen=True)
 class PeakPair:
-    """A peak of the query, one of the candidate as laid over it, or both; eV, query's units."""
+    """A feature of the measured curve beside that of a candidate; either may be missing."""
 
-    query_ev: float | None
-    candidate_ev: float | None
-    query_area: float | None
-    candidate_area: float | None
+    measured: Feature | None
+    candidate: Feature | None
 
     @property
     def difference_ev(self) -> float | None:
-        """Query − candidate; None unless both are there."""
-        if self.query_ev is None or self.candidate_ev is None:
+        """Measured − candidate."""
+        if self.measured is None or self.candidate is None:
             return None
-        return self.query_ev - self.candidate_ev
+        return self.measured.energy_ev - self.candidate.energy_ev
 
 
-def explain(overlay: Overlay, max_peaks: int = MAX_PEAKS) -> list[PeakPair]:
-    """Peaks of a query and of the candidate laid over it, by energy.
+def features(energy_ev: FloatArray, intensity: FloatArray, noise: float = 0.0) -> list[Feature]:
+    """Peaks and shoulders of a smooth curve (n,), the 12 most prominent at most, by energy.
 
-    Raises
-    ------
-    InputError
-        If a curve cannot be decomposed.
+    A shoulder is a minimum of the curvature that is no maximum of the curve. ``noise`` is the
+    standard deviation of a point; what does not stand out of it is left out.
     """
-    background = overlay.background
-    query, candidate = (
-        decompose(
-            overlay.energy_ev, curve - background, max_peaks=max_peaks, noise_floor=_FLOOR
-        ).peaks
-        for curve in (overlay.query, overlay.fit)
-    )
-    return pair_peaks(query, candidate)
+    low, span = float(intensity.min()), float(np.ptp(intensity))
+    if energy_ev.size < 8 or span <= 0:
+        return []
+    y = (intensity - low) / span
+    least = max(_LEAST_HEIGHT, _NOISE_FACTOR * noise / span)
+    tops, at = find_peaks(y, prominence=least)
+    found = [
+        (float(p), _at(energy_ev, y, int(k), False))
+        for k, p in zip(tops, at["prominences"], strict=True)
+    ]
+    step = np.gradient(energy_ev)
+    curvature = -np.gradient(np.gradient(y, energy_ev), energy_ev)
+    bends, how = find_peaks(curvature * step**2, prominence=0.5 * least)
+    for k, p in zip(bends, how["prominences"], strict=True):
+        # A top bends as well, and so do its neighbours.
+        if (np.abs(tops - k) > 2).all() and curvature[k] > 0:
+            found.append((float(p), _at(energy_ev, y, int(k), True)))
+    found.sort(key=lambda one: -one[0])
+    return sorted((one for _, one in found[:_MOST]), key=lambda one: one.energy_ev)
 
 
-def pair_peaks(query: Sequence[Peak], candidate: Sequence[Peak]) -> list[PeakPair]:
-    """One to one, within 1 eV; peaks without a partner stand alone."""
-    apart = np.abs(
-        np.subtract.outer([p.position_ev for p in query], [p.position_ev for p in candidate])
-    ).reshape(len(query), len(candidate))
-    # Beyond the limit all distances cost the same, so none is saved by pairing them.
-    first, second = linear_sum_assignment(np.minimum(apart, _BEYOND_EV))
-    partner = {
-        int(i): int(j) for i, j in zip(first, second, strict=True) if apart[i, j] < _BEYOND_EV
-    }
-    pairs = [
-        PeakPair(
-            p.position_ev,
-            candidate[partner[i]].position_ev if i in partner else None,
-            p.area,
-            candidate[partner[i]].area if i in partner else None,
-        )
-        for i, p in enumerate(query)
-    ]
-    taken = set(partner.values())
-    pairs += [
-        PeakPair(None, p.position_ev, None, p.area)
-        for j, p in enumerate(candidate)
-        if j not in taken
-    ]
-    return sorted(
-        pairs, key=lambda p: p.query_ev if p.query_ev is not None else p.candidate_ev or 0
+def pair_features(
+    measured: list[Feature], candidate: list[Feature], within_ev: float = 1.0
+) -> list[PeakPair]:
+    """Each feature beside the nearest of the other curve, closest pairs first taken.
+
+    Those without a partner within ``within_ev`` stand alone. Sorted by energy.
+    """
+    near = sorted(
+        (abs(m.energy_ev - c.energy_ev), i, j)
+        for i, m in enumerate(measured)
+        for j, c in enumerate(candidate)
+        if abs(m.energy_ev - c.energy_ev) <= within_ev
     )
+    left: dict[int, int] = {}
+    for _, i, j in near:
+        if i not in left and j not in left.values():
+            left[i] = j
+    pairs = [PeakPair(m, candidate[left[i]] if i in left else None) for i, m in enumerate(measured)]
+    pairs += [PeakPair(None, c) for j, c in enumerate(candidate) if j not in left.values()]
+    return sorted(pairs, key=lambda pair: (pair.measured or pair.candidate).energy_ev)  # type: ignore[union-attr]
+
+
+def _at(energy: FloatArray, y: FloatArray, k: int, shoulder: bool) -> Feature:
+    """The top of the parabola through a maximum and its neighbours; a shoulder where it is."""
+    if shoulder or not 0 < k < y.size - 1:
+        return Feature(float(energy[k]), float(y[k]), shoulder)
+    a, b, c = y[k - 1], y[k], y[k + 1]
+    bend = a - 2 * b + c
+    off = float(np.clip(0.5 * (a - c) / bend, -0.5, 0.5)) if bend < 0 else 0.0
+    step = energy[k + 1] - energy[k] if off > 0 else energy[k] - energy[k - 1]
+    return Feature(float(energy[k] + off * step), float(b - 0.25 * (a - c) * off), False)

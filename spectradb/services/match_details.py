@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from compute.errors import InputError
 from compute.matching import Match as Found
-from compute.matching import Overlay
-from compute.matching.explain import explain
+from compute.matching import Overlay, features, pair_features
 from spectradb.models import Spectrum
 from spectradb.services.match_index import Group, groups, library_of
 from spectradb.services.match_spectrum import (
@@ -82,8 +81,22 @@ def overlay(
 
 
 def peak_list(laid: Overlay) -> list[dict[str, float | None]]:
-    """Peaks of the query beside those of the candidate laid over it, by energy."""
-    return [{**asdict(p), "difference_ev": p.difference_ev} for p in explain(laid)]
+    """Peaks and shoulders of the query beside the candidate's, by energy; heights of the range."""
+    noise = float(np.std(np.diff(laid.residual, 2)) / np.sqrt(6.0))
+    pairs = pair_features(
+        features(laid.energy_ev, laid.query - laid.background, noise),
+        features(laid.energy_ev, laid.fit - laid.background),
+    )
+    return [
+        {
+            "query_ev": p.measured.energy_ev if p.measured else None,
+            "candidate_ev": p.candidate.energy_ev if p.candidate else None,
+            "difference_ev": p.difference_ev,
+            "query_height": p.measured.height if p.measured else None,
+            "candidate_height": p.candidate.height if p.candidate else None,
+        }
+        for p in pairs
+    ]
 
 
 def mixture(

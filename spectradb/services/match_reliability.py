@@ -21,7 +21,7 @@ from spectradb.services.match_index import (
 )
 
 SIMULATED = 60
-_FILE = "reliability.json"
+_FILE = "claims.json"
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,8 @@ def reliability_of(group: Group) -> ReliabilityReport:
         expected_error=diagram.expected_error,
         wrongly_rejected=float((claims.none_of_these > 0.5).mean()),
         bins=[
-            ReliabilityBin(*(float(c[k]) for c in columns), int(diagram.count[k]))
-            for k in range(diagram.count.size)
+            ReliabilityBin(float(a), float(b), float(c), float(d), int(n))
+            for a, b, c, d, n in zip(*columns, diagram.count, strict=True)
         ],
     )
     path.write_text(json.dumps({"stamp": stamp, **report.as_json()}))
