@@ -14,7 +14,6 @@ from compute.errors import InputError
 Array = NDArray[Any]
 Real = NDArray[np.float64]
 
-_PI = float(np.pi)
 FWHM_PER_SIGMA = 2 * sqrt(2 * log(2))
 _REACH = 6.5  # standard deviations to which a Gaussian is carried: 1e-9 of its height
 
@@ -48,8 +47,13 @@ def broaden(
         raise InputError("stick_area", areas.shape, f"must have the shape {sticks.shape}")
     if not (width > 0).all():
         raise InputError("hwhm_ev", float(width.min()), "must be positive")
-    out = np.zeros(energy.size)
-    _lorentz_sum(energy, sticks, areas, width, out)
+    return np.asarray(-pole_sum(energy, width, sticks, areas).imag / np.pi)
+
+
+def pole_sum(energy: Real, width: Real, position: Real, area: Real) -> Array:
+    """sum_j area_j / (E + i width - position_j) at each E: energy, width (n,) -> complex (n,)."""
+    out = np.zeros(energy.size, complex)
+    _add_poles(energy, width, position, area, out.view(float))
     return out
 
 
@@ -87,13 +91,15 @@ class GaussianFilter:
 
 
 @njit(cache=True, fastmath=True)
-def _lorentz_sum(energy: Real, sticks: Real, areas: Real, gamma: Real, out: Real) -> None:
-    """Add one Lorentzian per stick to ``out``; energy, gamma, out (n,), sticks, areas (m,)."""
+def _add_poles(energy: Real, width: Real, position: Real, area: Real, out: Real) -> None:
+    """`pole_sum` added to ``out``, (2 n,) of (re, im) pairs."""
     for i in range(energy.size):
-        g = gamma[i]
-        g2 = g * g
-        total = 0.0
-        for j in range(sticks.size):
-            x = energy[i] - sticks[j]
-            total += areas[j] / (x * x + g2)
-        out[i] += total * g / _PI
+        g2 = width[i] * width[i]
+        re = im = 0.0
+        for j in range(position.size):
+            x = energy[i] - position[j]
+            lorentz = area[j] / (x * x + g2)
+            re += x * lorentz
+            im += lorentz
+        out[2 * i] += re
+        out[2 * i + 1] -= im * width[i]

@@ -15,6 +15,7 @@ from compute.multiplet.determinants import Space, space
 from compute.multiplet.expectation import thermal_averages
 from compute.multiplet.integrals import Problem
 from compute.multiplet.ligand_field import build_problem
+from compute.multiplet.lineshape import LineShape
 from compute.multiplet.spectrum import absorption
 from compute.multiplet.thermal import populate
 from compute.multiplet.transitions import transitions
@@ -35,9 +36,9 @@ def solve(case: Mapping[str, Any]) -> dict[str, Any]:
     -------
     dict
         ``energy_ev`` (n,) eV, ``intensity`` (n,) 1/eV, ``total_intensity``,
-        ``initial_eigenvalues_ev``, ``n_initial_states``, ``dimension``, ``l3_fraction``,
-        ``mean_d_holes``, ``sticks`` (dense only, else None), ``expectation``, ``parameters``,
-        ``method``, ``seconds``.
+        ``initial_eigenvalues_ev``, ``n_initial_states``, ``dimension``, ``branching_ratio``,
+        ``l3_fraction``, ``mean_d_holes``, ``sticks`` (dense only, else None), ``expectation``,
+        ``parameters``, ``method``, ``seconds``.
 
     Raises
     ------
@@ -55,6 +56,8 @@ def solve(case: Mapping[str, Any]) -> dict[str, Any]:
             temperature_k=parsed.temperature,
             polarization=parsed.polarization,
             hwhm_ev=parsed.hwhm,
+            hwhm_growth=parsed.hwhm_growth,
+            fano_q=parsed.fano_q,
             fwhm_gauss_ev=parsed.fwhm_gauss,
             method=parsed.method,
         )
@@ -75,6 +78,8 @@ def solve_problem(
     temperature_k: float = 300.0,
     polarization: str = "isotropic",
     hwhm_ev: tuple[float, float] = (0.2, 0.2),
+    hwhm_growth: tuple[float, float] = (0.0, 0.0),
+    fano_q: float | None = None,
     fwhm_gauss_ev: float = 0.0,
     method: str = "auto",
 ) -> dict[str, Any]:
@@ -86,6 +91,8 @@ def solve_problem(
     energy_ev : (n,), evenly spaced, on the scale of final minus initial energies
     temperature_k, polarization, method : as in a case
     hwhm_ev : Lorentzian half widths of L3 and L2
+    hwhm_growth : half width gained per eV, and the energy it grows from
+    fano_q : asymmetry of the lines; None for Lorentzians
     fwhm_gauss_ev : of the instrument
 
     Returns
@@ -101,8 +108,9 @@ def solve_problem(
     after = space(problem.shells, problem.final_configurations, problem.charges, problem.modulus)
     method = _choose(method, before, after)
     ensemble = populate(problem, before, temperature_k, dense=method == "dense")
+    shape = LineShape(*hwhm_ev, *hwhm_growth, fano_q)
     excited = transitions(problem, before, after, ensemble, polarization)
-    spectrum = absorption(problem, after, excited, energy_ev, hwhm_ev, fwhm_gauss_ev, method)
+    spectrum = absorption(problem, after, excited, energy_ev, shape, fwhm_gauss_ev, method)
     expectation = thermal_averages(problem, before, ensemble)
     listed = ensemble.energies[:_LISTED_LEVELS] if method == "dense" else ensemble.energies
     sticks = None
@@ -116,6 +124,7 @@ def solve_problem(
         "initial_eigenvalues_ev": listed,
         "n_initial_states": ensemble.n_states,
         "dimension": {"initial": before.size, "final": after.size},
+        "branching_ratio": spectrum.branching_ratio,
         "l3_fraction": spectrum.l3_fraction,
         "mean_d_holes": 10.0 - expectation["n_d"] if "n_d" in expectation else None,
         "sticks": sticks,

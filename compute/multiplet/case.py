@@ -27,7 +27,7 @@ MAX_GRID_POINTS = 1_000_000
 _TOP_KEYS = (
     "element", "charge", "n_d", "edge", "initial", "final", "slater_scale", "crystal_field",
     "charge_transfer", "exchange_field_ev", "temperature_k", "polarization", "grid", "hwhm_ev",
-    "fwhm_gauss_ev", "method",
+    "hwhm_growth", "fano_q", "fwhm_gauss_ev", "method",
 )  # fmt: skip
 _CT_KEYS = (
     "delta", "u_dd", "u_pd", "v_eg", "v_t2g", "v", "ligand", "configurations",
@@ -72,6 +72,8 @@ class Case:
     polarization: str
     grid: tuple[float, float, float]  # start, stop, step
     hwhm: tuple[float, float]  # below and above the L3/L2 crossing
+    hwhm_growth: tuple[float, float]  # eV gained per eV, from this energy on
+    fano_q: float | None
     fwhm_gauss: float
     method: str
     parameters: Mapping[str, Any]  # the case as JSON with the values used
@@ -108,6 +110,8 @@ def parse_case(case: Mapping[str, Any]) -> Case:
     method = _choice(case, "method", METHODS, "auto")
     grid = _grid(case, final["zeta_2p"])
     hwhm_json, hwhm = _hwhm(case)
+    growth_json, growth = _hwhm_growth(case)
+    fano_q = _fano_q(case)
     gauss = _number(case, "fwhm_gauss_ev", default=0.0, low=0.0)
     parameters = {
         "element": element, "charge": charge, "n_d": n_d, "edge": edge,
@@ -116,11 +120,12 @@ def parse_case(case: Mapping[str, Any]) -> Case:
         "exchange_field_ev": list(exchange), "temperature_k": temperature,
         "polarization": polarization,
         "grid": dict(zip(("start", "stop", "step"), grid, strict=True)),
-        "hwhm_ev": hwhm_json, "fwhm_gauss_ev": gauss, "method": method,
+        "hwhm_ev": hwhm_json, "hwhm_growth": growth_json, "fano_q": fano_q,
+        "fwhm_gauss_ev": gauss, "method": method,
     }  # fmt: skip
     return Case(
         element, charge, n_d, initial, final, crystal_field, charge_transfer, exchange,
-        temperature, polarization, grid, hwhm, gauss, method, parameters,
+        temperature, polarization, grid, hwhm, growth, fano_q, gauss, method, parameters,
     )  # fmt: skip
 
 
@@ -351,3 +356,22 @@ def _hwhm(case: Mapping[str, Any]) -> tuple[float | dict[str, float], tuple[floa
     if width <= 0:
         raise InputError("hwhm_ev", value, "must be positive")
     return width, (width, width)
+
+
+def _hwhm_growth(case: Mapping[str, Any]) -> tuple[dict[str, float] | None, tuple[float, float]]:
+    if case.get("hwhm_growth") is None:
+        return None, (0.0, 0.0)
+    given = _object(case["hwhm_growth"], "hwhm_growth")
+    _known(given, ("per_ev", "from_ev"), "hwhm_growth.")
+    per_ev = _number(given, "per_ev", prefix="hwhm_growth.", low=0.0)
+    from_ev = _number(given, "from_ev", prefix="hwhm_growth.", default=0.0)
+    return {"per_ev": per_ev, "from_ev": from_ev}, (per_ev, from_ev)
+
+
+def _fano_q(case: Mapping[str, Any]) -> float | None:
+    if case.get("fano_q") is None:
+        return None
+    q = _finite("fano_q", case["fano_q"])
+    if abs(q) < 1.0:
+        raise InputError("fano_q", q, "must be at least 1 in size (null for Lorentzians)")
+    return q

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -11,10 +12,28 @@ from numpy.typing import NDArray
 from compute.multiplet.determinants import Block, Space
 from compute.multiplet.integrals import CoreOrbitals, Integrals, OneElectron
 from compute.multiplet.kernels import apply_one_electron, hamiltonian_rows
-from compute.solvers.ritz import Projection
 from compute.solvers.sparse import Csr
 
 Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class HoleProjection:
+    """Amplitudes y_r = sum_k coefficient[r, k] x[index[r, k]] with |y|^2 = <x|P|x>."""
+
+    index: NDArray[np.uint32]  # (rows, terms)
+    coefficient: NDArray[np.float64]  # (rows, terms)
+
+    def amplitudes(self, vectors: Array) -> Array:
+        """Of every column of ``vectors`` (n, p), (rows, p)."""
+        out = np.zeros((len(self.index), vectors.shape[1]), vectors.dtype)
+        for k in range(self.index.shape[1]):
+            out += self.coefficient[:, k, None] * vectors[self.index[:, k]]
+        return out
+
+    def norms(self, vectors: Array) -> NDArray[np.float64]:
+        """<x|P|x> of every column x of ``vectors`` (n, p), (p,)."""
+        return np.asarray((np.abs(self.amplitudes(vectors)) ** 2).sum(axis=0))
 
 
 def hamiltonian(block: Block, integrals: Integrals) -> Csr:
@@ -57,7 +76,7 @@ def apply(operator: OneElectron, source: Block, target: Block, x: Array) -> Arra
 
 
 @lru_cache(maxsize=64)
-def hole_projection(block: Block, orbitals: CoreOrbitals) -> Projection:
+def hole_projection(block: Block, orbitals: CoreOrbitals) -> HoleProjection:
     """Amplitudes a+_u|x> of filling the holes in the orbitals u: |amplitudes|^2 is their number.
 
     A row belongs to one orbital and one determinant with an electron more.
@@ -81,7 +100,7 @@ def hole_projection(block: Block, orbitals: CoreOrbitals) -> Projection:
     place = np.arange(row.size) - np.repeat(first, terms)
     line = np.repeat(np.arange(terms.size), terms)
     index[line, place], coefficients[line, place] = column, value
-    return Projection(index, coefficients)
+    return HoleProjection(index, coefficients)
 
 
 def by_shift(operator: Array, space: Space) -> dict[int, OneElectron]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from compute.errors import ConvergenceError
 from compute.solvers.resolvent import Resolvent
-from compute.solvers.sparse import LANES, Csr, multiply
+from compute.solvers.sparse import LANES, Csr, Operator, combine
 
 Array = NDArray[Any]
 Real = NDArray[np.float64]
@@ -88,11 +88,12 @@ class _Filter:
 
     def apply(self, x: Array) -> Array:
         out = np.empty_like(x)
+        operator = Operator(self.matrix, x.dtype)
         for first in range(0, x.shape[1], LANES):
             part = slice(first, first + LANES)
-            lanes = np.ascontiguousarray(x[:, part], self.matrix.data.dtype)
-            work = np.empty_like(lanes), np.empty_like(lanes)
-            out[:, part] = _chebyshev(*self.matrix, lanes, *work, _DEGREE, self.centre, self.half)
+            lanes = operator.pack(x[:, part])
+            result = _chebyshev(*operator.rows, lanes, _DEGREE, self.centre, self.half)
+            out[:, part] = operator.unpack(result, out[:, part].shape[1])
         return out
 
     def of_energy(self, energy: float) -> float:
@@ -195,27 +196,22 @@ def _orthonormal(w: Array, known: Array, scale: float) -> tuple[Array, Array]:
     return r, q
 
 
-@njit(cache=True, fastmath={"contract"})
+@njit(cache=True)
 def _chebyshev(
     indptr: Array,
     indices: Array,
-    data: Array,
-    x: Array,
-    y: Array,
-    z: Array,
+    values: Array,
+    x: Real,
     degree: int,
     centre: float,
     half: float,
-) -> Array:
-    """T_degree((H - centre) / half) x for four lanes; x, y, z (n, 4) are overwritten."""
-    multiply(indptr, indices, data, x, y)
-    for r in range(x.shape[0]):
-        for lane in range(4):
-            y[r, lane] = (y[r, lane] - centre * x[r, lane]) / half
+) -> Real:
+    """T_degree((H - centre) / half) x for lanes x (n, parts, 8), overwritten; degree > 0."""
+    ones, overlap = np.ones(x.shape[2]), np.empty(x.shape[2])
+    y = np.zeros_like(x)
+    combine(indptr, indices, values, x, y, ones / half, -centre / half * ones, 0 * ones, overlap)
+    twice, shifted = 2 / half * ones, -2 * centre / half * ones
     for _ in range(degree - 1):
-        multiply(indptr, indices, data, y, z)
-        for r in range(x.shape[0]):
-            for lane in range(4):
-                z[r, lane] = 2 * (z[r, lane] - centre * y[r, lane]) / half - x[r, lane]
-        x, y, z = y, z, x
+        combine(indptr, indices, values, y, x, twice, shifted, -ones, overlap)
+        x, y = y, x
     return y

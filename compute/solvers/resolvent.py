@@ -2,7 +2,7 @@
 
 After m steps the Galerkin value has the error r(z*)^H (z - H)^-1 r(z), hence
 |error| <= |r|^2 / |Im z|; the residual norm |r| is known at every step and every z, so that
-convergence is proven, not guessed. Four start vectors run side by side, without
+convergence is proven, not guessed. Eight start vectors run side by side, without
 orthogonalisation: repeated Ritz values ("ghosts") only share the weight of one, which leaves
 every smooth function of H untouched (Druskin and Knizhnerman, 1991).
 """
@@ -15,32 +15,28 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from compute.solvers.ritz import MAX_RECORDED, Projection, ritz_lines
-from compute.solvers.sparse import LANES, Csr
+from compute.solvers.sparse import LANES, Csr, Operator, combine, shift
 
 Array = NDArray[Any]
 Real = NDArray[np.float64]
 
 
 class Resolvent:
-    """<v|(z - H)^-1|v> for up to four start vectors v, as their Krylov spaces grow."""
+    """<v|(z - H)^-1|v> for up to eight start vectors v, as their Krylov spaces grow."""
 
-    def __init__(self, matrix: Csr, start: Array, projection: Projection | None = None) -> None:
-        """``start`` is (n, p) with p <= 4; a projection is recorded at every step."""
-        n, self.lanes = start.shape
-        dtype = np.result_type(start, matrix.data)
+    def __init__(self, matrix: Csr, start: Array) -> None:
+        """``start`` is (n, p) with p <= 8."""
+        self.lanes = start.shape[1]
         self.norm2: Real = np.einsum("np,np->p", start.conj(), start).real
-        self._matrix = Csr(matrix.indptr, matrix.indices, matrix.data.astype(dtype, copy=False))
-        self._vectors = np.zeros((n, LANES), dtype), np.zeros((n, LANES), dtype)
-        self._vectors[1][:, : self.lanes] = start
+        self._operator = Operator(matrix, start.dtype)
+        current = self._operator.pack(start)
+        self._vectors = np.zeros_like(current), current
         self._norms = np.zeros(LANES)
         self._norms[: self.lanes] = np.sqrt(self.norm2)
         self._coupling = np.zeros(LANES)
         self._tiny = 1e-13 * (float(np.abs(matrix.data).max(initial=0.0)) or 1.0)
         self.alpha = np.zeros((0, LANES))
         self.beta = np.zeros((0, LANES))
-        self._projection = projection or Projection(np.zeros((0, 0), np.uint32), np.zeros((0, 0)))
-        self._records: list[Array] = []
 
     @property
     def steps(self) -> int:
@@ -49,32 +45,20 @@ class Resolvent:
     def advance(self, steps: int) -> None:
         """Add Krylov vectors."""
         alpha, beta = np.zeros((steps, LANES)), np.zeros((steps, LANES))
-        projection, kept = self._projection, min(steps, max(0, MAX_RECORDED - self.steps))
-        record = np.empty((self.lanes, kept, len(projection.index)), self._matrix.data.dtype)
-        if kept and len(projection.index):
-            self._records.append(record)
         self._vectors = _lanczos_steps(
-            *self._matrix, *self._vectors, self._norms, self._coupling, alpha, beta, self._tiny,
-            projection.index, projection.coefficient, record,
+            *self._operator.rows, *self._vectors, self._norms, self._coupling,
+            alpha, beta, self._tiny,
         )  # fmt: skip
         self.alpha = np.concatenate([self.alpha, alpha])
         self.beta = np.concatenate([self.beta, beta])
 
     def forget(self) -> None:
-        """Drop the vectors: no step can follow, but solutions can still be evaluated."""
-        empty = np.zeros((0, LANES), self._matrix.data.dtype)
-        self._vectors, self._records = (empty, empty), []
-        self._matrix = Csr(*(array[:0] for array in self._matrix))
+        """Drop matrix and vectors: no step can follow, solutions can still be evaluated."""
+        del self._vectors, self._operator
 
     def solutions(self, lane: int, z: Array) -> Fraction:
         """The Green's function of one lane at z, at the present step."""
         return Fraction(self, lane, z)
-
-    def lines(self, lane: int) -> tuple[Real, Real, Real]:
-        """Ritz values (k,), weights (k,) and projected shares (k,): `ritz.ritz_lines`."""
-        records = [part[lane] for part in self._records]
-        alpha, beta = self.alpha[:, lane], self.beta[:, lane]
-        return ritz_lines(alpha, beta, float(self.norm2[lane]), records)
 
 
 class Fraction:
@@ -118,113 +102,60 @@ class Fraction:
         return np.asarray(self._norm2 * residual2 / np.abs(self._z.imag))
 
 
-@njit(cache=True, fastmath={"contract"})
+@njit(cache=True)
 def _lanczos_steps(
     indptr: Array,
     indices: Array,
-    data: Array,
-    previous: Array,
-    current: Array,
+    values: Array,
+    previous: Real,
+    current: Real,
     norms: Real,
     coupling: Real,
     alpha: Real,
     beta: Real,
     tiny: float,
-    index: Array,
-    coefficient: Real,
-    record: Array,
 ) -> tuple[Array, Array]:
-    """Lanczos recurrences of four independent lanes, without orthogonalisation.
+    """Lanczos recurrences of eight independent lanes, without orthogonalisation.
 
     Parameters
     ----------
-    previous, current : (n, 4)
+    indptr, indices, values
+        `sparse.Operator.rows`.
+    previous, current : (n, parts, 8)
         The last two Krylov vectors, both overwritten and neither normalised: each carries the
         factor that normalises it to the next step instead of costing a pass over memory.
-    norms : (4,)
+    norms : (8,)
         Length of ``current``; a lane of norm 0 has ended. Changed in place.
-    coupling : (4,)
+    coupling : (8,)
         What ``previous`` is to be multiplied with. Changed in place.
-    alpha, beta : (steps, 4)
+    alpha, beta : (steps, 8)
         Filled; beta[k] couples vectors k and k + 1, 0 ends a lane.
     tiny : float
         A beta below this means that the space is exhausted.
-    index, coefficient : (rows, terms)
-    record : (lanes, kept steps, rows)
-        Receives the projection of the first Krylov vectors, if it is not empty.
 
     Returns
     -------
     The new (previous, current).
     """
-    n = current.shape[0]
-    p0, p1, p2, p3 = coupling[0], coupling[1], coupling[2], coupling[3]
-    f0 = 1.0 / norms[0] if norms[0] > 0.0 else 0.0
-    f1 = 1.0 / norms[1] if norms[1] > 0.0 else 0.0
-    f2 = 1.0 / norms[2] if norms[2] > 0.0 else 0.0
-    f3 = 1.0 / norms[3] if norms[3] > 0.0 else 0.0
+    lanes = norms.size
+    factor, overlap, square = np.zeros(lanes), np.zeros(lanes), np.zeros(lanes)
+    minus, zeros = np.zeros(lanes), np.zeros(lanes)
     for step in range(alpha.shape[0]):
-        if step < record.shape[1]:
-            for lane in range(record.shape[0]):
-                factor = (f0, f1, f2, f3)[lane]
-                for r in range(index.shape[0]):
-                    y = record.dtype.type(0)
-                    for k in range(index.shape[1]):
-                        y += coefficient[r, k] * current[index[r, k], lane]
-                    record[lane, step, r] = factor * y
-        s0 = s1 = s2 = s3 = 0.0
-        for r in range(n):
-            a0 = a1 = a2 = a3 = current.dtype.type(0)
-            for t in range(indptr[r], indptr[r + 1]):
-                c = indices[t]
-                v = data[t]
-                a0 += v * current[c, 0]
-                a1 += v * current[c, 1]
-                a2 += v * current[c, 2]
-                a3 += v * current[c, 3]
-            a0 = f0 * a0 - p0 * previous[r, 0]
-            a1 = f1 * a1 - p1 * previous[r, 1]
-            a2 = f2 * a2 - p2 * previous[r, 2]
-            a3 = f3 * a3 - p3 * previous[r, 3]
-            previous[r, 0] = a0
-            previous[r, 1] = a1
-            previous[r, 2] = a2
-            previous[r, 3] = a3
-            s0 += (np.conj(current[r, 0]) * a0).real
-            s1 += (np.conj(current[r, 1]) * a1).real
-            s2 += (np.conj(current[r, 2]) * a2).real
-            s3 += (np.conj(current[r, 3]) * a3).real
-        s0, s1, s2, s3 = s0 * f0, s1 * f1, s2 * f2, s3 * f3
-        g0, g1, g2, g3 = s0 * f0, s1 * f1, s2 * f2, s3 * f3
-        n0 = n1 = n2 = n3 = 0.0
-        for r in range(n):
-            a0 = previous[r, 0] - g0 * current[r, 0]
-            a1 = previous[r, 1] - g1 * current[r, 1]
-            a2 = previous[r, 2] - g2 * current[r, 2]
-            a3 = previous[r, 3] - g3 * current[r, 3]
-            previous[r, 0] = a0
-            previous[r, 1] = a1
-            previous[r, 2] = a2
-            previous[r, 3] = a3
-            n0 += (np.conj(a0) * a0).real
-            n1 += (np.conj(a1) * a1).real
-            n2 += (np.conj(a2) * a2).real
-            n3 += (np.conj(a3) * a3).real
-        n0, n1, n2, n3 = np.sqrt(n0), np.sqrt(n1), np.sqrt(n2), np.sqrt(n3)
-        n0 = n0 if n0 > tiny else 0.0
-        n1 = n1 if n1 > tiny else 0.0
-        n2 = n2 if n2 > tiny else 0.0
-        n3 = n3 if n3 > tiny else 0.0
-        alpha[step, 0], alpha[step, 1], alpha[step, 2], alpha[step, 3] = s0, s1, s2, s3
-        beta[step, 0], beta[step, 1], beta[step, 2], beta[step, 3] = n0, n1, n2, n3
-        p0, p1, p2, p3 = n0 * f0, n1 * f1, n2 * f2, n3 * f3
-        f0 = 1.0 / n0 if n0 > 0.0 else 0.0
-        f1 = 1.0 / n1 if n1 > 0.0 else 0.0
-        f2 = 1.0 / n2 if n2 > 0.0 else 0.0
-        f3 = 1.0 / n3 if n3 > 0.0 else 0.0
+        for k in range(lanes):
+            factor[k] = 1.0 / norms[k] if norms[k] > 0.0 else 0.0
+            minus[k] = -coupling[k]
+        combine(indptr, indices, values, current, previous, factor, zeros, minus, overlap)
+        for k in range(lanes):
+            alpha[step, k] = overlap[k] * factor[k]
+            minus[k] = -alpha[step, k] * factor[k]
+        shift(current, previous, minus, square)
+        for k in range(lanes):
+            norms[k] = np.sqrt(square[k])
+            if norms[k] <= tiny:
+                norms[k] = 0.0
+            beta[step, k] = norms[k]
+            coupling[k] = norms[k] * factor[k]
         previous, current = current, previous
-    norms[0], norms[1], norms[2], norms[3] = n0, n1, n2, n3
-    coupling[0], coupling[1], coupling[2], coupling[3] = p0, p1, p2, p3
     return previous, current
 
 

@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compute.solvers.ritz import MAX_RECORDED, Projection, ritz_lines
-from compute.solvers.sparse import LANES, Csr, multiply
+from compute.solvers.sparse import LANES, ONES, ZEROS, Csr, Operator, combine, shift
 
 Array = NDArray[Any]
 Real = NDArray[np.float64]
@@ -35,24 +34,20 @@ def gershgorin_floor(matrix: Csr) -> float:
 
 
 class ShiftedCG:
-    """<v|(z - H)^-1|v> for up to four start vectors; the interface of `resolvent.Resolvent`."""
+    """<v|(z - H)^-1|v> for up to eight start vectors; the interface of `resolvent.Resolvent`."""
 
-    def __init__(self, matrix: Csr, start: Array, projection: Projection | None = None) -> None:
-        """``start`` is (n, p) with p <= 4; a projection is recorded at every step."""
-        n, self.lanes = start.shape
-        dtype = np.result_type(start, matrix.data)
+    def __init__(self, matrix: Csr, start: Array) -> None:
+        """``start`` is (n, p) with p <= 8."""
+        self.lanes = start.shape[1]
         self.norm2: Real = np.einsum("np,np->p", start.conj(), start).real
         self.sigma = gershgorin_floor(matrix)
-        self._matrix = Csr(matrix.indptr, matrix.indices, matrix.data.astype(dtype, copy=False))
-        self._r = np.zeros((n, LANES), dtype)
-        self._r[:, : self.lanes] = start / np.sqrt(np.where(self.norm2 > 0, self.norm2, 1.0))
-        self._p = self._r.copy()
-        self._product = np.empty_like(self._r)
+        self._operator = Operator(matrix, start.dtype)
+        norm = np.sqrt(np.where(self.norm2 > 0, self.norm2, 1.0))
+        self._r = self._operator.pack(start / norm)
+        self._p, self._product = self._r.copy(), np.zeros_like(self._r)
         # of step k: length along the direction, and (|r_{k+1}| / |r_k|)^2, 0 where ended
         self.alpha = np.zeros((0, LANES))
         self.beta = np.zeros((0, LANES))
-        self._projection = projection
-        self._records: list[Array] = []
 
     @property
     def steps(self) -> int:
@@ -61,52 +56,29 @@ class ShiftedCG:
     def advance(self, steps: int) -> None:
         """Add conjugate gradient steps."""
         alpha, beta = np.zeros((steps, LANES)), np.zeros((steps, LANES))
+        minus_sigma, curvature = np.full(LANES, -self.sigma), np.empty(LANES)
         for k in range(steps):
-            if self._projection is not None and len(self._records) < MAX_RECORDED:
-                self._record()
-            multiply(*self._matrix, self._p, self._product)
-            self._product -= self.sigma * self._p
-            curvature = np.einsum("np,np->p", self._p.conj(), self._product).real
+            combine(
+                *self._operator.rows, self._p, self._product, ONES, minus_sigma, ZEROS, curvature
+            )
             active = curvature > 0
             alpha[k, active] = 1.0 / curvature[active]
-            self._r -= alpha[k] * self._product
-            beta[k] = np.einsum("np,np->p", self._r.conj(), self._r).real
+            shift(self._product, self._r, -alpha[k], beta[k])
             beta[k, (beta[k] < _ENDED) | ~active] = 0.0
             root = np.sqrt(beta[k])
             self._r *= np.divide(1.0, root, out=np.zeros(LANES), where=root > 0)
-            self._p = np.where(root > 0, self._r + root * self._p, 0.0)
+            self._p *= root
+            self._p += self._r
         self.alpha = np.concatenate([self.alpha, alpha])
         self.beta = np.concatenate([self.beta, beta])
 
-    def _record(self) -> None:
-        assert self._projection is not None
-        index, coefficient = self._projection.index, self._projection.coefficient
-        rows = np.einsum("rk,rkp->pr", coefficient, self._r[index])
-        # residuals alternate in sign against the Lanczos vectors
-        sign = -1.0 if len(self._records) % 2 else 1.0
-        self._records.append(sign * rows[: self.lanes, None])
-
     def forget(self) -> None:
-        """Drop the vectors: no step can follow, but solutions can still be evaluated."""
-        self._r = self._p = self._product = np.zeros((0, LANES), self._matrix.data.dtype)
-        self._records = []
-        self._matrix = Csr(*(array[:0] for array in self._matrix))
+        """Drop matrix and vectors: no step can follow, solutions can still be evaluated."""
+        del self._r, self._p, self._product, self._operator
 
     def solutions(self, lane: int, z: Array) -> ShiftedSolutions:
         """The Green's function of one lane at z, at the present step."""
         return ShiftedSolutions(self, lane, z)
-
-    def lines(self, lane: int) -> tuple[Real, Real, Real]:
-        """Ritz values (k,), weights (k,) and projected shares (k,): `ritz.ritz_lines`."""
-        alpha, beta = self.alpha[:, lane], self.beta[:, lane]
-        ends = np.flatnonzero(beta == 0.0)
-        m = int(ends[0]) + 1 if ends.size else alpha.size
-        inverse = np.divide(1.0, alpha[:m], out=np.zeros(m), where=alpha[:m] > 0)
-        diagonal = self.sigma + inverse
-        diagonal[1:] += beta[: m - 1] * inverse[:-1]
-        coupling = np.sqrt(beta[:m]) * inverse
-        records = [part[lane] for part in self._records]
-        return ritz_lines(diagonal, coupling, float(self.norm2[lane]), records)
 
 
 class ShiftedSolutions:

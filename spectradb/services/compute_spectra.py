@@ -40,7 +40,7 @@ ROUTES = ("cheap",)
 EDGES = ("L23",)
 _KEPT = (
     "total_intensity", "initial_eigenvalues_ev", "n_initial_states", "dimension", "l3_fraction",
-    "mean_d_holes", "expectation", "method", "seconds",
+    "branching_ratio", "mean_d_holes", "expectation", "method", "seconds",
 )  # fmt: skip
 
 

@@ -187,9 +187,10 @@ def _calculation_facts(calculation: Calculation, spectrum: Spectrum) -> list[tup
         )
     if holes:
         rows.append((gettext("d holes"), number(holes, 3)))
-    if results.get("l3_fraction"):
+    share = results.get("branching_ratio") or results.get("l3_fraction")
+    if share:
         label = mark_safe("L<sub>3</sub> " + gettext("fraction"))  # noqa: S308 (fixed words)
-        rows.append((label, number(results["l3_fraction"], 3)))
+        rows.append((label, number(share, 3)))
     return rows
 
 

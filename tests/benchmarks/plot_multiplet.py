@@ -19,7 +19,7 @@ def main() -> None:
     rows = list(growth())
     size = [row.detail["determinants"] for row in rows]
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-    left.loglog(size, [row.value * 1e6 for row in rows], "o-", label="one step, four vectors")
+    left.loglog(size, [row.value * 1e6 for row in rows], "o-", label="one step, eight vectors")
     left.loglog(
         size, [row.detail["assembly_seconds"] * 1e6 for row in rows], "s-", label="assembly"
     )
