@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,8 @@ class Dataset:
         The absorbing atom in that crystal.
     target : (n, g)
         Intensities on the grid; float32, may be a memory map.
+    cache : Path, optional
+        Folder for what is derived from the rows.
     """
 
     energy_ev: Float
@@ -40,6 +43,7 @@ class Dataset:
     crystal_of: NDArray[np.int64]
     site: NDArray[np.int64]
     target: NDArray[np.float32]
+    cache: Path | None = None
 
     def __len__(self) -> int:
         return len(self.site)
@@ -57,16 +61,28 @@ class Dataset:
             self.crystal_of[chosen],
             self.site[chosen],
             self.target[chosen],
+            self.cache,
         )
 
     def content_hash(self) -> str:
         """SHA-256 of everything a model could learn from, in order."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.energy_ev).tobytes())
-        for crystal in self.crystals:
-            digest.update(crystal.lattice.tobytes() + crystal.numbers.tobytes())
-            digest.update(crystal.frac.tobytes() + crystal.group.encode())
-        for array in (self.crystal_of, self.site, self.target):
-            digest.update(np.ascontiguousarray(array).tobytes())
+        digest = hashlib.sha256(self.structure_hash().encode())
+        digest.update(np.ascontiguousarray(self.energy_ev).tobytes())
+        for at in range(0, len(self), 10_000):
+            digest.update(np.ascontiguousarray(self.target[at : at + 10_000]).tobytes())
+        return digest.hexdigest()
+
+    def structure_hash(self) -> str:
+        """SHA-256 of the structures and sites of the rows, in order."""
+        digest = hashlib.sha256()
+        names = {}
+        for index in np.unique(self.crystal_of):
+            crystal = self.crystals[index]
+            parts = (crystal.lattice, crystal.numbers, crystal.frac)
+            text = b"".join(np.ascontiguousarray(part).tobytes() for part in parts)
+            names[index] = hashlib.sha256(text + crystal.group.encode()).digest()
+        for index, site in zip(self.crystal_of, self.site, strict=True):
+            digest.update(names[index] + int(site).to_bytes(4, "little"))
         return digest.hexdigest()
 
 
@@ -125,6 +141,12 @@ def folds_by_material(
     fold_of = np.empty(len(names), dtype=np.int64)
     fold_of[order] = np.arange(len(names)) % n_folds
     return fold_of[labels]
+
+
+def material_weights(groups: Sequence[str] | NDArray[np.str_]) -> Float:
+    """(n,) weight of each row, mean 1, so that every material counts alike however many sites."""
+    _, labels, counts = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
+    return np.asarray(len(labels) / len(counts) / counts[labels], dtype=np.float64)
 
 
 def _part(group: str) -> str:

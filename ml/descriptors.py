@@ -89,7 +89,7 @@ def site_descriptors(
 
 def describe(
     crystals: Iterable[tuple[Crystal, Sequence[int]]], blocks: Sequence[str] = BLOCKS
-) -> dict[str, Float]:
+) -> dict[str, NDArray[np.float32]]:
     """:func:`site_descriptors` of many structures, rows in the order given; float32."""
     parts = [site_descriptors(crystal, sites, blocks) for crystal, sites in crystals]
     return {b: np.concatenate([p[b] for p in parts]).astype(np.float32) for b in blocks}

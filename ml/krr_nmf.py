@@ -19,16 +19,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
-from scipy.spatial.distance import cdist
 
+from ml import pretrained
 from ml.checkpoints import load_arrays, save_arrays
-from ml.data import Dataset, folds_by_material
+from ml.data import Dataset, folds_by_material, material_weights
 from ml.descriptors import BLOCKS
+from ml.distances import city_block
 from ml.errors import LearningError
 from ml.features import Scaler, describe_rows
-from ml.prediction import Calibration, HeldOut, Predicted
+from ml.prediction import Predicted, Validation
 
 Float = NDArray[np.float64]
+Distances = NDArray[np.floating[Any]]  # in units of their median
 Report = Callable[[str], None]
 
 
@@ -36,7 +38,8 @@ Report = Callable[[str], None]
 class KrrNmfConfig:
     """Hyperparameters; None is chosen by cross-validation over materials."""
 
-    blocks: tuple[str, ...] = ("composition", "rdf", "coulomb", "bonds", "shell")
+    blocks: tuple[str, ...] = BLOCKS
+    block_weights: tuple[float, ...] = (0.5, 2.0, 1.0, 1.0, 2.0, 1.0)
     n_components: int = 24
     alpha: float | None = None
     gamma: float | None = None
@@ -46,15 +49,17 @@ class KrrNmfConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        wrong = set(self.blocks) - set(BLOCKS)
+        wrong = set(self.blocks) - {*BLOCKS, pretrained.BLOCK}
         if wrong or not self.blocks:
             raise LearningError("blocks", sorted(wrong), f"choose from {', '.join(BLOCKS)}")
+        if len(self.block_weights) != len(self.blocks):
+            raise LearningError("block_weights", self.block_weights, "one for each block")
         if self.n_components < 1:
             raise LearningError("n_components", self.n_components, "must be at least 1")
 
 
-ALPHAS = (3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
-GAMMAS = (0.25, 0.5, 1.0, 2.0)
+ALPHAS = (1e-3, 1e-2)
+GAMMAS = (0.5, 1.0)
 
 
 class KrrNmf:
@@ -63,22 +68,19 @@ class KrrNmf:
     def __init__(
         self,
         config: KrrNmfConfig,
-        energy_ev: Float,
         arrays: dict[str, NDArray[Any]],
         numbers: dict[str, float],
         scaler: Scaler,
-        calibration: Calibration,
-        held_out: HeldOut,
+        validation: Validation,
         report: dict[str, Any],
     ) -> None:
         self.config = config
-        self.energy_ev = energy_ev
-        self.held_out = held_out
+        self.energy_ev = validation.energy_ev
+        self.validation = validation
         self.report = report
         self._arrays = arrays
         self._numbers = numbers
         self._scaler = scaler
-        self._calibration = calibration
 
     @classmethod
     def fit(cls, data: Dataset, config: KrrNmfConfig, say: Report = lambda text: None) -> KrrNmf:
@@ -89,7 +91,7 @@ class KrrNmf:
             raise LearningError("spectra", len(data), f"at least {5 * config.n_folds} are needed")
         say("describing the sites")
         blocks = describe_rows(data, config.blocks)
-        scaler = Scaler.learn(blocks)
+        scaler = Scaler.learn(blocks, dict(zip(config.blocks, config.block_weights, strict=True)))
         x = scaler.apply(blocks)
         target = np.maximum(np.asarray(data.target, dtype=np.float64), 0.0)
 
@@ -106,29 +108,29 @@ class KrrNmf:
         if len(data) > config.max_exact:
             rng = np.random.default_rng(config.seed)
             landmarks = np.sort(rng.choice(len(data), config.n_landmarks, replace=False))
-        distance = cdist(x, x[landmarks], "cityblock")
+        distance = city_block(x, x[landmarks])
         scale = float(np.median(distance[landmarks]))
         folds = folds_by_material(data.groups, config.n_folds, config.seed)
         y = weights - center
+        row_weights = material_weights(data.groups)
         say("choosing the kernel")
         gamma, alpha, held_out = _choose(
-            distance / scale, landmarks, y, folds, components, target, center, config
+            distance / scale, landmarks, y, folds, components, target, center, row_weights, config
         )
-        kernel = np.exp(-gamma * distance / scale)
+        kernel = _kernel(distance / scale, gamma)
         solution = _solve(kernel, landmarks, y, alpha)
 
         spread = _spread(distance / scale, landmarks, folds)
-        out = HeldOut(np.maximum(held_out + center, 0.0) @ components, spread)
-        residual = target - out.mean
-        calibration = Calibration.learn(residual, spread)
+        mean = np.maximum(held_out + center, 0.0) @ components
         r2 = 1 - ((held_out - y) ** 2).sum(axis=0) / np.maximum((y**2).sum(axis=0), 1e-300)
         report = {
             "alpha": alpha,
             "gamma": gamma,
-            "cv_mse": float((residual**2).mean()),
+            "cv_mse": float(((mean - target) ** 2).mean(axis=1) @ row_weights / len(data)),
             "r2_per_component": r2.tolist(),
             "nmf_rms": float(np.sqrt(((weights @ components - target) ** 2).mean())),
         }
+        validation = Validation.learn(data.energy_ev, target, mean, spread)
         arrays = {
             "components": components,
             "center": center,
@@ -137,31 +139,23 @@ class KrrNmf:
             "landmark_rows": landmarks,
         }
         numbers = {"gamma": gamma, "scale": scale}
-        return cls(config, data.energy_ev, arrays, numbers, scaler, calibration, out, report)
+        return cls(config, arrays, numbers, scaler, validation, report)
 
     def predict(self, data: Dataset) -> Predicted:
         """Spectra of the rows; their targets are not looked at."""
         x = self._scaler.apply(describe_rows(data, self.config.blocks))
-        distance = cdist(x, self._arrays["landmarks"], "cityblock") / self._numbers["scale"]
-        kernel = np.exp(-self._numbers["gamma"] * distance)
+        distance = city_block(x, self._arrays["landmarks"]) / self._numbers["scale"]
+        kernel = _kernel(distance, self._numbers["gamma"])
         weights = np.maximum(kernel @ self._arrays["solution"] + self._arrays["center"], 0.0)
         nearest = np.argsort(distance, axis=1)[:, :5]
         spread = np.take_along_axis(distance, nearest, axis=1)[:, :3].mean(axis=1) + 1e-3
-        return Predicted(
-            mean=weights @ self._arrays["components"],
-            sigma=self._calibration.sigma(spread),
-            trust=self._calibration.trust(spread),
-            neighbours=self._arrays["landmark_rows"][nearest],
-            spread=spread,
+        return self.validation.answer(
+            weights @ self._arrays["components"], spread, self._arrays["landmark_rows"][nearest]
         )
 
     def save(self, folder: Path) -> None:
         """Weights (safetensors) and configuration (JSON) into the folder."""
-        arrays = dict(self._arrays) | {"energy_ev": self.energy_ev}
-        arrays |= {"held_out.mean": self.held_out.mean.astype(np.float32)}
-        arrays |= {"held_out.spread": self.held_out.spread}
-        arrays |= {"calibration.scale": self._calibration.scale}
-        arrays |= {"calibration.spreads": self._calibration.spreads}
+        arrays = self._arrays | self.validation.arrays()
         arrays |= {f"scaler.mean.{k}": v for k, v in self._scaler.mean.items()}
         arrays |= {f"scaler.deviation.{k}": v for k, v in self._scaler.deviation.items()}
         meta = {"config": asdict(self.config), "numbers": self._numbers, "report": self.report}
@@ -172,20 +166,21 @@ class KrrNmf:
         """What :meth:`save` wrote."""
         arrays, text = load_arrays(folder, "krr-nmf")
         meta = json.loads(text)
-        meta["config"]["blocks"] = tuple(meta["config"]["blocks"])
+        for name in ("blocks", "block_weights"):
+            meta["config"][name] = tuple(meta["config"][name])
         config = KrrNmfConfig(**meta["config"])
         scaler = Scaler(
             {k: arrays.pop(f"scaler.mean.{k}") for k in config.blocks},
             {k: arrays.pop(f"scaler.deviation.{k}") for k in config.blocks},
+            dict(zip(config.blocks, config.block_weights, strict=True)),
         )
-        calibration = Calibration(
-            arrays.pop("calibration.scale"), arrays.pop("calibration.spreads")
-        )
-        energy = arrays.pop("energy_ev")
-        out = HeldOut(arrays.pop("held_out.mean"), arrays.pop("held_out.spread"))
-        return cls(
-            config, energy, arrays, meta["numbers"], scaler, calibration, out, meta["report"]
-        )
+        validation = Validation.of_arrays(arrays)
+        return cls(config, arrays, meta["numbers"], scaler, validation, meta["report"])
+
+
+def _kernel(distance: Distances, gamma: float) -> Float:
+    """Laplacian kernel, in double precision for the factorisations."""
+    return np.asarray(np.exp(np.multiply(distance, -gamma, dtype=np.float64)))
 
 
 def _solve(kernel: Float, landmarks: NDArray[np.int64], y: Float, alpha: float) -> Float:
@@ -201,50 +196,42 @@ def _solve(kernel: Float, landmarks: NDArray[np.int64], y: Float, alpha: float) 
 
 
 def _choose(
-    distance: Float,
+    distance: Distances,
     landmarks: NDArray[np.int64],
     y: Float,
     folds: NDArray[np.int64],
     components: Float,
     target: Float,
     center: Float,
+    row_weights: Float,
     config: KrrNmfConfig,
 ) -> tuple[float, float, Float]:
-    """γ, α and the held-out predictions of the best pair, by the error of the spectra.
-
-    One eigendecomposition per γ and fold serves every α of the exact form.
+    """γ, α and the held-out predictions of the best pair, by the error of the spectra,
+    every material counting alike.
     """
     gammas = GAMMAS if config.gamma is None else (config.gamma,)
     alphas = ALPHAS if config.alpha is None else (config.alpha,)
-    exact = len(landmarks) == len(distance)
     best: tuple[float, float, float, Float] | None = None
     for gamma in gammas:
-        kernel = np.exp(-gamma * distance)
+        kernel = _kernel(distance, gamma)
         held = np.empty((len(alphas), *y.shape))
         for fold in range(folds.max() + 1):
             out, rest = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
-            if exact:
-                values, vectors = np.linalg.eigh(kernel[np.ix_(rest, rest)])
-                rotated = vectors.T @ y[rest]
-                projected = kernel[np.ix_(out, rest)] @ vectors
-                for a, alpha in enumerate(alphas):
-                    held[a, out] = projected @ (rotated / (values + alpha)[:, None])
-            else:
-                inside = np.isin(landmarks, rest)
-                own = np.searchsorted(rest, landmarks[inside])
-                for a, alpha in enumerate(alphas):
-                    part = kernel[np.ix_(rest, inside)]
-                    held[a, out] = kernel[np.ix_(out, inside)] @ _solve(part, own, y[rest], alpha)
+            inside = np.isin(landmarks, rest)
+            own = np.searchsorted(rest, landmarks[inside])
+            known, new = kernel[np.ix_(rest, inside)], kernel[np.ix_(out, inside)]
+            for a, alpha in enumerate(alphas):
+                held[a, out] = new @ _solve(known, own, y[rest], alpha)
         for a, alpha in enumerate(alphas):
             error = np.maximum(held[a] + center, 0.0) @ components - target
-            mse = float((error**2).mean())
+            mse = float((error**2).mean(axis=1) @ row_weights) / len(error)
             if best is None or mse < best[0]:
                 best = (mse, gamma, alpha, held[a].copy())
     assert best is not None
     return best[1], best[2], best[3]
 
 
-def _spread(distance: Float, landmarks: NDArray[np.int64], folds: NDArray[np.int64]) -> Float:
+def _spread(distance: Distances, landmarks: NDArray[np.int64], folds: NDArray[np.int64]) -> Float:
     """Mean distance to the three nearest rows of the other folds: how far off each row lies."""
     spread = np.empty(len(distance))
     for fold in range(folds.max() + 1):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +17,14 @@ from scipy.optimize import nnls
 
 from ml.checkpoints import load_arrays, save_arrays
 from ml.data import Dataset
-from ml.prediction import Calibration, ErrorModel, Float, HeldOut, Predicted
+from ml.prediction import ErrorModel, Float, Predicted, Validation
 
 
 class Part(Protocol):
     """A fitted model that knows its held-out predictions."""
 
     energy_ev: Float
-    held_out: HeldOut
+    validation: Validation
 
     def predict(self, data: Dataset) -> Predicted: ...
 
@@ -35,72 +35,55 @@ class Mixed:
     """Fitted parts and their weights; see :meth:`mix`."""
 
     def __init__(
-        self,
-        parts: dict[str, Part],
-        weights: Float,
-        error: ErrorModel,
-        calibration: Calibration,
-        held_out: HeldOut,
+        self, parts: dict[str, Part], weights: Float, error: ErrorModel, validation: Validation
     ) -> None:
         self.parts = parts
         self.weights = weights
-        self.energy_ev = next(iter(parts.values())).energy_ev
-        self.held_out = held_out
+        self.energy_ev = validation.energy_ev
+        self.validation = validation
         self._error = error
-        self._calibration = calibration
 
     @classmethod
-    def mix(cls, parts: Mapping[str, Part], target: NDArray[np.float32]) -> Mixed:
-        """Weigh the parts; ``target`` (n, g) of the rows all of them were fitted on."""
+    def mix(
+        cls, parts: Mapping[str, Part], target: NDArray[np.float32], row_weights: Float
+    ) -> Mixed:
+        """Weigh the parts; ``target`` (n, g) of the rows all of them were fitted on, and what
+        each row (n,) counts for."""
         truth = np.asarray(target, np.float64)
-        means = [part.held_out.mean for part in parts.values()]
-        matrix = np.stack([np.asarray(mean, np.float64).ravel() for mean in means], axis=1)
-        weights, _ = nnls(matrix.T @ matrix, matrix.T @ truth.ravel())
+        means = [np.asarray(part.validation.mean, np.float64) for part in parts.values()]
+        matrix = np.stack([mean.ravel() for mean in means], axis=1)
+        counts = np.repeat(row_weights, truth.shape[1])[:, None]
+        weights, _ = nnls(matrix.T @ (matrix * counts), (matrix * counts).T @ truth.ravel())
         weights /= weights.sum()
         mean = np.tensordot(weights, np.stack(means), axes=1)
-        signs = _signs(means, [part.held_out.spread for part in parts.values()])
+        signs = _signs(means, [part.validation.spread for part in parts.values()])
         error = ErrorModel.learn(signs, truth - mean)
-        spread = error.spread(signs)
-        calibration = Calibration.learn(truth - mean, spread)
-        return cls(dict(parts), weights, error, calibration, HeldOut(mean, spread))
+        energy = next(iter(parts.values())).energy_ev
+        validation = Validation.learn(energy, truth, mean, error.spread(signs))
+        return cls(dict(parts), weights, error, validation)
 
     def predict(self, data: Dataset) -> Predicted:
         """Spectra of the rows; their targets are not looked at."""
         found = [part.predict(data) for part in self.parts.values()]
-        spread = self._error.spread(_signs([p.mean for p in found], [p.spread for p in found]))
-        return Predicted(
-            mean=np.tensordot(self.weights, np.stack([p.mean for p in found]), axes=1),
-            sigma=self._calibration.sigma(spread),
-            trust=self._calibration.trust(spread),
-            neighbours=found[int(np.argmax(self.weights))].neighbours,
-            spread=spread,
+        return self.validation.answer(
+            np.tensordot(self.weights, np.stack([p.mean for p in found]), axes=1),
+            self._error.spread(_signs([p.mean for p in found], [p.spread for p in found])),
+            found[int(np.argmax(self.weights))].neighbours,
         )
 
     def save(self, folder: Path) -> None:
         """Every part in a folder of its own, then the mixture."""
         for kind, part in self.parts.items():
             part.save(folder / kind)
-        arrays: dict[str, NDArray[Any]] = {
-            "weights": self.weights,
-            "error": self._error.weights,
-            "calibration.scale": self._calibration.scale,
-            "calibration.spreads": self._calibration.spreads,
-            "held_out.mean": self.held_out.mean.astype(np.float32),
-            "held_out.spread": self.held_out.spread,
-        }
+        arrays = self.validation.arrays() | {"weights": self.weights, "error": self._error.weights}
         save_arrays(folder, "mixed", arrays, json.dumps({"parts": list(self.parts)}))
 
     @classmethod
     def load(cls, folder: Path, parts: dict[str, Part]) -> Mixed:
         """What :meth:`save` wrote, its parts loaded already."""
         arrays, _ = load_arrays(folder, "mixed")
-        return cls(
-            parts,
-            arrays["weights"],
-            ErrorModel(arrays["error"]),
-            Calibration(arrays["calibration.scale"], arrays["calibration.spreads"]),
-            HeldOut(arrays["held_out.mean"], arrays["held_out.spread"]),
-        )
+        validation = Validation.of_arrays(arrays)
+        return cls(parts, arrays["weights"], ErrorModel(arrays["error"]), validation)
 
 
 def _signs(means: list[Float], spreads: list[Float]) -> Float:

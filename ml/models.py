@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from ml import distributed, pretrained
 from ml.checkpoints import CONFIG, model_kind
-from ml.data import Dataset
+from ml.data import Dataset, material_weights
 from ml.ensemble import EnsembleConfig, NetworkEnsemble
 from ml.errors import LearningError
 from ml.krr_nmf import KrrNmf, KrrNmfConfig
 from ml.mixed import Mixed, Part
 from ml.training import TrainingConfig
 
-KINDS = ("krr-nmf", "mlp", "cgcnn", "mixed")
-DEFAULT = "mixed"
-_EPOCHS = {"mlp": 80, "cgcnn": 100}
+MIXTURES = {
+    "mixed": ("krr-nmf", "mlp", "cgcnn"),
+    "mixed-chgnet": ("krr-nmf", "mlp", "cgcnn", "chgnet-krr", "chgnet-mlp"),
+}
+KINDS = ("krr-nmf", "mlp", "cgcnn", "chgnet-krr", "chgnet-mlp", *MIXTURES)
+FORMAT = 1  # raised whenever the same configuration and rows give another model
+_EPOCHS = {"mlp": 30, "cgcnn": 50, "chgnet-mlp": 30}
+
+
+def default_kind() -> str:
+    """The best that can be trained here: with a pretrained potential where it is installed."""
+    return "mixed-chgnet" if pretrained.is_available() else "mixed"
 
 
 @dataclass(frozen=True)
@@ -52,14 +63,23 @@ def fit_model(kind: str, data: Dataset, options: FitOptions, report: Report) -> 
     LearningError
         If the kind is unknown or the data are too few.
     """
-    if kind == "mixed":
-        parts = {one: fit_model(one, data, options, report) for one in KINDS if one != "mixed"}
-        return Mixed.mix(parts, np.asarray(data.target))
-    if kind == "krr-nmf":
-        return fit_config(KrrNmfConfig(seed=options.seed), data, report)
+    if kind in MIXTURES:
+        parts = {one: fit_model(one, data, options, report) for one in MIXTURES[kind]}
+        return Mixed.mix(parts, np.asarray(data.target), material_weights(data.groups))
+    if kind in ("krr-nmf", "chgnet-krr"):
+        return fit_config(krr_config(kind, options.seed), data, report)
     if kind not in KINDS:
         raise LearningError("kind", kind, f"choose from {', '.join(KINDS)}")
     return fit_config(ensemble_config(kind, options), data, report)
+
+
+def krr_config(kind: str, seed: int) -> KrrNmfConfig:
+    """The kernel model on our own descriptors, or with the pretrained potential's beside them."""
+    own = KrrNmfConfig(seed=seed)
+    if kind == "krr-nmf":
+        return own
+    blocks = (*own.blocks, pretrained.BLOCK)
+    return replace(own, blocks=blocks, block_weights=(*own.block_weights, 10.0))
 
 
 def ensemble_config(kind: str, options: FitOptions) -> EnsembleConfig:
@@ -69,7 +89,28 @@ def ensemble_config(kind: str, options: FitOptions) -> EnsembleConfig:
 
 
 def fit_config(config: KrrNmfConfig | EnsembleConfig, data: Dataset, report: Report) -> Part:
-    """Fit a model with all its hyperparameters given."""
+    """Fit a model with all its hyperparameters given.
+
+    With ``data.cache`` a fitted model is kept there, so that a mixture of parts that were fitted
+    before (or before an interruption) fits only what is missing.
+    """
+    kept = _kept(config, data)
+    if kept and (kept / CONFIG).exists():
+        return load_model(kept)
+    model = _fit(config, data, report)
+    if kept and distributed.rank() == 0:
+        model.save(kept)
+    return model
+
+
+def _kept(config: KrrNmfConfig | EnsembleConfig, data: Dataset) -> Path | None:
+    if data.cache is None:
+        return None
+    text = f"{FORMAT} {type(config).__name__} {config} {data.content_hash()}"
+    return data.cache / "parts" / hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _fit(config: KrrNmfConfig | EnsembleConfig, data: Dataset, report: Report) -> Part:
     if isinstance(config, KrrNmfConfig):
         return KrrNmf.fit(data, config, lambda text: report(Step("krr-nmf", 0.0, text)))
 
@@ -92,7 +133,7 @@ def load_model(folder: Path) -> Part:
     kind = model_kind(folder)
     if kind == "krr-nmf":
         return KrrNmf.load(folder)
-    if kind in ("mlp", "cgcnn"):
+    if kind in _EPOCHS:
         return NetworkEnsemble.load(folder, kind)
     if kind == "mixed":
         meta = json.loads((folder / CONFIG).read_text(encoding="utf-8"))["meta"]

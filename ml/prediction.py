@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,14 +32,6 @@ class Predicted:
     sigma: Float
     trust: Float
     neighbours: NDArray[np.int64]
-    spread: Float
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """Cross-validated predictions of the training rows: mean (m, g) and spread (m,)."""
-
-    mean: Float
     spread: Float
 
 
@@ -106,3 +99,63 @@ class Calibration:
         """(n,) share of the held-out rows with a larger spread."""
         below = np.searchsorted(self.spreads, spread, side="left")
         return np.asarray(1.0 - below / max(len(self.spreads), 1), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What a fit learnt from rows that it had not seen; every model carries one.
+
+    Attributes
+    ----------
+    energy_ev : (g,)
+        The model's grid.
+    mean : (m, g)
+        Cross-validated predictions of the training rows, float32.
+    spread : (m,)
+        The doubt that went with them.
+    calibration : Calibration
+    """
+
+    energy_ev: Float
+    mean: NDArray[np.float32]
+    spread: Float
+    calibration: Calibration
+
+    @classmethod
+    def learn(cls, energy_ev: Float, target: Float, mean: Float, spread: Float) -> Validation:
+        """From the targets (m, g) of the held-out rows, their predictions and spreads."""
+        calibration = Calibration.learn(np.asarray(target, np.float64) - mean, spread)
+        return cls(energy_ev, np.asarray(mean, np.float32), spread, calibration)
+
+    def answer(self, mean: Float, spread: Float, neighbours: NDArray[np.int64]) -> Predicted:
+        """A prediction with the error bars and trust that its spread deserves."""
+        return Predicted(
+            mean=mean,
+            sigma=self.calibration.sigma(spread),
+            trust=self.calibration.trust(spread),
+            neighbours=neighbours,
+            spread=spread,
+        )
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """For a checkpoint."""
+        return {
+            "energy_ev": self.energy_ev,
+            "held_out.mean": self.mean,
+            "held_out.spread": self.spread,
+            "calibration.scale": self.calibration.scale,
+            "calibration.spreads": self.calibration.spreads,
+        }
+
+    @classmethod
+    def of_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Validation:
+        """Back from a checkpoint; the arrays used are taken out of the dictionary."""
+        calibration = Calibration(
+            arrays.pop("calibration.scale"), arrays.pop("calibration.spreads")
+        )
+        return cls(
+            arrays.pop("energy_ev"),
+            arrays.pop("held_out.mean"),
+            arrays.pop("held_out.spread"),
+            calibration,
+        )

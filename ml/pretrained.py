@@ -10,7 +10,9 @@ from __future__ import annotations
 import importlib.util
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import redirect_stdout
 from functools import lru_cache
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +20,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ml.crystals import Crystal
+from ml.crystals import Crystal, neighbours
 from ml.errors import LearningError
 
-WIDTH = 64  # of one layer
-LAYERS = 4
+BLOCK = "chgnet"  # its name among the descriptor blocks
+_SHELL = 6.0  # Å
+_FALL = 0.8  # Å; how fast a neighbour counts less than the nearest
 _WEIGHTS = Path("pretrained") / "0.3.0" / "chgnet_0.3.0_e29f68s314m37.pth.tar"
 _ATOMS = 400  # in one batch
 
@@ -32,8 +35,30 @@ def is_available() -> bool:
     return importlib.util.find_spec("chgnet") is not None
 
 
+def describe_sites(
+    crystals: Sequence[Crystal], sites: Sequence[Sequence[int]]
+) -> NDArray[np.float32]:
+    """(rows, 768): of each site its own state, that of its near neighbours, and the crystal's mean.
+
+    Rows follow the crystals and, within one, the sites asked for.
+    """
+    rows = []
+    for crystal, chosen, atoms in zip(crystals, sites, embed(crystals), strict=True):
+        near = neighbours(crystal, _SHELL, np.asarray(chosen, np.int64))
+        mean = atoms.mean(axis=0)
+        for k, site in enumerate(chosen):
+            part = slice(near.start[k], near.start[k + 1])
+            around = atoms[site]  # of a lonely atom
+            if near.distance[part].size:
+                beyond = near.distance[part] - near.distance[part][0]
+                weight = np.exp(-((beyond / _FALL) ** 2))
+                around = weight @ atoms[near.atom[part]] / weight.sum()
+            rows.append(np.concatenate([atoms[site], around, mean]))
+    return np.array(rows, dtype=np.float32)
+
+
 def embed(crystals: Sequence[Crystal]) -> Iterator[NDArray[np.float32]]:
-    """(n_atoms, LAYERS · WIDTH) of each crystal: the states of its atoms after every convolution.
+    """(n_atoms, 4 · 64) of each crystal: the states of its atoms after every convolution.
 
     Raises
     ------
@@ -64,7 +89,8 @@ def _model() -> Any:
     path = Path(chgnet.__file__).parent / _WEIGHTS
     # Numbers only: the package's own loader would run whatever the file says.
     state = torch.load(path, map_location="cpu", weights_only=True)["model"]
-    model = CHGNet(**state["model_args"], mlp_out_bias=False, version="0.3.0")
+    with redirect_stdout(StringIO()):  # it greets
+        model = CHGNet(**state["model_args"], mlp_out_bias=False, version="0.3.0")
     model.load_state_dict(state["state_dict"])
     model.graph_converter.on_isolated_atoms = "ignore"
     return model.eval()

@@ -14,14 +14,25 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ml import distributed
+
 
 class Batches(Protocol):
-    """Anything that hands out batches: the model's input, the target (n, g), the row numbers."""
+    """Anything that hands out batches."""
 
-    def __call__(
-        self, rng: np.random.Generator | None
-    ) -> Iterable[tuple[object, Tensor, NDArray[np.int64]]]:
-        """Shuffled with a generator, in order without one."""
+    def __call__(self, rng: np.random.Generator | None) -> Iterable[Batch]:
+        """Shuffled with a generator, and then this process's share; in order without one."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The model's input, the target (n, g), the row numbers (n,), and what the batch's mean loss
+    counts for beside those of the other processes."""
+
+    inputs: object
+    target: Tensor
+    rows: NDArray[np.int64]
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -64,7 +75,7 @@ def pick_device(name: str = "auto") -> torch.device:
 def seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002  (libraries that still use the global state)
-    torch.manual_seed(seed)
+    torch.manual_seed(seed + 1_000_003 * distributed.rank())  # of dropout; rank 0 gives the weights
 
 
 def train(
@@ -80,6 +91,7 @@ def train(
     after each epoch and may raise :class:`Stop`.
     """
     rng = np.random.default_rng(config.seed)
+    wrapped = distributed.wrapped(model)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
@@ -93,17 +105,17 @@ def train(
     for epoch in range(config.epochs):
         model.train()
         total, count = 0.0, 0
-        for inputs, target, _ in batches(rng):
+        for batch in batches(rng):
             optimizer.zero_grad(set_to_none=True)
-            loss = ((model(inputs) - target) ** 2).mean()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss = ((wrapped(batch.inputs) - batch.target) ** 2).mean()
+            (batch.weight * loss).backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             schedule.step()
             step += 1
             _average(averaged, model, min(config.averaging, step / (step + 10)))
-            total += float(loss.detach()) * len(target)
-            count += len(target)
+            total += float(loss.detach()) * len(batch.target)
+            count += len(batch.target)
         history.train.append(total / count)
         history.valid.append(mean_square(averaged, valid))
         if history.valid[-1] < best:
@@ -123,9 +135,9 @@ def mean_square(model: nn.Module, batches: Batches) -> float:
     """Mean squared error over all batches, in evaluation mode."""
     model.eval()
     total, count = 0.0, 0
-    for inputs, target, _ in batches(None):
-        total += float(((model(inputs) - target) ** 2).mean(dim=1).sum())
-        count += len(target)
+    for batch in batches(None):
+        total += float(((model(batch.inputs) - batch.target) ** 2).mean(dim=1).sum())
+        count += len(batch.target)
     return total / max(count, 1)
 
 

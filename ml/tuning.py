@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from ml.data import Dataset
+from ml.data import Dataset, material_weights
 from ml.ensemble import EnsembleConfig, NetworkEnsemble
 from ml.errors import LearningError
 from ml.krr_nmf import KrrNmf, KrrNmfConfig
 from ml.models import FitOptions, ensemble_config
 from ml.training import Stop
+
+TUNED = ("krr-nmf", "mlp", "cgcnn", "chgnet-mlp")
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,8 @@ def tune(
     """
     import optuna
 
-    if kind not in ("krr-nmf", "mlp", "cgcnn"):
-        raise LearningError("--tune", kind, "tune krr-nmf, mlp or cgcnn")
+    if kind not in TUNED:
+        raise LearningError("--tune", kind, f"tune one of {', '.join(TUNED)}")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     store.parent.mkdir(parents=True, exist_ok=True)
     study = optuna.create_study(
@@ -97,7 +99,8 @@ def tune(
         except Stop as stop:
             raise optuna.TrialPruned from stop
         target = np.asarray(data.target, dtype=np.float64)
-        return float(((model.held_out.mean - target) ** 2).mean())
+        error = ((model.validation.mean - target) ** 2).mean(axis=1)
+        return float(error @ material_weights(data.groups)) / len(error)
 
     def finished() -> int:
         return sum(t.state.is_finished() for t in study.trials)
@@ -138,7 +141,7 @@ def _suggest(trial: Any, kind: str, options: FitOptions) -> KrrNmfConfig | Ensem
         "dropout": trial.suggest_float("dropout", 0.0, 0.5),
         "hidden": trial.suggest_int("hidden", 128, 640, step=128),
     }
-    if kind == "mlp":
+    if kind != "cgcnn":
         network["n_blocks"] = trial.suggest_int("n_blocks", 1, 3)
     else:
         network["n_conv"] = trial.suggest_int("n_conv", 1, 4)

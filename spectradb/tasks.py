@@ -10,6 +10,7 @@ from spectradb.services import (
     jobs,
     match_spectrum,
     run_case,
+    train_model,
 )
 
 
@@ -38,3 +39,8 @@ def run_calculation(pk: int) -> bool:
 def run_match(pk: int) -> bool:
     """Match one stored spectrum."""
     return match_spectrum.run_match(pk)
+
+
+def run_training(pk: int) -> bool:
+    """Train one queued model."""
+    return train_model.run_training(pk)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,20 +17,25 @@ from django.db import transaction
 from django.utils import timezone
 from numpy.typing import NDArray
 
+from ml import distributed
 from ml.checkpoints import weights_hash
-from ml.data import PARTS, Dataset, split_by_material
+from ml.data import PARTS, Dataset, material_weights, split_by_material
 from ml.ensemble import NetworkEnsemble
 from ml.errors import LearningError
+from ml.krr_nmf import KrrNmf
 from ml.metrics import Estimate, coverage, evaluate
 from ml.mixed import Mixed, Part
-from ml.models import FitOptions, Step, fit_config, fit_model, load_model
+from ml.models import KINDS, FitOptions, Step, fit_config, fit_model, load_model
 from ml.tuning import tune
 from spectradb.filters import EVERYTHING, apply_where
 from spectradb.models import JobStatus, Spectrum, TrainedModel
+from spectradb.services import jobs
+from spectradb.services.model_results import Scored, model_folder
 from spectradb.services.training_data import TrainingRows, training_rows
 
 _ROWS = "rows.json"
 _MEAN = "train_mean.json"
+_TELL_EVERY = 2.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -44,21 +52,128 @@ class TrainingRequest:
     n_trials: int = 0  # of the search for hyperparameters
 
 
+@dataclass(frozen=True)
+class Trained:
+    """What a training made: the folder of its weights, and the fields of its row."""
+
+    folder: Path
+    fields: dict[str, Any]
+
+
 def train_model(
     request: TrainingRequest, report: Callable[[Step], None] = lambda step: None
-) -> TrainedModel:
+) -> TrainedModel | None:
     """Train, measure on the validation part, and keep weights and figures.
 
-    A model of the same name is replaced once the new one is whole.
+    A model of the same name is replaced once the new one is whole. None in a process of a group
+    that leaves the results to another.
 
     Raises
     ------
     LearningError
         If the data are too few or the request does not fit them.
     """
+    begun = timezone.now()
+    trained = _train(request, report)
+    if trained is None:
+        return None
+    now = timezone.now()
+    with transaction.atomic():
+        row, _ = TrainedModel.objects.update_or_create(
+            name=request.name,
+            defaults=trained.fields
+            | {
+                "kind": request.kind,
+                "filters": dict(request.query),
+                "seed": request.options.seed,
+                "job_status": JobStatus.DONE,
+                "started": begun,
+                "finished": now,
+                "seconds": (now - begun).total_seconds(),
+                "error": "",
+            },
+        )
+        _put_in_place(trained.folder, request.name)
+    return row
+
+
+def queue_training(request: TrainingRequest, requested_by: Any = None) -> TrainedModel:
+    """A queued model that a worker will train.
+
+    Raises
+    ------
+    LearningError
+        If the name is taken or unusable, or the kind is unknown.
+    """
+    _check(request)
+    if TrainedModel.objects.filter(name=request.name).exists():
+        raise LearningError("name", request.name, "is taken; choose another")
+    with transaction.atomic():
+        row = TrainedModel.objects.create(
+            name=request.name,
+            kind=request.kind,
+            filters=dict(request.query),
+            seed=request.options.seed,
+            hyperparameters={"request": asdict(request)},
+            requested_by=requested_by,
+        )
+        jobs.enqueue(TrainedModel, [row.pk])
+    return row
+
+
+def run_training(pk: int) -> bool:
+    """Train a queued model; its ``curves["progress"]`` tells how far it is.
+
+    Returns
+    -------
+    bool
+        Whether this call finished it.
+    """
+    return jobs.run(TrainedModel, pk, _work, _keep)
+
+
+def _work(row: TrainedModel) -> Trained:
+    told = 0.0
+
+    def report(step: Step) -> None:
+        nonlocal told
+        if time.monotonic() - told > _TELL_EVERY:
+            told = time.monotonic()
+            TrainedModel.objects.filter(pk=row.pk).update(curves={"progress": asdict(step)})
+
+    trained = _train(_request_of(row), report)
+    assert trained is not None  # a worker is a process on its own
+    return trained
+
+
+def _keep(row: TrainedModel, trained: Trained) -> None:
+    for name, value in trained.fields.items():
+        setattr(row, name, value)
+    row.save(update_fields=list(trained.fields))
+    _put_in_place(trained.folder, row.name)
+
+
+def _request_of(row: TrainedModel) -> TrainingRequest:
+    asked = row.hyperparameters["request"]
+    return TrainingRequest(
+        **asked
+        | {
+            "grid": tuple(asked["grid"]) if asked["grid"] else None,
+            "options": FitOptions(**asked["options"]),
+        }
+    )
+
+
+def _check(request: TrainingRequest) -> None:
     if not request.name.replace("-", "").replace("_", "").replace(".", "").isalnum():
         raise LearningError("name", request.name, "use letters, digits, - _ and .")
-    begun = timezone.now()
+    if request.kind not in KINDS:
+        raise LearningError("kind", request.kind, f"choose from {', '.join(KINDS)}")
+
+
+def _train(request: TrainingRequest, report: Callable[[Step], None]) -> Trained | None:
+    """Fit and measure; None in a process that leaves the results to another."""
+    _check(request)
     spectra = apply_where(Spectrum, request.query, EVERYTHING)
     rows = training_rows(
         spectra,
@@ -72,49 +187,57 @@ def train_model(
         raise LearningError("split", sorted(set(parts)), "no row is in the training part")
     train = rows.data.rows(chosen)
     model, tuning = _fit(request, train, rows.data_hash, report)
-    folder = model_folder(request.name)
+    if distributed.rank():
+        return None
+    folder = model_folder(f"{request.name}.{os.getpid()}.part")
+    shutil.rmtree(folder, ignore_errors=True)
     model.save(folder)
-    mean = np.asarray(train.target, np.float64).mean(axis=0)
+    target = np.asarray(train.target, np.float64)
+    mean = target.mean(axis=0)
     (folder / _MEAN).write_text(json.dumps(mean.tolist()))
     (folder / _ROWS).write_text(json.dumps([rows.keys[i] for i in chosen]))
-    metrics: dict[str, Any] = {"n_train": int(chosen.size), "left_out": rows.left_out}
+    metrics: dict[str, Any] = {
+        "n_train": int(chosen.size),
+        "left_out": rows.left_out,
+        "cross_validation": _cross_validated(model, train),
+    }
     for part in ("val", "test"):
         if (parts == part).any():
             report(Step("measuring", 1.0, part))
-            metrics[part] = _measure(model, rows, parts == part, mean)
+            metrics[part], scored = _measure(model, rows, parts == part, mean)
+            scored.save(folder, part)
     absorbers = set(spectra.order_by().values_list("absorber", "edge").distinct())
     absorber, edge = next(iter(absorbers)) if len(absorbers) == 1 else ("", "")
-    now = timezone.now()
-    with transaction.atomic():
-        row, _ = TrainedModel.objects.update_or_create(
-            name=request.name,
-            defaults={
-                "kind": request.kind,
-                "absorber": absorber,
-                "edge": edge,
-                "filters": dict(request.query),
-                "data_hash": rows.data_hash,
-                "split": {
-                    "given": request.split is not None,
-                    **{part: int((parts == part).sum()) for part in PARTS},
-                },
-                "seed": request.options.seed,
-                "hyperparameters": asdict(request.options)
-                | {"grid": _grid_text(rows.data.energy_ev)}
-                | tuning,
-                "metrics": metrics,
-                "curves": _curves(model),
-                "weights_file": folder.name,
-                "weights_hash": weights_hash(folder),
-                "code_version": settings.VERSION,
-                "job_status": JobStatus.DONE,
-                "started": begun,
-                "finished": now,
-                "seconds": (now - begun).total_seconds(),
-                "error": "",
+    return Trained(
+        folder,
+        {
+            "absorber": absorber,
+            "edge": edge,
+            "data_hash": rows.data_hash,
+            "split": {
+                "given": request.split is not None,
+                **{part: int((parts == part).sum()) for part in PARTS},
             },
-        )
-    return row
+            "hyperparameters": asdict(request.options)
+            | {"grid": _grid_text(rows.data.energy_ev)}
+            | tuning,
+            "metrics": metrics,
+            "curves": _curves(model),
+            "weights_file": request.name,
+            "weights_hash": weights_hash(folder),
+            "code_version": settings.VERSION,
+        },
+    )
+
+
+def _put_in_place(folder: Path, name: str) -> None:
+    """Give the finished folder its name, whatever had it before."""
+    place = model_folder(name)
+    old = place.with_name(f"{name}.{os.getpid()}.old")
+    if place.exists():
+        place.replace(old)
+    folder.replace(place)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def evaluate_model(
@@ -142,7 +265,8 @@ def evaluate_model(
     if not inside.any():
         raise LearningError("--on", part, "no spectrum of the search is in this part")
     mean = np.array(json.loads((model_folder(name) / _MEAN).read_text()))
-    return {"model": name, "on": part, **_measure(model, rows, inside, mean)}
+    found, _ = _measure(model, rows, inside, mean)
+    return {"model": name, "on": part, **found}
 
 
 def stored_model(name: str) -> tuple[TrainedModel, Part]:
@@ -163,11 +287,6 @@ def stored_model(name: str) -> tuple[TrainedModel, Part]:
 def training_keys(name: str) -> list[tuple[str, int, int]]:
     """(source id, structure, site index) of each row that a model was trained on."""
     return [tuple(key) for key in json.loads((model_folder(name) / _ROWS).read_text())]
-
-
-def model_folder(name: str) -> Path:
-    """Where the weights of a model are."""
-    return Path(settings.VAR_DIR) / "models" / name
 
 
 def grid_of(grid: tuple[float, float, float] | None) -> NDArray[np.float64] | None:
@@ -207,19 +326,40 @@ def _fit(
 
 def _measure(
     model: Part, rows: TrainingRows, inside: NDArray[np.bool_], mean: NDArray[np.float64]
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], Scored]:
     data = rows.data.rows(inside)
     predicted = model.predict(data)
     truth = np.asarray(data.target, dtype=np.float64)
     found: dict[str, Estimate] = evaluate(data.energy_ev, truth, predicted.mean, mean, data.groups)
     error = ((predicted.mean - truth) ** 2).mean(axis=1)
+    keys = [rows.keys[i] for i in np.flatnonzero(inside)]
+    scored = Scored(
+        data.energy_ev,
+        truth.astype(np.float32),
+        predicted.mean.astype(np.float32),
+        predicted.sigma.astype(np.float32),
+        predicted.trust,
+        [(key[0], key[2]) for key in keys],
+    )
     return {
         "n": len(data),
         **{name: asdict(estimate) for name, estimate in found.items()},
         "coverage_68": coverage(truth, predicted.mean, predicted.sigma, 0.68),
         "coverage_95": coverage(truth, predicted.mean, predicted.sigma, 0.95),
         "trust_spearman": _rank_correlation(-predicted.trust, error),
-    }
+    }, scored
+
+
+def _cross_validated(model: Part, train: Dataset) -> dict[str, Any]:
+    """Held-out error of the training rows, every material counting alike; what chose the model."""
+    error = ((model.validation.mean - np.asarray(train.target, np.float64)) ** 2).mean(axis=1)
+    found: dict[str, Any] = {"mse": float(error @ material_weights(train.groups)) / len(error)}
+    if isinstance(model, Mixed):
+        found["weights"] = dict(zip(model.parts, model.weights.tolist(), strict=True))
+        found["parts"] = {kind: _cross_validated(one, train) for kind, one in model.parts.items()}
+    if isinstance(model, KrrNmf):
+        found["r2_per_component"] = model.report["r2_per_component"]
+    return found
 
 
 def _rank_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float | None:

@@ -133,6 +133,7 @@ def training_rows(
         np.array([place[row[2]] for row in rows], dtype=np.int64),
         np.array([row[4] for row in rows], dtype=np.int64),
         target,
+        Path(settings.VAR_DIR) / "training",
     )
     return TrainingRows(data, [(r[3], r[2], r[4]) for r in rows], data_hash, total - len(rows))
 

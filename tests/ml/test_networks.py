@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +14,16 @@ import torch
 
 from ml.cgcnn import CgcnnNetwork, GatedConv, build_graph, collate
 from ml.crystals import Crystal
-from ml.data import Dataset, common_grid, folds_by_material, split_by_material
+from ml.data import (
+    Dataset,
+    common_grid,
+    folds_by_material,
+    material_weights,
+    split_by_material,
+)
 from ml.ensemble import EnsembleConfig, NetworkEnsemble
 from ml.errors import LearningError
+from ml.features import describe_rows
 from ml.metrics import coverage
 from ml.models import FitOptions, fit_model, load_model
 from ml.output import shifted
@@ -152,3 +163,63 @@ def test_a_material_is_never_divided() -> None:
 def test_ranges_without_overlap_are_refused() -> None:
     with pytest.raises(LearningError, match="share no energy range"):
         common_grid([(0.0, 10.0), (20.0, 30.0)], 0.25)
+
+
+def test_two_processes_train_the_model_of_one(tmp_path: Path) -> None:
+    script = tmp_path / "fit.py"
+    script.write_text(
+        "import sys\n"
+        "import numpy as np\n"
+        "from ml import distributed\n"
+        "from ml.ensemble import EnsembleConfig, NetworkEnsemble\n"
+        "from ml.training import TrainingConfig\n"
+        "from tests.ml.test_networks import halides\n"
+        "size = {'dropout': 0.0, 'atom_dim': 8, 'hidden': 16}\n"
+        "config = EnsembleConfig('cgcnn', 2, 8, size, TrainingConfig(epochs=2), 'cpu')\n"
+        "with distributed.group():\n"
+        "    mean = NetworkEnsemble.fit(halides(23), config).predict(halides(5, seed=1)).mean\n"
+        "    np.save(f'{sys.argv[1]}-{distributed.rank()}-{distributed.world_size()}.npy', mean)\n"
+    )
+    place = str(tmp_path / "mean")
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path.cwd())}
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    for command in ([sys.executable], [*torchrun, "--nproc-per-node", "2"]):
+        subprocess.run([*command, str(script), place], check=True, env=environment, timeout=600)
+    alone = np.load(f"{place}-0-1.npy")
+    for rank in (0, 1):
+        np.testing.assert_allclose(np.load(f"{place}-{rank}-2.npy"), alone, rtol=1e-3, atol=1e-4)
+
+
+def test_a_mixture_fits_only_what_was_not_fitted_before(tmp_path: Path) -> None:
+    data = replace(halides(40), cache=tmp_path)
+    options = FitOptions(epochs=1, n_members=2)
+    seen: list[str] = []
+    fit_model("mlp", data, options, lambda step: None)
+    fit_model("mixed", data, options, lambda step: seen.append(step.part))
+    assert "mlp" not in seen
+    assert "cgcnn" in seen
+
+
+def test_every_material_counts_alike() -> None:
+    weights = material_weights(["a", "a", "a", "b"])
+    np.testing.assert_allclose(weights, [2 / 3, 2 / 3, 2 / 3, 2])
+
+
+def test_descriptors_are_computed_once_for_the_same_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = replace(halides(6), cache=tmp_path)
+    first = describe_rows(data, ("rdf",))["rdf"]
+    monkeypatch.setattr("ml.features.describe", None)
+    np.testing.assert_array_equal(describe_rows(data, ("rdf",))["rdf"], first)
+    with pytest.raises(TypeError):  # other rows are not in the cache
+        describe_rows(data.rows(np.arange(3)), ("rdf",))
+
+
+def test_rows_without_order_get_their_own_descriptors() -> None:
+    data = halides(7)
+    order = np.array([4, 0, 6, 2])
+    np.testing.assert_array_equal(
+        describe_rows(data.rows(order), ("rdf",))["rdf"],
+        describe_rows(data, ("rdf",))["rdf"][order],
+    )

@@ -9,10 +9,12 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
+from ml import distributed
 from ml.errors import LearningError
-from ml.models import DEFAULT, KINDS, FitOptions, Step
+from ml.models import KINDS, FitOptions, Step, default_kind
 from spectradb.filters import SearchError
 from spectradb.management.json_command import JsonCommand
+from spectradb.models import TrainedModel
 from spectradb.services.train_model import TrainingRequest, train_model
 
 
@@ -20,11 +22,11 @@ class Command(JsonCommand):
     help = (
         "Train a model from structures to spectra on everything a search selects. Materials are "
         "split by their name's hash unless --split says otherwise; the model sees the training "
-        "part alone and is measured on the others."
+        "part alone and is measured on the others. Processes started by torchrun train together."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("kind", choices=KINDS, help=f"{DEFAULT} is the most exact")
+        parser.add_argument("kind", choices=KINDS, help=f"{default_kind()} is the most exact")
         parser.add_argument("--name", required=True, help="of the model")
         self.add_where(parser)
         parser.add_argument("--split", metavar="FILE.json", help="{source_id: train|val|test}")
@@ -56,18 +58,10 @@ class Command(JsonCommand):
             ),
             n_trials=options["tune"],
         )
-        with tqdm(total=100, unit="%", disable=None) as bar:
-
-            def report(step: Step) -> None:
-                bar.set_description(step.part)
-                bar.set_postfix_str(step.text)
-                bar.n = round(100 * step.done)
-                bar.refresh()
-
-            try:
-                row = train_model(request, report)
-            except (LearningError, SearchError) as error:
-                raise CommandError(str(error)) from error
+        with distributed.group():
+            row = self._train(request)
+        if row is None:  # another process keeps the results
+            return
         self.emit(
             {"name": row.name, "kind": row.kind, "seconds": row.seconds, "metrics": row.metrics},
             output,
@@ -78,6 +72,21 @@ class Command(JsonCommand):
                 self.say(
                     f"{part}: mse {mse['value']:.5f} (95 %: {mse['low']:.5f} … {mse['high']:.5f})"
                 )
+
+    def _train(self, request: TrainingRequest) -> TrainedModel | None:
+        main = distributed.rank() == 0
+        with tqdm(total=100, unit="%", disable=None if main else True) as bar:
+
+            def report(step: Step) -> None:
+                bar.set_description(step.part)
+                bar.set_postfix_str(step.text)
+                bar.n = round(100 * step.done)
+                bar.refresh()
+
+            try:
+                return train_model(request, report)
+            except (LearningError, SearchError) as error:
+                raise CommandError(str(error)) from error
 
 
 def read_json(path: str | None, option: str) -> Any:

@@ -1,0 +1,75 @@
+"""Training in several processes (``torchrun``): who am I, and my share of a batch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import distributed, nn
+
+
+@contextmanager
+def group() -> Iterator[None]:
+    """Join the processes that ``torchrun`` started; does nothing in a process on its own."""
+    if int(os.environ.get("WORLD_SIZE", "1")) < 2 or distributed.is_initialized():
+        yield
+        return
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    try:
+        yield
+    finally:
+        distributed.destroy_process_group()
+
+
+def world_size() -> int:
+    """How many processes train together."""
+    return distributed.get_world_size() if distributed.is_initialized() else 1
+
+
+def rank() -> int:
+    """Which of them this is; 0 keeps the results."""
+    return distributed.get_rank() if distributed.is_initialized() else 0
+
+
+def share(rows: NDArray[np.int64], unit: NDArray[np.int64]) -> tuple[NDArray[np.int64], float]:
+    """This process's rows of a batch, and what they count for.
+
+    Parameters
+    ----------
+    rows : (n,)
+    unit : (n,)
+        Rows of one unit (a crystal) stay together.
+
+    Returns
+    -------
+    rows, weight
+        The weight makes the mean over the processes of ``weight · mean loss`` the mean loss of
+        the batch. A batch of too few units is done whole by every process.
+    """
+    size = world_size()
+    if size == 1:
+        return rows, 1.0
+    units = np.unique(unit)
+    if len(units) < size:
+        return rows, 1.0
+    own = rows[np.isin(unit, units[rank() :: size])]
+    return own, size * len(own) / len(rows)
+
+
+def wrapped(model: nn.Module) -> nn.Module:
+    """The model with its gradients averaged over the processes."""
+    if world_size() == 1:
+        return model
+    return nn.parallel.DistributedDataParallel(model)
+
+
+def wait() -> None:
+    """Until every process is here."""
+    if distributed.is_initialized():
+        distributed.barrier()

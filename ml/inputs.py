@@ -1,0 +1,115 @@
+"""What the networks of a kind see of each row, and how rows are put into batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ml import pretrained
+from ml.cgcnn import Graph, build_graph, collate
+from ml.data import Dataset
+from ml.descriptors import BLOCKS
+from ml.distributed import share
+from ml.features import Scaler, describe_rows
+from ml.training import Batch, Batches
+
+BLOCKS_OF = {"mlp": BLOCKS, "chgnet-mlp": (*BLOCKS, pretrained.BLOCK)}
+
+
+@dataclass
+class Inputs:
+    """What the networks of a kind see of each row: scaled descriptors, or graphs."""
+
+    kind: str
+    width: int
+    scaler: Scaler | None
+    matrix: NDArray[np.float32] | None = None  # (n, width)
+    graphs: list[Graph] | None = None  # of each crystal
+
+    @classmethod
+    def prepare(cls, data: Dataset, kind: str) -> Inputs:
+        """Learn the scale of the descriptors from these rows, and make the inputs."""
+        if kind not in BLOCKS_OF:
+            return cls(kind, 0, None, graphs=_graphs(data))
+        blocks = describe_rows(data, BLOCKS_OF[kind])
+        scaler = Scaler.learn(blocks, norm=2)
+        matrix = _unit(scaler.apply(blocks))
+        return cls(kind, matrix.shape[1], scaler, matrix)
+
+    def again(self, data: Dataset) -> Inputs:
+        """The inputs of other rows, on the same scale."""
+        if self.scaler is not None:
+            matrix = _unit(self.scaler.apply(describe_rows(data, BLOCKS_OF[self.kind])))
+            return Inputs(self.kind, self.width, self.scaler, matrix)
+        return Inputs(self.kind, 0, None, graphs=_graphs(data))
+
+    def batches(
+        self,
+        data: Dataset,
+        rows: NDArray[np.int64] | None,
+        target: NDArray[np.float32] | None,
+        size: int,
+        device: torch.device = torch.device("cpu"),  # noqa: B008  (immutable)
+    ) -> Batches:
+        """Batches of these rows (all when None), with targets of no meaning when None."""
+        chosen = np.arange(len(data)) if rows is None else rows
+        grid = data.energy_ev.size
+
+        def make(rng: np.random.Generator | None) -> Iterator[Batch]:
+            for whole in self._parts(data, chosen, size, rng):
+                part, weight = (whole, 1.0) if rng is None else share(whole, data.crystal_of[whole])
+                wanted = np.zeros((len(part), grid), np.float32) if target is None else target[part]
+                yield Batch(
+                    self._input(data, part, device),
+                    torch.from_numpy(wanted).to(device),
+                    part,
+                    weight,
+                )
+
+        return make
+
+    def _parts(
+        self, data: Dataset, rows: NDArray[np.int64], size: int, rng: np.random.Generator | None
+    ) -> Iterator[NDArray[np.int64]]:
+        """Rows of each batch; for graphs, rows of one crystal stay together and share it."""
+        if self.graphs is None:
+            order = rows if rng is None else rng.permutation(rows)
+            yield from (order[at : at + size] for at in range(0, len(order), size))
+            return
+        crystals, start = np.unique(data.crystal_of[rows], return_inverse=True)
+        groups = np.split(
+            rows[np.argsort(start, kind="stable")], np.cumsum(np.bincount(start))[:-1]
+        )
+        order = np.arange(len(crystals)) if rng is None else rng.permutation(len(crystals))
+        part: list[NDArray[np.int64]] = []
+        count = 0
+        for k in order:
+            part.append(groups[k])
+            count += len(groups[k])
+            if count >= size:
+                yield np.concatenate(part)
+                part, count = [], 0
+        if part:
+            yield np.concatenate(part)
+
+    def _input(self, data: Dataset, part: NDArray[np.int64], device: torch.device) -> object:
+        if self.matrix is not None:
+            return torch.from_numpy(self.matrix[part]).to(device)
+        assert self.graphs is not None
+        crystals, first = np.unique(data.crystal_of[part], return_index=True)
+        crystals = crystals[np.argsort(first)]
+        absorbers = [data.site[part[data.crystal_of[part] == c]] for c in crystals]
+        return collate([self.graphs[c] for c in crystals], absorbers).to(device)
+
+
+def _graphs(data: Dataset) -> list[Graph]:
+    return [build_graph(crystal) for crystal in data.crystals]
+
+
+def _unit(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of unit variance in the mean: what dense layers expect."""
+    return np.asarray(matrix / max(float(matrix.std()), 1e-12), dtype=np.float32)

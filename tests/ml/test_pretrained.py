@@ -1,0 +1,47 @@
+"""Embeddings of the pretrained potential, where it is installed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ml.crystals import Crystal
+from ml.errors import LearningError
+from ml.models import FitOptions, fit_model
+from ml.pretrained import describe_sites, embed
+from tests.ml.test_crystals import random_crystal
+from tests.ml.test_networks import halides
+
+
+def test_without_the_package_its_kinds_say_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ml.pretrained.is_available", lambda: False)
+    monkeypatch.setattr(
+        "ml.pretrained._model", __import__("ml.pretrained").pretrained._model.__wrapped__
+    )
+    with pytest.raises(LearningError, match="pip install chgnet"):
+        fit_model("chgnet-mlp", halides(30), FitOptions(epochs=1, n_members=2), lambda step: None)
+
+
+def test_a_rotated_crystal_has_the_same_embedding() -> None:
+    pytest.importorskip("chgnet")
+    crystal = random_crystal(3, 4)
+    turn, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))
+    turn *= np.sign(np.linalg.det(turn))
+    turned = Crystal(crystal.lattice @ turn, crystal.numbers, crystal.frac)
+    a, b = describe_sites([crystal, turned], [[0, 2], [0, 2]]).reshape(2, 2, -1)
+    np.testing.assert_allclose(a, b, atol=2e-3)
+    assert np.abs(a[0] - a[1]).max() > 0.01
+
+
+def test_crystals_in_one_batch_do_not_see_each_other() -> None:
+    pytest.importorskip("chgnet")
+    crystals = [random_crystal(seed, 3) for seed in range(3)]
+    together = list(embed(crystals))
+    (alone,) = embed([crystals[1]])
+    np.testing.assert_allclose(together[1], alone, atol=1e-3)
+
+
+def test_an_atom_without_neighbours_has_an_embedding() -> None:
+    pytest.importorskip("chgnet")
+    lonely = Crystal(np.eye(3) * 14.0, np.array([29]), np.zeros((1, 3)))
+    assert np.isfinite(describe_sites([lonely], [[0]])).all()
