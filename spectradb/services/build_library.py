@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from math import comb
 
-from django.db.models import Q
+from django.db.models import Count
 
 from compute.library.crystals import Crystal, crystals
 from compute.library.prototypes import variants
@@ -29,11 +29,12 @@ _TIME_CUBIC, _TIME_FOURFOLD, _TIME_LOW = 1.0, 2.0, 12.0
 
 @dataclass(frozen=True)
 class LibraryProgress:
-    """How far the calculations of a set of structures are."""
+    """How far the calculations of a set of structures are; ``running`` are part of ``open``."""
 
     done: int
     failed: int
     open: int
+    running: int
 
     @property
     def total(self) -> int:
@@ -99,9 +100,10 @@ def queue_library(elements: Collection[str] = tuple(D_RADIUS_ANG)) -> list[Calcu
 def progress(elements: Collection[str] = tuple(D_RADIUS_ANG)) -> LibraryProgress:
     """Of all calculations of the library for these absorbers."""
     rows = Calculation.objects.filter(structure__source=SOURCE, absorber__in=elements)
-    done = rows.filter(job_status=JobStatus.DONE).count()
-    waiting = rows.filter(Q(job_status=JobStatus.QUEUED) | Q(job_status=JobStatus.RUNNING)).count()
-    return LibraryProgress(done, rows.count() - done - waiting, waiting)
+    counts = dict(rows.order_by().values_list("job_status").annotate(n=Count("pk")))
+    done, running = counts.get(JobStatus.DONE, 0), counts.get(JobStatus.RUNNING, 0)
+    waiting = counts.get(JobStatus.QUEUED, 0) + running
+    return LibraryProgress(done, sum(counts.values()) - done - waiting, waiting, running)
 
 
 def expected_cost(site: Site) -> float:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from django.conf import settings
 
@@ -18,7 +19,11 @@ _GRACE_SECONDS = 30
 
 @contextmanager
 def workers() -> Iterator[subprocess.Popen[bytes]]:
-    """``manage.py qcluster`` as a child, one thread a worker."""
+    """``manage.py qcluster`` as a child in a process group of its own, one thread a worker.
+
+    Whoever of the group is left when the block ends is ended with it, also when the head of the
+    cluster was killed before.
+    """
     environment = os.environ | dict.fromkeys(_THREAD_SETTINGS, "1")
     manage = settings.BASE_DIR / "manage.py"
     cluster = subprocess.Popen(
@@ -26,12 +31,14 @@ def workers() -> Iterator[subprocess.Popen[bytes]]:
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         yield cluster
     finally:
         cluster.terminate()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             cluster.wait(timeout=_GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            cluster.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(cluster.pid, signal.SIGKILL)
+        cluster.wait()

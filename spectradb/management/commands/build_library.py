@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import asdict
+from subprocess import Popen
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -21,6 +23,8 @@ from spectradb.services.build_library import (
 from spectradb.services.cluster import workers
 
 _POLL_SECONDS = 5.0
+_TAKE_UP_SECONDS = 60.0
+_STALLED_SECONDS = 120.0  # open jobs, none of them running
 _RESTARTS = 100
 
 
@@ -66,18 +70,35 @@ class Command(JsonCommand):
         self.say(f"{found.done} done, {found.failed} failed, {found.open} open")
 
     def _run(self, elements: list[str]) -> LibraryProgress:
-        """Work until nothing is open; a cluster that dies is started again."""
+        """Work until nothing is open; a cluster that dies or stalls is started again."""
         for _ in range(_RESTARTS):
-            jobs.take_up_again()
             with workers() as cluster:
-                found = progress(elements)
-                while found.open and cluster.poll() is None:
-                    time.sleep(_POLL_SECONDS)
-                    latest = progress(elements)
-                    if latest.done // 20 != found.done // 20:
-                        self.say(f"{latest.done} of {latest.total}, {latest.failed} failed")
-                    found = latest
+                found = self._watch(elements, cluster)
             if not found.open:
                 return found
-            self.say("The workers died; starting them again.")
+            self.say("The workers died or stalled; starting them again.")
         raise CommandError(f"the workers died {_RESTARTS} times")
+
+    def _watch(self, elements: list[str], cluster: Popen[bytes]) -> LibraryProgress:
+        """Tell how far it is until nothing is open or the cluster is of no more use.
+
+        A worker killed while it waited for work takes the lock of django-q's queue with it, and
+        the others wait for ever: nothing runs although jobs are open.
+        """
+        found = progress(elements)
+        busy = taken_up = -math.inf
+        while found.open and cluster.poll() is None:
+            now = time.monotonic()
+            if now - taken_up > _TAKE_UP_SECONDS:
+                jobs.take_up_again()
+                taken_up = now
+            latest = progress(elements)
+            if latest.done // 20 != found.done // 20:
+                self.say(f"{latest.done} of {latest.total}, {latest.failed} failed")
+            found = latest
+            if busy == -math.inf or found.running:
+                busy = now
+            if now - busy > _STALLED_SECONDS:
+                break
+            time.sleep(_POLL_SECONDS)
+        return progress(elements)
