@@ -25,7 +25,9 @@ class Prefactors:
     d_power, ligand_power : float
         Powers of the metal's d radius and of the ligand's radius in the hopping.
     slater_scale : float
-        F and G of the free ion.
+        F and G of the ion beside oxide or fluoride.
+    charge_share : float
+        Share of an ion's charge beyond 2+ that its radial functions feel; half, not fitted.
     """
 
     point_charge: float
@@ -36,15 +38,17 @@ class Prefactors:
     d_power: float
     ligand_power: float
     slater_scale: float
+    charge_share: float
 
 
 PREFACTORS = Prefactors(
-    point_charge=0.917,
-    sd=1.323,
-    pd_sigma=1.202,
-    pd_pi=1.289,
+    point_charge=1.042,
+    sd=1.052,
+    pd_sigma=1.142,
+    pd_pi=1.282,
     pp=0.298,
-    d_power=0.848,
-    ligand_power=1.209,
+    d_power=1.022,
+    ligand_power=1.288,
     slater_scale=0.8,
+    charge_share=0.5,
 )

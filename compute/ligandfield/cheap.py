@@ -3,12 +3,12 @@
 The crystal field is the lattice's point-charge potential (k = 2 and 4) plus the repulsion from
 filled ligand s orbitals; the covalent part is left to explicit hopping to ligand p orbitals,
 so that ``crystal_field`` is the *ionic* part and the total splitting is larger
-(``effective_splitting``). Nothing here depends on the compound but its structure.
+(``splitting``). Nothing here depends on the compound but its structure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import pi
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compute.atom import orbital_moments
 from compute.errors import InputError
 from compute.ligandfield.anchor import energy_offset
 from compute.ligandfield.calibration import PREFACTORS, Prefactors
@@ -24,6 +23,7 @@ from compute.ligandfield.charge_transfer import (
     S_BELOW_P_EV,
     ChargeTransferEnergies,
     energies,
+    nephelauxetic_factor,
 )
 from compute.ligandfield.ewald import lattice_multipoles
 from compute.ligandfield.hopping import (
@@ -36,6 +36,8 @@ from compute.ligandfield.hopping import (
     strength,
 )
 from compute.ligandfield.orbitals import gaunt, rotation_matrix
+from compute.ligandfield.radial import Radial, radial
+from compute.ligandfield.splitting import effective_splitting as total_splitting
 from compute.sites import Site
 from compute.spinstate import d_electrons
 from compute.units import BOHR_ANGSTROM, HARTREE_EV
@@ -46,10 +48,8 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 COULOMB_EV_ANG = HARTREE_EV * BOHR_ANGSTROM
-VERSION = "cheap-1"  # part of every input hash; raise it whenever results change
+VERSION = "cheap-2"  # part of every input hash; raise it whenever results change
 HWHM_EV = {"l3": 0.2, "l2": 0.4}
-_EG = slice(0, 2)
-_T2G = slice(2, 5)
 _ZERO = 1e-9
 
 
@@ -66,6 +66,9 @@ class LigandField:
     ligand : float64 (5, 5)
         Ligand shell, traceless.
     charge_transfer : ChargeTransferEnergies
+    radial : Radial
+        Unscaled Slater integrals.
+    slater_scale : float
     """
 
     element: str
@@ -75,6 +78,8 @@ class LigandField:
     v: FloatArray
     ligand: FloatArray
     charge_transfer: ChargeTransferEnergies
+    radial: Radial
+    slater_scale: float
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,9 @@ class Ingredients:
 
     Attributes
     ----------
-    point_charge, s_repulsion : float64 (5, 5)
+    quadrupole, hexadecapole : float64 (5, 5)
+        Potential of the other ions at l = 2 and 4, for unit <r²> and <r⁴> (bohr).
+    s_repulsion : float64 (5, 5)
     sigma, pi : float64 (5, 3n)
         Harrison's pdσ and pdπ hopping.
     among : float64 (3n, 3n)
@@ -113,7 +120,8 @@ class Ingredients:
     site: Site
     n_d: int
     charge_transfer: ChargeTransferEnergies
-    point_charge: FloatArray
+    quadrupole: FloatArray
+    hexadecapole: FloatArray
     s_repulsion: FloatArray
     sigma: FloatArray
     pi: FloatArray
@@ -151,11 +159,13 @@ def ingredients(
     transfer = energies(site.element, site.oxidation_state, site.ligand_elements, n_d)
     vectors = site.ligand_vectors @ site.local_axes.T
     sigma, pi_part, repulsion = _hoppings(site, vectors, transfer, powers)
+    quadrupole, hexadecapole = point_charge_fields(structure, sites, site)
     return Ingredients(
         site=site,
         n_d=n_d,
         charge_transfer=transfer,
-        point_charge=point_charge_field(structure, sites, site),
+        quadrupole=quadrupole,
+        hexadecapole=hexadecapole,
         among=ligand_hopping(vectors, site.ligand_elements),
         sigma=sigma,
         pi=pi_part,
@@ -190,7 +200,9 @@ def with_powers(parts: Ingredients, powers: tuple[float, float]) -> Ingredients:
 
 def assemble(parts: Ingredients, prefactors: Prefactors = PREFACTORS) -> LigandField:
     """The ligand field that the prefactors make of a site's ingredients."""
-    field = prefactors.point_charge * parts.point_charge + prefactors.sd * parts.s_repulsion
+    shell = _radial(parts, prefactors)
+    potential = shell.r2 * parts.quadrupole + shell.r4 * parts.hexadecapole
+    field = prefactors.point_charge * potential + prefactors.sd * parts.s_repulsion
     v, ligand = ligand_shell(
         prefactors.pd_sigma * parts.sigma + prefactors.pd_pi * parts.pi,
         prefactors.pp * parts.among,
@@ -203,7 +215,14 @@ def assemble(parts: Ingredients, prefactors: Prefactors = PREFACTORS) -> LigandF
         v=_tidy(v, parts.site),
         ligand=_tidy(_traceless(ligand), parts.site),
         charge_transfer=parts.charge_transfer,
+        radial=shell,
+        slater_scale=prefactors.slater_scale * nephelauxetic_factor(parts.site.ligand_elements),
     )
+
+
+def _radial(parts: Ingredients, prefactors: Prefactors) -> Radial:
+    site = parts.site
+    return radial(site.element, site.oxidation_state, parts.n_d, prefactors.charge_share)
 
 
 def ligand_field(structure: Structure, sites: Sequence[Site], site: Site) -> LigandField:
@@ -230,7 +249,9 @@ def parameters(
         "charge": round(field.valence),
         "n_d": field.n_d,
         "edge": "L23",
-        "slater_scale": PREFACTORS.slater_scale,
+        "slater_scale": field.slater_scale,  # told only: the integrals below are scaled
+        "initial": _scaled(field.radial.initial, field.slater_scale),
+        "final": _scaled(field.radial.final, field.slater_scale),
         "crystal_field": {"matrix": field.crystal_field.tolist()},
         "charge_transfer": {
             "delta": transfer.delta,
@@ -250,54 +271,36 @@ def parameters(
 
 
 def effective_splitting(field: LigandField) -> float:
-    """Total splitting with covalency, to compare with optical 10Dq, eV.
-
-    Energy of moving one d hole from {z², x²−y²} to {xy, xz, yz}: ionic part, plus the change of
-    what the holes gain by hopping, ``d^n`` and ``d^(n+1) L`` diagonalised together (many holes
-    share one mixing, so this is less than the difference of one-electron levels). Negative for
-    tetrahedra and cubes.
-    """
-    holes = 10 - field.n_d
-    diagonal = np.diag(field.crystal_field)
-    ionic = float(diagonal[_EG].mean() - diagonal[_T2G].mean())
-    if holes == 0:
-        return ionic
-    eg = float(np.clip(0.4 * holes, 0.5, min(3.5, holes - 0.5)))
-    t2g = holes - eg
-    return (
-        ionic
-        + _covalent_energy(field, eg - 0.5, t2g + 0.5)
-        - _covalent_energy(field, eg + 0.5, t2g - 0.5)
+    """Total splitting with covalency, to compare with optical 10Dq, eV."""
+    return total_splitting(
+        field.n_d, field.crystal_field, field.v, field.ligand, field.charge_transfer
     )
 
 
-def _covalent_energy(field: LigandField, eg_holes: float, t2g_holes: float) -> float:
-    """Lowest level of dⁿ mixed with d^(n+1)L, from the dⁿ average, eV; holes may be fractional."""
-    squared = np.diag(field.v @ field.v)
-    shifts = np.diag(field.ligand)
-    arrow = np.zeros((3, 3))
-    for k, (part, count) in enumerate(((_EG, eg_holes), (_T2G, t2g_holes)), start=1):
-        arrow[0, k] = arrow[k, 0] = np.sqrt(count * squared[part].mean())
-        arrow[k, k] = field.charge_transfer.delta - shifts[part].mean()
-    return float(np.linalg.eigvalsh(arrow)[0])
+def _scaled(integrals: Mapping[str, float], scale: float) -> dict[str, float]:
+    return {key: round(scale * value, 6) for key, value in integrals.items()}
 
 
-def point_charge_field(structure: Structure, sites: Sequence[Site], site: Site) -> FloatArray:
-    """(5, 5) energies of d electrons in the potential of all other ions, local axes, eV."""
-    n_d = d_electrons(site.element, site.oxidation_state)
-    moments = orbital_moments(site.element, round(site.oxidation_state), n_d)
+def point_charge_fields(
+    structure: Structure, sites: Sequence[Site], site: Site
+) -> tuple[FloatArray, FloatArray]:
+    """(5, 5) energies of d electrons in the potential of all other ions, l = 2 and 4.
+
+    Local axes, eV; to be multiplied by <r²> in bohr² and <r⁴> in bohr⁴.
+    """
     charges = np.zeros(len(structure))
     for other in sites:
         charges[list(other.equivalent_indices)] = other.oxidation_state
     lattice = np.asarray(structure.lattice.matrix, dtype=float) @ site.local_axes.T
     fractional = np.asarray(structure.frac_coords, dtype=float)
-    out = np.zeros((5, 5))
-    for l, moment in ((2, moments["r2"]), (4, moments["r4"])):
+
+    def field(l: int) -> FloatArray:
         b = lattice_multipoles(lattice, fractional, charges, site.index, l)
-        radial = moment * BOHR_ANGSTROM**l
         potential = np.einsum("k,kmn->mn", b, gaunt(l))
-        out -= COULOMB_EV_ANG * 4.0 * pi / (2 * l + 1) * radial * potential
-    return out
+        result: FloatArray = -COULOMB_EV_ANG * 4.0 * pi / (2 * l + 1) * BOHR_ANGSTROM**l * potential
+        return result
+
+    return field(2), field(4)
 
 
 def _traceless(matrix: FloatArray) -> FloatArray:

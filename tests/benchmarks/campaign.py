@@ -119,7 +119,7 @@ def _kill_one(database: Path, running: subprocess.Popen[bytes], after: int) -> b
 
 
 def _counted(database: Path, wanted: int, kills: int, wall: float) -> Outcome:
-    status = dict(
+    status: dict[str | int | float, str | int | float] = dict(
         _rows(database, "SELECT job_status, count(*) FROM spectradb_calculation GROUP BY 1")
     )
     count = "SELECT count(*) FROM "

@@ -85,7 +85,7 @@ class Command(BaseCommand):
             time.sleep(_POLL_SECONDS)
             latest = progress()
             now = time.monotonic()
-            if latest != found:
+            if latest.open != found.open:
                 last_change = now
                 self._say(f"{latest.done} of {latest.total} spectra, {latest.failed} failed")
             elif now - last_change > _QUIET_SECONDS:
