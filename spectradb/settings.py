@@ -221,6 +221,9 @@ REST_FRAMEWORK: dict[str, Any] = {
         "anon": os.environ.get("THROTTLE_ANON", "300/min"),
         "user": os.environ.get("THROTTLE_USER", "1200/min"),
         "upload": os.environ.get("THROTTLE_UPLOAD", "60/hour"),
+        "optimade": os.environ.get("THROTTLE_OPTIMADE", "300/min"),
+        # Pages that make the server compute: a slider asks about five times a second.
+        "compute": os.environ.get("THROTTLE_COMPUTE", "300/min"),
     },
 }
 SPECTACULAR_SETTINGS = {

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from types import FrameType
 
 from django.conf import settings
 
@@ -23,6 +24,9 @@ def workers() -> Iterator[subprocess.Popen[bytes]]:
 
     Whoever of the group is left when the block ends is ended with it, also when the head of the
     cluster was killed before.
+
+    A terminal that closes (SIGHUP) or a service that is stopped (SIGTERM) would leave the workers
+    behind, so both become an ordinary exit here.
     """
     environment = os.environ | dict.fromkeys(_THREAD_SETTINGS, "1")
     manage = settings.BASE_DIR / "manage.py"
@@ -33,12 +37,20 @@ def workers() -> Iterator[subprocess.Popen[bytes]]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+    ends = [signal.SIGTERM, signal.SIGHUP]
+    before = {one: signal.signal(one, _leave) for one in ends}
     try:
         yield cluster
     finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
         cluster.terminate()
         with suppress(subprocess.TimeoutExpired):
             cluster.wait(timeout=_GRACE_SECONDS)
         with suppress(ProcessLookupError):
             os.killpg(cluster.pid, signal.SIGKILL)
         cluster.wait()
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)

@@ -10,16 +10,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from compute.errors import InputError
-from compute.quality import check_spectrum
+from compute.quality import check_spectrum, curve_difference
 from spectradb.models import Kind, Quantity, Spectrum, Status
 
 PASS, CHECK, FAIL = "pass", "check", "fail"
 _WEIGHT = {PASS: 1.0, CHECK: 0.5, FAIL: 0.0}
-_DUPLICATE = 0.9995  # correlation of two curves on their common range
+# Differences of two curves, measured on real scans (compute.quality.curve_difference).
+_COPIED, _REPEATED = 1e-3, 0.03
 _MAX_CANDIDATES = 400
 
 
@@ -147,33 +145,15 @@ def _duplicate(spectrum: Spectrum) -> Check:
         if spectrum.structure is None:
             return Check("Not a duplicate", PASS, "A calculation of its own input.")
         others = others.filter(structure=spectrum.structure, site=spectrum.site)
-    nearest, best = None, 0.0
+    nearest, least = None, _REPEATED
     newest = others.order_by("-pk").only("energy", "intensity", "contributor")[:_MAX_CANDIDATES]
     for other in newest.iterator(chunk_size=50):
-        likeness = _likeness(spectrum, other)
-        if likeness > best:
-            nearest, best = other, likeness
-    if nearest is None or best < _DUPLICATE:
+        apart = curve_difference(spectrum.energy, spectrum.intensity, other.energy, other.intensity)
+        if apart <= least:
+            nearest, least = other, apart
+    if nearest is None:
         return Check("Not a duplicate", PASS, "No stored spectrum is the same curve.")
+    guess = "The same data." if least <= _COPIED else "Perhaps another scan of the same sample."
     return Check(
-        "Not a duplicate", CHECK, f"{best:.4f} like SDB-{nearest.pk}. Perhaps the same scan.",
-        nearest.pk,
-    )  # fmt: skip
-
-
-def _likeness(one: Spectrum, other: Spectrum) -> float:
-    """Correlation on the common range; 0 where they share less than half of the shorter one."""
-    lo, hi = max(one.energy[0], other.energy[0]), min(one.energy[-1], other.energy[-1])
-    shorter = min(np.ptp(one.energy), np.ptp(other.energy))
-    if hi - lo < 0.5 * shorter:
-        return 0.0
-    grid = np.linspace(lo, hi, 400)
-    a = _standard(np.interp(grid, one.energy, one.intensity))
-    b = _standard(np.interp(grid, other.energy, other.intensity))
-    return float(a @ b)
-
-
-def _standard(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    centred = values - values.mean()
-    norm = float(np.linalg.norm(centred))
-    return np.asarray(centred / norm if norm > 0 else centred)
+        "Not a duplicate", CHECK, f"{100 * least:.2g} % from SDB-{nearest.pk}. {guess}", nearest.pk
+    )

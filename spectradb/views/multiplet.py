@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import time
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from django.contrib.auth.decorators import permission_required
-from django.core.cache import cache
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
@@ -19,12 +16,13 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_POST
 
 from compute.errors import ConvergenceError, InputError
-from compute.multiplet import solve
 from spectradb.models import Calculation
 from spectradb.plots import Curve, Figure, Marker, Sticks, nice_range
 from spectradb.services.nearest import nearest_to_curve
 from spectradb.services.roles import may_contribute
 from spectradb.services.run_case import queue_case
+from spectradb.services.solve_now import BusyError, solve_now
+from spectradb.throttle import throttled
 from spectradb.views.figures import Plot
 from spectradb.views.levels import levels_of
 from spectradb.views.provenance import multiplet_parameters
@@ -70,7 +68,13 @@ SLIDERS = (
 POLARIZATIONS = ("isotropic", "x", "y", "z", "plus", "minus")
 
 
+def _too_many(request: HttpRequest, seconds: int) -> HttpResponse:
+    text = gettext("Too many questions from here; the next one in %(n)d s.") % {"n": seconds}
+    return JsonResponse({"error": text}, status=429)
+
+
 @require_GET
+@throttled("compute", _too_many)
 def multiplet(request: HttpRequest) -> HttpResponse:
     """The page, with the spectrum of its address already drawn."""
     get = _from_calculation(request) or request.GET
@@ -89,17 +93,18 @@ def multiplet(request: HttpRequest) -> HttpResponse:
             "may_compute": may_contribute(request.user),
             "case_json": json.dumps(answer.get("case", {}), indent=1),
         },
-        status=200 if "error" not in answer else 400,
+        status=answer.get("status", 200),
     )
 
 
 @require_GET
+@throttled("compute", _too_many)
 def answer(request: HttpRequest) -> JsonResponse:
     """The same for the page's script: figure and the texts around it."""
     chosen = _chosen(request.GET)
     found = _answer(chosen)
     if "error" in found:
-        return JsonResponse({"error": found["error"]}, status=400)
+        return JsonResponse({"error": found["error"]}, status=found["status"])
     context = {"answer": found, "chosen": chosen}
     return JsonResponse(
         {
@@ -174,20 +179,16 @@ def case_of(chosen: dict[str, Any]) -> dict[str, Any]:
 
 
 def _answer(chosen: dict[str, Any]) -> dict[str, Any]:
-    """What the engine says; asked twice for the same case it answers from the cache."""
+    """What the engine says, or why it says nothing and with which status."""
     if chosen["errors"]:
-        return {"error": " ".join(chosen["errors"].values())}
+        return {"error": " ".join(chosen["errors"].values()), "status": 400}
     case = case_of(chosen)
-    key = "multiplet:" + hashlib.sha256(json.dumps(case, sort_keys=True).encode()).hexdigest()
-    result: dict[str, Any] | None = cache.get(key)
-    if result is None:
-        started = time.perf_counter()
-        try:
-            result = solve(case)
-        except (InputError, ConvergenceError) as error:
-            return {"error": str(error), "case": case}
-        result["wall"] = time.perf_counter() - started
-        cache.set(key, result, 600)
+    try:
+        result = solve_now(case)
+    except BusyError as error:
+        return {"error": str(error), "case": case, "status": 503}
+    except (InputError, ConvergenceError) as error:
+        return {"error": str(error), "case": case, "status": 400}
     figure, at = _figure(result)
     used = result["parameters"]
     return {

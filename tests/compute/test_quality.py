@@ -1,4 +1,4 @@
-"""Automatic checks and the score for duplicates."""
+"""Automatic checks and the distance of duplicates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compute.io import read
-from compute.quality import Check, check_spectrum, duplicate_score, noise_sigma
+from compute.quality import Check, check_spectrum, curve_difference, noise_sigma
 from tests.compute.test_normalise import GRID, LOSS, lorentz, xas
 from tests.shared_data import shared_data
 
@@ -78,23 +78,52 @@ def test_in_a_survey_the_edge_asked_for_is_looked_at_alone() -> None:
 
 
 @given(scale=st.floats(0.1, 100), offset=st.floats(-10, 10))
-def test_a_rescaled_copy_is_a_duplicate(scale: float, offset: float) -> None:
-    assert duplicate_score(GRID, xas(), GRID, scale * xas() + offset) > 0.999
+def test_a_rescaled_copy_is_no_distance_away(scale: float, offset: float) -> None:
+    assert curve_difference(GRID, xas(), GRID, scale * xas() + offset) < 1e-7
 
 
-def test_other_spectra_are_no_duplicates() -> None:
-    assert duplicate_score(GRID, xas(), GRID, xas(7116.0)) < 0.6
-    assert duplicate_score(GRID, xas(), GRID, -xas()) == 0
-    assert duplicate_score(GRID, xas(), GRID + 5000, xas()) == 0
+def test_a_truncated_copy_is_no_distance_away() -> None:
     half = GRID < 7400
-    assert duplicate_score(GRID, xas(), GRID[half], xas()[half]) < 0.6
+    assert curve_difference(GRID, xas(), GRID[half], xas()[half]) < 1e-12
+    assert curve_difference(GRID[half], xas()[half], GRID, xas()) < 1e-12
 
 
-def test_the_score_does_not_depend_on_the_order() -> None:
+def test_other_spectra_are_far_away() -> None:
+    assert curve_difference(GRID, xas(), GRID, xas(7116.0)) > 0.02
+    assert curve_difference(GRID, xas(), GRID, -xas()) == 1
+    assert curve_difference(GRID, xas(), GRID + 5000, xas()) == 1
+    assert curve_difference(GRID, xas(), GRID, np.ones(GRID.size)) == 1
+
+
+def test_the_difference_is_that_of_pearsons_r() -> None:
+    rng = np.random.default_rng(0)
+    a, b = xas(), xas() + 0.02 * rng.normal(size=GRID.size)
+    r = np.corrcoef(a, b)[0, 1]
+    assert curve_difference(GRID, a, GRID, b) == pytest.approx(np.sqrt(1 - r**2), rel=1e-6)
+
+
+def test_the_difference_does_not_depend_on_the_order() -> None:
     other = np.arange(6920.0, 7900.0, 0.5)
-    a = duplicate_score(GRID, xas(), other, xas(x=other))
-    b = duplicate_score(other, xas(x=other), GRID, xas())
-    assert a == pytest.approx(b, abs=0.05)
+    a = curve_difference(GRID, xas(), other, xas(7112.5, x=other))
+    b = curve_difference(other, xas(7112.5, x=other), GRID, xas())
+    assert a == pytest.approx(b, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "low", "high"),
+    [
+        ("Fe/Fe_metal_rt_01", "Fe/Fe_metal_rt_03", 0.0, 1e-9),  # one scan under two names
+        ("As/as2s3_100K_scan1", "As/as2s3_100K_scan2", 1e-3, 0.03),  # repeated
+        ("Zn/Chorover13BM_ZnC2O4_rt_03", "Zn/Chorover13BM_ZnSO4_rt_03", 0.03, 0.1),  # r = 0.998
+    ],
+)
+def test_real_scans_are_told_as_copies_repeats_or_others(
+    one: str, other: str, low: float, high: float
+) -> None:
+    folder = shared_data("spectra", "xdi_xaslib")
+    a, b = (read(folder / f"{name}.xdi")[0] for name in (one, other))
+    found = curve_difference(a.energy_ev, a.intensity, b.energy_ev, b.intensity)
+    assert low <= found <= high
 
 
 def test_real_references_pass_the_edge_check() -> None:

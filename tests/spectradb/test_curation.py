@@ -101,6 +101,7 @@ def test_a_scan_stored_before_is_pointed_at() -> None:
     third = draft(energy=first.energy, intensity=first.intensity[::-1])
     found = {one.name: one for one in run_checks(second)}["Not a duplicate"]
     assert (found.verdict, found.spectrum_id) == ("check", first.pk)
+    assert found.reason.endswith("The same data.")
     assert {one.name: one.verdict for one in run_checks(third)}["Not a duplicate"] == "pass"
 
 

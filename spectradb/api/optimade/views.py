@@ -21,6 +21,7 @@ from spectradb.api.optimade.resources import (
     resource,
 )
 from spectradb.models import Structure
+from spectradb.throttle import throttled
 
 API_VERSION = "1.1.0"
 PAGE_LIMIT, MAX_PAGE_LIMIT = 20, 200
@@ -43,13 +44,25 @@ class _Refused(Exception):
         self.status, self.title, self.detail = status, title, detail
 
 
+def _too_many(request: HttpRequest, seconds: int) -> JsonResponse:
+    def work() -> dict[str, Any]:
+        raise _Refused(429, "Too Many Requests", f"ask again in {seconds} s")
+
+    return _answer(request, work)
+
+
+_limited = throttled("optimade", _too_many)
+
+
 @require_safe
+@_limited
 def versions(request: HttpRequest) -> HttpResponse:
     """The major versions served, as the standard wants it: CSV."""
     return HttpResponse("version\n1\n", content_type="text/csv; header=present; charset=utf-8")
 
 
 @require_safe
+@_limited
 def info(request: HttpRequest) -> JsonResponse:
     """What this server is and serves."""
     base = request.build_absolute_uri("/optimade/v1/")
@@ -65,6 +78,7 @@ def info(request: HttpRequest) -> JsonResponse:
 
 
 @require_safe
+@_limited
 def info_structures(request: HttpRequest) -> JsonResponse:
     """The properties of a structure."""
     described = {
@@ -90,12 +104,14 @@ def info_structures(request: HttpRequest) -> JsonResponse:
 
 
 @require_safe
+@_limited
 def links(request: HttpRequest) -> JsonResponse:
     """No other databases are linked from here."""
     return _answer(request, lambda: {"data": []}, counted=(0, 0))
 
 
 @require_safe
+@_limited
 def structures(request: HttpRequest) -> JsonResponse:
     """Structures that meet ``filter``."""
 
@@ -128,6 +144,7 @@ def structures(request: HttpRequest) -> JsonResponse:
 
 
 @require_safe
+@_limited
 def structure(request: HttpRequest, pk: str) -> JsonResponse:
     """One structure; ``null`` where there is none, as the standard wants it."""
 
@@ -145,6 +162,7 @@ def structure(request: HttpRequest, pk: str) -> JsonResponse:
 
 
 @require_safe
+@_limited
 def unknown(request: HttpRequest, rest: str) -> JsonResponse:
     """Anything else under the base address."""
 

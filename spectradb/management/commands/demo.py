@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -43,7 +44,6 @@ class Command(BaseCommand):
         parser.add_argument(
             "--all", action="store_true", help="wait for every spectrum, however long it takes"
         )
-
         parser.add_argument(
             "--library", type=Path, metavar="FILE", help="load a snapshot before computing the rest"
         )
@@ -72,6 +72,7 @@ class Command(BaseCommand):
             if found.done < ENOUGH_SPECTRA:
                 raise CommandError(f"only {found.done} spectra: {found.failed} jobs failed")
             if not no_serve:
+                settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # or WhiteNoise complains
                 self._say(f"Serving on http://127.0.0.1:{port}/ (Ctrl-C ends it).")
                 call_command("runserver", f"127.0.0.1:{port}", use_reloader=False)
 

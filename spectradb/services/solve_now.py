@@ -1,0 +1,84 @@
+"""A multiplet while its page waits: bounded in size, a few at a time, answers kept for a while.
+
+Anybody may ask, so a question must not cost more than a few seconds of one core: larger ones are
+refused here and can be saved as a job by people who are signed in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from math import comb
+from typing import Any
+
+from django.core.cache import cache
+
+from compute.errors import InputError
+from compute.multiplet import solve
+from compute.multiplet.case import parse_case
+
+MAX_FINAL_STATES = 25_000  # the slowest case below it took 6 s; Cr3+ with 73,080 takes minutes
+MAX_TEMPERATURE_K = 1_000.0  # more of it populates more initial states, and each is solved for
+_AT_ONCE = 2  # in one server process
+_WAIT_SECONDS = 10.0
+_KEPT_SECONDS = 600
+_engine = threading.BoundedSemaphore(_AT_ONCE)
+
+
+class BusyError(RuntimeError):
+    """Others are computing; asking again soon may help."""
+
+
+def solve_now(case: dict[str, Any]) -> dict[str, Any]:
+    """The engine's answer with ``wall``, its seconds; from the cache where it was asked before.
+
+    Raises
+    ------
+    InputError
+        If the case is wrong, or too large to wait for.
+    ConvergenceError
+    BusyError
+        If no engine got free within ten seconds.
+    """
+    key = "multiplet:" + hashlib.sha256(json.dumps(case, sort_keys=True).encode()).hexdigest()
+    kept: dict[str, Any] | None = cache.get(key)
+    if kept is not None:
+        return kept
+    _refuse_large(case)
+    if not _engine.acquire(timeout=_WAIT_SECONDS):
+        raise BusyError("The engine is busy with other questions; ask again in a moment.")
+    try:
+        started = time.perf_counter()
+        result: dict[str, Any] = solve(case)
+        result["wall"] = time.perf_counter() - started
+    finally:
+        _engine.release()
+    cache.set(key, result, _KEPT_SECONDS)
+    return result
+
+
+def final_states(n_d: int, configurations: int) -> int:
+    """Determinants of 2p⁵ 3dⁿ⁺¹⁺ᵏ Lᵏ summed over the configurations k."""
+    most = min(configurations, 10 - n_d)  # dⁿ⁺¹⁺ᵏ holds ten at most
+    return sum(6 * comb(10, n_d + 1 + k) * comb(10, k) for k in range(most))
+
+
+def _refuse_large(case: dict[str, Any]) -> None:
+    parameters = parse_case(case).parameters
+    transfer = parameters["charge_transfer"] or {}
+    configurations = int(transfer.get("configurations", 1))
+    states = final_states(int(parameters["n_d"]), configurations)
+    if states > MAX_FINAL_STATES:
+        raise InputError(
+            "configurations",
+            configurations,
+            f"makes {states:,} final states of {parameters['element']}{parameters['charge']}+, too "
+            "many to compute while you wait: use 2, or sign in and save it as a job",
+        )
+    if parameters["temperature_k"] > MAX_TEMPERATURE_K:
+        raise InputError(
+            "temperature_k", parameters["temperature_k"],
+            f"here at most {MAX_TEMPERATURE_K:g} K; save hotter ones as a job",
+        )  # fmt: skip
