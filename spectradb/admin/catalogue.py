@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
+from spectradb.admin.page import with_story
 from spectradb.models import (
     ApiKey,
     Calculation,
@@ -37,12 +38,17 @@ class LookUp(_ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return super().history_view(request, object_id, with_story(self, request, object_id))
+
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
-        editable = set(getattr(self, "editable", ()))
+        left_out = {*getattr(self, "editable", ()), *(self.exclude or ())}
         return [
             field.name
             for field in self.model._meta.concrete_fields
-            if field.editable and field.name not in editable
+            if field.editable and field.name not in left_out
         ]
 
 

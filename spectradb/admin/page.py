@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from django.contrib.admin import ModelAdmin
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -60,6 +61,16 @@ def context_of(row: Spectrum, request: HttpRequest) -> dict[str, Any]:
         "version_changes": _changes(older, row) if older is not None else [],
         "decision_note": request.session.pop("decision_note", ""),
     }  # fmt: skip
+
+
+def with_story(
+    page: ModelAdmin[Any], request: HttpRequest, object_id: str
+) -> dict[str, Any] | None:
+    """What the history page shows of a row: its own versions, not the admin's log."""
+    row = page.get_object(request, object_id)
+    if row is None or not hasattr(row, "history"):
+        return None
+    return {"story": history_of(row)}
 
 
 def _change_url(pk: int | None) -> str:

@@ -1,11 +1,24 @@
-"""Titles of the curation site."""
+"""Titles of the curation site, and what its first page says."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.admin import AdminSite
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
 
 
 class SpectraAdminSite(AdminSite):
     site_title = "SpectraDB curation"
     site_header = "SpectraDB curation"
     index_title = "Curation"
+    enable_nav_sidebar = False
+
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        from spectradb.services import curation  # after the apps are loaded
+
+        more = {"waiting": curation.queue().count(), **(extra_context or {})}
+        return super().index(request, more)

@@ -14,13 +14,14 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from spectradb.admin.forms import MEASURED, SpectrumForm
-from spectradb.admin.page import context_of
+from spectradb.admin.page import context_of, with_story
 from spectradb.models import Kind, Spectrum, Status
 from spectradb.services import curation
 from spectradb.services.curation import CurationError
 from spectradb.services.quality import CHECK, FAIL, keep_checks
 from spectradb.services.roles import may_curate
-from spectradb.templatetags.science import sparkline
+from spectradb.templatetags.science import edge, formula, sparkline
+from spectradb.views.describe import name_of
 
 if TYPE_CHECKING:
     _SpectrumAdmin = admin.ModelAdmin[Spectrum]
@@ -62,7 +63,7 @@ class QueueFilter(admin.SimpleListFilter):
         if asked == "all":
             return queryset
         status = asked if asked in Status.values else Status.SUBMITTED
-        return queryset.filter(status=status).order_by("submitted_at", "pk")
+        return queryset.filter(status=status)
 
 
 @admin.register(Spectrum)
@@ -71,12 +72,13 @@ class SpectrumAdmin(_SpectrumAdmin):
     action_form = NoteForm
     actions = ("publish", "send_back", "reject", "withdraw")
     list_display = (
-        "number", "picture", "formula", "absorber_edge", "kind", "state", "open_checks",
+        "number", "picture", "name", "absorber_edge", "kind", "state", "open_checks",
         "contributor", "submitted_at",
     )  # fmt: skip
     list_display_links = ("number",)
     list_filter = (QueueFilter, "kind", "technique")
     list_select_related = ("contributor",)
+    ordering = ("submitted_at", "pk")  # the longest waiting first, as previous and next go
     list_per_page = 50
     show_full_result_count = False
     search_fields = ("=id", "formula", "title", "=absorber")
@@ -125,8 +127,12 @@ class SpectrumAdmin(_SpectrumAdmin):
         return sparkline(row.sparkline, row.kind)
 
     @admin.display(description="Edge", ordering="absorber")
-    def absorber_edge(self, row: Spectrum) -> str:
-        return f"{row.absorber or '?'} {row.edge or '?'}"
+    def absorber_edge(self, row: Spectrum) -> SafeString:
+        return format_html("{} {}", row.absorber or "?", edge(row.edge) if row.edge else "?")
+
+    @admin.display(description="Formula", ordering="formula")
+    def name(self, row: Spectrum) -> SafeString:
+        return formula(name_of(row))
 
     @admin.display(description="Status", ordering="status")
     def state(self, row: Spectrum) -> SafeString:
@@ -198,6 +204,11 @@ class SpectrumAdmin(_SpectrumAdmin):
         own = [name for name in form.changed_data if not name.startswith("m_")]
         keep_checks(obj)
         curation.save_with_reason(obj, request.user, f"Edited {', '.join([*own, *measured])}.")
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return super().history_view(request, object_id, with_story(self, request, object_id))
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """The history of the row itself says more than the admin's log."""

@@ -24,6 +24,7 @@ _W, _H = 4000, 2000
 _SVG_POINTS = 400
 _DOT_GAP = 6.0  # px between dots, at the width below
 _TYPICAL = (840.0, 340.0)
+_LABEL_STEP = 4.2  # between names at the line ends, % of the height
 _PANELS = {1: ((0.0, 100.0),), 2: ((0.0, 73.0), (81.0, 19.0))}
 
 
@@ -162,7 +163,7 @@ def _marker_label(figure: Figure, x: float, label: str) -> str:
 
 
 def _end_labels(figure: Figure, height: float) -> str:
-    """Names at the line ends, pushed apart by at least 4.2 % of the height."""
+    """Names at the line ends, 4.2 % of the height apart at least and none below the axis."""
     placed: list[tuple[float, Curve]] = []
     lo, hi = figure.y_range
     for curve in figure.curves:
@@ -172,14 +173,18 @@ def _end_labels(figure: Figure, height: float) -> str:
         if y.size:
             placed.append(((1 - (y[-1] - lo) / (hi - lo)) * height, curve))
     placed.sort(key=lambda pair: pair[0])
-    out, last = [], -1e9
-    for at, curve in placed:
-        last = max(at, last + 4.2)
-        out.append(
-            f'<text class="end-label t-{curve.colour}" x="100%" dx="10" y="{last:.2f}%" dy="4">'
-            f"{rich(curve.end_label)}</text>"
-        )
-    return "".join(out)
+    at = [position for position, _ in placed]
+    for n in range(1, len(at)):
+        at[n] = max(at[n], at[n - 1] + _LABEL_STEP)
+    lowest = height
+    for n in reversed(range(len(at))):
+        at[n] = min(at[n], lowest)
+        lowest = at[n] - _LABEL_STEP
+    return "".join(
+        f'<text class="end-label t-{curve.colour}" x="100%" dx="10" y="{y:.2f}%" dy="4">'
+        f"{rich(curve.end_label)}</text>"
+        for y, (_, curve) in zip(at, placed, strict=True)
+    )
 
 
 def visible(curve: Curve, x_range: Range) -> tuple[FloatArray, FloatArray]:

@@ -29,10 +29,13 @@ from spectradb.models import Calculation, JobStatus, Site, Spectrum, Structure
 from spectradb.models.spectra import Kind, Quantity, Status
 from spectradb.plots.sparkline import sparkline_path
 from spectradb.services import jobs
+from spectradb.services.curation import submit
 from spectradb.services.import_structures import SYMPREC
+from spectradb.services.roles import may_contribute, may_curate
 from spectradb.services.structure_files import read_structures
 
 if TYPE_CHECKING:
+    from django.contrib.auth.models import User
     from pymatgen.core import Structure as PymatgenStructure
 
 ENGINE = "spectradb.multiplet"
@@ -149,6 +152,7 @@ def queue_sites(
     *,
     order: Mapping[int, int] | None = None,
     send: bool = True,
+    requested_by: User | None = None,
 ) -> list[Calculation]:
     """A calculation for each site, made and queued where there is none yet.
 
@@ -158,6 +162,9 @@ def queue_sites(
         Site number to rank, if the jobs are to run in another order than the sites'.
     send : bool
         False makes the rows only: the caller runs them (:func:`run_calculation`).
+    requested_by : User, optional
+        Who asked; None for the operator's commands. It decides what becomes of the spectrum
+        (:func:`store_calculated`).
     """
     wanted: dict[str, Site] = {}
     found = list(sites.select_related("structure").defer("structure__data"))
@@ -182,6 +189,7 @@ def queue_sites(
                 absorber=site.element,
                 edge=edge,
                 input_hash=digest,
+                requested_by=requested_by,
             )
         rows = {
             row.input_hash: row
@@ -242,7 +250,14 @@ def store_calculated(
     energy_offset_ev: float,
     energy_offset_err: float,
 ) -> Spectrum:
-    """The published spectrum of a finished calculation; energies absolute."""
+    """The spectrum of a finished calculation; energies absolute.
+
+    What the operator's campaigns and the curators ask for is published at once: structure, engine
+    and parameters are the library's own, and nobody could read thousands. What a contributor asks
+    for goes through the automatic checks to a curator, like everything else people bring.
+    """
+    asked = row.requested_by
+    public = asked is None or may_curate(asked)
     structure: Structure | None = row.structure
     now = timezone.now()
     formula = structure.formula if structure is not None else ""
@@ -254,20 +269,22 @@ def store_calculated(
         structure=structure,
         site=row.site,
         formula=formula,
-        title=f"{formula} {row.absorber} L₂,₃, multiplet",
+        title=f"{formula} {row.absorber} L2,3, multiplet",
         quantity=Quantity.RADIAL,
         energy_offset_ev=energy_offset_ev,
         energy_offset_err=energy_offset_err,
-        status=Status.PUBLISHED,
-        submitted_at=now,
-        published_at=now,
-        contributor=row.requested_by,
+        status=Status.PUBLISHED if public else Status.DRAFT,
+        submitted_at=now if public else None,
+        published_at=now if public else None,
+        contributor=asked,
         calculation=row,
     )
     spectrum.set_arrays(energy_ev, intensity)
     spectrum.sparkline = sparkline_path(spectrum.energy, spectrum.intensity)
     spectrum.content_hash = spectrum.hash_content(row.input_hash)
     spectrum.save()
+    if not public and asked is not None and may_contribute(asked):
+        return submit(spectrum, asked)
     return spectrum
 
 

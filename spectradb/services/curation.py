@@ -19,6 +19,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from simple_history.models import DeletedObject
 
 from spectradb.models import Spectrum, Status
 from spectradb.services.quality import blocking, keep_checks
@@ -201,13 +202,20 @@ def place_in_queue(spectrum: Spectrum) -> QueuePlace:
     )
 
 
-def history_of(spectrum: Spectrum) -> list[dict[str, Any]]:
-    """Every change, newest first: when, who, why, and each field before and after."""
-    records = list(spectrum.history.select_related("history_user").order_by("-history_id")[:100])
+def history_of(row: Any) -> list[dict[str, Any]]:
+    """Every change of a row with history, newest first.
+
+    When, who, why, and each field before and after; people and rows by their names.
+    """
+    records = list(row.history.select_related("history_user").order_by("-history_id")[:100])
     found = []
     for n, record in enumerate(records):
         older = records[n + 1] if n + 1 < len(records) else None
-        changes = record.diff_against(older).changes if older is not None else []
+        changes = (
+            record.diff_against(older, foreign_keys_are_objs=True).changes
+            if older is not None
+            else []
+        )
         found.append(
             {
                 "when": record.history_date,
@@ -215,13 +223,18 @@ def history_of(spectrum: Spectrum) -> list[dict[str, Any]]:
                 "reason": record.history_change_reason or "",
                 "first": older is None and record.history_type == "+",
                 "changes": [
-                    {"field": one.field, "before": one.old, "after": one.new}
+                    {"field": one.field, "before": _shown(one.old), "after": _shown(one.new)}
                     for one in changes
                     if one.field not in _QUIET
                 ],
             }
         )
     return found
+
+
+def _shown(value: Any) -> Any:
+    """A related row that is not there, or no longer, has no name to show."""
+    return (value.pk or "") if isinstance(value, DeletedObject) else value
 
 
 _QUIET = {"updated", "checks", "quality", "submitted_at", "published_at", "status_note"}

@@ -17,9 +17,17 @@ from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext, ngettext
 
+from spectradb.elements import ELEMENTS
+
 register = template.Library()
 
 _COUNT = re.compile(r"(?<=[A-Za-z)\]])(\d+(?:\.\d+)?)")
+_SYMBOL = "|".join(sorted((one.symbol for one in ELEMENTS), key=len, reverse=True))
+_NUMBER = r"(?:\d{1,3}(?:\.\d{1,2})?)"
+_FORMULA = re.compile(
+    rf"(?:{_NUMBER}|[nx])?(?:(?:{_SYMBOL})(?:{_NUMBER}|[xyδ](?![a-z]))?|[()\[\]]{_NUMBER}?|[·*:-]{_NUMBER}?)+"
+)
+_EDGE = re.compile(r"(?<![A-Za-z0-9])([L-O])(\d(?:,\d)?)(?!\w)")
 _CHARGE = re.compile(r"^([A-Z][a-z]?)(\d*(?:\.\d+)?)([+\-−])$")
 _MINUS = "−"
 
@@ -31,10 +39,22 @@ def _latin(html: str) -> SafeString:
 
 @register.filter
 def formula(text: str | None) -> SafeString:
-    """``La0.7Sr0.3MnO3`` with its counts lowered; a number that starts a part stays up."""
-    if not text:
-        return mark_safe("")
-    return _latin(_COUNT.sub(r"<sub>\1</sub>", str(escape(text))))
+    """``La0.7Sr0.3MnO3`` with its counts lowered; a number that starts a part stays up.
+
+    Word by word, and only of words that are formulae: where a file gives none its name stands in,
+    and ``NiO.010`` or ``V_1a_spot3`` keep their figures on the line.
+    """
+    return _latin(_lowered(text)) if text else mark_safe("")
+
+
+def _lowered(text: str) -> str:
+    """Escaped HTML with the counts of each word that is a formula lowered."""
+    parts = []
+    for word in text.split(" "):
+        bare = word.rstrip(",.;")
+        html = str(escape(word))
+        parts.append(_COUNT.sub(r"<sub>\1</sub>", html) if _FORMULA.fullmatch(bare) else html)
+    return " ".join(parts)
 
 
 @register.filter
@@ -72,6 +92,7 @@ def ion_of(symbol: str, oxidation_state: float | None) -> SafeString:
     return _latin(f"{escape(symbol)}<sup>{charge}</sup>" if charge else str(escape(symbol)))
 
 
+@register.filter
 def edge_text(edge: str | None) -> str:
     """``L23`` as ``L2,3``, in plain text."""
     found = re.fullmatch(r"([K-O])(\d)(\d)", edge or "")
@@ -85,6 +106,12 @@ def edge(name: str | None) -> SafeString:
     if len(text) > 1:
         return _latin(f"{escape(text[0])}<sub>{escape(text[1:])}</sub>")
     return _latin(str(escape(text)))
+
+
+@register.filter
+def typeset(text: str) -> SafeString:
+    """A sentence with its edges and formulae lowered: ``Ni L2,3 spectrum of NiF2``."""
+    return mark_safe(_EDGE.sub(r"\1<sub>\2</sub>", _lowered(str(text))))  # noqa: S308 (escaped)
 
 
 @register.filter

@@ -21,7 +21,7 @@ def source_line(spectrum: Spectrum, labels: dict[int, str] | None = None) -> str
     ``labels`` name sites (:func:`site_labels`); a site without one goes unnamed.
     """
     if spectrum.kind == Kind.THEORY and spectrum.calculation is not None:
-        parts = [route_line(spectrum.calculation)]
+        parts = [engine_line(spectrum.calculation)]
         if label := (labels or {}).get(spectrum.site_id or 0):
             parts.append(gettext("site %s") % label)
         if spectrum.structure is not None and spectrum.structure.source_id:
@@ -32,19 +32,24 @@ def source_line(spectrum: Spectrum, labels: dict[int, str] | None = None) -> str
     return ""
 
 
+def engine_line(calculation: Calculation) -> str:
+    """The engine in few words: ``FEFF 9.9.1``, ``Charge transfer``."""
+    if not calculation.engine.startswith("spectradb.multiplet"):
+        return f"{calculation.engine} {calculation.version}".strip()
+    if calculation.parameters.get("charge_transfer"):
+        return gettext("Charge transfer")
+    return gettext("Crystal field multiplet")
+
+
 def route_line(calculation: Calculation) -> str:
-    """The engine and its route: ``FEFF 9.9.1``, ``Charge transfer, 2 configurations``."""
-    if calculation.engine.startswith("spectradb.multiplet"):
-        transfer = calculation.parameters.get("charge_transfer")
-        if transfer:
-            n = int(transfer.get("configurations", 2))
-            return ngettext(
-                "Charge transfer, %(n)d configuration",
-                "Charge transfer, %(n)d configurations",
-                n,
-            ) % {"n": n}
-        return gettext("Crystal field multiplet")
-    return f"{calculation.engine} {calculation.version}".strip()
+    """The same with how many configurations: ``Charge transfer, 2 configurations``."""
+    transfer = calculation.parameters.get("charge_transfer")
+    if not transfer or not calculation.engine.startswith("spectradb.multiplet"):
+        return engine_line(calculation)
+    n = int(transfer.get("configurations", 2))
+    return ngettext(
+        "Charge transfer, %(n)d configuration", "Charge transfer, %(n)d configurations", n
+    ) % {"n": n}
 
 
 def measurement_line(measurement: Measurement) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from typing import Any
 
@@ -189,12 +190,18 @@ def _per_minute(rows: QuerySet[Any]) -> dict[str, Any] | None:
         place = int((moment - start) / timedelta(hours=2) * _BARS)
         counts[min(max(place, 0), _BARS - 1)] += 1
     minutes = 120 / _BARS
-    top = max(counts)
+    top = _round_up(max(counts) / minutes) * minutes
     return {
         "bars": [
             {"x": k * 10 + 1, "y": f"{100 - 100 * n / top:.1f}", "h": f"{100 * n / top:.1f}"}
             for k, n in enumerate(counts)
         ],
-        "top": f"{top / minutes:.3g}",
-        "half": f"{top / minutes / 2:.3g}",
+        "top": f"{top / minutes:g}",
+        "half": f"{top / minutes / 2:g}",
     }
+
+
+def _round_up(value: float) -> float:
+    """The next of 1, 2, 4, 6, 8, 10, 20 …: a top whose half reads well too."""
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(step * power for step in (1, 2, 4, 6, 8, 10) if step * power >= value)

@@ -12,6 +12,7 @@ from django.utils.translation import gettext, ngettext
 
 from spectradb.models import Calculation, Kind, Measurement, Site, Spectrum
 from spectradb.templatetags.science import (
+    edge,
     filesize,
     formula,
     number,
@@ -86,11 +87,14 @@ def parameters(spectrum: Spectrum) -> list[Parameter]:
             for key, value in given.items()
             if isinstance(value, int | float | str) and not isinstance(value, bool)
         ][:20]
-    return multiplet_parameters(given)
+    return multiplet_parameters(given, (calculation.results or {}).get("ten_dq"))
 
 
-def multiplet_parameters(case: dict[str, Any]) -> list[Parameter]:
-    """A CASE.json's values by the symbols of the field."""
+def multiplet_parameters(case: dict[str, Any], mean_ten_dq: float | None = None) -> list[Parameter]:
+    """A CASE.json's values by the symbols of the field.
+
+    ``mean_ten_dq`` is what a crystal field given as a matrix amounts to, e_g mean − t_2g mean.
+    """
     rows: list[Parameter] = []
 
     def add(symbol: str, value: Any, meaning: str) -> None:
@@ -99,6 +103,7 @@ def multiplet_parameters(case: dict[str, Any]) -> list[Parameter]:
 
     field = case.get("crystal_field") or {}
     if "matrix" in field:
+        add("10Dq", mean_ten_dq, gettext("Mean of the full crystal field"))
         rows.append(Parameter(gettext("Crystal field"), gettext("5 × 5 matrix"), gettext("full")))
     add("10Dq", field.get("ten_dq"), gettext("Crystal field"))
     if field.get("ds") or field.get("dt"):
@@ -136,8 +141,6 @@ def multiplet_parameters(case: dict[str, Any]) -> list[Parameter]:
 def citation(spectrum: Spectrum) -> SafeString:
     """How to cite the record, as one line of HTML."""
     year = (spectrum.published_at or spectrum.created).year
-    from spectradb.templatetags.science import edge
-
     return format_html(
         "SpectraDB ({}). {} {} {} {}, SDB-{}, {} {}.",
         year,

@@ -13,11 +13,11 @@ from django.core.exceptions import BadRequest
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from compute.errors import InputError
-from spectradb.models import Calculation, JobStatus, Kind, Site, Spectrum, Structure
+from spectradb.models import Calculation, JobStatus, Kind, Site, Spectrum, Status, Structure
 from spectradb.plots import Curve, Figure, nice_range
 from spectradb.services.compare import scaled
 from spectradb.services.compute_spectra import queue_sites
@@ -51,6 +51,7 @@ class SiteRow:
     spark_kind: str = ""
     can_compute: bool = False
     job: str = ""
+    review: str = ""
 
 
 @require_GET
@@ -173,10 +174,9 @@ def _plot(
         [c for c, _ in curves],
         markers=edge_markers(absorber, edge, x_range),
     )
-    words = gettext("%(edge)s spectra of %(n)d sites") % {
-        "edge": f"{absorber} {edge}",
-        "n": len(full),
-    }
+    words = ngettext(
+        "%(edge)s spectrum of %(n)d site", "%(edge)s spectra of %(n)d sites", len(full)
+    ) % {"edge": f"{absorber} {edge_text(edge)}", "n": len(full)}
     return Plot("plot", figure, words)
 
 
@@ -193,6 +193,12 @@ def _site_rows(
             structure=shown, job_status__in=[JobStatus.QUEUED, JobStatus.RUNNING]
         ).values_list("site_id", "job_status")
     )
+    waiting = dict(
+        Spectrum.objects.filter(
+            structure=shown, kind=Kind.THEORY, edge="L23",
+            status__in=[Status.DRAFT, Status.SUBMITTED],
+        ).values_list("site_id", "status")
+    )  # fmt: skip
     rows = []
     for site in sites:
         row = SiteRow(site, labels[site.pk])
@@ -202,9 +208,11 @@ def _site_rows(
             if not row.sparkline:
                 row.sparkline, row.spark_kind = spectrum.sparkline, spectrum.kind
         row.job = jobs.get(site.pk, "")
+        row.review = waiting.get(site.pk, "")
         row.can_compute = (
             site.element in _L23_ELEMENTS
             and not row.job
+            and not row.review  # asked for already, by somebody else perhaps
             and "L23" not in [one["edge"] for one in row.edges]
         )
         rows.append(row)
@@ -219,11 +227,15 @@ def compute(request: HttpRequest, pk: int) -> HttpResponse:
     wanted = request.POST.get("site", "")
     site = get_object_or_404(Site, structure=shown, pk=int(wanted) if wanted.isdecimal() else 0)
     try:
-        queue_sites(Site.objects.filter(pk=site.pk), "L23")
+        assert request.user.is_authenticated  # by the decorator; for the type checker
+        queue_sites(Site.objects.filter(pk=site.pk), "L23", requested_by=request.user)
     except InputError as error:
         raise BadRequest(str(error)) from error
     if request.headers.get("HX-Request") == "true":
         request.method = "GET"
         return structure(request, pk)
-    messages.success(request, gettext("Queued. The spectrum shows here when it is done."))
+    messages.success(
+        request,
+        gettext("Queued. The spectrum shows here when it is done and a curator has seen it."),
+    )
     return redirect("structure", pk)

@@ -186,3 +186,30 @@ def test_versions_are_told_apart(desk: Client, curator: User) -> None:
     changes = {field: (before, after) for field, before, after in answer.context["version_changes"]}
     assert "differs by up to 10 %" in changes["intensity"][1]
     assert "Changes against version 1" in answer.content.decode()
+
+
+def test_the_queue_goes_the_way_of_previous_and_next(desk: Client, curator: User) -> None:
+    late, soon = submitted(curator), submitted(curator)
+    Spectrum.objects.filter(pk=soon.pk).update(submitted_at="2001-01-01T00:00Z")
+    shown = desk.get("/admin/spectradb/spectrum/").content.decode()
+    assert shown.index(f"SDB-{soon.pk}<") < shown.index(f"SDB-{late.pk}<")
+    assert f"{late.pk}/change" in desk.get(page_of(soon)).context["next_url"]
+
+
+def test_the_history_page_tells_who_changed_what(desk: Client, curator: User) -> None:
+    row = submitted(curator)
+    curation.publish(row, curator, "Looks right.")
+    text = desk.get(f"/admin/spectradb/spectrum/{row.pk}/history/").content.decode()
+    assert "Published. Looks right." in text
+    assert curator.username in text
+    row.refresh_from_db()
+    row.contributor = curator
+    curation.save_with_reason(row, curator, "Found the author.")
+    text = desk.get(page_of(row)).content.decode()
+    assert f"→ {curator.username}" in text
+
+
+def test_the_first_page_counts_what_waits(desk: Client, curator: User) -> None:
+    assert "Nothing waits for a decision." in desk.get("/admin/").content.decode()
+    submitted(curator)
+    assert "1 spectrum waits for a decision." in desk.get("/admin/").content.decode()

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import Client
 
 from compute.library.crystals import crystal
 from spectradb.models import Calculation, JobStatus, Site, Spectrum, Structure
@@ -20,7 +21,9 @@ from spectradb.services.build_library import (
     store_variants,
 )
 from spectradb.services.compute_spectra import queue_sites, run_calculation
+from spectradb.services.curation import publish
 from spectradb.services.library_snapshot import export_library, import_library
+from tests.factories import make_user
 
 KEYS = {
     "source_id", "formula", "site_index", "element", "oxidation_state", "route", "status",
@@ -87,6 +90,27 @@ def test_a_stored_site_is_computed_once(tmp_path: Path) -> None:
     assert (calculation.structure, spectrum.calculation) == (row, calculation)
     assert spectrum.energy_offset_ev == first["energy_offset_ev"]
     assert calculation.results["ten_dq"] == first["ten_dq"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("role", "status"),
+    [(None, "published"), ("curator", "published"), ("contributor", "submitted")],
+)
+def test_what_a_contributor_asks_for_waits_for_a_curator(role: str | None, status: str) -> None:
+    list(store_crystals([crystal("perovskite-SrTiO3")]))
+    user = make_user(role=role) if role else None
+    (calculation,) = queue_sites(Site.objects.filter(element="Ti"), send=False, requested_by=user)
+    assert run_calculation(calculation.pk)
+    spectrum = Spectrum.objects.get()
+    assert (spectrum.status, spectrum.contributor) == (status, user)
+    assert (spectrum.published_at is not None) == (status == "published")
+    assert bool(spectrum.checks) == (status == "submitted")
+    if status == "submitted":
+        page = f"/structures/{spectrum.structure_id}/"
+        assert "Waits for a curator" in Client().get(page).content.decode()
+        publish(spectrum, make_user(role="curator"))
+        assert "Waits for a curator" not in Client().get(page).content.decode()
 
 
 @pytest.mark.django_db

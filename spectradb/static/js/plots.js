@@ -108,16 +108,20 @@
     }
     // Names at the line ends, pushed apart; y in pixels from the top.
     const high = box.clientHeight - margin.t - margin.b;
-    let last = -1e9;
-    figure.curves.filter((curve) => curve.label).map((curve) => {
+    const named = figure.curves.filter((curve) => curve.label).map((curve) => {
       let k = curve.x.length - 1;
       while (k > 0 && curve.x[k] > figure.x.range[1]) k--;
       return { curve, at: (1 - (curve.y[k] - figure.y.range[0]) / (figure.y.range[1] - figure.y.range[0])) * high };
-    }).sort((a, b) => a.at - b.at).forEach(({ curve, at }) => {
-      last = Math.max(at, last + 17);
-      out.annotations.push({ xref: "paper", yref: "paper", x: 1, y: 1 - last / high, xanchor: "left", yanchor: "middle", xshift: 6,
+    }).sort((a, b) => a.at - b.at);
+    let last = -1e9;
+    for (const one of named) last = one.at = Math.max(one.at, last + 17);
+    // Those pushed below the axis go up again, and what is above them with them.
+    let low = high - 4;
+    for (const one of [...named].reverse()) { one.at = Math.min(one.at, low); low = one.at - 17; }
+    for (const { curve, at } of named) {
+      out.annotations.push({ xref: "paper", yref: "paper", x: 1, y: 1 - at / high, xanchor: "left", yanchor: "middle", xshift: 6,
         text: `<b>${rich(curve.label)}</b>`, showarrow: false, font: { size: 13, color: colours[curve.colour] ?? colours.ink } });
-    });
+    }
     return out;
   };
 

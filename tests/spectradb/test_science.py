@@ -1,0 +1,57 @@
+"""How formulae, edges and names are set."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from spectradb.templatetags.science import formula, typeset
+
+
+def plain(html: str) -> str:
+    """The HTML with lowered parts in braces and no other tags."""
+    html = re.sub(r"<sub>(.*?)</sub>", r"{\1}", html)
+    return re.sub(r"<[^>]*>", "", html)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("La0.7Sr0.3MnO3", "La{0.7}Sr{0.3}MnO{3}"),
+        ("Fe2O3 0.5(H2O)", "Fe{2}O{3} 0.5(H{2}O)"),
+        ("Fe4(OH)8 Cl n(H2O)", "Fe{4}(OH){8} Cl n(H{2}O)"),
+        ("CuSO4·5H2O", "CuSO{4}·5H{2}O"),
+        ("Basic lead cerussite - PbCO3-(OH)2", "Basic lead cerussite - PbCO{3}-(OH){2}"),
+        ("NiO", "NiO"),
+        ("NiO.010", "NiO.010"),
+        ("KMnO4.103", "KMnO4.103"),
+        ("V_XANES_FAD_V_1a_spot3.001", "V_XANES_FAD_V_1a_spot3.001"),
+        ("Pb2+ hydrated pH 5.5", "Pb2+ hydrated pH 5.5"),
+        ("A<b>2", "A&lt;b&gt;2"),
+        ("", ""),
+    ],
+)
+def test_only_words_that_are_formulae_are_lowered(text: str, shown: str) -> None:
+    assert plain(formula(text).replace("&lt;b&gt;", "&lt;b&gt;")) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Ni L2,3 spectrum of NiF2, 846 to 880 eV", "Ni L{2,3} spectrum of NiF{2}, 846 to 880 eV"),
+        ("La M4,5", "La M{4,5}"),
+        ("Fe K", "Fe K"),
+        ("L23x", "L23x"),
+    ],
+)
+def test_sentences_lower_edges_and_formulae(text: str, shown: str) -> None:
+    assert plain(typeset(text)) == shown
+
+
+def test_a_hostile_name_costs_nothing() -> None:
+    started = time.process_time()
+    formula("Si" * 4000 + "!" + "-" * 4000)
+    formula("(" * 8000)
+    assert time.process_time() - started < 0.5
