@@ -16,7 +16,7 @@ _COMMAND = """
 import subprocess, sys, time
 from spectradb.services import cluster
 real, sleeper = subprocess.Popen, [sys.executable, "-c", "import time; time.sleep(60)"]
-cluster.subprocess.Popen = lambda *a, **k: real(sleeper)
+cluster.subprocess.Popen = lambda *a, **k: real(sleeper, start_new_session=True)
 with cluster.workers() as child:
     print(child.pid, flush=True)
     time.sleep(60)
