@@ -74,8 +74,8 @@ def predict(entry: dict[str, Any], prefactors: Prefactors) -> dict[str, float]:
     }
 
 
-def fit(entries: Sequence[dict[str, Any]]) -> Prefactors:
-    """Least squares in the logarithms of the prefactors."""
+def fit(entries: Sequence[dict[str, Any]], start: Prefactors | None = None) -> Prefactors:
+    """Least squares in the logarithms of the prefactors, from textbook values or given ones."""
 
     def residuals(x: FloatArray) -> FloatArray:
         prefactors = _from_logs(x)
@@ -89,17 +89,18 @@ def fit(entries: Sequence[dict[str, Any]]) -> Prefactors:
                     out.append(weight * (predicted[kind] - entry[kind]) / scale)
         return np.array(out)
 
-    start = np.log(_START)
-    return _from_logs(least_squares(residuals, start, loss="soft_l1").x)
+    values = _START if start is None else [getattr(start, name) for name in _FITTED]
+    found = least_squares(residuals, np.log(values), loss="soft_l1", xtol=1e-4, ftol=1e-6)
+    return _from_logs(found.x)
 
 
 def leave_one_out(
-    entries: Sequence[dict[str, Any]],
+    entries: Sequence[dict[str, Any]], start: Prefactors
 ) -> list[tuple[dict[str, Any], dict[str, float]]]:
     """Each entry with the prediction of a fit without any entry of its crystal."""
     out = []
     for name in dict.fromkeys(entry["crystal"] for entry in entries):
-        prefactors = fit([entry for entry in entries if entry["crystal"] != name])
+        prefactors = fit([entry for entry in entries if entry["crystal"] != name], start)
         held = [entry for entry in entries if entry["crystal"] == name]
         out += [(entry, predict(entry, prefactors)) for entry in held]
     return out
@@ -141,7 +142,7 @@ def _print_prefactors() -> None:
     write(f"prefactors  {fitted}\nin use      {PREFACTORS}\n\n")
     write("crystal                element  quantity      published  fitted  leave-one-out\n")
     errors: dict[str, list[float]] = {}
-    for entry, held_out in leave_one_out(entries):
+    for entry, held_out in leave_one_out(entries, fitted):
         all_in = predict(entry, fitted)
         for kind in _SIGMA:
             if kind in entry:

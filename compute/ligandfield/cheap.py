@@ -115,6 +115,8 @@ class Ingredients:
         Harrison's pdσ and pdπ hopping.
     among : float64 (3n, 3n)
         Hopping among the ligands.
+    rotations : float64 (g, 5, 5)
+        The site's point operations on d orbitals.
     """
 
     site: Site
@@ -126,6 +128,7 @@ class Ingredients:
     sigma: FloatArray
     pi: FloatArray
     among: FloatArray
+    rotations: FloatArray
 
 
 def ingredients(
@@ -170,6 +173,12 @@ def ingredients(
         sigma=sigma,
         pi=pi_part,
         s_repulsion=repulsion,
+        rotations=np.array(
+            [
+                rotation_matrix(site.local_axes @ operation @ site.local_axes.T)
+                for operation in site.symmetry_rotations
+            ]
+        ),
     )
 
 
@@ -211,9 +220,9 @@ def assemble(parts: Ingredients, prefactors: Prefactors = PREFACTORS) -> LigandF
         element=parts.site.element,
         valence=parts.site.oxidation_state,
         n_d=parts.n_d,
-        crystal_field=_tidy(_traceless(field), parts.site),
-        v=_tidy(v, parts.site),
-        ligand=_tidy(_traceless(ligand), parts.site),
+        crystal_field=_tidy(_traceless(field), parts.rotations),
+        v=_tidy(v, parts.rotations),
+        ligand=_tidy(_traceless(ligand), parts.rotations),
         charge_transfer=parts.charge_transfer,
         radial=shell,
         slater_scale=prefactors.slater_scale * nephelauxetic_factor(parts.site.ligand_elements),
@@ -308,13 +317,9 @@ def _traceless(matrix: FloatArray) -> FloatArray:
     return result
 
 
-def _tidy(matrix: FloatArray, site: Site) -> FloatArray:
+def _tidy(matrix: FloatArray, rotations: FloatArray) -> FloatArray:
     """Average over the site's symmetry, so that a solver finds the blocks it should find."""
-    average: FloatArray = np.zeros((5, 5))
-    for operation in site.symmetry_rotations:
-        d = rotation_matrix(site.local_axes @ operation @ site.local_axes.T)
-        average += d.T @ matrix @ d
-    average /= len(site.symmetry_rotations)
+    average: FloatArray = (rotations.transpose(0, 2, 1) @ matrix @ rotations).mean(axis=0)
     average = (average + average.T) / 2.0
     average[np.abs(average) < _ZERO] = 0.0
     return average
