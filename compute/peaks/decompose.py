@@ -13,7 +13,8 @@ from compute.errors import InputError
 from compute.peaks.edges import edge_starts, place_edge, shape_edge
 from compute.peaks.grids import WorkGrid, work_grid
 from compute.peaks.lineshapes import Floats
-from compute.peaks.model import BACKGROUND_TERMS, EDGE_KINDS, Options, Problem
+from compute.peaks.model import BACKGROUND_TERMS, EDGE_KINDS, Budget, Options, Problem
+from compute.peaks.parsimony import determined, simpler
 from compute.peaks.plausibility import DECISIVE, judge_model, suspected_sigma
 from compute.peaks.refine import polish
 from compute.peaks.result import Decomposition, build_result
@@ -22,6 +23,8 @@ from compute.peaks.seeds import esprit_candidates, noise_level, prune
 
 MIN_POINTS = 20
 DEFAULT_MAX_PEAKS = 40
+# Multiplications that a whole search may take: 2 to 4 s; the other steps get parts of it
+SEARCH_WORK = 2e10
 PROMISING = 200.0  # lead of a rival's criterion that further moves may make up for
 
 Background = Literal["auto", "none", "constant", "linear", "power"]
@@ -93,23 +96,31 @@ def decompose(
     if edge_step:
         edge = "arctan" if edge_kind == "auto" else edge_kind
     options = Options(sigma or 0.0, False, phase, backgrounds[0], edge, noise_floor)
+    budget = Budget()
+    problem = Problem(grid.energy, grid.intensity, options, budget)
     if sigma is None:
-        best, trace = _fit_sigma(grid, options, cap, backgrounds)
+        best, trace = _fit_sigma(problem, cap, backgrounds)
     else:
-        best, trace = _search(grid, options, cap, backgrounds)
+        best, trace = _search(problem, SEARCH_WORK, cap, backgrounds)
     elsewhere: tuple[float, ...] = ()
     if edge_step:
+        budget.grant(0.5 * SEARCH_WORK)
         choice = place_edge(trace, best)
         if edge_kind == "auto":
             choice = shape_edge(trace, choice)
         best, elsewhere = choice.best, choice.elsewhere
+    budget.grant(0.5 * SEARCH_WORK)
     if not grid.same:
         best, trace = _on_own_grid(energy, y, best, cap, backgrounds)
-    best = trace.judge(best.problem, polish(best.problem, best.fit))
-    noise = noise_level(y)
+    noise = noise_level(energy, y)
     broadened = None
     if sigma == 0.0 and not phase:
+        budget.grant(0.5 * SEARCH_WORK)
         broadened = _broadened(best, grid, backgrounds)
+    wanted = best.fit.n_peaks
+    if broadened is None and not determined(best):
+        best = simpler(best, backgrounds)
+    best = trace.judge(best.problem, polish(best.problem, best.fit))
     verdict = judge_model(
         best,
         grid,
@@ -118,29 +129,32 @@ def decompose(
         cap_given=max_peaks is not None,
         broadened=broadened,
         other_edges=elsewhere,
+        wanted=wanted,
     )
     return build_result(best, trace, verdict, scale, noise)
 
 
 # steps --------------------------------------------------------------------------------
 def _search(
-    grid: WorkGrid, options: Options, cap: int, backgrounds: tuple[str, ...]
+    problem: Problem, work: float, cap: int, backgrounds: tuple[str, ...]
 ) -> tuple[Candidate, Search]:
     """Seeds, then moves, under fixed options."""
-    problem = Problem(grid.energy, grid.intensity, options)
     search = Search(Dictionary(problem), cap, backgrounds)
-    if options.edge:
+    if problem.options.edge:
+        problem.budget.grant(0.6 * work)
         first, *others = edge_starts(problem)
         best = search.run(problem, first)
         for other in others:
             if explained(best):
                 break
+            problem.budget.grant(0.2 * work)
             found = search.run(problem, other, moves=25)
             best = min(best, found, key=_criterion)
         return best, search
+    problem.budget.grant(work)
     with_line = problem
     if backgrounds == LADDER:
-        with_line = problem.with_options(replace(options, background="linear"))
+        with_line = problem.with_options(replace(problem.options, background="linear"))
     seeds = prune(with_line, esprit_candidates(problem, problem.intensity))
     start = search.refined(problem, seeds)
     if with_line is not problem:
@@ -155,7 +169,7 @@ def _criterion(found: Candidate) -> float:
 def explained(found: Candidate) -> bool:
     """Whether a fit leaves no more than the noise: other starts have then nothing to find."""
     problem = found.problem
-    noise = noise_level(problem.intensity)
+    noise = noise_level(problem.energy, problem.intensity)
     allowed = max(
         1.1 * noise * math.sqrt(problem.energy.size), 2 * math.sqrt(residual_floor(problem))
     )
@@ -163,22 +177,24 @@ def explained(found: Candidate) -> bool:
 
 
 def _fit_sigma(
-    grid: WorkGrid, options: Options, cap: int, backgrounds: tuple[str, ...]
+    problem: Problem, cap: int, backgrounds: tuple[str, ...]
 ) -> tuple[Candidate, Search]:
     """As :func:`_search` with the instrument's width among the parameters."""
-    best, trace = _search(grid, options, cap, backgrounds)
-    step = float(grid.energy[1] - grid.energy[0])
-    span = float(grid.energy[-1] - grid.energy[0])
-    trial_sigma = 2.0 * step
-    while trial_sigma < 0.04 * span:
-        fixed = replace(options, sigma=trial_sigma)
-        found, search = _search(grid, fixed, cap, backgrounds)
+    widths = []
+    sigma = 2.0 * problem.step
+    while sigma < 0.04 * problem.span:
+        widths.append(sigma)
+        sigma *= 2.0
+    share = SEARCH_WORK / (1 + len(widths))
+    best, trace = _search(problem, share, cap, backgrounds)
+    for sigma in widths:
+        fixed = problem.with_options(replace(problem.options, sigma=sigma))
+        found, search = _search(fixed, 0.5 * share, cap, backgrounds)
         free = found.problem.with_options(replace(found.problem.options, fit_sigma=True))
-        start = replace(found.fit.parameters, sigma=trial_sigma)
-        found = search.run(free, start)
+        problem.budget.grant(0.5 * share)
+        found = search.run(free, replace(found.fit.parameters, sigma=sigma))
         if found.criterion < best.criterion:
             best, trace = found, search
-        trial_sigma *= 2.0
     return best, trace
 
 
@@ -190,7 +206,7 @@ def _broadened(best: Candidate, grid: WorkGrid, backgrounds: tuple[str, ...]) ->
     # no peaks are added: the point is to need fewer
     search = Search(None, best.fit.n_peaks, backgrounds)
     o = replace(best.problem.options, sigma=sigma)
-    coarse = Problem(grid.energy, grid.intensity, o)
+    coarse = Problem(grid.energy, grid.intensity, o, best.problem.budget)
     seeds = prune(coarse, esprit_candidates(coarse, coarse.intensity))
     fixed = search.run(coarse, seeds, moves=20)
     free = best.problem.with_options(replace(fixed.problem.options, fit_sigma=True))
@@ -205,7 +221,7 @@ def _on_own_grid(
 ) -> tuple[Candidate, Search]:
     """Refine and prune on the spectrum's own points, which hold all the information."""
     search = Search(None, cap, backgrounds)
-    problem = Problem(energy, y, best.problem.options)
+    problem = Problem(energy, y, best.problem.options, best.problem.budget)
     return search.run(problem, best.fit.parameters), search
 
 

@@ -64,7 +64,7 @@ def place_edge(search: Search, found: Candidate) -> EdgeChoice:
     for _ in range(4):
         rivals = _displaced(search, best)
         better = min(rivals, key=_criterion, default=best)
-        if not search.wins(better, best):
+        if not search.wins(better, best) or best.problem.budget.exhausted:
             break
         best = search.run(better.problem, better.fit.parameters, moves=25)
     alike = [one for one in rivals if one.fit.n_peaks == best.fit.n_peaks]
@@ -121,12 +121,12 @@ def _displaced(search: Search, now: Candidate) -> list[Candidate]:
     tried: list[Fit] = []
     for shift in DISPLACEMENTS:
         place = position + shift * scale
-        if problem.low < place < problem.high:
+        if problem.low < place < problem.high and not problem.budget.exhausted:
             start = replace(p, edge=(place, width))
             tried.append(refine(problem, start, iterations=10))
     rivals: list[Candidate] = []
     for fit in _apart([now.fit, *tried], KEPT, SAME_EDGE):
-        if fit is not now.fit:
+        if fit is not now.fit and not problem.budget.exhausted:
             rivals.append(search.refined(problem, fit.parameters))
     return rivals
 

@@ -1,4 +1,4 @@
-"""Grids to search on: uniform, and no finer than the spectrum needs."""
+"""Grids to search on: the spectrum's own points, averaged where there are more than needed."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ class WorkGrid:
     Attributes
     ----------
     energy, intensity : float64 (m,)
-        Uniform grid, eV.
+        eV, ascending.
     same : bool
-        Whether it is the spectrum's own grid.
+        Whether these are the spectrum's own points.
     resampling_rms : float
-        Root mean square difference on going to the uniform grid and back; 0 for uniform data.
+        Root mean square difference on going to the uniform grid of the first guesses and back;
+        0 for uniform data.
     """
 
     energy: Floats
@@ -34,38 +35,50 @@ class WorkGrid:
 
 
 def work_grid(energy: Floats, intensity: Floats) -> WorkGrid:
-    """The spectrum itself if it is uniform and short; resampled or binned otherwise.
+    """The spectrum itself if it is short; averages of neighbouring points otherwise.
 
-    Bins are averages of whole numbers of points, as wide as the highest Fourier coefficient
-    above the noise allows, so that no information worth having is lost.
+    As many points are averaged as the highest Fourier coefficient above the noise allows, so that
+    no information worth having is lost.
     """
-    steps = np.diff(energy)
-    uniform = float(np.ptp(steps)) < 1e-4 * float(steps.mean())
     back = 0.0
-    if not uniform:
-        step = float(np.quantile(steps, 0.2))
-        span = float(energy[-1] - energy[0])
-        n = int(np.clip(span / step + 1, min(energy.size, 400), 8 * MAX_WORK_POINTS))
-        regular = np.linspace(energy[0], energy[-1], n)
-        resampled = np.interp(regular, energy, intensity)
-        returned = np.interp(energy, regular, resampled)
+    if not is_uniform(energy):
+        regular = uniform_samples(energy, intensity)
+        at = np.linspace(energy[0], energy[-1], regular.size)
+        returned = np.interp(energy, at, regular)
         back = float(np.sqrt(np.mean((returned - intensity) ** 2)))
-        energy, intensity = regular, resampled
-    factor = bin_factor(intensity)
+    factor = bin_factor(energy, intensity)
     if factor > 1:
         whole = energy.size // factor * factor
         energy = energy[:whole].reshape(-1, factor).mean(axis=1)
         intensity = intensity[:whole].reshape(-1, factor).mean(axis=1)
-    return WorkGrid(energy, intensity, uniform and factor == 1, back)
+    return WorkGrid(energy, intensity, factor == 1, back)
 
 
-def bin_factor(intensity: Floats) -> int:
+def is_uniform(energy: Floats) -> bool:
+    """Whether the steps are equal but for the digits of a file."""
+    steps = np.diff(energy)
+    return float(np.ptp(steps)) < 1e-4 * float(steps.mean())
+
+
+def uniform_samples(energy: Floats, intensity: Floats) -> Floats:
+    """``intensity`` on a uniform grid over the same range, (m,): itself if it is on one, else
+    interpolated linearly on steps as short as the shortest fifth of its own."""
+    if is_uniform(energy):
+        return intensity
+    step = float(np.quantile(np.diff(energy), 0.2))
+    span = float(energy[-1] - energy[0])
+    n = int(min(max(span / step + 1, energy.size), max(energy.size, MAX_WORK_POINTS)))
+    return np.interp(np.linspace(energy[0], energy[-1], n), energy, intensity)
+
+
+def bin_factor(energy: Floats, intensity: Floats) -> int:
     """How many points to average into one: 1 for short spectra."""
     n = intensity.size
     if n <= MAX_WORK_POINTS:
         return 1
-    ramp = np.linspace(intensity[0], intensity[-1], n)
-    power = np.abs(scipy.fft.rfft(intensity - ramp))[1:] ** 2
+    samples = np.interp(np.linspace(energy[0], energy[-1], n), energy, intensity)
+    ramp = np.linspace(samples[0], samples[-1], n)
+    power = np.abs(scipy.fft.rfft(samples - ramp))[1:] ** 2
     noise = float(np.median(power[power.size // 2 :]))
     block = max(1, power.size // 400)
     smooth = power[: power.size // block * block].reshape(-1, block).mean(axis=1)

@@ -25,6 +25,7 @@ from compute.peaks.lineshapes import (
 )
 
 BACKGROUND_TERMS = {"none": 0, "constant": 1, "linear": 2, "power": 1}
+VOIGT_COST = 150.0  # of one value of a Voigt profile, in multiplications
 EDGE_KINDS = ("arctan", "broadened arctan", "erf")
 
 
@@ -115,6 +116,34 @@ class Fit:
         return self.parameters.position.size
 
 
+class Budget:
+    """Work that may be done, in multiplications: the same on any machine.
+
+    Attributes
+    ----------
+    ran_out : bool
+        Whether somebody asked for more than there was.
+    """
+
+    def __init__(self) -> None:
+        self.spent, self._limit, self.ran_out = 0.0, math.inf, False
+
+    def grant(self, work: float) -> None:
+        """Allow so much from now on."""
+        self._limit = self.spent + work
+
+    def spend(self, work: float) -> None:
+        """Note work done."""
+        self.spent += work
+
+    @property
+    def exhausted(self) -> bool:
+        """Asked between steps: who finds it True makes do with what there is."""
+        out = self.spent >= self._limit
+        self.ran_out |= out
+        return out
+
+
 class Problem:
     """One spectrum and one set of options: evaluates fits.
 
@@ -123,9 +152,14 @@ class Problem:
     energy, intensity : float64 (n,)
         eV, ascending; any unit.
     options : Options
+    budget : Budget, optional
+        Shared by all that works on one spectrum; none is no limit.
     """
 
-    def __init__(self, energy: Floats, intensity: Floats, options: Options) -> None:
+    def __init__(
+        self, energy: Floats, intensity: Floats, options: Options, budget: Budget | None = None
+    ) -> None:
+        self.budget = budget or Budget()
         self.energy, self.intensity, self.options = energy, intensity, options
         self.low, self.high = float(energy[0]), float(energy[-1])
         self.span = self.high - self.low
@@ -135,7 +169,7 @@ class Problem:
 
     def with_options(self, options: Options) -> Problem:
         """The same spectrum under other options."""
-        return Problem(self.energy, self.intensity, options)
+        return Problem(self.energy, self.intensity, options, self.budget)
 
     # layout of the rows ---------------------------------------------------------------
     def n_linear(self, n_peaks: int) -> int:
@@ -190,6 +224,7 @@ class Problem:
         if o.edge:
             rows[at] = self.edge_row(*p.edge, sigma)
 
+        self.budget.spend(e.size * (len(rows) * (len(rows) + 20) + VOIGT_COST * j * (sigma > 0.0)))
         basis = rows[:n_lin]
         c = self._solve(basis, peaks, exact)
         residual = self.intensity - c @ basis

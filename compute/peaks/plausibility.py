@@ -10,6 +10,7 @@ import numpy as np
 from compute.peaks.grids import WorkGrid
 from compute.peaks.lineshapes import Floats
 from compute.peaks.model import Fit, Problem
+from compute.peaks.parsimony import DETERMINED
 from compute.peaks.search import Candidate, chi2_to_drop, peak_sizes, residual_floor
 
 TIGHT = 0.6  # separation over summed widths below which neighbours may be one broadened peak
@@ -66,6 +67,7 @@ def judge_model(
     cap_given: bool,
     broadened: Candidate | None,
     other_edges: tuple[float, ...] = (),
+    wanted: int = 0,
 ) -> Verdict:
     """Look at a final fit as a referee would.
 
@@ -81,6 +83,8 @@ def judge_model(
         A fit with an instrument Gaussian that beats ``best``, which has none.
     other_edges : tuple of float
         Places where an edge fits nearly as well, eV.
+    wanted : int
+        Number of peaks by the criterion, before those that the data do not determine were left out.
     """
     problem, fit = best.problem, best.fit
     warnings: list[str] = []
@@ -95,13 +99,26 @@ def judge_model(
             f"describe the spectrum better than {fit.n_peaks} pure Lorentzians; their number "
             'means nothing. Give gaussian_sigma_ev, or fit it with "fit".'
         )
+    n = problem.energy.size
+    rms = math.sqrt(fit.rss / n)
+    if fit.n_peaks < wanted:
+        plausible = False
+        warnings.append(
+            f"pure line shapes cannot be right: {wanted} peaks would reach the noise, but the data "
+            f"do not determine them; the {fit.n_peaks} given describe the spectrum to {rms:.1g} of "
+            "its highest point. The lines may be asymmetric or broadened, or the noise correlated."
+        )
+    exact = fit.rss <= 2.0 * residual_floor(problem)
+    if problem.budget.ran_out and rms > 1.2 * noise and not exact:
+        plausible = False
+        warnings.append(
+            "the search was stopped, since it took too long: there are more lines than can be "
+            "separated, or more points than needed; choose a range or a noise floor"
+        )
     if fit.n_peaks >= cap:
         if not cap_given:
             plausible = False
         warnings.append(f"as many peaks as allowed ({cap}): more may be needed")
-    n = problem.energy.size
-    exact = fit.rss <= 2.0 * residual_floor(problem)
-    rms = math.sqrt(fit.rss / n)
     if not exact:
         r = autocorrelation(fit.residual)
         coloured = abs(r) > 6.0 / math.sqrt(n)
@@ -116,8 +133,8 @@ def judge_model(
     if grid.resampling_rms > 0.0:
         ratio = f", {grid.resampling_rms / rms:.2g} of the residual" if not exact else ""
         warnings.append(
-            "energies are not evenly spaced: peaks were sought on a uniform grid (resampling "
-            f"error {grid.resampling_rms:.1e} of the highest point{ratio}) and refined on the "
+            "energies are not evenly spaced: first guesses come from a uniform grid (resampling "
+            f"error {grid.resampling_rms:.1e} of the highest point{ratio}), the fit from the "
             "original points"
         )
     if other_edges:
@@ -133,18 +150,23 @@ def judge_model(
 
 
 def _doubtful_peaks(problem: Problem, fit: Fit) -> list[str]:
-    p, out = fit.parameters, []
-    weak = chi2_to_drop(problem, fit) < 16.0 if fit.n_peaks else np.zeros(0, dtype=bool)
-    for k in np.argsort(p.position):
-        at = f"peak at {p.position[k]:.2f} eV"
-        if min(p.position[k] - problem.low, problem.high - p.position[k]) < 1e-6 * problem.span:
-            out.append(f"{at} lies at the end of the range: only its flank is seen")
-        elif p.hwhm[k] > 0.25 * problem.span:
-            out.append(f"{at} is as wide as the range (HWHM {p.hwhm[k]:.1f} eV): background?")
-        elif p.hwhm[k] < 0.5 * problem.step and problem.options.sigma < problem.step:
-            out.append(f"{at} is narrower than the grid (HWHM {p.hwhm[k]:.2g} eV): a spike?")
-        elif weak[k]:
-            out.append(f"{at} is uncertain: its area is less than 4 standard errors")
+    """One warning for each kind of doubt, with the places of the peaks it concerns."""
+    p = fit.parameters
+    weak = chi2_to_drop(problem, fit) < DETERMINED if fit.n_peaks else np.zeros(0, dtype=bool)
+    ends = np.minimum(p.position - problem.low, problem.high - p.position) < 1e-6 * problem.span
+    wide = ~ends & (p.hwhm > 0.25 * problem.span)
+    spiky = ~ends & (p.hwhm < 0.5 * problem.step) & (problem.options.sigma < problem.step)
+    kinds = (
+        (ends, "at the end of the range: only a flank is seen"),
+        (wide, "as wide as the range: background?"),
+        (spiky, "narrower than the grid: a spike?"),
+        (weak & ~(ends | wide | spiky), "uncertain: the area is less than 4 standard errors"),
+    )
+    out = []
+    for which, text in kinds:
+        if which.any():
+            places = ", ".join(f"{at:.2f}" for at in np.sort(p.position[which]))
+            out.append(f"{'peaks' if which.sum() > 1 else 'peak'} at {places} eV {text}")
     if problem.options.edge and fit.coefficients[problem.n_linear(fit.n_peaks) - 1] <= 0.0:
         out.append("no step up was found: the edge has no height")
     return out

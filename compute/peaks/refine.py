@@ -74,7 +74,7 @@ def refine(
         damping *= 0.15 if gain > 0.7 * predicted else (1.0 if gain > 0.3 * predicted else 3.0)
         done = gain < tolerance * fit.rss or trial.rss <= floor
         fit = trial
-        if done or fit.rss - PATIENCE * gain > to_beat:
+        if done or fit.rss - PATIENCE * gain > to_beat or problem.budget.exhausted:
             break
     return fit
 

@@ -58,6 +58,7 @@ class Dictionary:
         residual = fit.residual - q.T @ (q @ fit.residual)
         scale = float(np.abs(residual).max()) or 1.0
         unit, tangent = (residual / scale).astype(np.float32), q.astype(np.float32).T
+        problem.budget.spend(self.centre.size * problem.energy.size * len(keep) / 2.0)
         pulls = [atoms @ unit for atoms in self.atoms]
         inside = [atoms @ tangent for atoms in self.atoms]
         left = [1.0 - np.einsum("ij,ij->i", t, t) for t in inside]
@@ -147,6 +148,8 @@ class Search:
         """Move until nothing lowers the criterion."""
         now = self.trimmed(self.refined(problem, start))
         for _ in range(moves):
+            if problem.budget.exhausted:
+                break
             better = (
                 self.drop(now)
                 or self.add(now)
@@ -182,7 +185,7 @@ class Search:
             if self.wins(trial, now):
                 return trial
         for k in order[:3]:
-            if chi2[k] > 60.0:
+            if chi2[k] > 60.0 or now.problem.budget.exhausted:
                 break
             trial = self.refined(now.problem, p.take(np.arange(fit.n_peaks) != k), rival=now)
             if self.wins(trial, now):
@@ -198,7 +201,7 @@ class Search:
         best: Candidate | None = None
         for _ in range(3):
             k = int(np.argmax(gains))
-            if gains[k] < 8.0:
+            if gains[k] < 8.0 or problem.budget.exhausted:
                 break
             trial = self.refined(problem, fit.parameters.add(d.centre[k], d.hwhm[k]), rival=now)
             if best is None or trial.criterion < best.criterion:
@@ -214,6 +217,8 @@ class Search:
         for a, b in zip(order[:-1], order[1:], strict=True):
             if p.position[b] - p.position[a] > p.hwhm[a] + p.hwhm[b]:
                 continue
+            if now.problem.budget.exhausted:
+                break
             pair = np.array([a, b])
             trial = self.refined(now.problem, merged(now.problem, now.fit, pair), rival=now)
             if self.wins(trial, now):

@@ -14,6 +14,7 @@ import numpy as np
 import scipy.fft
 
 from compute.expsum.esprit import esprit_poles, hankel_signal_space
+from compute.peaks.grids import is_uniform, uniform_samples
 from compute.peaks.lineshapes import Floats
 from compute.peaks.model import Parameters, Problem
 
@@ -21,18 +22,24 @@ MAX_ORDER = 60  # poles: 40 peaks and what the cut tails add
 MAX_FREQUENCIES = 240  # of the Hankel matrix of the seeds; what lies beyond refines, not finds
 
 
-def noise_level(intensity: Floats) -> float:
+def noise_level(energy: Floats, intensity: Floats) -> float:
     """Standard deviation of white noise on a smooth signal: the smaller of two robust estimates.
 
-    The upper half of the power spectrum (right when peaks are wide for the grid) and the median
-    second difference (right when peaks fill a small part of it).
+    The upper half of the power spectrum (right when peaks are wide for the grid; uniform grids
+    only) and the median distance of a point from the line through its neighbours (right when
+    peaks fill a small part of it).
     """
     n = intensity.size
+    before, after = np.diff(energy)[:-1], np.diff(energy)[1:]
+    left = after / (before + after)
+    off = intensity[1:-1] - left * intensity[:-2] - (1.0 - left) * intensity[2:]
+    off /= np.sqrt(1.0 + left**2 + (1.0 - left) ** 2)
+    spread = 1.4826 * float(np.median(np.abs(off - np.median(off))))
+    if not is_uniform(energy):
+        return spread
     ramp = np.linspace(intensity[0], intensity[-1], n)
     power = np.abs(scipy.fft.rfft(intensity - ramp)) ** 2 / n
     upper = math.sqrt(float(np.median(power[len(power) // 2 :])) / math.log(2.0))
-    difference = np.diff(intensity, 2)
-    spread = 1.4826 * float(np.median(np.abs(difference - np.median(difference)))) / math.sqrt(6.0)
     return min(upper, spread)
 
 
@@ -44,19 +51,20 @@ def esprit_candidates(
     Parameters
     ----------
     problem : Problem
-        Uniform grid.
+        Its grid and options; uneven points are interpolated.
     intensity : float64 (n,)
         What to analyse (the spectrum, perhaps less an edge).
     order : int, optional
         Number of poles; by default about twice what stands above the noise.
     """
-    n = intensity.size
+    noise = max(noise_level(problem.energy, intensity), 1e-12 * float(np.abs(intensity).max()))
+    samples = uniform_samples(problem.energy, intensity)
+    n, step = samples.size, problem.span / (samples.size - 1)
+    floor = noise * n / math.sqrt(intensity.size)
     ends = max(2, n // 200)
-    ramp = np.linspace(intensity[:ends].mean(), intensity[-ends:].mean(), n)
-    coefficients = scipy.fft.rfft(intensity - ramp)[1:]
-    t = 2.0 * np.pi * np.arange(1, coefficients.size + 1) / (n * problem.step)
-    noise = max(noise_level(intensity), 1e-12 * float(np.abs(intensity).max()))
-    floor = noise * math.sqrt(n)
+    ramp = np.linspace(samples[:ends].mean(), samples[-ends:].mean(), n)
+    coefficients = scipy.fft.rfft(samples - ramp)[1:]
+    t = 2.0 * np.pi * np.arange(1, coefficients.size + 1) / (n * step)
     sigma = problem.options.sigma
     # use what rises above the noise, smoothed over a few coefficients
     window = np.ones(5) / 5.0
@@ -77,10 +85,10 @@ def esprit_candidates(
         order = max(8, 2 * signal)
     poles = esprit_poles(space.vectors[:, :order])
     spacing = t[0]
-    position = problem.low + np.mod(-np.angle(poles) / spacing, n * problem.step)
+    position = problem.low + np.mod(-np.angle(poles) / spacing, n * step)
     hwhm = -np.log(np.abs(poles)) / spacing
     inside = (position <= problem.high) & (hwhm < 0.5 * problem.span)
-    hwhm = np.clip(hwhm, 0.5 * problem.step, None)
+    hwhm = np.clip(hwhm, 0.5 * step, None)
     return Parameters(position[inside], hwhm[inside])
 
 
