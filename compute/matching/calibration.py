@@ -29,7 +29,7 @@ _SYNTHETIC_PAIRS = 24
 _MIRRORED = 40
 _SYNTHETIC_ROWS = 4000
 _SYNTHETIC_NOISE = 0.03
-_UNPROVEN_BETA = 0.3
+UNPROVEN_BETA = 0.6
 _UNPROVEN_EPSILON = 0.03
 _SMOOTH_LENGTH_SHARE = 0.3  # of the grid's span: what a straight line does not follow
 
@@ -75,6 +75,7 @@ def calibrate(
     expected: Discrepancy,
     prior: AlignmentPrior,
     max_shift_ev: float,
+    most_beta: float = UNPROVEN_BETA,
 ) -> Calibration:
     """Discrepancy, alignment prior and posterior from known pairs.
 
@@ -82,16 +83,20 @@ def calibrate(
     that), but the posterior is the one of `uncalibrated`.
     """
     with single_blas():
-        return _calibrate(searcher, rows, pairs, expected, prior, max_shift_ev)
+        return _calibrate(searcher, rows, pairs, expected, prior, max_shift_ev, most_beta)
 
 
 def uncalibrated(
-    searcher: Searcher, rows: Rows, model: Discrepancy, prior: AlignmentPrior
+    searcher: Searcher,
+    rows: Rows,
+    model: Discrepancy,
+    prior: AlignmentPrior,
+    most_beta: float = UNPROVEN_BETA,
 ) -> Calibration:
     """A posterior from disturbed copies of the library's own rows.
 
     Positions, areas and noise are disturbed as ``model`` says; how real data differs nobody has
-    told, so evidence is not allowed to count in full.
+    told, so evidence counts ``most_beta`` at most.
     """
     rng = np.random.default_rng(20240229)
     pool = np.sort(rng.choice(len(rows), min(len(rows), _SYNTHETIC_ROWS), replace=False))
@@ -101,7 +106,7 @@ def uncalibrated(
     posterior = replace(
         learnt,
         n_pairs=0,
-        beta=min(learnt.beta, _UNPROVEN_BETA),
+        beta=min(learnt.beta, most_beta),
         epsilon=_UNPROVEN_EPSILON,
     )
     return Calibration(model, prior, posterior)
@@ -114,6 +119,7 @@ def cross_validated(
     expected: Discrepancy,
     prior: AlignmentPrior,
     max_shift_ev: float,
+    most_beta: float,
     folds: int,
 ) -> Claims:
     """What is claimed of each known pair by a library that the others alone have taught."""
@@ -121,9 +127,9 @@ def cross_validated(
     for fold in range(min(folds, len(pairs))):
         teachers = [pair for k, pair in enumerate(pairs) if k % folds != fold]
         if teachers:
-            known = calibrate(searcher, rows, teachers, expected, prior, max_shift_ev)
+            known = calibrate(searcher, rows, teachers, expected, prior, max_shift_ev, most_beta)
         else:
-            known = uncalibrated(searcher, rows, expected, prior)
+            known = uncalibrated(searcher, rows, expected, prior, most_beta)
         claims.append(claims_of(searcher, rows, pairs[fold::folds], known, max_shift_ev))
     return Claims(*(
         np.concatenate([getattr(one, name) for one in claims])
@@ -166,6 +172,7 @@ def _calibrate(
     expected: Discrepancy,
     prior: AlignmentPrior,
     max_shift_ev: float,
+    most_beta: float,
 ) -> Calibration:
     model = expected
     step = max(1, len(pairs) // MAX_LEARNING_PAIRS)
@@ -178,7 +185,7 @@ def _calibrate(
             own_err = rows.shift_err_ev[[pair.row for pair in teachers]]
             prior = learn_alignment(where, max_shift_ev, own_err)
     if len(pairs) < MIN_PAIRS:
-        fallback = uncalibrated(searcher, rows, model, prior)
+        fallback = uncalibrated(searcher, rows, model, prior, most_beta)
         posterior = replace(fallback.posterior, n_pairs=len(pairs))
         return Calibration(model, prior, posterior)
     posterior = _posterior(searcher, rows, pairs, model, prior, max_shift_ev)

@@ -13,6 +13,7 @@ from compute.errors import InputError
 from compute.matching import index, storage
 from compute.matching.align import Alignment, AlignmentPrior, fit_exactly, shape_of, window_at
 from compute.matching.calibration import (
+    UNPROVEN_BETA,
     Calibration,
     KnownPair,
     calibrate,
@@ -135,8 +136,8 @@ class SpectrumLibrary:
     def calibration(self) -> Calibration:
         """What known pairs taught; without any, what disturbed library rows stand in for."""
         if self._calibration is None:
-            model, prior = self._expected()
-            self._calibration = uncalibrated(self._searcher, self._rows, model, prior)
+            model, prior, share = self._expected()
+            self._calibration = uncalibrated(self._searcher, self._rows, model, prior, share)
         return self._calibration
 
     @property
@@ -149,13 +150,22 @@ class SpectrumLibrary:
         """Whether there were at least 10 known pairs; without, probabilities mean little."""
         return self.calibration.posterior.calibrated
 
-    def assume(self, discrepancy: Discrepancy, alignment: AlignmentPrior) -> None:
+    def assume(
+        self,
+        discrepancy: Discrepancy,
+        alignment: AlignmentPrior,
+        *,
+        evidence_share: float = UNPROVEN_BETA,
+    ) -> None:
         """Expect these errors where no known pair tells; drops what was learnt.
 
         For those who know how good their library's calculations are, and how well its energies
-        are anchored. Known pairs given later are weighed against it.
+        are anchored. Known pairs given later are weighed against it. Below 10 of them, log-evidence
+        counts ``evidence_share`` at most: less where neighbouring energies err alike.
         """
-        self._assumed = discrepancy, alignment
+        if not 0.0 < evidence_share <= 1.0:
+            raise InputError("evidence_share", evidence_share, "must be above 0 and at most 1")
+        self._assumed = discrepancy, alignment, evidence_share
         self._calibration = None
 
     def expect(
@@ -196,9 +206,9 @@ class SpectrumLibrary:
         _checked_shift(max_shift_ev)
         self._calibration = None
         if known:
-            model, prior = self._expected()
+            model, prior, share = self._expected()
             self._calibration = calibrate(
-                self._searcher, self._rows, known, model, prior, max_shift_ev
+                self._searcher, self._rows, known, model, prior, max_shift_ev, share
             )
 
     def cross_validate(
@@ -214,11 +224,13 @@ class SpectrumLibrary:
         """
         if folds < 2:
             raise InputError("folds", folds, "must be at least 2")
-        model, prior = self._expected()
+        model, prior, share = self._expected()
         known = self._known(pairs)
         if not known:
             raise InputError("pairs", 0, "are needed")
-        return cross_validated(self._searcher, self._rows, known, model, prior, max_shift_ev, folds)
+        return cross_validated(
+            self._searcher, self._rows, known, model, prior, max_shift_ev, share, folds
+        )
 
     def simulate(self, count: int, *, seed: int = 2) -> Claims:
         """What is claimed of copies of the library's own rows, disturbed as it expects."""
@@ -383,7 +395,7 @@ class SpectrumLibrary:
     # Within
 
     _calibration: Calibration | None = None
-    _assumed: tuple[Discrepancy, AlignmentPrior] | None = None
+    _assumed: tuple[Discrepancy, AlignmentPrior, float] | None = None
 
     def _known(self, pairs: Iterable[tuple[ArrayLike, ArrayLike, Hashable]]) -> list[KnownPair]:
         known = []
@@ -393,10 +405,10 @@ class SpectrumLibrary:
             known.append(KnownPair(curve, row))
         return known
 
-    def _expected(self) -> tuple[Discrepancy, AlignmentPrior]:
+    def _expected(self) -> tuple[Discrepancy, AlignmentPrior, float]:
         if self._assumed is not None:
             return self._assumed
-        return default_discrepancy(self._rows, self.grid), AlignmentPrior()
+        return default_discrepancy(self._rows, self.grid), AlignmentPrior(), UNPROVEN_BETA
 
     def _take(self, rows: Rows, ids: list[Hashable]) -> None:
         self._rows = rows

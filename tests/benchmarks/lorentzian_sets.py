@@ -85,11 +85,25 @@ def random_peaks(rng: np.random.Generator, *, margin_ev: float = 1.0) -> Peaks:
     return Peaks(position, hwhm, np.pi * hwhm * height)
 
 
-def make_library(n_rows: int, n_points: int = 300, seed: int = 1) -> LorentzianSet:
-    """``n_rows`` random sums on one grid of ``n_points``."""
+def relative(peaks: Peaks, rng: np.random.Generator) -> Peaks:
+    """A near-duplicate: positions off by 0.15 eV, widths and areas by 10 %."""
+    n = peaks.position.size
+    return Peaks(
+        peaks.position + rng.normal(0.0, 0.15, n),
+        peaks.hwhm * np.exp(rng.normal(0.0, 0.1, n)),
+        peaks.area * np.exp(rng.normal(0.0, 0.1, n)),
+    )
+
+
+def make_library(n_rows: int, n_points: int = 300, seed: int = 1, family: int = 1) -> LorentzianSet:
+    """``n_rows`` random sums on one grid of ``n_points``, each with ``family - 1`` relatives."""
     rng = np.random.default_rng(seed)
     energy = np.linspace(START_EV, START_EV + SPAN_EV, n_points)
-    peaks = [random_peaks(rng) for _ in range(n_rows)]
+    peaks: list[Peaks] = []
+    while len(peaks) < n_rows:
+        first = random_peaks(rng)
+        peaks += [first, *(relative(first, rng) for _ in range(family - 1))]
+    del peaks[n_rows:]
     rows = np.empty((n_rows, n_points), np.float32)
     for k, one in enumerate(peaks):
         rows[k] = one.on(energy)

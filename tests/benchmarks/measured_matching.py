@@ -1,0 +1,95 @@
+"""Measured L2,3 spectra matched against the site's library: element, valence, how sure.
+
+``python -m tests.benchmarks.measured_matching`` after ``manage.py demo --no-serve --all``; needs
+the literature data beside the repository. Labels are only compared with, never learnt from.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import django
+
+from tests.shared_data import shared_data
+
+_VALENCE = {"MnO": 2, "LaMnO3": 3, "MnO2": 4}
+_FIRST_ELEMENT = {"Cu_L23_CuO": "Cu", "SrTiO3": "Ti", "la0-7sr0-3mno3": "Mn", "la2nio4": "Ni"}
+
+
+@dataclass(frozen=True)
+class Label:
+    """What is known of a file; None where nothing is."""
+
+    element: str | None
+    valence: int | None
+
+
+def label_of(path: Path) -> Label:
+    """From the file's name, as its source named it."""
+    single = re.match(r"Mn(\d)_\d", path.name)
+    if single:
+        return Label("Mn", int(single[1]))
+    compound = re.match(r"Data\d_(\w+)\.csv", path.name)
+    if compound:
+        return Label("Mn", _VALENCE[compound[1]])
+    if path.name.startswith("mixed"):
+        return Label("Mn", None)
+    for start, element in _FIRST_ELEMENT.items():
+        if path.name.startswith(start):
+            return Label(element, None)
+    return Label(None, None)
+
+
+def files() -> Iterator[Path]:
+    """Measured spectra of the shared data."""
+    yield from sorted(shared_data("l23_literature", "spectra").glob("*/*.csv"))
+    yield from sorted(shared_data("spectra", "msa").glob("*.msa"))
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spectradb.settings")
+    django.setup()
+    from compute.errors import ComputeError, SkipFile
+    from spectradb.services.match_spectrum import MatchOptions, match_file
+
+    elements: list[bool] = []
+    first: list[bool] = []
+    summed: list[bool] = []
+    for path in files():
+        label = label_of(path)
+        try:
+            answer = match_file(path, MatchOptions())
+        except (ComputeError, SkipFile) as error:
+            _say(f"| {path.name} | {error} |")
+            continue
+        best, likely = answer.matches[0], answer.valences[0]
+        if label.element:
+            elements.append(best.absorber == label.element)
+        if label.valence:
+            first.append((best.absorber, best.oxidation_state) == ("Mn", label.valence))
+            summed.append((likely.absorber, likely.oxidation_state) == ("Mn", label.valence))
+        states = ", ".join(
+            f"{v.absorber}{v.oxidation_state}+ {v.probability:.2f}" for v in answer.valences[:3]
+        )
+        _say(
+            f"| {path.name} | {best.formula} {best.absorber} {best.oxidation_state} | {states} "
+            f"| {answer.none_of_these:.2f} | {best.r_squared:.2f} | {best.shift_ev:+.2f} |"
+        )
+    _say(
+        f"element {sum(elements)}/{len(elements)}, valence of the first {sum(first)}/{len(first)}, "
+        f"likeliest valence {sum(summed)}/{len(summed)}"
+    )
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
