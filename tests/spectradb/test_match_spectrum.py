@@ -14,6 +14,7 @@ from compute.errors import InputError
 from spectradb.models import Kind, MatchRun, Status
 from spectradb.services import match_index
 from spectradb.services.match_index import Group, library_of
+from spectradb.services.match_reliability import reliability_of
 from spectradb.services.match_spectrum import (
     MatchOptions,
     match_curve,
@@ -180,3 +181,87 @@ def test_command_answers_a_file_in_json(tmp_path):
 def test_command_tells_what_is_not_there(query):
     with pytest.raises(CommandError, match="there is no"):
         call_command("match_spectrum", query)
+
+
+def test_probabilities_are_summed_by_valence_and_edge():
+    for k, valence in enumerate([2, 2, 3, 3.5]):
+        structure = make_structure()
+        site = make_site(structure, oxidation_state=valence)
+        _theory("Mn", k, structure=structure, site=site)
+    answer = match_curve(*_measured("Mn", 3), MatchOptions(top=1))
+    assert len(answer.matches) == 1
+    by_state = {v.oxidation_state: v.probability for v in answer.valences}
+    assert set(by_state) == {2, 3, 4}
+    assert by_state[4] == pytest.approx(0.5 * answer.matches[0].probability)
+    assert sum(by_state.values()) + answer.none_of_these == pytest.approx(1.0)
+    (edge,) = answer.edges
+    assert (edge.absorber, edge.edge) == ("Mn", "L23")
+    assert edge.probability == pytest.approx(1.0 - answer.none_of_these)
+
+
+def test_valences_weigh_alike_however_many_crystals_hold_them():
+    for k, valence in enumerate([2, 2, 2, 3, 2.5]):
+        structure = make_structure()
+        site = make_site(structure, oxidation_state=valence)
+        _theory("Mn", k, structure=structure, site=site)
+    group = Group("Mn", "L23", Kind.THEORY)
+    error, weight = match_index._expectations(group, library_of(group))
+    state = dict(group.rows().values_list("pk", "site__oxidation_state"))
+    total = {2: 0.0, 3: 0.0}
+    for pk, value in weight.items():
+        for valence, share in match_index.whole_valences(state[pk]).items():
+            total[valence] += value if share == 1.0 else 0.0
+    assert total[2] == pytest.approx(3 / 3.5)
+    assert total[3] == pytest.approx(1 / 1.5)
+    assert sum(weight.values()) == pytest.approx(2.0)
+    assert set(error) == set(weight)
+
+
+def test_a_mixture_and_its_peaks_are_told_by_the_command(tmp_path):
+    rows = [_theory("Ni", k) for k in range(6)]
+    energy = np.linspace(840.0, 888.0, 400)
+    intensity = 0.6 * _curve("Ni", 1, energy, 0.2) + 0.4 * _curve("Ni", 4, energy, 0.2)
+    path = tmp_path / "mixed.csv"
+    path.write_text(
+        "energy_eV,intensity\n"
+        + "\n".join(f"{e},{v}" for e, v in zip(energy, intensity, strict=True))
+    )
+    out = StringIO()
+    call_command("match_spectrum", str(path), "--mixture", "--explain", "--output", "-", stdout=out)
+    told = json.loads(out.getvalue())
+    shares = {c["spectrum_id"]: c["share"] for c in told["mixture"]["components"]}
+    assert set(shares) == {rows[1].pk, rows[4].pk}
+    assert shares[rows[1].pk] == pytest.approx(0.6, abs=0.05)
+    assert told["mixture"]["shift_ev"] == pytest.approx(0.2, abs=0.05)
+    assert any(pair["difference_ev"] is not None for pair in told["peaks"])
+
+
+def test_reliability_comes_from_curated_pairs_where_there_are_any():
+    group = Group("Ni", "L23", Kind.THEORY)
+    for k in range(8):
+        _theory("Ni", k)
+    simulated = reliability_of(group)
+    assert (simulated.source, simulated.n_queries) == ("simulated", 60)
+    assert sum(one.count for one in simulated.bins) == 60
+    assert reliability_of(group) == simulated  # kept
+    for k in range(20, 23):
+        structure = make_structure()
+        _theory("Ni", k, structure=structure, site=make_site(structure))
+        energy, intensity = _measured("Ni", k)
+        make_spectrum(Kind.EXPERIMENT, structure=structure, energy=energy, intensity=intensity)
+    curated = reliability_of(group)
+    assert (curated.source, curated.n_queries) == ("curated", 3)
+
+
+def test_measured_is_matched_with_measured():
+    for k in range(4):
+        energy, intensity = _measured("Ni", k)
+        make_spectrum(
+            Kind.EXPERIMENT, absorber="Ni", edge="L23", energy=energy, intensity=intensity
+        )
+    energy, intensity = _measured("Ni", 2, shift=0.6)
+    answer = match_curve(energy, intensity, MatchOptions(kind="experiment"))
+    # A shift and a common error of all positions, 0.1 eV here, are told apart no better.
+    assert answer.matches[0].shift_ev == pytest.approx(0.3, abs=0.25)
+    assert answer.matches[0].kind == Kind.EXPERIMENT
+    assert answer.matches[0].r_squared > 0.95

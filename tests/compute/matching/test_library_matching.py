@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 
 from compute.errors import InputError, ReadError
-from compute.matching import SpectrumLibrary, reliability
-from tests.benchmarks.lorentzian_sets import Disturbance, make_queries, make_strangers
+from compute.matching import AlignmentPrior, SpectrumLibrary, reliability
+from tests.benchmarks.lorentzian_sets import (
+    Disturbance,
+    make_library,
+    make_queries,
+    make_strangers,
+)
 from tests.compute.matching.conftest import MOVED
 
 
@@ -226,3 +231,64 @@ def test_a_query_that_cannot_be_used_is_refused_by_name(plain, energy, intensity
 def test_a_known_pair_outside_the_library_is_refused_by_name(made, plain):
     with pytest.raises(InputError, match=r"pairs\[0\]\.id"):
         plain.calibrate([(GRID, WAVY, "nobody")])
+
+
+def test_families_of_near_duplicates_are_answered_with_honest_probabilities():
+    made = make_library(400, n_points=150, seed=41, family=5)
+    library = SpectrumLibrary(made.energy_ev, made.intensities, range(400))
+    how = Disturbance(0.12, 0.08)
+    pairs = make_queries(made, 20, how, seed=42)
+    library.calibrate((q.energy_ev, q.intensity, q.row) for q in pairs)
+    best = [
+        (library.match(q.energy_ev, q.intensity).matches[0], q.row)
+        for q in make_queries(made, 30, how, seed=43)
+    ]
+    claims = reliability([m.probability for m, _ in best], [m.spectrum_id == k for m, k in best])
+    assert claims.expected_error < 0.12  # of 30 queries; the benchmark asks for 0.05 of 300
+
+
+def test_a_curve_that_resembles_nothing_is_none_of_these_even_among_near_duplicates():
+    made = make_library(60, n_points=150, seed=44, family=60)  # one family: all fit each other
+    library = SpectrumLibrary(made.energy_ev, made.intensities, range(60))
+    (query,) = make_strangers(1, Disturbance(), seed=45)
+    assert library.match(query.energy_ev, query.intensity).none_of_these > 0.5
+    (known,) = make_queries(made, 1, Disturbance(), seed=46)
+    assert library.match(known.energy_ev, known.intensity).none_of_these < 0.5
+
+
+def test_what_is_known_before_looking_moves_the_probabilities(made):
+    library = SpectrumLibrary(made.energy_ev, made.intensities[:50], range(50))
+    (query,) = [q for q in make_queries(made, 600, Disturbance(), seed=47) if q.row == 7]
+    before = library.match(query.energy_ev, query.intensity, top=2).matches
+    rival = before[1].spectrum_id
+    library.expect({}, {rival: 1e60})
+    after = library.match(query.energy_ev, query.intensity, top=2).matches
+    assert before[0].spectrum_id == 7
+    assert after[0].spectrum_id == rival
+    assert {m.spectrum_id: m.score for m in after} == {m.spectrum_id: m.score for m in before}
+    with pytest.raises(InputError, match="weight"):
+        library.expect({}, {rival: 0.0})
+
+
+def test_a_row_with_an_uncertain_energy_scale_is_forgiven_its_shift(made):
+    library = SpectrumLibrary(made.energy_ev, made.intensities[:50], range(50))
+    model = library.calibration.discrepancy
+    library.assume(model, AlignmentPrior(0.0, 0.3, 0.01))
+    (query,) = [q for q in make_queries(made, 600, Disturbance(), seed=48) if q.row == 7]
+    strict = library.match(query.energy_ev + 1.5, query.intensity).matches[0]
+    library.expect({7: 2.0}, {})
+    forgiving = library.match(query.energy_ev + 1.5, query.intensity).matches[0]
+    assert strict.spectrum_id == forgiving.spectrum_id == 7
+    assert forgiving.score > strict.score + 2.0
+
+
+def test_claims_of_known_pairs_come_from_libraries_that_did_not_see_them(made):
+    library = SpectrumLibrary(made.energy_ev, made.intensities[:80], range(80))
+    pairs = [q for q in make_queries(made, 600, Disturbance(), seed=49) if q.row < 80][:12]
+    known = [(q.energy_ev, q.intensity, q.row) for q in pairs]
+    claims = library.cross_validate(known, folds=2)
+    assert claims.correct.size == claims.probability.size == 12
+    assert claims.correct.mean() > 0.9
+    assert not library.calibrated  # asking teaches nothing
+    with pytest.raises(InputError, match="folds"):
+        library.cross_validate(known, folds=1)
