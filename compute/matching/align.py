@@ -20,6 +20,7 @@ from compute.matching.threads import in_parallel
 
 MAX_SIGMA_EV = 2.0
 MAX_GAMMA_EV = 1.5
+UPSIDE_DOWN = 1e4  # off the logarithm of whatever only fits with a negative scale
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def refine_roughly(
         else:
             residual = query - np.matmul(design, coefficient[:, :, None])[:, :, 0]
             likelihood = -0.5 * np.sum(weight * residual**2 + inside * np.log(variance), axis=1)
-            likelihood[coefficient[:, 0] <= 0.0] = -np.inf
+            likelihood[coefficient[:, 0] <= 0.0] -= UPSIDE_DOWN
     return now, likelihood
 
 

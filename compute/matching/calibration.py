@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from compute.errors import InputError
 from compute.matching.align import Alignment, AlignmentPrior, shape_of, spread_ratio, window_at
 from compute.matching.discrepancy import Discrepancy
 from compute.matching.grid import Array, ComparisonGrid, Curve
@@ -241,11 +240,8 @@ def _posterior(
         rest: Candidates | None = found.without(pair.row)
         struck_out.append(rest.strain() if rest is not None else np.full(2, np.nan))
     mirrored = []
-    for pair in pairs[:: max(1, len(pairs) // _MIRRORED)]:
-        try:
-            found = searcher.search(pair.curve.mirrored(), rows, model, prior, max_shift_ev)
-        except InputError:  # resembles nothing at all
-            continue
+    for pair in pairs[:: max(2, len(pairs) // _MIRRORED)]:
+        found = searcher.search(pair.curve.mirrored(), rows, model, prior, max_shift_ev)
         mirrored.append(found.strain())
     return learn_posterior(
         evidence, truth, np.array(known), np.array(struck_out), np.array(mirrored).reshape(-1, 2)

@@ -457,7 +457,7 @@ class SpectrumLibrary:
             score=float(found.evidence[k]),
             probability=probability,
             shift_ev=shift,
-            scale=fitted.scale * unit / float(self._rows.height[row]),
+            scale=max(fitted.scale, 0.0) * unit / float(self._rows.height[row]),
             sigma_ev=float(np.sqrt(at.variance[k])),
             gamma_ev=float(at.gamma[k]),
             r_squared=fitted.r_squared,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from compute.errors import InputError
 from compute.matching.align import (
+    UPSIDE_DOWN,
     Alignment,
     AlignmentPrior,
     fit_exactly,
@@ -95,7 +95,7 @@ class Searcher:
         Raises
         ------
         InputError
-            If the query and the library share too few energies, or nothing resembles it.
+            If the query and the library share too few energies.
         """
         with single_blas():
             return self._search(
@@ -127,13 +127,10 @@ class Searcher:
         start = Alignment(shortlist.shift_ev, shortlist.sigma_ev**2, np.zeros(shortlist.row.size))
         rough, likelihood = self._roughly(curve, values, start, covariance, max_shift_ev)
         order = np.argsort(-likelihood, kind="stable")
-        order = order[np.isfinite(likelihood[order])]
         picked = order[:count]
         if also is not None:
             place = np.flatnonzero(shortlist.row == also)
             picked = np.concatenate([picked[~np.isin(picked, place)][: count - 1], place])
-        if picked.size == 0:
-            raise InputError("intensity", curve.height, "resembles no spectrum of the library")
         return self._exactly(
             curve, shortlist.row[picked], values[picked], own_err[picked], rough.take(picked),
             covariance, prior, max_shift_ev, also,
@@ -185,9 +182,6 @@ class Searcher:
             now.gamma[k], fitted[k] = better.gamma[j], refitted[j]
         evidence = self._evidence(curve, now, fitted, prior, max_shift_ev, own_err)
         order = np.argsort(-evidence, kind="stable")
-        order = order[np.isfinite(evidence[order])]
-        if order.size == 0:
-            raise InputError("intensity", curve.height, "resembles no spectrum of the library")
         return Candidates(row[order], now.take(order), [fitted[k] for k in order], evidence[order])
 
     def _evidence(
@@ -202,7 +196,8 @@ class Searcher:
         """Log-evidence over that of unrelated data, so that windows of any length compare."""
         per_energy = curve.unrelated_log_density
         bare = np.array([
-            f.log_evidence - f.n * per_energy if f.scale > 0.0 else -np.inf for f in fitted
+            f.log_evidence - f.n * per_energy - (UPSIDE_DOWN if f.scale <= 0.0 else 0.0)
+            for f in fitted
         ])  # fmt: skip
         result: Array = bare + prior.log_density(where, max_shift_ev, own_err)
         return result

@@ -233,18 +233,19 @@ def test_a_known_pair_outside_the_library_is_refused_by_name(made, plain):
         plain.calibrate([(GRID, WAVY, "nobody")])
 
 
+@pytest.mark.slow
 def test_families_of_near_duplicates_are_answered_with_honest_probabilities():
     made = make_library(400, n_points=150, seed=41, family=5)
     library = SpectrumLibrary(made.energy_ev, made.intensities, range(400))
     how = Disturbance(0.12, 0.08)
-    pairs = make_queries(made, 20, how, seed=42)
+    pairs = make_queries(made, 50, how, seed=42)
     library.calibrate((q.energy_ev, q.intensity, q.row) for q in pairs)
     best = [
         (library.match(q.energy_ev, q.intensity).matches[0], q.row)
-        for q in make_queries(made, 30, how, seed=43)
+        for q in make_queries(made, 60, how, seed=43)
     ]
     claims = reliability([m.probability for m, _ in best], [m.spectrum_id == k for m, k in best])
-    assert claims.expected_error < 0.12  # of 30 queries; the benchmark asks for 0.05 of 300
+    assert claims.expected_error < 0.1  # of 60 queries; the benchmark asks for 0.05 of 300
 
 
 def test_a_curve_that_resembles_nothing_is_none_of_these_even_among_near_duplicates():
@@ -261,7 +262,7 @@ def test_what_is_known_before_looking_moves_the_probabilities(made):
     (query,) = [q for q in make_queries(made, 600, Disturbance(), seed=47) if q.row == 7]
     before = library.match(query.energy_ev, query.intensity, top=2).matches
     rival = before[1].spectrum_id
-    library.expect({}, {rival: 1e60})
+    library.expect({}, {rival: 1e280})
     after = library.match(query.energy_ev, query.intensity, top=2).matches
     assert before[0].spectrum_id == 7
     assert after[0].spectrum_id == rival
