@@ -21,8 +21,8 @@ from django.utils import timezone
 from numpy.typing import NDArray
 
 from compute.errors import ComputeError, InputError, ReadError
-from compute.ligandfield.cheap import VERSION
-from compute.ligandfield.spectra import SiteSpectrum, l23_spectrum
+from compute.ligandfield.spectra import SiteSpectrum
+from compute.routes import ROUTES, VERSIONS, l23_spectrum
 from compute.sites import Site as FoundSite
 from compute.sites import analyze_sites
 from spectradb.models import Calculation, JobStatus, Site, Spectrum, Structure
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure as PymatgenStructure
 
 ENGINE = "spectradb.multiplet"
-ROUTES = ("cheap",)
 EDGES = ("L23",)
 _KEPT = (
     "total_intensity", "initial_eigenvalues_ev", "n_initial_states", "dimension", "l3_fraction",
@@ -121,7 +120,7 @@ def _compute_structure(
         started = time.perf_counter()
         common = (source_id, formula, site.index, absorber, site.oxidation_state, route)
         try:
-            found = l23_spectrum(structure, sites, site)
+            found = l23_spectrum(structure, sites, site, route)
         except ComputeError as error:
             seconds = time.perf_counter() - started
             yield ComputedSite(*common, status="failed", seconds=seconds, error=str(error))
@@ -182,7 +181,7 @@ def queue_sites(
                 continue
             Calculation.objects.create(
                 engine=ENGINE,
-                version=VERSION,
+                version=VERSIONS[route],
                 route=route,
                 structure=site.structure,
                 site=site,
@@ -205,7 +204,7 @@ def queue_sites(
 
 def input_hash(site: Site, edge: str, route: str) -> str:
     """SHA-256 of everything that decides the result."""
-    key = [ENGINE, route, VERSION, site.structure.content_hash, site.index, edge]
+    key = [ENGINE, route, VERSIONS[route], site.structure.content_hash, site.index, edge]
     return hashlib.sha256(json.dumps(key).encode()).hexdigest()
 
 
@@ -219,7 +218,7 @@ def _work(row: Calculation) -> SiteSpectrum:
         raise InputError("calculation", row.pk, "has no structure or site")
     structure = row.structure.to_pymatgen()
     sites = analyze_sites(structure, symprec=SYMPREC)
-    return l23_spectrum(structure, sites, _site_at(sites, row.site.index))
+    return l23_spectrum(structure, sites, _site_at(sites, row.site.index), row.route)
 
 
 def _site_at(sites: Iterable[FoundSite], index: int) -> FoundSite:

@@ -1,0 +1,142 @@
+"""Atoms and Kohn-Sham fields of small clusters."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import pytest
+from pyscf import dft
+
+from compute.atom import atomic_parameters
+from compute.cluster import scf
+from compute.cluster.atoms import metal_occupation, solve_atom
+from compute.cluster.levels import Levels, levels, slater_integrals
+from compute.cluster.molecule import Cluster, build_cluster
+from compute.cluster.parameters import SLATER_SCALE
+from compute.cluster.prepare import references_and_starts
+from compute.cluster.scf import Field, Occupation, References, solve_field
+from compute.errors import ConvergenceError, InputError
+from compute.ligandfield.orbitals import rotation_matrix
+
+_BOND = 3.31  # Ti-F of TiF4, bohr
+_TETRAHEDRON = _BOND / np.sqrt(3.0) * np.array([[1.0, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
+
+
+def _tif4(vectors: np.ndarray) -> tuple[Cluster, References, list[np.ndarray]]:
+    cluster = build_cluster("Ti", ("F",) * 4, vectors, None)
+    return cluster, *references_and_starts(cluster, "Ti", ("F",) * 4, {"F": -1.0}, 0.0)
+
+
+@pytest.fixture(scope="module")
+def tif4() -> tuple[Cluster, References, list[np.ndarray]]:
+    return _tif4(_TETRAHEDRON)
+
+
+@pytest.fixture(scope="module")
+def field(tif4: tuple[Cluster, References, list[np.ndarray]]) -> Field:
+    cluster, references, starts = tif4
+    return solve_field(cluster, references, Occupation(0.0, 0.0), starts)
+
+
+@pytest.mark.parametrize(("element", "n_d"), [("Ti", 1), ("Mn", 5), ("Ni", 8)])
+def test_an_isolated_ion_has_the_slater_integrals_of_the_atomic_solver(
+    element: str, n_d: int
+) -> None:
+    """Functional, basis and fit differ: within 6 %; a sphere has no anisotropy."""
+    atom = solve_atom(element, metal_occupation(n_d + 1, 1.0), "PBE", absorber=True)
+    d = atom.shells[3, 2][:, [2, 4, 0, 3, 1]]
+    found = slater_integrals(atom.cluster, atom.shells[2, 1], d)
+    expected = atomic_parameters(element, 2, n_d, empty_shells=True)["final"]
+    for key in ("F2dd", "F4dd", "F2pd", "G1pd", "G3pd"):
+        assert found[key] == pytest.approx(expected[key], rel=0.06), key
+    assert found["anisotropy"] < 1e-4
+    assert 0.7 < SLATER_SCALE <= 1.0
+
+
+def test_exchange_and_correlation_agree_with_pyscf(field: Field, tif4) -> None:
+    cluster = tif4[0]
+    density = scf.density_of(field.orbitals, field.occupation)
+    energy, matrix = cluster.exchange_correlation(density)
+    grids = dft.gen_grid.Grids(cluster.mol)
+    grids.level = 1
+    grids.build()
+    _, expected, whole = dft.numint.NumInt().nr_rks(cluster.mol, grids, "PBE", density)
+    assert energy == pytest.approx(expected, abs=1e-5)
+    np.testing.assert_allclose(matrix, whole, atol=1e-5)
+
+
+def test_a_field_holds_its_electrons_and_is_nearly_stationary(field: Field, tif4) -> None:
+    cluster = tif4[0]
+    density = scf.density_of(field.orbitals, field.occupation)
+    electrons = 22 + 4 * 9
+    assert np.einsum("ij,ij->", density, cluster.overlap) == pytest.approx(electrons, abs=1e-6)
+    commutator = field.fock @ density @ cluster.overlap
+    commutator = cluster.orthogonal.T @ (commutator - commutator.T) @ cluster.orthogonal
+    assert np.abs(commutator).max() < 0.1
+    assert field.gap > 0
+
+
+def test_total_energies_follow_slaters_transition_state(field: Field, tif4) -> None:
+    """Occupation derivative at half the change against the difference (Janak 1978)."""
+    cluster, references, starts = tif4
+    final = solve_field(cluster, references, Occupation(1.0, 1.0), [field.fock, *starts])
+    middle = solve_field(cluster, references, Occupation(0.5, 0.5), [field.fock, *starts])
+    upper, core = middle.orbitals.upper, middle.orbitals.core
+    slope = np.trace(middle.block(upper, upper)) / 5 - np.trace(middle.block(core, core)) / 3
+    assert (final.energy - field.energy) == pytest.approx(slope, abs=0.03)
+
+
+def test_tetrahedral_levels_are_upside_down_and_hop_symmetrically(field: Field) -> None:
+    found = levels(field)
+    np.testing.assert_allclose(found.hopping, found.hopping.T, atol=1e-6)
+    assert np.linalg.eigvalsh(found.hopping).min() > 0
+    e, t2 = found.hopping[0, 0], found.hopping[2, 2]
+    assert t2 > e
+    np.testing.assert_allclose(np.diag(found.hopping), [e, e, t2, t2, t2], atol=5e-3)
+    assert abs(np.trace(found.crystal_field)) < 1e-9
+
+
+@pytest.mark.slow
+def test_turning_the_cluster_turns_its_levels(field: Field) -> None:
+    axis = np.array([0.3, -0.5, 0.8]) / np.linalg.norm([0.3, -0.5, 0.8])
+    k = np.cross(np.eye(3), axis)
+    rotation = np.eye(3) + np.sin(0.7) * k + (1 - np.cos(0.7)) * k @ k
+    cluster, references, starts = _tif4(_TETRAHEDRON @ rotation.T)
+    turned = levels(solve_field(cluster, references, Occupation(0.0, 0.0), starts))
+    before = levels(field)
+    d = rotation_matrix(rotation)
+    np.testing.assert_allclose(d.T @ turned.hopping @ d, before.hopping, atol=0.02)
+    assert turned.gap == pytest.approx(before.gap, abs=0.02)
+
+
+def test_covalent_energy_is_the_average_over_determinants() -> None:
+    rng = np.random.default_rng(4)
+    a = rng.normal(size=(3, 5, 5))
+    zero = 0.1 * (a[0] + a[0].T)
+    zero -= np.trace(zero) / 5 * np.eye(5)
+    ligand = 0.1 * (a[1] + a[1].T)
+    ligand -= np.trace(ligand) / 5 * np.eye(5)
+    found = Levels(0.0, 3.0, 0.0, zero, np.diag([2.0, 2.0, 1.0, 1.0, 1.0]), ligand)
+    h = np.block([[zero + 3.0 * np.eye(5), found.hopping], [found.hopping.T, ligand]])
+    values = np.linalg.eigvalsh(h)
+    upper = np.repeat(values[5:], 2)
+    each = [
+        2 * values[:5].sum() + sum(upper[list(chosen)]) for chosen in combinations(range(10), 3)
+    ]
+    bare = 3 * 3.0  # three d electrons, L full and centred at zero
+    assert found.covalent_energy(3) == pytest.approx(np.mean(each) - bare)
+    assert replace(found, hopping=np.zeros((5, 5))).covalent_energy(3) == pytest.approx(0.0)
+
+
+def test_failure_to_converge_is_told_with_its_trace(tif4, monkeypatch) -> None:
+    cluster, references, starts = tif4
+    monkeypatch.setattr(scf, "_ITERATIONS", 2)
+    with pytest.raises(ConvergenceError, match="last residuals of each start"):
+        solve_field(cluster, references, Occupation(0.0, 0.0), starts[:1])
+
+
+def test_ligands_without_a_rule_are_refused() -> None:
+    with pytest.raises(InputError, match="ligands"):
+        build_cluster("Ti", ("P",), np.array([[0.0, 0.0, 4.0]]), None)
