@@ -33,13 +33,9 @@ from compute.cluster.prepare import prepare
 from compute.cluster.scf import Field, Occupation, solve_field
 from compute.errors import InputError
 from compute.ligandfield.charge_transfer import ChargeTransferEnergies, energies
-from compute.ligandfield.cheap import (
-    HWHM_EV,
-    CheapCase,
-    LigandField,
-    effective_splitting,
-)
+from compute.ligandfield.cheap import HWHM_EV, CheapCase
 from compute.ligandfield.orbitals import rotation_matrix
+from compute.ligandfield.splitting import effective_splitting
 from compute.sites import Site
 from compute.spinstate import d_electrons
 from compute.units import HARTREE_EV
@@ -111,8 +107,10 @@ def parameters(
 def case_of(fields: ClusterFields, site: Site, *, temperature_k: float = 300.0) -> CheapCase:
     """Converged fields as a case of the engine."""
     before, after = levels(fields.initial), levels(fields.final)
-    field = _ligand_field(fields, site, before, after)
-    transfer = field.charge_transfer
+    transfer = _charge_transfer(fields, site, before, after)
+    crystal_field, v, ligand = (
+        symmetrised(m, site) for m in (before.crystal_field, before.hopping, before.ligand)
+    )
     atom = atomic_parameters(
         site.element, round(site.oxidation_state), fields.n_d, empty_shells=True
     )
@@ -126,13 +124,13 @@ def case_of(fields: ClusterFields, site: Site, *, temperature_k: float = 300.0) 
         | {"zeta_3d": atom["initial"]["zeta_3d"]},
         "final": _integrals(fields, fields.final, ("F2dd", "F4dd", "F2pd", "G1pd", "G3pd"))
         | {key: atom["final"][key] for key in ("zeta_3d", "zeta_2p")},
-        "crystal_field": {"matrix": field.crystal_field.tolist()},
+        "crystal_field": {"matrix": crystal_field.tolist()},
         "charge_transfer": {
             "delta": transfer.delta,
             "u_dd": transfer.u_dd,
             "u_pd": transfer.u_pd,
-            "v": field.v.tolist(),
-            "ligand": field.ligand.tolist(),
+            "v": v.tolist(),
+            "ligand": ligand.tolist(),
             "configurations": transfer.configurations,
         },
         "temperature_k": temperature_k,
@@ -140,7 +138,8 @@ def case_of(fields: ClusterFields, site: Site, *, temperature_k: float = 300.0) 
     }
     shift, error = correction(site.element)
     offset = energy_zero(fields) + shift
-    return CheapCase(case, offset, error, effective_splitting(field))
+    ten_dq = effective_splitting(fields.n_d, crystal_field, v, ligand, transfer)
+    return CheapCase(case, offset, error, ten_dq)
 
 
 def energy_zero(fields: ClusterFields) -> float:
@@ -150,23 +149,17 @@ def energy_zero(fields: ClusterFields) -> float:
     return float(total - (hopping - levels(fields.initial).covalent_energy(fields.n_d)))
 
 
-def _ligand_field(fields: ClusterFields, site: Site, before: Levels, after: Levels) -> LigandField:
+def _charge_transfer(
+    fields: ClusterFields, site: Site, before: Levels, after: Levels
+) -> ChargeTransferEnergies:
     rule = energies(site.element, site.oxidation_state, site.ligand_elements, fields.n_d)
     small = min(before.gap, after.gap) < _SECOND_HOLE_BELOW_EV
     wanted = 3 if small and fields.n_d >= _SECOND_HOLE_FROM_N_D else 2
-    return LigandField(
-        element=site.element,
-        valence=site.oxidation_state,
-        n_d=fields.n_d,
-        crystal_field=symmetrised(before.crystal_field, site),
-        v=symmetrised(before.hopping, site),
-        ligand=symmetrised(before.ligand, site),
-        charge_transfer=ChargeTransferEnergies(
-            delta=before.gap,
-            u_dd=rule.u_dd,
-            u_pd=before.gap + rule.u_dd - after.gap,
-            configurations=min(wanted, 11 - fields.n_d),
-        ),
+    return ChargeTransferEnergies(
+        delta=before.gap,
+        u_dd=rule.u_dd,
+        u_pd=before.gap + rule.u_dd - after.gap,
+        configurations=min(wanted, 11 - fields.n_d),
     )
 
 

@@ -11,7 +11,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from compute.errors import ConvergenceError
 from compute.library.crystals import crystal
+from compute.routes import VERSIONS
 from spectradb.models import Calculation, JobStatus, Site, Spectrum, Structure
 from spectradb.services.build_library import (
     expected_cost,
@@ -111,6 +113,22 @@ def test_what_a_contributor_asks_for_waits_for_a_curator(role: str | None, statu
         assert "Waits for a curator" in Client().get(page).content.decode()
         publish(spectrum, make_user(role="curator"))
         assert "Waits for a curator" not in Client().get(page).content.decode()
+
+
+@pytest.mark.django_db
+def test_fields_that_do_not_converge_leave_their_trace_and_no_spectrum(monkeypatch) -> None:
+    def fail(*_: object) -> None:
+        raise ConvergenceError("Kohn-Sham field; last residuals 1e-2, 2e-2;", 2e-2, 2e-5)
+
+    monkeypatch.setattr("compute.cluster.parameters.prepare", fail)
+    list(store_crystals([crystal("CuO")]))
+    (calculation,) = queue_sites(Site.objects.filter(element="Cu"), route="cluster", send=False)
+    assert (calculation.route, calculation.version) == ("cluster", VERSIONS["cluster"])
+    assert not run_calculation(calculation.pk)
+    calculation.refresh_from_db()
+    assert calculation.job_status == JobStatus.FAILED
+    assert "last residuals 1e-2, 2e-2" in calculation.error
+    assert not Spectrum.objects.exists()
 
 
 @pytest.mark.django_db
