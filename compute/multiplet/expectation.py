@@ -31,8 +31,9 @@ def thermal_averages(problem: Problem, space: Space, ensemble: Ensemble) -> dict
             ),
         )
         if not problem.time_reversal:
+            along = by_shift(z, space, keep_phase=True)
             result[f"{name}z"] = _sum(
-                ensemble, lambda level, op=parts[0][1]: _expectation(space, level, op)
+                ensemble, lambda level, op=along: _expectation(space, level, op)
             )
         else:
             result[f"{name}z"] = 0.0

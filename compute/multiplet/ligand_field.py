@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from compute.multiplet import angular
 from compute.multiplet.case import Case
 from compute.multiplet.determinants import Configuration
+from compute.multiplet.frame import best_frame, symmetrised
 from compute.multiplet.integrals import Integrals, OneElectron, Problem, TwoElectron
 
 Array = NDArray[Any]
@@ -28,12 +29,14 @@ def build_problem(case: Case) -> Problem:
     ct = case.charge_transfer
     shells = (6, 10) if ct is None else (6, 10, 10)
     n = sum(shells)
-    field = angular.to_complex_harmonics(case.crystal_field)
+    given = _real_matrices(case)
+    frame = best_frame(given, np.array(case.exchange_field))
+    turned = [symmetrised(matrix, frame) for matrix in given]
+    field = angular.to_complex_harmonics(turned[0])
     hopping = ligand = np.zeros((5, 5), complex)
     if ct is not None:
-        hopping = angular.to_complex_harmonics(ct.v)
-        ligand = angular.to_complex_harmonics(ct.ligand)
-    exchange = _exchange(case.exchange_field)
+        hopping, ligand = (angular.to_complex_harmonics(matrix) for matrix in turned[1:])
+    exchange = _exchange(frame.axes @ np.array(case.exchange_field))
 
     def integrals(values: dict[str, float], shifts: list[float]) -> Integrals:
         h = np.zeros((n, n), complex)
@@ -75,18 +78,18 @@ def build_problem(case: Case) -> Problem:
         final_configurations=tuple(after),
         initial=integrals(initial, first),
         final=integrals(final, second),
-        dipole=_dipoles(n),
-        vectors=_vectors(shells),
+        dipole=_dipoles(n, frame.axes),
+        vectors=_vectors(shells, frame.axes),
         counts={"n_d": np.repeat([0.0, 1.0, 0.0], (6, 10, n - 16))},
         core_half=angular.p_half_orbitals(),
         charges=_charges(shells),
         time_reversal=not exchange.any() and not _breaks_time_reversal(field, hopping, ligand),
-        cubic=not exchange.any() and all(_is_cubic(m) for m in _real_matrices(case)),
+        cubic=not exchange.any() and all(_is_cubic(m) for m in turned),
     )
 
 
-def _exchange(b: tuple[float, float, float]) -> Array:
-    """2 B.s on the d spin-orbitals, (10, 10)."""
+def _exchange(b: Array) -> Array:
+    """2 B.s of B (3,) on the d spin-orbitals, (10, 10)."""
     s_z, s_plus = angular.spin_operators(5)
     s_x, s_y = (s_plus + s_plus.T) / 2, (s_plus - s_plus.T) / 2j
     return np.asarray(2 * (b[0] * s_x + b[1] * s_y + b[2] * s_z))
@@ -120,23 +123,48 @@ def _charges(shells: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(2 * m + s for l in ls for m in range(-l, l + 1) for s in (1, -1))
 
 
-@lru_cache(maxsize=4)
-def _dipoles(n: int) -> dict[str, Array]:
-    """C^1 from 2p to 3d by polarisation, (n, n) each."""
-    parts = {}
-    for name, q in (("minus", -1), ("z", 0), ("plus", 1)):
-        parts[name] = np.zeros((n, n))
-        parts[name][6:16, :6] = angular.with_spin(angular.dipole(q, 2, 1))
+def _dipoles(n: int, axes: Array) -> dict[str, Array]:
+    """C^1 from 2p to 3d by polarisation along the case's axes, (n, n) each.
+
+    ``axes`` are those of the orbitals in terms of the case's, in rows.
+    """
+    minus, zero, plus = _spherical_dipoles(n)
     root = np.sqrt(0.5)
-    return parts | {
-        "x": root * (parts["minus"] - parts["plus"]),
-        "y": 1j * root * (parts["minus"] + parts["plus"]),
-    }
+    own = [root * (minus - plus), 1j * root * (minus + plus), zero]
+    if np.array_equal(axes, np.eye(3)):
+        return dict(zip(("x", "y", "z"), own, strict=True)) | {"plus": plus, "minus": minus}
+    x, y, z = (sum(axes[k, i] * own[k] for k in range(3)) for i in range(3))
+    return {"x": x, "y": y, "z": z, "plus": -root * (x + 1j * y), "minus": root * (x - 1j * y)}
 
 
 @lru_cache(maxsize=4)
-def _vectors(shells: tuple[int, ...]) -> dict[str, tuple[Array, Array]]:
-    """(z, plus) of S, L and J over all shells (the ligand's l = 2 is that of its symmetry)."""
+def _spherical_dipoles(n: int) -> tuple[Array, Array, Array]:
+    """C^1_q for q = -1, 0, 1."""
+    parts = np.zeros((3, n, n))
+    for q in (-1, 0, 1):
+        parts[q + 1, 6:16, :6] = angular.with_spin(angular.dipole(q, 2, 1))
+    return parts[0], parts[1], parts[2]
+
+
+def _vectors(shells: tuple[int, ...], axes: Array) -> dict[str, tuple[Array, Array]]:
+    """(z, plus) of S, L and J over all shells (the ligand's l = 2 is that of its symmetry).
+
+    Along the case's axes, like the dipoles.
+    """
+    own = _own_vectors(shells)
+    if np.array_equal(axes, np.eye(3)):
+        return own
+    turned = {}
+    for name, (z, plus) in own.items():
+        parts = [(plus + plus.T) / 2, (plus - plus.T) / 2j, z]
+        x, y, z = (sum(axes[k, i] * parts[k] for k in range(3)) for i in range(3))
+        turned[name] = (z, x + 1j * y)
+    return turned
+
+
+@lru_cache(maxsize=4)
+def _own_vectors(shells: tuple[int, ...]) -> dict[str, tuple[Array, Array]]:
+    """(z, plus) of S, L and J along the orbitals' own axes."""
     n = sum(shells)
     s_z, s_plus = angular.spin_operators(n // 2)
     l_z, l_plus = np.zeros((n, n)), np.zeros((n, n))

@@ -103,12 +103,13 @@ def hole_projection(block: Block, orbitals: CoreOrbitals) -> HoleProjection:
     return HoleProjection(index, coefficients)
 
 
-def by_shift(operator: Array, space: Space) -> dict[int, OneElectron]:
+def by_shift(operator: Array, space: Space, *, keep_phase: bool = False) -> dict[int, OneElectron]:
     """An operator (n_orb, n_orb) cut into parts that change the charge by one amount each.
 
-    A global phase that makes the matrix real is taken out: only |<f|O|i>|^2 is ever used.
+    Where only |<f|O|i>|^2 is asked for, a global phase that may make the matrix real is taken
+    out.
     """
-    one = OneElectron.from_matrix(_without_phase(operator))
+    one = OneElectron.from_matrix(operator if keep_phase else _without_phase(operator))
     charge = np.array(space.charges)
     shift = charge[one.i] - charge[one.j]
     shift = shift % space.modulus if space.modulus else shift
