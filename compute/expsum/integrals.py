@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from compute.expsum.fit import ExponentialSum, fit_radial
 from compute.expsum.interpolation import Array, RadialInterpolant, checked_grid
 
 _GOAL = 3e-14  # asked of a fit, relative to the density's largest value
+_TRUSTED = 1e-9  # worse is told, and Slater integrals are then integrated directly
 _ACCEPTED = 1e-6  # worse than this is refused: the function is not a sum of decaying exponentials
 
 
@@ -48,6 +50,8 @@ def slater_integral(
         What is wrong with which argument.
     ConvergenceError
         A density that no exponential sum fits to 1e-6 of its largest value ("expsum").
+
+    A fit worse than 1e-9 is told by a `RuntimeWarning`, and "direct" takes over.
     """
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 0:
         raise InputError("k", k, "must be an integer of at least 0")
@@ -60,6 +64,14 @@ def slater_integral(
     one = _fitted(grid, [p["p1"], p["p3"]])
     same = _same_pair((p["p1"], p["p3"]), (p["p2"], p["p4"]))
     two = one if same else _fitted(grid, [p["p2"], p["p4"]])
+    worst = max(_relative(one, grid, [p["p1"], p["p3"]]), _relative(two, grid, [p["p2"], p["p4"]]))
+    if worst > _TRUSTED:
+        warnings.warn(
+            f"exponential sums fit to {worst:.1e} only; integrated directly instead",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return direct_slater_integral(int(k), r, p["p1"], p["p2"], p["p3"], p["p4"])
     return one_center(int(k), one, two)
 
 
@@ -87,15 +99,31 @@ def two_center_integral(r: Array, density_a: Array, density_b: Array, distance: 
     a = _fitted(grid, [densities["density_a"]])
     same = np.array_equal(densities["density_a"], densities["density_b"])
     b = a if same else _fitted(grid, [densities["density_b"]])
+    worst = max(
+        _relative(fit, grid, [densities[name]])
+        for name, fit in (("density_a", a), ("density_b", b))
+    )
+    if worst > _TRUSTED:
+        warnings.warn(
+            f"exponential sums fit to {worst:.1e} only; the repulsion is no better",
+            RuntimeWarning,
+            stacklevel=2,
+        )
     return two_center(a, b, float(distance))
 
 
 def _fitted(grid: RadialInterpolant, factors: list[Array]) -> ExponentialSum:
     fit = fit_radial(grid, factors, _GOAL)
-    size = float(np.abs(np.prod([grid.on_grid(f) for f in factors], axis=0)).max())
-    if fit.max_error > _ACCEPTED * size:
-        raise ConvergenceError("exponential sum of a density", fit.max_error / size, _ACCEPTED)
+    error = _relative(fit, grid, factors)
+    if error > _ACCEPTED:
+        raise ConvergenceError("exponential sum of a density", error, _ACCEPTED)
     return fit
+
+
+def _relative(fit: ExponentialSum, grid: RadialInterpolant, factors: list[Array]) -> float:
+    """Error of a fit over the density's largest value."""
+    size = float(np.abs(np.prod([grid.on_grid(f) for f in factors], axis=0)).max())
+    return fit.max_error / size if size > 0.0 else 0.0
 
 
 def _same_pair(one: tuple[Array, Array], two: tuple[Array, Array]) -> bool:

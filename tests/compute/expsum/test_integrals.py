@@ -205,3 +205,26 @@ def test_unusable_input_is_refused_by_name(change: dict, field: str) -> None:
     with pytest.raises(InputError) as caught:
         slater_integral(**arguments)
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize("k", [0, 1, 2, 4, 6])
+def test_multipoles_that_no_atom_needs_are_exact_on_a_linear_grid_too(k: int) -> None:
+    """2s of Z = 28: beyond l1 + l3, r^-(k+1) weighs the first cell most."""
+
+    def two_s(r: np.ndarray) -> list[np.ndarray]:
+        return [28**1.5 / np.sqrt(2) * r * (1 - 14 * r) * np.exp(-14 * r)] * 4
+
+    coarse, fine = np.linspace(0, 10, 2001), np.geomspace(1e-6, 10, 2000)
+    expected = slater_integral(k, fine, *two_s(fine))
+    for method in ("expsum", "direct"):
+        value = slater_integral(k, coarse, *two_s(coarse), method=method)
+        assert value == pytest.approx(expected, rel=1e-10)
+
+
+def test_a_poor_fit_is_told_and_not_used() -> None:
+    r = np.linspace(0, 30, 1500)
+    noise = 1 + 3e-8 * np.random.default_rng(1).standard_normal(r.size)
+    p = 2 * r * np.exp(-r) * noise
+    with pytest.warns(RuntimeWarning, match="integrated directly"):
+        value = slater_integral(0, r, p, p, p, p)
+    assert value == slater_integral(0, r, p, p, p, p, method="direct")

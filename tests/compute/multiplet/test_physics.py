@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import expm
 
+from compute.errors import InputError
 from compute.multiplet import angular, solve
 
 ZERO_FINAL = {
@@ -241,3 +242,36 @@ def test_each_edge_has_its_own_width() -> None:
     for edge, width in ((energy < -2, 0.2), (energy > 6, 0.5)):
         alone = solve(case | {"hwhm_ev": width})
         np.testing.assert_allclose(both["intensity"][edge], alone["intensity"][edge], rtol=1e-2)
+
+
+def test_fano_lines_and_growing_widths_have_their_analytic_shapes() -> None:
+    """Against sums over the sticks, each a Fano profile of its own energy's width."""
+    case = ion(8, crystal_field={"ten_dq": 1.0}, method="dense")
+    plain = solve(case)
+    growing = {"hwhm_growth": {"per_ev": 0.03, "from_ev": -5.0}, "fano_q": -6.0}
+    energy = plain["energy_ev"]
+    width = 0.2 + 0.03 * np.maximum(energy + 5.0, 0.0)
+    expected = np.zeros(energy.size)
+    for position, area in zip(*plain["sticks"].values(), strict=True):
+        e = (energy - position) / width
+        expected += area / (np.pi * width) * ((-6.0 + e) ** 2 / (1 + e**2) - 1) / 36
+    peak = plain["intensity"].max()
+    for method in ("dense", "lanczos", "rscg"):
+        result = solve(case | growing | {"method": method})
+        np.testing.assert_allclose(result["intensity"], expected, atol=1e-5 * peak)
+        assert result["parameters"]["fano_q"] == -6.0
+        assert result["parameters"]["hwhm_growth"] == growing["hwhm_growth"]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"fano_q": 0.5}, "fano_q"),
+        ({"hwhm_growth": {"per_ev": -1}}, "hwhm_growth.per_ev"),
+        ({"hwhm_growth": {"slope": 1}}, "hwhm_growth.slope"),
+    ],
+)
+def test_line_shapes_that_make_no_sense_are_refused(change: dict[str, Any], field: str) -> None:
+    with pytest.raises(InputError) as caught:
+        solve(ion(8) | change)
+    assert caught.value.field == field
