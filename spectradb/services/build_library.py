@@ -29,12 +29,11 @@ _TIME_CUBIC, _TIME_FOURFOLD, _TIME_LOW = 1.0, 2.0, 12.0
 
 @dataclass(frozen=True)
 class LibraryProgress:
-    """How far the calculations of a set of structures are; ``running`` are part of ``open``."""
+    """How far the calculations of a set of structures are."""
 
     done: int
     failed: int
     open: int
-    running: int
 
     @property
     def total(self) -> int:
@@ -101,9 +100,9 @@ def progress(elements: Collection[str] = tuple(D_RADIUS_ANG)) -> LibraryProgress
     """Of all calculations of the library for these absorbers."""
     rows = Calculation.objects.filter(structure__source=SOURCE, absorber__in=elements)
     counts = dict(rows.order_by().values_list("job_status").annotate(n=Count("pk")))
-    done, running = counts.get(JobStatus.DONE, 0), counts.get(JobStatus.RUNNING, 0)
-    waiting = counts.get(JobStatus.QUEUED, 0) + running
-    return LibraryProgress(done, sum(counts.values()) - done - waiting, waiting, running)
+    done = counts.get(JobStatus.DONE, 0)
+    waiting = counts.get(JobStatus.QUEUED, 0) + counts.get(JobStatus.RUNNING, 0)
+    return LibraryProgress(done, sum(counts.values()) - done - waiting, waiting)
 
 
 def expected_cost(site: Site) -> float:

@@ -179,6 +179,13 @@ def retry(rows: QuerySet[Any]) -> int:
     return len(ids)
 
 
+def any_running() -> bool:
+    """Whether a job of any kind is being worked on, by whomever."""
+    return any(
+        model._default_manager.filter(job_status=JobStatus.RUNNING).exists() for model in _TASKS
+    )
+
+
 def take_up_again() -> int:
     """Queue the jobs of dead workers again, and tell the workers of rows the broker lost.
 

@@ -24,7 +24,7 @@ from spectradb.services.cluster import workers
 
 _POLL_SECONDS = 5.0
 _TAKE_UP_SECONDS = 60.0
-_STALLED_SECONDS = 120.0  # open jobs, none of them running
+_STALLED_SECONDS = 120.0  # jobs are open and none of any kind is running
 _RESTARTS = 100
 
 
@@ -86,7 +86,7 @@ class Command(JsonCommand):
         the others wait for ever: nothing runs although jobs are open.
         """
         found = progress(elements)
-        busy = taken_up = -math.inf
+        busy, taken_up = time.monotonic(), -math.inf
         while found.open and cluster.poll() is None:
             now = time.monotonic()
             if now - taken_up > _TAKE_UP_SECONDS:
@@ -95,9 +95,9 @@ class Command(JsonCommand):
             latest = progress(elements)
             if latest.done // 20 != found.done // 20:
                 self.say(f"{latest.done} of {latest.total}, {latest.failed} failed")
-            found = latest
-            if busy == -math.inf or found.running:
+            if latest != found or jobs.any_running():
                 busy = now
+            found = latest
             if now - busy > _STALLED_SECONDS:
                 break
             time.sleep(_POLL_SECONDS)
