@@ -44,7 +44,11 @@ class Doubt:
 
     @classmethod
     def learn(
-        cls, features: list[NDArray[np.float32]], fold: NDArray[np.int64], residual: Float
+        cls,
+        features: list[NDArray[np.float32]],
+        fold: NDArray[np.int64],
+        residual: Float,
+        weights: Float,
     ) -> tuple[Doubt, Float]:
         """From every member's features (m, f) of all rows; also the spread of the held-out rows."""
         centre, precision = [], []
@@ -61,7 +65,7 @@ class Doubt:
         for k, values in enumerate(features):
             out = fold == k
             signs[out], _ = plain._signs(k, values[out])
-        error = ErrorModel.learn(signs, residual)
+        error = ErrorModel.learn(signs, residual, weights)
         return cls(plain.centre, plain.precision, rows, fold, error), error.spread(signs)
 
     def judge(self, features: list[NDArray[np.float32]]) -> tuple[Float, NDArray[np.int64]]:

@@ -19,7 +19,7 @@ from torch import nn
 
 from ml.cgcnn import CgcnnNetwork
 from ml.checkpoints import load_arrays, save_arrays
-from ml.data import Dataset, folds_by_material
+from ml.data import Dataset, folds_by_material, material_weights
 from ml.doubt import Doubt
 from ml.errors import LearningError
 from ml.features import Scaler
@@ -98,14 +98,15 @@ class NetworkEnsemble:
             held_out[out] = _run(network, inputs.batches(data, out, None, 256, device), data)[out]
             members.append(network.cpu())
             histories.append(history)
+        weights = material_weights(data.groups)
         doubt, doubts = Doubt.learn(
             [_features(m, inputs.batches(data, None, None, 256), data) for m in members],
             folds,
             target - held_out,
+            weights,
         )
-        validation = Validation.learn(
-            data.energy_ev, np.asarray(target, np.float64), held_out, doubts
-        )
+        truth = np.asarray(target, np.float64)
+        validation = Validation.learn(data.energy_ev, truth, held_out, doubts, weights)
         return cls(config, members, inputs, doubt, validation, histories)
 
     def predict(self, data: Dataset) -> Predicted:
@@ -129,6 +130,7 @@ class NetworkEnsemble:
         meta = {
             "config": asdict(self.config),
             "width": self._inputs.width,
+            "gain": self._inputs.gain,
             "histories": [asdict(history) for history in self.histories],
         }
         save_arrays(folder, self.config.kind, arrays, json.dumps(meta))
@@ -164,7 +166,7 @@ class NetworkEnsemble:
         return cls(
             config,
             members,
-            Inputs(config.kind, meta["width"], scaler),
+            Inputs(config.kind, meta["width"], scaler, meta["gain"]),
             Doubt.of_arrays(arrays),
             Validation.of_arrays(arrays),
             [History(**history) for history in meta["histories"]],

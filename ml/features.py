@@ -17,6 +17,8 @@ from ml.data import Dataset
 from ml.descriptors import describe
 
 Float32 = NDArray[np.float32]
+_CHUNK = 500  # crystals described at once
+_ROWS = 8192  # rows scaled at once
 
 
 @dataclass(frozen=True)
@@ -45,42 +47,69 @@ class Scaler:
 
     def apply(self, blocks: Mapping[str, Float32]) -> Float32:
         """(n, width) of all blocks beside each other."""
-        parts = []
-        for name, deviation in self.deviation.items():
-            varies = deviation > 1e-5
-            values = (blocks[name][:, varies] - self.mean[name][varies]) / deviation[varies]
-            # Beyond 8 deviations a column says "unlike anything seen", no more.
-            width = max(int(varies.sum()), 1) ** (1 / self.norm)
-            scale = np.float32(self.weight.get(name, 1.0) / width)
-            parts.append(np.clip(values, -8.0, 8.0) * scale)
-        return np.concatenate(parts, axis=1).astype(np.float32)
+        varies = {name: deviation > 1e-5 for name, deviation in self.deviation.items()}
+        n = len(next(iter(blocks.values())))
+        out = np.empty((n, sum(int(v.sum()) for v in varies.values())), np.float32)
+        column = 0
+        for name, kept in varies.items():
+            width = int(kept.sum())
+            scale = np.float32(self.weight.get(name, 1.0) / max(width, 1) ** (1 / self.norm))
+            mean, deviation = self.mean[name][kept], self.deviation[name][kept]
+            for at in range(0, n, _ROWS):
+                values = (blocks[name][at : at + _ROWS, kept] - mean) / deviation
+                # Beyond 8 deviations a column says "unlike anything seen", no more.
+                out[at : at + _ROWS, column : column + width] = np.clip(values, -8.0, 8.0) * scale
+            column += width
+        return out
 
 
 def describe_rows(data: Dataset, blocks: Sequence[str]) -> dict[str, Float32]:
     """Descriptors of every row, in the order of the rows; each crystal is opened once.
 
-    With ``data.cache`` a block of the same rows is computed once and then memory-mapped.
+    With ``data.cache`` a block of the same rows is computed once and memory-mapped, so that no
+    more than a few thousand rows are in memory while it is made.
     """
     places = {block: _place(data, block) for block in blocks}
-    found: dict[str, Float32] = {
-        b: np.load(p, mmap_mode="r") for b, p in places.items() if p and p.exists()
-    }
-    missing = [block for block in blocks if block not in found]
-    if missing:
-        for block, values in _describe(data, missing).items():
-            found[block] = values
-            if place := places[block]:
-                place.parent.mkdir(parents=True, exist_ok=True)
-                part = place.with_suffix(f".{os.getpid()}.part")
-                with part.open("wb") as file:
-                    np.save(file, values)
-                part.replace(place)  # whole or not at all
-    return {block: found[block] for block in blocks}
+    missing = [block for block, place in places.items() if place is None or not place.exists()]
+    made = _describe(data, missing, places) if missing else {}
+    found = {}
+    for block, place in places.items():
+        found[block] = made[block] if place is None else np.load(place, mmap_mode="r")
+    return found
 
 
-def _describe(data: Dataset, blocks: Sequence[str]) -> dict[str, Float32]:
+def _describe(
+    data: Dataset, blocks: Sequence[str], places: Mapping[str, Path | None]
+) -> dict[str, Float32]:
+    """The blocks without a cache; those with one are written there."""
     order = np.argsort(data.crystal_of, kind="stable")
     runs = np.split(order, np.flatnonzero(np.diff(data.crystal_of[order])) + 1)
+    whole: dict[str, Float32] = {}
+    parts: dict[str, Path] = {}
+    for at in range(0, len(runs), _CHUNK):
+        some = runs[at : at + _CHUNK]
+        rows = np.concatenate(some)
+        for block, values in _describe_some(data, some, blocks).items():
+            if block not in whole:
+                shape = (len(data), values.shape[1])
+                if place := places[block]:
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    parts[block] = place.with_suffix(f".{os.getpid()}.part")
+                    whole[block] = np.lib.format.open_memmap(
+                        parts[block], mode="w+", dtype=np.float32, shape=shape
+                    )
+                else:
+                    whole[block] = np.empty(shape, np.float32)
+            whole[block][rows] = values
+    for block, part in parts.items():
+        whole.pop(block).flush()  # type: ignore[attr-defined]
+        part.replace(places[block])  # type: ignore[arg-type]  # whole or not at all
+    return whole
+
+
+def _describe_some(
+    data: Dataset, runs: Sequence[NDArray[np.int64]], blocks: Sequence[str]
+) -> dict[str, Float32]:
     crystals = [data.crystals[data.crystal_of[run[0]]] for run in runs]
     sites = [[int(site) for site in data.site[run]] for run in runs]
     own = [block for block in blocks if block != pretrained.BLOCK]
@@ -89,8 +118,7 @@ def _describe(data: Dataset, blocks: Sequence[str]) -> dict[str, Float32]:
         found |= describe(zip(crystals, sites, strict=True), own)
     if pretrained.BLOCK in blocks:
         found[pretrained.BLOCK] = pretrained.describe_sites(crystals, sites)
-    back = np.argsort(order)
-    return {name: values[back] for name, values in found.items()}
+    return found
 
 
 def _place(data: Dataset, block: str) -> Path | None:

@@ -27,6 +27,7 @@ class Inputs:
     kind: str
     width: int
     scaler: Scaler | None
+    gain: float = 1.0  # gives the training rows unit variance in the mean, as dense layers expect
     matrix: NDArray[np.float32] | None = None  # (n, width)
     graphs: list[Graph] | None = None  # of each crystal
 
@@ -37,15 +38,18 @@ class Inputs:
             return cls(kind, 0, None, graphs=_graphs(data))
         blocks = describe_rows(data, BLOCKS_OF[kind])
         scaler = Scaler.learn(blocks, norm=2)
-        matrix = _unit(scaler.apply(blocks))
-        return cls(kind, matrix.shape[1], scaler, matrix)
+        matrix = scaler.apply(blocks)
+        gain = float(1.0 / max(np.sqrt(np.einsum("nf,nf->", matrix, matrix) / matrix.size), 1e-12))
+        matrix *= np.float32(gain)
+        return cls(kind, matrix.shape[1], scaler, gain, matrix)
 
     def again(self, data: Dataset) -> Inputs:
         """The inputs of other rows, on the same scale."""
-        if self.scaler is not None:
-            matrix = _unit(self.scaler.apply(describe_rows(data, BLOCKS_OF[self.kind])))
-            return Inputs(self.kind, self.width, self.scaler, matrix)
-        return Inputs(self.kind, 0, None, graphs=_graphs(data))
+        if self.scaler is None:
+            return Inputs(self.kind, 0, None, graphs=_graphs(data))
+        matrix = self.scaler.apply(describe_rows(data, BLOCKS_OF[self.kind]))
+        matrix *= np.float32(self.gain)
+        return Inputs(self.kind, self.width, self.scaler, self.gain, matrix)
 
     def batches(
         self,
@@ -108,8 +112,3 @@ class Inputs:
 
 def _graphs(data: Dataset) -> list[Graph]:
     return [build_graph(crystal) for crystal in data.crystals]
-
-
-def _unit(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Of unit variance in the mean: what dense layers expect."""
-    return np.asarray(matrix / max(float(matrix.std()), 1e-12), dtype=np.float32)

@@ -130,7 +130,7 @@ class KrrNmf:
             "r2_per_component": r2.tolist(),
             "nmf_rms": float(np.sqrt(((weights @ components - target) ** 2).mean())),
         }
-        validation = Validation.learn(data.energy_ev, target, mean, spread)
+        validation = Validation.learn(data.energy_ev, target, mean, spread, row_weights)
         arrays = {
             "components": components,
             "center": center,

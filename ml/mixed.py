@@ -57,9 +57,9 @@ class Mixed:
         weights /= weights.sum()
         mean = np.tensordot(weights, np.stack(means), axes=1)
         signs = _signs(means, [part.validation.spread for part in parts.values()])
-        error = ErrorModel.learn(signs, truth - mean)
+        error = ErrorModel.learn(signs, truth - mean, row_weights)
         energy = next(iter(parts.values())).energy_ev
-        validation = Validation.learn(energy, truth, mean, error.spread(signs))
+        validation = Validation.learn(energy, truth, mean, error.spread(signs), row_weights)
         return cls(dict(parts), weights, error, validation)
 
     def predict(self, data: Dataset) -> Predicted:

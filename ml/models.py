@@ -21,7 +21,8 @@ from ml.training import TrainingConfig
 
 MIXTURES = {
     "mixed": ("krr-nmf", "mlp", "cgcnn"),
-    "mixed-chgnet": ("krr-nmf", "mlp", "cgcnn", "chgnet-krr", "chgnet-mlp"),
+    # The potential's layers are a graph network already: a second one costs more than it brings.
+    "mixed-chgnet": ("krr-nmf", "mlp", "chgnet-krr", "chgnet-mlp"),
 }
 KINDS = ("krr-nmf", "mlp", "cgcnn", "chgnet-krr", "chgnet-mlp", *MIXTURES)
 FORMAT = 1  # raised whenever the same configuration and rows give another model

@@ -46,12 +46,13 @@ class ErrorModel:
     weights: Float
 
     @classmethod
-    def learn(cls, signs: Float, residual: Float) -> ErrorModel:
-        """signs (m, f), residual (m, g) of rows held out."""
+    def learn(cls, signs: Float, residual: Float, weights: Float) -> ErrorModel:
+        """signs (m, f), residual (m, g) of rows held out, and what each row (m,) counts for."""
         error = np.log(np.sqrt((residual**2).mean(axis=1)) + 1e-9)
         matrix = np.column_stack([np.ones(len(signs)), np.log(signs)])
         ridge = 1e-3 * len(signs) * np.diag([0.0, *np.ones(signs.shape[1])])
-        return cls(np.linalg.solve(matrix.T @ matrix + ridge, matrix.T @ error))
+        counted = matrix * weights[:, None]
+        return cls(np.linalg.solve(counted.T @ matrix + ridge, counted.T @ error))
 
     def spread(self, signs: Float) -> Float:
         """(n,) expected error."""
@@ -72,7 +73,7 @@ class Calibration:
     spreads: Float
 
     @classmethod
-    def learn(cls, residual: Float, spread: Float) -> Calibration:
+    def learn(cls, residual: Float, spread: Float, weights: Float) -> Calibration:
         """Fit the scale per energy.
 
         Parameters
@@ -81,11 +82,13 @@ class Calibration:
             truth − prediction of rows held out.
         spread : (m,)
             The model's own measure of doubt on them, > 0.
+        weights : (m,)
+            What each row counts for.
         """
         ratio = np.abs(residual) / spread[:, None]
         # Between the 68 % and the 95 % point: heavy tails make the two disagree.
-        s68 = np.quantile(ratio, 0.68, axis=0) / norm.ppf(0.84)
-        s95 = np.quantile(ratio, 0.95, axis=0) / norm.ppf(0.975)
+        s68 = _quantile(ratio, 0.68, weights) / norm.ppf(0.84)
+        s95 = _quantile(ratio, 0.95, weights) / norm.ppf(0.975)
         scale = np.sqrt(s68 * s95)
         kernel = np.ones(5) / 5
         smooth = np.convolve(np.pad(scale, 2, mode="edge"), kernel, mode="valid")
@@ -99,6 +102,15 @@ class Calibration:
         """(n,) share of the held-out rows with a larger spread."""
         below = np.searchsorted(self.spreads, spread, side="left")
         return np.asarray(1.0 - below / max(len(self.spreads), 1), dtype=np.float64)
+
+
+def _quantile(values: Float, level: float, weights: Float) -> Float:
+    """(g,) weighted quantile of each column of values (m, g)."""
+    order = np.argsort(values, axis=0)
+    below = np.cumsum(weights[order], axis=0) - 0.5 * weights[order]
+    at = np.argmax(below >= level * weights.sum(), axis=0)
+    columns = np.arange(values.shape[1])
+    return np.asarray(values[order[at, columns], columns], dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -122,9 +134,11 @@ class Validation:
     calibration: Calibration
 
     @classmethod
-    def learn(cls, energy_ev: Float, target: Float, mean: Float, spread: Float) -> Validation:
-        """From the targets (m, g) of the held-out rows, their predictions and spreads."""
-        calibration = Calibration.learn(np.asarray(target, np.float64) - mean, spread)
+    def learn(
+        cls, energy_ev: Float, target: Float, mean: Float, spread: Float, weights: Float
+    ) -> Validation:
+        """From the targets (m, g) of the held-out rows, their predictions, spreads and weights."""
+        calibration = Calibration.learn(np.asarray(target, np.float64) - mean, spread, weights)
         return cls(energy_ev, np.asarray(mean, np.float32), spread, calibration)
 
     def answer(self, mean: Float, spread: Float, neighbours: NDArray[np.int64]) -> Predicted:

@@ -223,3 +223,25 @@ def test_rows_without_order_get_their_own_descriptors() -> None:
         describe_rows(data.rows(order), ("rdf",))["rdf"],
         describe_rows(data, ("rdf",))["rdf"][order],
     )
+
+
+@pytest.mark.parametrize("kind", ["mlp", "krr-nmf"])
+def test_a_site_alone_and_among_others_has_the_same_prediction(kind: str) -> None:
+    model = fit_model(kind, halides(40), FitOptions(epochs=1, n_members=2), lambda step: None)
+    new = halides(12, seed=1)
+    together = model.predict(new)
+    alone = model.predict(new.rows(np.array([5])))
+    np.testing.assert_allclose(alone.mean[0], together.mean[5], atol=1e-6)
+    np.testing.assert_allclose(alone.sigma[0], together.sigma[5], rtol=1e-4)
+
+
+def test_descriptors_do_not_depend_on_how_many_are_made_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = halides(9)
+    whole = describe_rows(data, ("rdf", "bonds"))
+    monkeypatch.setattr("ml.features._CHUNK", 2)
+    parts = describe_rows(replace(data, cache=tmp_path), ("rdf", "bonds"))
+    for block, values in whole.items():
+        np.testing.assert_array_equal(parts[block], values)
+    assert all(path.suffix == ".npy" for path in tmp_path.iterdir())

@@ -10,8 +10,9 @@ from django.conf import LazySettings
 
 from ml.errors import LearningError
 from ml.models import FitOptions
-from spectradb.models import JobStatus, TrainedModel
+from spectradb.models import JobStatus, Spectrum, TrainedModel
 from spectradb.services.model_results import Scored, model_folder, scored
+from spectradb.services.residual_map import residual_map
 from spectradb.services.train_model import TrainingRequest, queue_training, run_training
 from tests.spectradb.test_learning import store
 
@@ -80,3 +81,18 @@ def test_examples_are_the_best_the_middle_and_the_worst() -> None:
     predicted = np.array([3, 1, 0, 4, 2], np.float32)[:, None] * np.ones(3, np.float32)
     some = Scored(np.arange(3.0), truth, predicted, truth, np.ones(5), [("m", i) for i in range(5)])
     assert some.examples() == {"best": [2], "median": [4], "worst": [3]}
+
+
+def test_a_spectrum_that_breaks_the_rule_is_the_most_surprising(crystals: None) -> None:
+    odd = Spectrum.objects.get(structure__source_id="mp-21")
+    energy = odd.energy
+    odd.set_arrays(energy, 1 / (1 + (energy - 868.0) ** 2))
+    odd.save()
+    assert run_training(queue_training(request()).pk)
+    found = residual_map("asked", {})
+    assert len(found) == 40
+    assert found[0].source_id == "mp-21"
+    assert not found[0].seen  # it is in the validation part
+    assert found[0].correlation < 0.5 < found[-1].correlation
+    assert sum(one.seen for one in found) == 30
+    assert residual_map("asked", {}, top=3) == found[:3]
