@@ -172,4 +172,4 @@ def _with_origin(
 
 def _in_words(error: Exception) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
-    return f"cannot be read: {text[:300]}"
+    return f"cannot be read, the file is incomplete or malformed ({text[:300]})"

@@ -30,8 +30,8 @@ pytestmark = pytest.mark.django_db
 ENERGY = np.linspace(850.0, 880.0, 121)
 
 
-def store(number: int, a: float) -> None:
-    """Nickel oxide squeezed to a; its line moves with a, as any model can learn."""
+def store(number: int, a: float, off: float = 0.0) -> None:
+    """Nickel oxide squeezed to a; its line moves with a, as any model can learn, plus off."""
     structure, _ = store_structure(rocksalt("NiO", a), source="mp", source_id=f"mp-{number}")
     site = structure.sites.get(element="Ni")
     calculation = Calculation.objects.create(
@@ -51,7 +51,7 @@ def store(number: int, a: float) -> None:
         status=Status.PUBLISHED,
         calculation=calculation,
     )
-    centre = 860 + 4 * (a - 4.2)
+    centre = 860 + 4 * (a - 4.2) + off
     spectrum.set_arrays(ENERGY, 1 / (1 + (ENERGY - centre) ** 2))
     spectrum.content_hash = spectrum.hash_content(number)
     spectrum.save()

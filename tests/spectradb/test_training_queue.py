@@ -10,7 +10,7 @@ from django.conf import LazySettings
 
 from ml.errors import LearningError
 from ml.models import FitOptions
-from spectradb.models import JobStatus, Spectrum, TrainedModel
+from spectradb.models import JobStatus, TrainedModel
 from spectradb.services.model_results import Scored, model_folder, scored
 from spectradb.services.residual_map import residual_map
 from spectradb.services.train_model import TrainingRequest, queue_training, run_training
@@ -84,14 +84,12 @@ def test_examples_are_the_best_the_middle_and_the_worst() -> None:
 
 
 def test_a_spectrum_that_breaks_the_rule_is_the_most_surprising(crystals: None) -> None:
-    odd = Spectrum.objects.get(structure__source_id="mp-21")
-    energy = odd.energy
-    odd.set_arrays(energy, 1 / (1 + (energy - 868.0) ** 2))
-    odd.save()
-    assert run_training(queue_training(request()).pk)
+    store(41, 4.25, off=6.0)
+    split = {f"mp-{n}": "val" if n % 4 == 1 else "train" for n in range(42)}
+    assert run_training(queue_training(request(split=split)).pk)
     found = residual_map("asked", {})
-    assert len(found) == 40
-    assert found[0].source_id == "mp-21"
+    assert len(found) == 41
+    assert found[0].source_id == "mp-41"
     assert not found[0].seen  # it is in the validation part
     assert found[0].correlation < 0.5 < found[-1].correlation
     assert sum(one.seen for one in found) == 30
