@@ -25,6 +25,7 @@ from compute.peaks.lineshapes import (
 )
 
 BACKGROUND_TERMS = {"none": 0, "constant": 1, "linear": 2, "power": 1}
+EVALUATION_COST = 4e6  # of a fit of no size, in multiplications
 VOIGT_COST = 150.0  # of one value of a Voigt profile, in multiplications
 EDGE_KINDS = ("arctan", "broadened arctan", "erf")
 
@@ -224,7 +225,8 @@ class Problem:
         if o.edge:
             rows[at] = self.edge_row(*p.edge, sigma)
 
-        self.budget.spend(e.size * (len(rows) * (len(rows) + 20) + VOIGT_COST * j * (sigma > 0.0)))
+        per_point = len(rows) * (len(rows) + 20) + VOIGT_COST * j * (sigma > 0.0)
+        self.budget.spend(EVALUATION_COST + e.size * per_point)
         basis = rows[:n_lin]
         c = self._solve(basis, peaks, exact)
         residual = self.intensity - c @ basis
