@@ -224,6 +224,7 @@ REST_FRAMEWORK: dict[str, Any] = {
         "optimade": os.environ.get("THROTTLE_OPTIMADE", "300/min"),
         # Pages that make the server compute: a slider asks about five times a second.
         "compute": os.environ.get("THROTTLE_COMPUTE", "300/min"),
+        "ask": os.environ.get("THROTTLE_ASK", "120/hour"),
     },
 }
 SPECTACULAR_SETTINGS = {

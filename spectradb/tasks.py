@@ -8,14 +8,18 @@ from spectradb.services import (
     exports,
     fit_peaks,
     jobs,
-    match_spectrum,
+    match_index,
+    match_reliability,
+    match_runs,
     run_case,
     train_model,
+    uploads,
 )
 
 
 def take_up_again() -> int:
-    """Each minute: jobs of dead workers, and rows whose message the broker lost."""
+    """Each minute: jobs of dead workers, rows whose message the broker lost, files kept a day."""
+    uploads.forget_old()
     return jobs.take_up_again()
 
 
@@ -37,8 +41,13 @@ def run_calculation(pk: int) -> bool:
 
 
 def run_match(pk: int) -> bool:
-    """Match one stored spectrum."""
-    return match_spectrum.run_match(pk)
+    """Match one stored or uploaded spectrum."""
+    return match_runs.run_match(pk)
+
+
+def measure_reliability(absorber: str, edge: str, kind: str) -> None:
+    """Work out the reliability diagram of one library."""
+    match_reliability.reliability_of(match_index.Group(absorber, edge, kind))
 
 
 def run_training(pk: int) -> bool:

@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import DefaultRouter
 
 from spectradb.api.account import ApiKeyViewSet
+from spectradb.api.ask import MatchRunView, MatchView, PredictView
 from spectradb.api.transfer import ExportViewSet, UploadView
 from spectradb.api.views import (
     CalculationViewSet,
@@ -38,5 +39,8 @@ app_name = "api"
 urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("spectra/upload/", UploadView.as_view(), name="upload"),
+    path("match/", MatchView.as_view(), name="match"),
+    path("match/<str:token>/", MatchRunView.as_view(), name="match-run"),
+    path("predict/", PredictView.as_view(), name="predict"),
     path("", include(router.urls)),
 ]

@@ -321,5 +321,5 @@ class PredictionViewSet(ReadViewSet[Prediction]):
     )  # fmt: skip
 
     def get_queryset(self) -> QuerySet[Prediction]:
-        rows = Prediction.objects.select_related("model").order_by("pk")
+        rows = Prediction.objects.filter(upload=None).select_related("model").order_by("pk")
         return rows.defer(*({"energy", "intensity", "sigma"} - set(self.chosen_fields())))

@@ -8,6 +8,7 @@ from spectradb.models.predictions import Prediction, TrainedModel
 from spectradb.models.provenance import Calculation, Measurement, SourceFile
 from spectradb.models.spectra import ImmutableArray, Kind, Quantity, Spectrum, SpectrumEdge, Status
 from spectradb.models.structures import Site, Structure, StructureElement
+from spectradb.models.uploads import Upload
 
 __all__ = [
     "ApiKey",
@@ -32,4 +33,5 @@ __all__ = [
     "Structure",
     "StructureElement",
     "TrainedModel",
+    "Upload",
 ]

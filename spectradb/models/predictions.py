@@ -8,6 +8,7 @@ from django.db.models import Q
 from spectradb.models.fields import ArrayField
 from spectradb.models.jobs import Job
 from spectradb.models.structures import Site, Structure
+from spectradb.models.uploads import Upload
 
 
 class TrainedModel(Job):
@@ -24,6 +25,9 @@ class TrainedModel(Job):
     hyperparameters = models.JSONField(default=dict, blank=True)
     metrics = models.JSONField(default=dict, blank=True)
     curves = models.JSONField(default=dict, blank=True, help_text="Loss per epoch")
+    report = models.JSONField(
+        default=dict, blank=True, help_text="Parity and example spectra of what was held out."
+    )
     weights_file = models.CharField(max_length=200, blank=True)
     weights_hash = models.CharField(max_length=64, blank=True)
     code_version = models.CharField(max_length=60, blank=True)
@@ -34,10 +38,15 @@ class TrainedModel(Job):
 
 
 class Prediction(models.Model):
-    """One predicted spectrum of one site."""
+    """One predicted spectrum of one site, of a stored structure or of an uploaded one."""
 
     model = models.ForeignKey(TrainedModel, models.CASCADE, related_name="predictions")
-    structure = models.ForeignKey(Structure, models.CASCADE, related_name="predictions")
+    structure = models.ForeignKey(
+        Structure, models.CASCADE, null=True, blank=True, related_name="predictions"
+    )
+    upload = models.ForeignKey(
+        Upload, models.CASCADE, null=True, blank=True, related_name="predictions"
+    )
     site = models.ForeignKey(
         Site, models.CASCADE, null=True, blank=True, related_name="predictions"
     )
@@ -57,10 +66,20 @@ class Prediction(models.Model):
             models.UniqueConstraint(
                 fields=["model", "structure", "site_index"], name="prediction_of_site"
             ),
+            models.UniqueConstraint(
+                fields=["model", "upload", "site_index"], name="prediction_of_upload"
+            ),
+            models.CheckConstraint(
+                condition=Q(structure__isnull=False, upload__isnull=True)
+                | Q(structure__isnull=True, upload__isnull=False),
+                name="prediction_of_one",
+            ),
             models.CheckConstraint(
                 condition=Q(trust__gte=0) & Q(trust__lte=1), name="prediction_trust"
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.absorber} {self.edge} of {self.structure_id}:{self.site_index}"
+        return (
+            f"{self.absorber} {self.edge} of {self.structure_id or self.upload}:{self.site_index}"
+        )

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from spectradb.plots.sparkline import thin
 
 FloatArray = NDArray[np.float64]
-Role = Literal["theory", "experiment", "fit", "peak", "line", "reference", "residual"]
+Role = Literal["theory", "experiment", "fit", "peak", "line", "reference", "residual", "points"]
 Range = tuple[float, float]
 
 MAX_POINTS = 1000
@@ -121,6 +121,7 @@ class Figure:
         for band in self.bands:
             if band.name:
                 entry = {"name": band.name, "role": "band", "colour": band.colour, "dash": ""}
+                entry["level"] = str(band.level)
                 entries.setdefault(band.name, entry)
         if self.sticks is not None and self.sticks.key:
             entry = {"name": self.sticks.key, "role": "stick", "colour": "ink", "dash": ""}

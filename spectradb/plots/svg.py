@@ -90,6 +90,12 @@ def _curve(curve: Curve, x_range: Range, y_range: Range) -> str:
     colour = f"k-{curve.colour}"
     kept = thin(x, y, _SVG_POINTS)
     d = _path(x[kept], y[kept], x_range, y_range)
+    if curve.role == "points":
+        marks = "".join(
+            f"M{_px(a, x_range)} {_py(b, y_range)}h0"
+            for a, b in zip(np.asarray(curve.x), np.asarray(curve.y), strict=True)
+        )
+        return f'<path class="dots cloud {colour}" d="{marks}"{stretch}/>'
     if curve.role in ("experiment", "residual"):
         dots = spaced(x, y, x_range, y_range, _TYPICAL, _DOT_GAP)
         marks = "".join(

@@ -105,7 +105,7 @@ def store_structure(
         If the source id is stored with another structure.
     """
     digest = content_hash(structure)
-    row = Structure.objects.filter(content_hash=digest).first() or _nearly_same(structure)
+    row = known_structure(structure)
     if row is not None:
         return row, False
     found = analyze_sites(structure, symprec=SYMPREC)
@@ -130,6 +130,12 @@ def store_structure(
             return row, False
         raise StructureConflict(f"{source_id} is stored with another structure") from error
     return row, True
+
+
+def known_structure(structure: PymatgenStructure) -> Structure | None:
+    """The row of the same crystal in the same cell, if it is stored."""
+    same = Structure.objects.filter(content_hash=content_hash(structure)).first()
+    return same or _nearly_same(structure)
 
 
 def describe(structure: PymatgenStructure) -> dict[str, Any]:

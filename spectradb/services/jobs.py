@@ -39,6 +39,8 @@ _TASKS: dict[type[Job], str] = {
     Export: "spectradb.tasks.run_export",
     ImportRun: "spectradb.tasks.run_import",
 }
+_TIMEOUTS: dict[type[Job], int] = {TrainedModel: 4 * 3600}
+"""Seconds that a job may take where that is more than the queue's own limit."""
 
 
 def enqueue(model: type[Job], ids: Iterable[int]) -> int:
@@ -49,9 +51,11 @@ def enqueue(model: type[Job], ids: Iterable[int]) -> int:
 
 
 def _send(model: type[Job], ids: list[int]) -> None:
+    options = {"timeout": _TIMEOUTS[model]} if model in _TIMEOUTS else {}
     with transaction.atomic():  # one commit for thousands of rows of the ORM broker
         for pk in ids:
-            async_task(_TASKS[model], pk, group=model.__name__, task_name=f"{model.__name__}-{pk}")
+            name = f"{model.__name__}-{pk}"
+            async_task(_TASKS[model], pk, group=model.__name__, task_name=name, **options)
 
 
 def claim(model: type[J], pk: int) -> J | None:

@@ -69,12 +69,8 @@ def reliability_of(group: Group) -> ReliabilityReport:
     library = library_of(group)
     stamp = read_stamp(group)
     path = group.path / _FILE
-    if path.exists():
-        kept = json.loads(path.read_text())
-        if kept.pop("stamp") == stamp:
-            return ReliabilityReport(
-                **{**kept, "bins": [ReliabilityBin(**one) for one in kept["bins"]]}
-            )
+    if (kept := kept_reliability(group)) is not None:
+        return kept
     pairs = known_pairs(library, pair_numbers(group))
     claims = library.cross_validate(pairs) if pairs else library.simulate(SIMULATED)
     diagram = reliability(claims.probability, claims.correct)
@@ -96,3 +92,14 @@ def reliability_of(group: Group) -> ReliabilityReport:
     )
     path.write_text(json.dumps({"stamp": stamp, **report.as_json()}))
     return report
+
+
+def kept_reliability(group: Group) -> ReliabilityReport | None:
+    """The diagram of a group as it was last worked out, if the library is still that one."""
+    path = group.path / _FILE
+    if not path.exists():
+        return None
+    kept = json.loads(path.read_text())
+    if kept.pop("stamp") != read_stamp(group):
+        return None
+    return ReliabilityReport(**{**kept, "bins": [ReliabilityBin(**one) for one in kept["bins"]]})

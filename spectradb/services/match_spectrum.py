@@ -1,4 +1,4 @@
-"""Match a spectrum against the published library; keep the answer of a stored one."""
+"""Match a spectrum against the published library."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from django.db import transaction
 from numpy.typing import NDArray
 
 from compute.edges import edge_energy
@@ -18,12 +17,10 @@ from compute.matching import Match as Found
 from compute.matching import MatchResult, SpectrumLibrary
 from compute.matching.grid import MIN_POINTS, checked_curve
 from compute.matching.search import EXACT
-from spectradb.models import Match, MatchRun, Spectrum
-from spectradb.services import jobs
+from spectradb.models import Spectrum
 from spectradb.services.match_index import Group, groups, library_of, whole_valences
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import User
     from django.db.models import QuerySet
 
 FloatArray = NDArray[np.float64]
@@ -359,47 +356,3 @@ def curve_of_row(
     if not options.absorber and row.absorber:
         options = replace(options, absorber=row.absorber, edge=options.edge or row.edge)
     return np.asarray(row.energy), np.asarray(row.intensity), options
-
-
-def request_match(
-    spectrum: Spectrum, options: MatchOptions, *, requested_by: User | None = None
-) -> MatchRun:
-    """A queued match of a stored spectrum; the workers are told."""
-    with transaction.atomic():
-        run = MatchRun.objects.create(
-            query=spectrum, options=options.as_json(), requested_by=requested_by
-        )
-        jobs.enqueue(MatchRun, [run.pk])
-    return run
-
-
-def run_match(pk: int) -> bool:
-    """Do one queued match."""
-    return jobs.run(MatchRun, pk, _work, _keep)
-
-
-def _work(run: MatchRun) -> Answer:
-    return match_row(run.query, MatchOptions.from_json(run.options))
-
-
-def _keep(run: MatchRun, answer: Answer) -> None:
-    """Store the answer; probabilities only where enough known pairs stand behind them."""
-    run.none_of_these = answer.none_of_these if answer.calibrated else None
-    run.n_library = answer.n_library
-    run.n_calibration_pairs = answer.n_calibration_pairs
-    run.save(update_fields=["none_of_these", "n_library", "n_calibration_pairs"])
-    run.matches.all().delete()
-    Match.objects.bulk_create(
-        Match(
-            run=run,
-            candidate_id=one.spectrum_id,
-            rank=rank,
-            score=one.score,
-            probability=one.probability if answer.calibrated else None,
-            shift_ev=one.shift_ev,
-            scale=one.scale,
-            sigma_ev=one.sigma_ev,
-            gamma_ev=one.gamma_ev,
-        )
-        for rank, one in enumerate(answer.matches, start=1)
-    )

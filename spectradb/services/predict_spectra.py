@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure as PymatgenStructure
 
 
+HIGH_TRUST, MEDIUM_TRUST = 0.7, 0.4
+
+
 @dataclass(frozen=True)
 class PredictedSite:
     """One absorbing site, or the reason why there is none."""
@@ -114,6 +117,18 @@ class Predictor:
                     )
             yield from found
 
+    def of_sites(
+        self, structure: dict[str, Any], sites: list[int], file: str, source_id: str, formula: str
+    ) -> list[PredictedSite]:
+        """These atoms of a structure, given as pymatgen's own dictionary.
+
+        Raises
+        ------
+        LearningError
+            If the model cannot take the structure.
+        """
+        return self._answer(structure, sites, file, source_id, formula)
+
     def _answer(
         self, structure: dict[str, Any], sites: list[int], file: str, source_id: str, formula: str
     ) -> list[PredictedSite]:
@@ -155,10 +170,10 @@ def trust_in_words(one: PredictedSite) -> str:
     """High ≥ 0.7, medium ≥ 0.4, low with the reason."""
     if one.trust is None:
         return one.error
-    if one.trust >= 0.7:
+    if one.trust >= HIGH_TRUST:
         return "High"
     nearest = one.neighbours[0][0] if one.neighbours else "nothing"
-    if one.trust >= 0.4:
+    if one.trust >= MEDIUM_TRUST:
         return f"Medium: the nearest training structure is {nearest}"
     return f"Low: unlike the training structures; the nearest is {nearest}"
 

@@ -30,6 +30,7 @@ from ml.tuning import tune
 from spectradb.filters import EVERYTHING, apply_where
 from spectradb.models import JobStatus, Spectrum, TrainedModel
 from spectradb.services import jobs
+from spectradb.services.model_report import report_of
 from spectradb.services.model_results import Scored, model_folder
 from spectradb.services.training_data import TrainingRows, training_rows
 
@@ -201,11 +202,15 @@ def _train(request: TrainingRequest, report: Callable[[Step], None]) -> Trained 
         "left_out": rows.left_out,
         "cross_validation": _cross_validated(model, train),
     }
+    shown: dict[str, Any] = {}
     for part in ("val", "test"):
         if (parts == part).any():
             report(Step("measuring", 1.0, part))
             metrics[part], scored = _measure(model, rows, parts == part, mean)
             scored.save(folder, part)
+            if not shown:
+                places = np.flatnonzero(parts == part)
+                shown = {"part": part, **report_of(scored, [rows.keys[i][1] for i in places])}
     absorbers = set(spectra.order_by().values_list("absorber", "edge").distinct())
     absorber, edge = next(iter(absorbers)) if len(absorbers) == 1 else ("", "")
     return Trained(
@@ -223,6 +228,7 @@ def _train(request: TrainingRequest, report: Callable[[Step], None]) -> Trained 
             | tuning,
             "metrics": metrics,
             "curves": _curves(model),
+            "report": shown,
             "weights_file": request.name,
             "weights_hash": weights_hash(folder),
             "code_version": settings.VERSION,

@@ -58,6 +58,14 @@ def _lowered(text: str) -> str:
 
 
 @register.filter
+def called(spectrum: Any) -> SafeString | str:
+    """What a spectrum is of: its formula, typeset, else its title, else its number."""
+    if spectrum.formula:
+        return formula(spectrum.formula)
+    return str(spectrum.title or f"SDB-{spectrum.pk}")
+
+
+@register.filter
 def spacegroup(symbol: str | None) -> SafeString:
     """``P2_1/c`` with its screw lowered, ``Fm-3m`` with a bar over the 3."""
     if not symbol:
@@ -134,20 +142,27 @@ def compact(count: int) -> str:
 
 
 @register.filter
-def thousands(count: int | None) -> str:
+def thousands(count: int | str | None) -> str:
     """152418 as ``152,418``; the same in every language of the site."""
-    return "" if count is None else f"{count:,}"
+    return "" if count is None or isinstance(count, str) else f"{count:,}"
 
 
 @register.filter
-def number(value: float | None, digits: int = 2) -> str:
+def number(value: float | str | None, digits: int = 2) -> str:
     """A number with ``digits`` decimals and a true minus; a dash where there is none."""
-    if value is None or not math.isfinite(value):
+    # What a template does not find arrives as an empty text.
+    if value is None or isinstance(value, str) or not math.isfinite(value):
         return "–"
     text = f"{value:.{digits}f}"
     if float(text) == 0:
         text = text.lstrip("-")
     return text.replace("-", _MINUS)
+
+
+@register.filter
+def percent(share: float | str | None, digits: int = 0) -> str:
+    """A share of 1 as ``87 %``; a dash where there is none."""
+    return "–" if share is None or isinstance(share, str) else f"{number(100 * share, digits)} %"
 
 
 @register.filter

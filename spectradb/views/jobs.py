@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
-from spectradb.models import Calculation, Export, ImportRun, JobStatus, PeakFit
+from spectradb.models import Calculation, Export, ImportRun, JobStatus, PeakFit, TrainedModel
 from spectradb.services import jobs as service
 from spectradb.services.roles import may_curate
 
@@ -25,6 +25,7 @@ KINDS: dict[str, tuple[type, str]] = {
     "fits": (PeakFit, "Peak fits"),
     "exports": (Export, "Exports"),
     "imports": (ImportRun, "Imports"),
+    "trainings": (TrainedModel, "Trainings"),
 }
 PAGE_SIZE = 40
 _BARS = 60
@@ -145,6 +146,8 @@ def _rows(kind: str, request: HttpRequest) -> QuerySet[Any]:
         )
         if not may_curate(request.user):
             rows = rows.filter(spectrum__status="published")
+    if kind == "trainings":
+        rows = rows.defer("report", "metrics", "hyperparameters")
     if kind == "exports" and not may_curate(request.user):
         owner = request.user.pk if request.user.is_authenticated else None
         rows = rows.filter(requested_by=owner) if owner else rows.none()

@@ -15,7 +15,8 @@ PAGES = (
     "/spectra/{measured}/?norm=normalised", "/spectra/{nio}/table/", "/structures/{structure}/",
     "/compare/", "/compare/?ids={nio},{measured},{nio2}", "/multiplet/?ion=Ni2", "/jobs/", "/cite/",
     "/methods/", "/accessibility/", "/api/", "/login/", "/register/", "/export/?absorber=Ni",
-    "/upload/", "/account/", "/nowhere/",
+    "/upload/", "/account/", "/nowhere/", "/match/", "/match/?spectrum={measured}", "/match/how/",
+    "/predict/", "/predict/structure/{structure}/", "/models/", "/coverage/",
 )  # fmt: skip
 
 

@@ -15,13 +15,8 @@ from spectradb.models import Kind, MatchRun, Status
 from spectradb.services import match_index, match_reliability
 from spectradb.services.match_index import Group, library_of
 from spectradb.services.match_reliability import reliability_of
-from spectradb.services.match_spectrum import (
-    MatchOptions,
-    match_curve,
-    match_row,
-    request_match,
-    run_match,
-)
+from spectradb.services.match_runs import Request, request_match, run_match
+from spectradb.services.match_spectrum import MatchOptions, match_curve, match_row
 from tests.factories import lorentzians, make_site, make_spectrum, make_structure
 
 pytestmark = pytest.mark.django_db
@@ -136,7 +131,7 @@ def test_a_queued_match_keeps_its_candidates(django_capture_on_commit_callbacks)
     rows = [_theory("Ni", k) for k in range(4)]
     energy, intensity = _measured("Ni", 2)
     query = make_spectrum(Kind.EXPERIMENT, status=Status.DRAFT, energy=energy, intensity=intensity)
-    run = request_match(query, MatchOptions(top=3))
+    run = request_match(query, Request(MatchOptions(absorber="Ni", top=3)))
     assert run_match(run.pk)
     run = MatchRun.objects.get(pk=run.pk)
     assert run.job_status == "done"

@@ -13,7 +13,7 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from spectradb.models import ApiKey, Calculation, Export, Spectrum, Status
+from spectradb.models import ApiKey, Calculation, Export, MatchRun, Spectrum, Status
 from tests.factories import make_peak_fit, make_site, make_spectrum, make_user
 
 pytestmark = pytest.mark.django_db
@@ -52,6 +52,9 @@ API: dict[str, dict[str, tuple[int, ...]]] = {
     "api:export-list": {"post": (400, 400, 400, 400)},
     "api:export-detail": {"get": (404, 404, 404, 200)},
     "api:export-file": {"get": (404, 404, 404, 409)},
+    "api:match": {"get": (405, 405, 405, 405), "post": (400, 400, 400, 400)},
+    "api:match-run": {"get": OPEN},
+    "api:predict": {"get": (405, 405, 405, 405), "post": (400, 400, 400, 400)},
     "optimade:versions": {"get": OPEN},
     "optimade:info": {"get": OPEN},
     "optimade:info-structures": {"get": OPEN},
@@ -85,6 +88,7 @@ def rows() -> dict[str, int]:
     calculation = Calculation.objects.create(
         engine="x", absorber="Ni", edge="L23", input_hash="x", job_status="done"
     )
+    MatchRun.objects.create(query=spectrum, token="known")
     return {
         "structure": site.structure.pk,
         "site": site.pk,
@@ -116,6 +120,8 @@ def test_each_role_gets_what_it_may(route: str, rows: dict[str, int]) -> None:
 
     name = route.partition(":")[2].partition("-")[0]
     arguments: dict[str, Any] = {"pk": rows[name]} if _has_pk(route) else {}
+    if route == "api:match-run":
+        arguments = {"token": "known"}
     if route == "optimade:unknown":
         arguments = {"rest": "x"}
     path = reverse(route, kwargs=arguments)

@@ -62,6 +62,8 @@
         out.push({ ...common, x: curve.x, y: curve.y, mode: "lines", line: { color: clear(colour, 0.7), width: 0.8 } });
         out.push({ ...common, ...thinned(curve.x, curve.y, size.x, size.y, size.width, size.height), mode: "markers",
           marker: { color: colour, size: 4.8 }, hoverinfo: "skip" });
+      } else if (curve.role === "points") {
+        out.push({ ...common, x: curve.x, y: curve.y, mode: "markers", marker: { color: clear(colour, 0.45), size: 6 } });
       } else if (curve.role === "peak") {
         out.push({ ...common, x: curve.x, y: curve.y, mode: "lines", fill: "tozeroy", fillcolor: clear(colour, 0.1),
           line: { color: colour, width: 1.2 }, hoverinfo: "skip" });
@@ -83,7 +85,7 @@
       t: parseFloat(style.paddingTop), b: parseFloat(style.paddingBottom) };
     const split = Boolean(figure.residual);
     const out = {
-      margin, height: box.clientHeight, width: box.clientWidth, showlegend: false, hovermode: "x unified",
+      margin, height: box.clientHeight, width: box.clientWidth, showlegend: false, hovermode: figure.curves.some((one) => one.role === "points") ? "closest" : "x unified",
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", separators: ".,",
       font: { family: getComputedStyle(document.body).fontFamily, color: colours["ink-2"], size: 13 },
       modebar: { bgcolor: "rgba(0,0,0,0)", color: colours["ink-3"], activecolor: colours.accent },
@@ -164,7 +166,7 @@
         live.data.forEach((trace, k) => {
           if (trace.mode !== "markers") return;
           const curve = box.figure.curves.find((one) => (one.key || one.name) === trace.meta);
-          if (!curve) return;
+          if (!curve || curve.role === "points") return;
           const kept = thinned(curve.x, curve.y, range, yr, size.width, size.height);
           Plotly.restyle(live, { x: [kept.x], y: [kept.y] }, [k]);
         });

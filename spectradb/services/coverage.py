@@ -1,0 +1,97 @@
+"""How the L2,3 library covers element, valence, coordination and ligand."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from django.db.models import Count
+
+from spectradb.models import Spectrum
+
+MOST_LIGANDS = 8
+"""Ligands with a block of columns of their own; the rest share one."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A column: ligands and coordination number; ``ligands`` None is all the rarer ones."""
+
+    ligands: str | None
+    coordination: int | None
+
+
+@dataclass(frozen=True)
+class Ion:
+    """A row: absorber and valence; None where the site or its valence is not known."""
+
+    absorber: str
+    valence: float | None
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Counts of published spectra by ion and environment; rows and columns in reading order."""
+
+    ions: list[Ion]
+    environments: list[Environment]
+    counts: dict[tuple[Ion, Environment], int]
+    totals: dict[Ion, int]
+    n_spectra: int
+    n_known: int
+    """Of these, with a known site."""
+
+
+def coverage(*, kind: str = "", hypothetical: bool | None = None, edge: str = "L23") -> Coverage:
+    """Count the published spectra of an edge; one query.
+
+    Parameters
+    ----------
+    kind
+        ``theory`` or ``experiment``; both when empty.
+    hypothetical
+        Only real (False) or only hypothetical (True) structures.
+    """
+    rows = Spectrum.objects.published().filter(edge=edge).exclude(absorber="").order_by()
+    if kind:
+        rows = rows.filter(kind=kind)
+    if hypothetical is not None:
+        rows = rows.filter(structure__hypothetical=hypothetical)
+    cells = rows.values_list(
+        "absorber", "site__oxidation_state", "site__ligands", "site__coordination_number"
+    ).annotate(n=Count("pk"))
+    found: dict[tuple[Ion, str, int | None], int] = defaultdict(int)
+    by_ligand: dict[str, int] = defaultdict(int)
+    totals: dict[Ion, int] = defaultdict(int)
+    for absorber, state, ligands, number, n in cells:
+        ion = Ion(absorber, None if state is None else round(state, 2))
+        totals[ion] += n
+        if ligands:
+            found[ion, ligands, number] += n
+            by_ligand[ligands] += n
+    leading = sorted(by_ligand, key=lambda one: (-by_ligand[one], one))[:MOST_LIGANDS]
+    counts: dict[tuple[Ion, Environment], int] = defaultdict(int)
+    for (ion, ligands, number), n in found.items():
+        place = Environment(ligands, number) if ligands in leading else Environment(None, None)
+        counts[ion, place] += n
+    order = {ligands: k for k, ligands in enumerate(leading)}
+    environments = sorted(
+        {place for _, place in counts},
+        key=lambda one: (order.get(one.ligands or "", len(order)), one.coordination or 0),
+    )
+    ions = sorted(totals, key=_place_of)
+    return Coverage(
+        ions,
+        environments,
+        dict(counts),
+        dict(totals),
+        sum(totals.values()),
+        sum(by_ligand.values()),
+    )
+
+
+def _place_of(ion: Ion) -> tuple[int, float]:
+    from spectradb.elements import ELEMENTS
+
+    number = next((k for k, one in enumerate(ELEMENTS) if one.symbol == ion.absorber), 999)
+    return number, 99.0 if ion.valence is None else ion.valence

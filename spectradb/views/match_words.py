@@ -1,0 +1,99 @@
+"""How sure a match is, in words that claim no more than the numbers do."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from django.utils.translation import gettext, ngettext
+
+from spectradb.models import Match, MatchRun, Spectrum
+from spectradb.templatetags.science import valence
+
+_POOR_FIT = 0.8  # of the variance; less is hardly the substance measured
+_AS_GOOD = 3.0  # in the logarithm of the evidence, before it is tempered
+_SURE, _LIKELY = 0.9, 0.5
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A headline, what stands behind it, and how it is coloured: ok, warn or bad."""
+
+    level: str
+    head: str
+    best: Spectrum | None
+    words: list[str]
+    valence: str
+
+
+def verdict(run: MatchRun, candidates: list[Match]) -> Verdict | None:
+    """What a reader should take from the table."""
+    if not candidates:
+        return None
+    best = candidates[0]
+    calibrated = bool(run.details.get("calibrated"))
+    words = []
+    poor = best.r_squared is not None and best.r_squared < _POOR_FIT
+    if poor:
+        words.append(
+            gettext(
+                "The best candidate explains %d %% of the measured variation; noise, background "
+                "or a substance that is not here may be the reason."
+            )
+            % round(100 * max(best.r_squared or 0.0, 0.0))
+        )
+    as_good = [one for one in candidates[1:] if abs(best.score - one.score) < _AS_GOOD]
+    if calibrated:
+        level, head = _calibrated(run, best)
+    else:
+        level, head = (
+            ("bad", gettext("Hardly any of these")) if poor else ("warn", gettext("Most alike:"))
+        )
+        if as_good:
+            n = len(as_good)
+            words.insert(
+                0,
+                ngettext(
+                    "%(n)d other is as good within the error of theory.",
+                    "%(n)d others are as good within the error of theory.",
+                    n,
+                )
+                % {"n": n},
+            )
+    return Verdict(
+        level,
+        head,
+        None if level == "bad" else best.candidate,
+        words,
+        _valence(run, candidates),
+    )
+
+
+def _calibrated(run: MatchRun, best: Match) -> tuple[str, str]:
+    probability = best.probability or 0.0
+    if (run.none_of_these or 0.0) > max(probability, 0.5):
+        return "bad", gettext("Probably none of these")
+    if probability >= _SURE:
+        return "ok", gettext("Sure:")
+    if probability >= _LIKELY:
+        return "ok", gettext("Likely:")
+    return "warn", gettext("Not sure. Most alike:")
+
+
+def _valence(run: MatchRun, candidates: list[Match]) -> str:
+    """Shares of the valences, ``2+ 93 %``; uncalibrated, how many candidates have each."""
+    told = run.details.get("valences") or []
+    if run.details.get("calibrated"):
+        shares = [(one["oxidation_state"], one["probability"]) for one in told]
+        return ", ".join(
+            f"{valence(state)} {round(100 * share)} %"
+            for state, share in shares
+            if state is not None and share >= 0.01
+        )
+    counts: dict[float, int] = defaultdict(int)
+    for one in candidates:
+        site = one.candidate.site
+        if site is not None and site.oxidation_state is not None:
+            counts[round(site.oxidation_state, 2)] += 1
+    ranked = sorted(counts.items(), key=lambda pair: -pair[1])
+    return ", ".join(f"{valence(state)} ({n})" for state, n in ranked)
