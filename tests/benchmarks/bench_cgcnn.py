@@ -152,7 +152,7 @@ class Theirs:
             def from_file(path: str) -> Structure:
                 return structures[path]
 
-        self.data.Structure = Stored
+        vars(self.data)["Structure"] = Stored
         self.graphs()
         atoms, bonds, _ = self.made[0][0]
         self.network = model.CrystalGraphConvNet(

@@ -201,11 +201,14 @@ def test_valences_weigh_alike_however_many_crystals_hold_them():
         _theory("Mn", k, structure=structure, site=site)
     group = Group("Mn", "L23", Kind.THEORY)
     error, weight = match_index._expectations(group, library_of(group))
-    state = dict(group.rows().values_list("pk", "site__oxidation_state"))
+    state: dict[object, float | None] = dict(
+        group.rows().values_list("pk", "site__oxidation_state")
+    )
     total = {2: 0.0, 3: 0.0}
     for pk, value in weight.items():
-        for valence, share in match_index.whole_valences(state[pk]).items():
-            total[valence] += value if share == 1.0 else 0.0
+        for whole, share in match_index.whole_valences(state[pk]).items():
+            assert whole is not None
+            total[whole] += value if share == 1.0 else 0.0
     assert total[2] == pytest.approx(3 / 3.5)
     assert total[3] == pytest.approx(1 / 1.5)
     assert sum(weight.values()) == pytest.approx(2.0)

@@ -9,12 +9,12 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from compute.errors import InputError
+from compute.routes import ROUTES
 from spectradb.filters import EVERYTHING, SearchError, apply_where
 from spectradb.management.json_command import JsonCommand
 from spectradb.models import Site
 from spectradb.services.compute_spectra import (
     EDGES,
-    ROUTES,
     ComputedSite,
     as_computed,
     check_request,
