@@ -107,6 +107,8 @@ def decompose(
         budget.grant(0.5 * SEARCH_WORK)
         choice = place_edge(trace, best)
         if edge_kind == "auto":
+            # Peaks that stood in for the right shape take many moves to drop.
+            budget.grant(0.5 * SEARCH_WORK)
             choice = shape_edge(trace, choice)
         best, elsewhere = choice.best, choice.elsewhere
     budget.grant(0.5 * SEARCH_WORK)
