@@ -13,7 +13,6 @@ from compute.errors import ConvergenceError
 
 FloatArray = NDArray[np.float64]
 
-NOBLE = (2, 10, 18, 36, 54)
 _SHELLS = ((1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (4, 0), (3, 2), (4, 1), (5, 0), (4, 2), (5, 1))
 _ITERATIONS = 80
 _TOLERANCE = 1e-6

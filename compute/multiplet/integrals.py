@@ -16,14 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compute.errors import InputError
 from compute.multiplet.determinants import Configuration
 
 Array = NDArray[Any]
 Ints = NDArray[np.int32]
 CoreOrbitals = tuple[tuple[tuple[int, float], ...], ...]
 
-_HERMITIAN_TOLERANCE = 1e-9  # of the largest element
 _ZERO = 1e-14  # of the largest element: smaller integrals are noise of a basis change
 
 
@@ -171,13 +169,6 @@ class Problem:
             for value in np.unique(np.concatenate(change)).tolist():
                 found = gcd(found, value)
         return found
-
-
-def require_hermitian(name: str, matrix: Array) -> None:
-    """Raise `InputError` unless the matrix is its own conjugate transpose."""
-    worst = float(np.abs(matrix - matrix.conj().T).max(initial=0.0))
-    if worst > _HERMITIAN_TOLERANCE * max(1.0, float(np.abs(matrix).max(initial=0.0))):
-        raise InputError(name, matrix.tolist(), f"is not Hermitian (by up to {worst:.2g})")
 
 
 def _real_if_real(array: Array) -> Array:

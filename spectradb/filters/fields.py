@@ -14,7 +14,6 @@ import django_filters
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import (
-    MaxValueValidator,
     MinValueValidator,
     ProhibitNullCharactersValidator,
 )
@@ -277,7 +276,3 @@ class StrictFilterSet(django_filters.FilterSet):
 
 def at_least(limit: float) -> MinValueValidator:
     return MinValueValidator(limit, f"must be at least {limit:g}")
-
-
-def at_most(limit: float) -> MaxValueValidator:
-    return MaxValueValidator(limit, f"must be at most {limit:g}")

@@ -17,7 +17,7 @@ from compute.sites import analyze_sites
 from ml.data import Dataset
 from ml.errors import LearningError
 from ml.mixed import Part
-from spectradb.models import Prediction, Structure, TrainedModel
+from spectradb.models import Prediction, Structure
 from spectradb.services.structure_files import read_structures
 from spectradb.services.train_model import stored_model, training_keys
 from spectradb.services.training_data import crystal_of
@@ -176,9 +176,3 @@ def trust_in_words(one: PredictedSite) -> str:
     if one.trust >= MEDIUM_TRUST:
         return f"Medium: the nearest training structure is {nearest}"
     return f"Low: unlike the training structures; the nearest is {nearest}"
-
-
-def default_model() -> TrainedModel | None:
-    """The model that predicts when none is named."""
-    done = TrainedModel.objects.filter(job_status="done")
-    return done.filter(is_default=True).first() or done.order_by("-finished").first()

@@ -8,9 +8,9 @@ from typing import Any
 from django.urls import reverse
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 
-from spectradb.models import Calculation, Kind, Measurement, Site, Spectrum
+from spectradb.models import Calculation, Measurement, Site, Spectrum
 from spectradb.templatetags.science import (
     edge,
     filesize,
@@ -269,11 +269,3 @@ def _joined(parts: list[Any]) -> SafeString:
 
 def _mono(digest: str) -> SafeString:
     return format_html('<code title="{}">{}</code>', digest, short_hash(digest))
-
-
-def kind_word(spectrum: Spectrum) -> str:
-    return gettext("Theory") if spectrum.kind == Kind.THEORY else gettext("Experiment")
-
-
-def states_word(n: int) -> str:
-    return ngettext("%(n)d state", "%(n)d states", n) % {"n": n}

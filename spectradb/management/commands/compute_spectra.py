@@ -80,5 +80,12 @@ class Command(JsonCommand):
         self.say(told or "no matching site")
         failed = [answer for answer in answers if answer.status == "failed"]
         if failed:
-            lines = [f"{a.source_id} site {a.site_index}: {a.error}" for a in failed]
+            lines = [f"{_which(a)}: {a.error}" for a in failed]
             raise CommandError("\n".join(lines))
+
+
+def _which(answer: ComputedSite) -> str:
+    """The site of an answer in words; a file may have failed before it came to sites."""
+    if answer.site_index is None:
+        return answer.source_id
+    return f"{answer.source_id} site {answer.site_index}"
