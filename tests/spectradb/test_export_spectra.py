@@ -176,9 +176,9 @@ def test_memory_does_not_grow_with_the_number_of_rows(
     format: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("spectradb.services.export_spectra._BATCH", 10)
-    energy = np.linspace(800, 900, 3000)
+    energy = np.linspace(800, 900, 1000)
     for _ in range(80):
-        make_spectrum(energy=energy, intensity=np.random.default_rng(0).normal(size=3000))
+        make_spectrum(energy=energy, intensity=np.random.default_rng(0).normal(size=1000))
     pks = list(everything().values_list("pk", flat=True))
     peaks = []
     for chosen in (pks[:20], pks[:20], pks):  # the first run warms up caches

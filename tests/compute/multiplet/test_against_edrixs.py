@@ -59,12 +59,10 @@ CASES: dict[str, dict[str, Any]] = {
     "d3": {"element": "Cr", "charge": 3, "crystal_field": {"ten_dq": 2.0, "dt": 0.05}},
     "d6, hot": {"element": "Fe", "charge": 2, "temperature_k": 1500, "polarization": "x"},
 }  # fmt: skip
-QUICK = {"d0", "d1, any field", "d7, tilted field, minus", "d8, any hopping, z", "d9, 10 K, y"}
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[] if n in QUICK else [pytest.mark.slow]) for n in CASES]
-)
+@pytest.mark.slow  # the default suite's environment is without that code
+@pytest.mark.parametrize("name", CASES)
 def test_edrixs_agrees(name: str) -> None:
     case = CASES[name] | {"grid": {"start": -25, "stop": 30, "step": 0.1}}
     twin = spectrum(case)
