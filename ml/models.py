@@ -25,7 +25,7 @@ MIXTURES = {
     "mixed-chgnet": ("krr-nmf", "mlp", "chgnet-krr", "chgnet-mlp"),
 }
 KINDS = ("krr-nmf", "mlp", "cgcnn", "chgnet-krr", "chgnet-mlp", *MIXTURES)
-FORMAT = 1  # raised whenever the same configuration and rows give another model
+FORMAT = 2  # raised whenever the same configuration and rows give another model
 _EPOCHS = {"mlp": 30, "cgcnn": 50, "chgnet-mlp": 30}
 
 

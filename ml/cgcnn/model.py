@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import silu, softplus
+from torch.nn.functional import silu
 
 from ml.cgcnn.graphs import CUTOFF, GraphBatch
+from ml.cgcnn.messages import gated_sum
 from ml.elements import element_table
 from ml.output import SpectrumHead
 
@@ -26,13 +27,12 @@ class GatedConv(nn.Module):
         self.bond = nn.Linear(bond_dim, 2 * atom_dim, bias=False)
         self.norm = nn.LayerNorm(atom_dim)
 
-    def forward(self, atoms: Tensor, bonds: Tensor, edges: Tensor) -> Tensor:
-        """atoms (N, A), bonds (E, B), edges (2, E) source → target -> (N, A)."""
-        source, target = edges
-        pair = self.target(atoms)[target] + self.source(atoms)[source] + self.bond(bonds)
-        gate, core = pair.chunk(2, dim=1)  # (E, A) each
-        summed = torch.zeros_like(atoms).index_add_(0, target, gate.sigmoid() * softplus(core))
-        return torch.as_tensor(silu(atoms + self.norm(summed)))
+    def forward(
+        self, atoms: Tensor, bonds: Tensor, edges: Tensor, level: Tensor, weight: Tensor
+    ) -> Tensor:
+        """atoms (N, A), bonds (L, B) of each length, edges (2, E), level, weight (E,) -> (N, A)."""
+        parts = (self.target(atoms), self.source(atoms), self.bond(bonds))
+        return torch.as_tensor(silu(atoms + self.norm(gated_sum(*parts, edges, level, weight))))
 
 
 class CgcnnNetwork(nn.Module):
@@ -76,23 +76,24 @@ class CgcnnNetwork(nn.Module):
         return torch.as_tensor(self.head(self.features(batch)))
 
     def features(self, batch: GraphBatch) -> Tensor:
-        """(s, hidden): what the last layer sees of each absorber."""
+        """(s, hidden): what the last layer sees of each absorber asked for."""
         numbers, (source, target) = batch.numbers, batch.edges
         atoms = silu(self.embed(torch.cat([self.table[numbers], self.own(numbers)], dim=1)))
         bonds = torch.exp(-0.5 * ((batch.distance[:, None] - self.centres) / self.width) ** 2)
         for convolution in self.convolutions:
-            atoms = convolution(atoms, bonds, batch.edges)
+            atoms = convolution(atoms, bonds, batch.edges, batch.level, batch.weight)
         slot = torch.full_like(numbers, -1)
         slot[batch.absorber] = torch.arange(len(batch.absorber), device=slot.device)
-        chosen = slot[target] >= 0  # bonds that end at an absorber
-        outer = torch.einsum(
-            "ek,ev->ekv", self.radial(bonds[chosen]), self.value(atoms[source[chosen]])
-        ).flatten(1)
+        chosen = (slot[target] >= 0).nonzero().squeeze(1)  # bonds that end at an absorber
+        weighted = self.radial(bonds)[batch.level[chosen]] * batch.weight[chosen, None]
+        outer = torch.einsum("ek,ev->ekv", weighted, self.value(atoms)[source[chosen]]).flatten(1)
         shell = torch.zeros(len(batch.absorber), outer.shape[1], device=outer.device)
         shell = shell.index_add(0, slot[target[chosen]], outer)
         n_crystals = int(batch.crystal[-1]) + 1
+        count = batch.count.to(atoms.dtype)
         total = torch.zeros(n_crystals, atoms.shape[1], device=atoms.device)
-        total = total.index_add(0, batch.crystal, atoms)
-        size = torch.bincount(batch.crystal, minlength=n_crystals)[:, None]
-        mean = (total / size)[batch.crystal[batch.absorber]]
-        return torch.as_tensor(self.readout(torch.cat([atoms[batch.absorber], shell, mean], dim=1)))
+        total = total.index_add(0, batch.crystal, atoms * count[:, None])
+        size = torch.zeros(n_crystals, device=atoms.device).index_add(0, batch.crystal, count)
+        mean = (total / size[:, None])[batch.crystal[batch.absorber]]
+        read = self.readout(torch.cat([atoms[batch.absorber], shell, mean], dim=1))
+        return torch.as_tensor(read[batch.answer])

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from ml.cgcnn import CgcnnNetwork, GatedConv, build_graph, collate
+from ml.cgcnn import STEP, CgcnnNetwork, GatedConv, build_graph, collate
 from ml.crystals import Crystal
 from ml.data import (
     Dataset,
@@ -52,10 +52,11 @@ def halides(n: int, seed: int = 0) -> Dataset:
 
 def test_relabelling_atoms_relabels_the_output() -> None:
     conv = GatedConv(4, 3)
-    atoms, bonds = torch.randn(5, 4), torch.randn(8, 3)
+    atoms, bonds = torch.randn(5, 4), torch.randn(6, 3)
     edges, order = torch.randint(0, 5, (2, 8)), torch.randperm(5)
-    moved = conv(atoms[order], bonds, order.argsort()[edges])
-    torch.testing.assert_close(moved, conv(atoms, bonds, edges)[order])
+    kinds = torch.randint(0, 6, (8,)), torch.rand(8)
+    moved = conv(atoms[order], bonds, order.argsort()[edges], *kinds)
+    torch.testing.assert_close(moved, conv(atoms, bonds, edges, *kinds)[order])
 
 
 def test_a_crystal_alone_and_in_a_batch_gives_the_same_spectrum() -> None:
@@ -77,14 +78,14 @@ def test_a_supercell_gives_the_same_spectrum() -> None:
         np.tile(small.numbers, 2),
         np.concatenate([small.frac, small.frac + [1, 0, 0]]) / [2, 1, 1],
     )
-    a = network(collate([build_graph(small, max_neighbours=18)], [[0]]))
-    b = network(collate([build_graph(doubled, max_neighbours=18)], [[0]]))
+    a = network(collate([build_graph(small)], [[0]]))
+    b = network(collate([build_graph(doubled)], [[0]]))
     torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
 
 
 def test_a_lonely_atom_still_has_a_neighbour() -> None:
     crystal = Crystal(np.eye(3) * 12.0, np.array([29]), np.zeros((1, 3)))
-    assert build_graph(crystal).distance.min() == pytest.approx(12.0)
+    assert STEP * build_graph(crystal).length.min() == pytest.approx(12.0)
 
 
 def test_shifting_by_whole_steps_moves_the_curve() -> None:
