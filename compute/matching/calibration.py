@@ -20,7 +20,7 @@ from compute.matching.learning import (
 from compute.matching.posterior import MIN_PAIRS, Posterior, learn_posterior
 from compute.matching.results import Claims
 from compute.matching.search import Candidates, Searcher
-from compute.matching.threads import single_blas
+from compute.threads import single_blas
 
 MAX_LEARNING_PAIRS = 64
 _ROUNDS = 2

@@ -29,7 +29,7 @@ from compute.matching.index import Rows
 from compute.matching.screen import without_line
 from compute.matching.search import Searcher
 from compute.matching.shapes import Shape
-from compute.matching.threads import single_blas
+from compute.threads import single_blas
 
 _STARTS = 3
 _STARTING_VARIANCES = (0.0, 0.25)  # eV²

@@ -19,7 +19,8 @@ from compute.matching.grid import Array, ComparisonGrid, Curve
 from compute.matching.index import Rows
 from compute.matching.screen import Screen, Shortlist
 from compute.matching.shapes import Broadener
-from compute.matching.threads import WORKERS, in_parallel, single_blas
+from compute.matching.threads import WORKERS, in_parallel
+from compute.threads import single_blas
 
 SHORTLIST = 400
 EXACT = 40

@@ -20,6 +20,7 @@ from compute.peaks.refine import polish
 from compute.peaks.result import Decomposition, build_result
 from compute.peaks.search import LADDER, Candidate, Dictionary, Search, residual_floor
 from compute.peaks.seeds import esprit_candidates, noise_level, prune
+from compute.threads import single_blas
 
 MIN_POINTS = 20
 DEFAULT_MAX_PEAKS = 40
@@ -31,6 +32,7 @@ Background = Literal["auto", "none", "constant", "linear", "power"]
 Edge = Literal["auto", "arctan", "broadened arctan", "erf"]
 
 
+@single_blas()
 def decompose(
     energy_ev: ArrayLike,
     intensity: ArrayLike,
@@ -178,6 +180,12 @@ def explained(found: Candidate) -> bool:
     return math.sqrt(found.fit.rss) < allowed
 
 
+def to_rounding(found: Candidate) -> bool:
+    """Whether a fit leaves rounding errors only: its model is then the right one."""
+    problem = found.problem
+    return problem.options.noise_floor == 0.0 and found.fit.rss <= residual_floor(problem)
+
+
 def _fit_sigma(
     problem: Problem, cap: int, backgrounds: tuple[str, ...]
 ) -> tuple[Candidate, Search]:
@@ -203,7 +211,7 @@ def _fit_sigma(
 def _broadened(best: Candidate, grid: WorkGrid, backgrounds: tuple[str, ...]) -> Candidate | None:
     """A fit with an instrument Gaussian, if it beats the pure Lorentzians of ``best``."""
     sigma = suspected_sigma(best.problem, best.fit)
-    if sigma is None:
+    if sigma is None or to_rounding(best):
         return None
     # no peaks are added: the point is to need fewer
     search = Search(None, best.fit.n_peaks, backgrounds)

@@ -14,7 +14,7 @@ import numpy as np
 
 from compute.peaks.model import EDGE_KINDS, Fit, Parameters, Problem
 from compute.peaks.refine import active, refine
-from compute.peaks.search import Candidate, Search
+from compute.peaks.search import Candidate, Search, peak_sizes
 from compute.peaks.seeds import esprit_candidates, prune
 
 # Displacements tried, in widths of the edge and its surroundings
@@ -23,6 +23,8 @@ SAME_EDGE = 0.2  # distance in widths below which two edges are one
 KEPT = 5  # displaced edges that are followed to their minimum
 RIVAL = 10.0  # rise of the criterion beyond which a minimum is no rival
 AMBIGUOUS = 6.0  # lead in -2 ln evidence below which the place of the edge is told as open
+STAND_IN_REACH = 3.0  # widths from the edge within which a peak may stand in for its shape
+MOST_STAND_INS = 3
 # -2 ln prior odds against a shape other than the plain arctangent
 SHAPE_PENALTY = 6.0
 
@@ -83,17 +85,40 @@ def place_edge(search: Search, found: Candidate) -> EdgeChoice:
 
 
 def shape_edge(search: Search, choice: EdgeChoice) -> EdgeChoice:
-    """The same peaks under the other shapes of the edge."""
+    """Under the other shapes of the edge, with the same peaks or without those that stood in
+    for the right shape; placed again where the shape changes."""
     best = choice.best
     for kind in EDGE_KINDS:
         o = best.problem.options
         if kind == o.edge or (kind == "broadened arctan" and not (o.sigma or o.fit_sigma)):
             continue
         problem = best.problem.with_options(replace(o, edge=kind))
-        trial = search.refined(problem, best.fit.parameters, rival=best)
+        starts = [best.fit.parameters, *_without_stand_ins(best)]
+        trials = [search.refined(problem, start, rival=best) for start in starts]
+        trial = min(trials, key=_criterion)
         if trial.criterion < best.criterion - SHAPE_PENALTY * (o.edge == "arctan"):
             best = search.run(problem, trial.fit.parameters)
-    return choice if best is choice.best else EdgeChoice(best, choice.elsewhere)
+    return choice if best is choice.best else place_edge(search, best)
+
+
+def _without_stand_ins(found: Candidate) -> list[Parameters]:
+    """Without the one, two or three peaks nearest to the edge, which moves to make up for their
+    areas: a step of height H found δ too late lacks an area Hδ."""
+    problem, fit, p = found.problem, found.fit, found.fit.parameters
+    position, width = p.edge
+    height = float(fit.coefficients[problem.n_linear(fit.n_peaks) - 1])
+    nearest = np.argsort(np.abs(p.position - position))
+    sizes = peak_sizes(problem, fit)
+    reach = STAND_IN_REACH * (width + problem.options.sigma)
+    starts = []
+    for count in range(1, min(MOST_STAND_INS, fit.n_peaks) + 1):
+        gone = nearest[:count]
+        if abs(p.position[gone[-1]] - position) > reach or height <= 0.0:
+            break
+        place = position - min(float(sizes[gone].sum()) / height, reach)
+        kept = ~np.isin(np.arange(fit.n_peaks), gone)
+        starts.append(replace(p.take(kept), edge=(max(place, problem.low), width)))
+    return starts
 
 
 def minus_twice_log_evidence(found: Candidate) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numba import njit
@@ -183,11 +184,15 @@ class Problem:
 
     def background_rows(self, exponent: float) -> Floats:
         """Basis of the background, (terms, n)."""
-        e, kind = self.energy, self.options.background
+        kind = self.options.background
         if kind == "power":
-            return ((e / self.low) ** -exponent)[None]
-        t = (2.0 * e - self.low - self.high) / self.span
-        return np.stack([np.ones_like(t), t])[: BACKGROUND_TERMS[kind]]
+            return ((self.energy / self.low) ** -exponent)[None]
+        return self._line[: BACKGROUND_TERMS[kind]]
+
+    @cached_property
+    def _line(self) -> Floats:
+        t = (2.0 * self.energy - self.low - self.high) / self.span
+        return np.stack([np.ones_like(t), t])
 
     def edge_row(self, position: float, width: float, sigma: float) -> Floats:
         """Step of unit height, (n,)."""

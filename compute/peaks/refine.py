@@ -7,7 +7,7 @@ linear basis projected out, all from one Gram matrix of the rows of :class:`~.mo
 from __future__ import annotations
 
 import numpy as np
-import scipy.linalg
+from numba import njit
 from numpy.typing import NDArray
 
 from compute.peaks.lineshapes import Floats
@@ -44,25 +44,24 @@ def refine(
     damping = 1e-3
     floor = 1e-28 * problem.square
     for _ in range(iterations):
-        step_system = _normal_equations(problem, fit)
-        if step_system is None:
+        keep = active(problem, fit)
+        n_lin = problem.n_linear(fit.n_peaks)
+        slopes = keep[keep >= n_lin]
+        if not slopes.size:
             break
-        matrix, gradient, index, size = step_system
+        pull = fit.rows @ fit.residual
+        matrix, gradient, scale = projected_equations(fit.gram, pull, keep[keep < n_lin], slopes)
         improved = False
         for _ in range(8):
-            try:
-                factor = scipy.linalg.cho_factor(
-                    matrix + np.diag(np.full(len(gradient), damping)), check_finite=False
-                )
-            except np.linalg.LinAlgError:
+            scaled = solve_damped(matrix, gradient, damping)
+            if not scaled.size:
                 damping = max(10.0 * damping, 1e-8)
                 continue
-            scaled = scipy.linalg.cho_solve(factor, gradient, check_finite=False)
             predicted = float(gradient @ scaled)
             if predicted < 0.05 * tolerance * fit.rss:
                 return fit
             step = np.zeros(problem.n_nonlinear(fit.n_peaks))
-            step[index] = scaled * size
+            step[slopes - n_lin] = scaled * scale
             trial = problem.evaluate(problem.moved(fit.parameters, step))
             if trial.rss < fit.rss:
                 improved = True
@@ -79,33 +78,101 @@ def refine(
     return fit
 
 
-def _normal_equations(
-    problem: Problem, fit: Fit
-) -> tuple[Floats, Floats, NDArray[np.intp], Floats] | None:
-    """Scaled Schur complement ``KᵀP⊥K``, ``KᵀP⊥r``, the steps they mean and their scales."""
-    keep = active(problem, fit)
-    n_lin = problem.n_linear(fit.n_peaks)
-    linear, slopes = keep[keep < n_lin], keep[keep >= n_lin]
-    if not slopes.size:
-        return None
-    norms = np.sqrt(np.diag(fit.gram))
-    gradient = (fit.rows[slopes] @ fit.residual) / norms[slopes]
-    matrix = fit.gram[np.ix_(slopes, slopes)] / np.outer(norms[slopes], norms[slopes])
-    if linear.size:
-        inner = fit.gram[np.ix_(linear, linear)] / np.outer(norms[linear], norms[linear])
-        inner[np.diag_indices_from(inner)] += RIDGE
-        cross = fit.gram[np.ix_(linear, slopes)] / np.outer(norms[linear], norms[slopes])
-        try:
-            lower = scipy.linalg.cholesky(inner, lower=True, check_finite=False)
-        except np.linalg.LinAlgError:
-            inner[np.diag_indices_from(inner)] += 1e-9
-            lower = scipy.linalg.cholesky(inner, lower=True, check_finite=False)
-        half = scipy.linalg.solve_triangular(lower, cross, lower=True, check_finite=False)
-        matrix = matrix - half.T @ half
-    # Marquardt scaling: by what of each derivative the linear basis leaves
-    size = 1.0 / np.sqrt(np.maximum(np.diag(matrix), 1e-12))
-    matrix = matrix * np.outer(size, size)
-    return matrix, gradient * size, slopes - n_lin, size / norms[slopes]
+@njit(cache=True)
+def projected_equations(
+    gram: Floats, pull: Floats, linear: NDArray[np.intp], slopes: NDArray[np.intp]
+) -> tuple[Floats, Floats, Floats]:
+    """Normal equations of the slopes with the linear basis projected out.
+
+    Parameters
+    ----------
+    gram, pull : float64 (m, m), (m,)
+        Products of the rows of a fit with each other and with the residual.
+    linear, slopes : int (l,), (k,)
+        Which rows are the basis, and which its derivatives.
+
+    Returns
+    -------
+    matrix, gradient, scale : float64 (k, k), (k,), (k,)
+        ``KᵀP⊥K`` with a diagonal of 1 (Marquardt's scaling: by what of each derivative the basis
+        leaves), ``KᵀP⊥r`` and what a solution must be multiplied by.
+    """
+    size, k = linear.size, slopes.size
+    norm = np.sqrt(np.diag(gram))
+    lower = np.empty((size, size))
+    for ridge in (RIDGE, 1e-9):
+        for a in range(size):
+            for b in range(a + 1):
+                lower[a, b] = gram[linear[a], linear[b]] / (norm[linear[a]] * norm[linear[b]])
+            lower[a, a] += ridge
+        if cholesky_in_place(lower):
+            break
+    half = np.empty((size, k))
+    for a in range(size):
+        for c in range(k):
+            half[a, c] = gram[linear[a], slopes[c]] / (norm[linear[a]] * norm[slopes[c]])
+        for b in range(a):
+            factor = lower[a, b]
+            for c in range(k):
+                half[a, c] -= factor * half[b, c]
+        for c in range(k):
+            half[a, c] /= lower[a, a]
+    matrix = np.empty((k, k))
+    for a in range(k):
+        for b in range(a + 1):
+            matrix[a, b] = gram[slopes[a], slopes[b]] / (norm[slopes[a]] * norm[slopes[b]])
+    for i in range(size):
+        for a in range(k):
+            for b in range(a + 1):
+                matrix[a, b] -= half[i, a] * half[i, b]
+    left = np.empty(k)
+    for a in range(k):
+        left[a] = 1.0 / np.sqrt(max(matrix[a, a], 1e-12))
+    for a in range(k):
+        for b in range(a + 1):
+            matrix[a, b] *= left[a] * left[b]
+            matrix[b, a] = matrix[a, b]
+    scale = left / norm[slopes]
+    return matrix, pull[slopes] * scale, scale
+
+
+@njit(cache=True)
+def solve_damped(matrix: Floats, right: Floats, damping: float) -> Floats:
+    """``(matrix + damping) x = right``; empty where that is not positive definite."""
+    size = right.size
+    lower = matrix.copy()
+    for a in range(size):
+        lower[a, a] += damping
+    if not cholesky_in_place(lower):
+        return np.empty(0)
+    x = right.copy()
+    for a in range(size):
+        for b in range(a):
+            x[a] -= lower[a, b] * x[b]
+        x[a] /= lower[a, a]
+    for a in range(size - 1, -1, -1):
+        x[a] /= lower[a, a]
+        for b in range(a):
+            x[b] -= lower[a, b] * x[a]
+    return x
+
+
+@njit(cache=True)
+def cholesky_in_place(lower: Floats) -> bool:
+    """The lower triangle becomes its Cholesky factor; False where there is none."""
+    size = lower.shape[0]
+    for a in range(size):
+        for b in range(a + 1):
+            total = lower[a, b]
+            for c in range(b):
+                total -= lower[a, c] * lower[b, c]
+            if a > b:
+                lower[a, b] = total / lower[b, b]
+            elif total > 0.0:
+                lower[a, a] = np.sqrt(total)
+            else:
+                return False
+    return True
 
 
 def polish(problem: Problem, fit: Fit, *, iterations: int = 30) -> Fit:

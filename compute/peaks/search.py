@@ -8,21 +8,27 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import scipy.linalg
+from numpy.typing import NDArray
 
 from compute.peaks.lineshapes import Floats, profiles
-from compute.peaks.model import Fit, Parameters, Problem
+from compute.peaks.model import BACKGROUND_TERMS, Fit, Parameters, Problem
 from compute.peaks.refine import active, covariance, polish, refine
 
 # Per peak beyond BIC: measured best between 2 and 4 (docs/peaks.md)
 PEAK_PENALTY = 3.0
 # A background term beyond BIC: without it 1 % of clean spectra would get one
 BACKGROUND_PENALTY = 2.0
+INDISPENSABLE = 1e4  # χ² to drop beyond which a peak is no half of another
+SLACK = 4.0  # how wrong a first-order forecast of the criterion may be
 WORTHWHILE = 0.5  # least fall of the criterion for which a move is made
 WIDTH_RATIO = 1.8
 ROUNDING = 1e-14  # of the highest point: what a noise-free spectrum cannot be fitted below
+
+_CHUNK = 64  # profiles made at a time
 
 # Backgrounds that may replace each other when it is chosen from the data
 LADDER = ("none", "constant", "linear")
@@ -42,23 +48,28 @@ class Dictionary:
             centre.append(at)
             hwhm.append(np.full(at.size, w))
         self.centre, self.hwhm = np.concatenate(centre), np.concatenate(hwhm)
-        re, im, _, _ = profiles(problem.energy, self.centre, self.hwhm, sigma)
-        kinds = (re, im) if problem.options.phase else (re,)
-        self.atoms = [_unit(kind).astype(np.float32) for kind in kinds]
+        self._energy, self._options = problem.energy, problem.options
+
+    @cached_property
+    def atoms(self) -> list[NDArray[np.float32]]:
+        """Profiles of unit norm, (m, n): absorptive, and dispersive where peaks have phases."""
+        kinds = 2 if self._options.phase else 1
+        shape = (self.centre.size, self._energy.size)
+        atoms = [np.empty(shape, dtype=np.float32) for _ in range(kinds)]
+        for first in range(0, self.centre.size, _CHUNK):
+            some = slice(first, first + _CHUNK)
+            parts = profiles(self._energy, self.centre[some], self.hwhm[some], self._options.sigma)
+            for kind, part in zip(atoms, parts, strict=False):
+                kind[some] = part / np.sqrt(np.einsum("ij,ij->i", part, part))[:, None]
+        return atoms
 
     def gains(self, problem: Problem, fit: Fit) -> Floats:
         """Fall of the sum of squares that a small peak at each atom would bring, to first order
         with everything else re-optimised (Rao's score test); 0 where its area is negative."""
-        keep = active(problem, fit)
-        norms = np.sqrt(np.diag(fit.gram)[keep])
-        gram = fit.gram[np.ix_(keep, keep)] / np.outer(norms, norms)
-        gram[np.diag_indices_from(gram)] += 1e-12
-        lower = scipy.linalg.cholesky(gram, lower=True, check_finite=False)
-        q = scipy.linalg.solve_triangular(lower, fit.rows[keep] / norms[:, None], lower=True)
-        residual = fit.residual - q.T @ (q @ fit.residual)
+        q, residual = tangent_space(problem, fit)
         scale = float(np.abs(residual).max()) or 1.0
         unit, tangent = (residual / scale).astype(np.float32), q.astype(np.float32).T
-        problem.budget.spend(self.centre.size * problem.energy.size * len(keep) / 2.0)
+        problem.budget.spend(self.centre.size * problem.energy.size * len(q) / 2.0)
         pulls = [atoms @ unit for atoms in self.atoms]
         inside = [atoms @ tangent for atoms in self.atoms]
         left = [1.0 - np.einsum("ij,ij->i", t, t) for t in inside]
@@ -74,8 +85,16 @@ class Dictionary:
         return np.asarray(gain * scale**2, dtype=np.float64)
 
 
-def _unit(rows: Floats) -> Floats:
-    return np.asarray(rows / np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, None])
+def tangent_space(problem: Problem, fit: Fit) -> tuple[Floats, Floats]:
+    """Orthonormal rows (k, n) that span what small changes of a fit can do, and the residual
+    outside of them (n,)."""
+    keep = active(problem, fit)
+    norms = np.sqrt(np.diag(fit.gram)[keep])
+    gram = fit.gram[np.ix_(keep, keep)] / np.outer(norms, norms)
+    gram[np.diag_indices_from(gram)] += 1e-12
+    lower = scipy.linalg.cholesky(gram, lower=True, check_finite=False)
+    q = scipy.linalg.solve_triangular(lower, fit.rows[keep] / norms[:, None], lower=True)
+    return q, fit.residual - q.T @ (q @ fit.residual)
 
 
 @dataclass(frozen=True)
@@ -214,8 +233,11 @@ class Search:
         """With one peak in place of two that overlap."""
         p = now.fit.parameters
         order = np.argsort(p.position)
+        chi2 = chi2_to_drop(now.problem, now.fit) if order.size > 1 else np.zeros(0)
         for a, b in zip(order[:-1], order[1:], strict=True):
             if p.position[b] - p.position[a] > p.hwhm[a] + p.hwhm[b]:
+                continue
+            if min(chi2[a], chi2[b]) > INDISPENSABLE:
                 continue
             if now.problem.budget.exhausted:
                 break
@@ -253,6 +275,8 @@ class Search:
             if kind == now.problem.options.background:
                 continue
             other = now.problem.with_options(replace(now.problem.options, background=kind))
+            if background_prospect(now, other) > now.criterion + SLACK:
+                continue
             trial = self.refined(other, now.fit.parameters, rival=now)
             if self.wins(trial, now):
                 return trial
@@ -264,6 +288,30 @@ def penalty(problem: Problem, n_peaks: int) -> float:
     o = problem.options
     bic = math.log(problem.energy.size) * (o.per_peak * n_peaks + o.shared)
     return bic + PEAK_PENALTY * n_peaks + BACKGROUND_PENALTY * o.shared
+
+
+def background_prospect(now: Candidate, other: Problem) -> float:
+    """The criterion under another background of the ladder, to first order."""
+    problem, fit = now.problem, now.fit
+    kinds = (problem.options.background, other.options.background)
+    if any(kind not in LADDER for kind in kinds):
+        return -math.inf
+    have, want = (BACKGROUND_TERMS[kind] for kind in kinds)
+    floor, n = residual_floor(problem), problem.energy.size
+    rss = max(fit.rss, floor)
+    if want > have:
+        q, residual = tangent_space(problem, fit)
+        rows = other.background_rows(0.0)[have:]
+        outside = rows - (rows @ q.T) @ q
+        rise = np.linalg.lstsq(outside.T, residual, rcond=None)[0]
+        rss -= float(rise @ outside @ residual)
+    else:
+        first = problem.n_linear(fit.n_peaks) - have - bool(problem.options.edge)
+        gone = slice(first + want, first + have)
+        c = covariance(problem, fit, rss / n)[gone, gone]
+        lost = fit.coefficients[gone]
+        rss += float(lost @ np.linalg.solve(c, lost)) * rss / n
+    return n * math.log(max(rss, floor) / n) + penalty(other, fit.n_peaks)
 
 
 def residual_floor(problem: Problem) -> float:
