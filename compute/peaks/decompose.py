@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from compute.errors import InputError
-from compute.peaks.edges import edge_starts, place_edge, shape_edge
+from compute.peaks.edges import edge_starts, place_edge, shape_edge, sown_again
 from compute.peaks.grids import WorkGrid, work_grid
 from compute.peaks.lineshapes import Floats
 from compute.peaks.model import BACKGROUND_TERMS, EDGE_KINDS, Budget, Options, Problem
@@ -18,7 +18,14 @@ from compute.peaks.parsimony import determined, simpler
 from compute.peaks.plausibility import DECISIVE, judge_model, suspected_sigma
 from compute.peaks.refine import polish
 from compute.peaks.result import Decomposition, build_result
-from compute.peaks.search import LADDER, Candidate, Dictionary, Search, residual_floor
+from compute.peaks.search import (
+    LADDER,
+    Candidate,
+    Dictionary,
+    Search,
+    residual_floor,
+    to_rounding,
+)
 from compute.peaks.seeds import esprit_candidates, noise_level, prune
 from compute.threads import single_blas
 
@@ -154,7 +161,8 @@ def _search(
             problem.budget.grant(0.2 * work)
             found = search.run(problem, other, moves=25)
             best = min(best, found, key=_criterion)
-        return best, search
+        problem.budget.grant(0.2 * work)
+        return sown_again(search, best), search
     problem.budget.grant(work)
     with_line = problem
     if backgrounds == LADDER:
@@ -178,12 +186,6 @@ def explained(found: Candidate) -> bool:
         1.1 * noise * math.sqrt(problem.energy.size), 2 * math.sqrt(residual_floor(problem))
     )
     return math.sqrt(found.fit.rss) < allowed
-
-
-def to_rounding(found: Candidate) -> bool:
-    """Whether a fit leaves rounding errors only: its model is then the right one."""
-    problem = found.problem
-    return problem.options.noise_floor == 0.0 and found.fit.rss <= residual_floor(problem)
 
 
 def _fit_sigma(

@@ -55,6 +55,18 @@ def edge_starts(problem: Problem, *, trials: int = 10, keep: int = 3) -> list[Pa
     return [fit.parameters for fit in _apart(found, keep, 1.0)]
 
 
+def sown_again(search: Search, found: Candidate) -> Candidate:
+    """A second search from the peaks that ESPRIT sees with the edge of the first taken off."""
+    problem, fit = found.problem, found.fit
+    j = fit.n_peaks
+    smooth = slice(j * (1 + problem.options.phase), problem.n_linear(j))
+    under = fit.coefficients[smooth] @ fit.rows[smooth]
+    seeds = esprit_candidates(problem, problem.intensity - under)
+    start = replace(seeds, edge=fit.parameters.edge, sigma=fit.parameters.sigma)
+    again = search.run(problem, prune(problem, start))
+    return min(found, again, key=_criterion)
+
+
 def place_edge(search: Search, found: Candidate) -> EdgeChoice:
     """The minimum of the best evidence among those reached from displaced edges.
 

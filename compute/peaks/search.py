@@ -23,6 +23,9 @@ PEAK_PENALTY = 3.0
 # A background term beyond BIC: without it 1 % of clean spectra would get one
 BACKGROUND_PENALTY = 2.0
 INDISPENSABLE = 1e4  # χ² to drop beyond which a peak is no half of another
+SETTLED = 400.0  # χ² to drop beyond which a peak stays where it is
+MOST_RELOCATED = 4
+TWINS = 0.1  # distance over summed widths of two peaks below which χ² to drop is rounding errors
 SLACK = 4.0  # how wrong a first-order forecast of the criterion may be
 WORTHWHILE = 0.5  # least fall of the criterion for which a move is made
 WIDTH_RATIO = 1.8
@@ -175,6 +178,7 @@ class Search:
                 or self.merge(now)
                 or self.absorb(now)
                 or self.change_background(now)
+                or self.relocate(now)
             )
             if better is None:
                 break
@@ -229,6 +233,21 @@ class Search:
             gains[near] = 0.0
         return best if best is not None and self.wins(best, now) else None
 
+    def relocate(self, now: Candidate) -> Candidate | None:
+        """With one of the weakest peaks taken out and put where the score test wants it then."""
+        fit, p = now.fit, now.fit.parameters
+        if self.dictionary is None or fit.n_peaks < 2 or to_rounding(now):
+            return None
+        chi2 = chi2_to_drop(now.problem, fit)
+        for k in np.argsort(chi2)[:MOST_RELOCATED]:
+            if chi2[k] > SETTLED or now.problem.budget.exhausted:
+                break
+            without = self.refined(now.problem, p.take(np.arange(fit.n_peaks) != k))
+            trial = self.add(without)
+            if trial is not None and self.wins(trial, now):
+                return trial
+        return None
+
     def merge(self, now: Candidate) -> Candidate | None:
         """With one peak in place of two that overlap."""
         p = now.fit.parameters
@@ -237,7 +256,9 @@ class Search:
         for a, b in zip(order[:-1], order[1:], strict=True):
             if p.position[b] - p.position[a] > p.hwhm[a] + p.hwhm[b]:
                 continue
-            if min(chi2[a], chi2[b]) > INDISPENSABLE:
+            gap = np.hypot(p.position[b] - p.position[a], p.hwhm[b] - p.hwhm[a])
+            apart = gap > TWINS * (p.hwhm[a] + p.hwhm[b])
+            if apart and min(chi2[a], chi2[b]) > INDISPENSABLE:
                 continue
             if now.problem.budget.exhausted:
                 break
@@ -312,6 +333,12 @@ def background_prospect(now: Candidate, other: Problem) -> float:
         lost = fit.coefficients[gone]
         rss += float(lost @ np.linalg.solve(c, lost)) * rss / n
     return n * math.log(max(rss, floor) / n) + penalty(other, fit.n_peaks)
+
+
+def to_rounding(found: Candidate) -> bool:
+    """Whether a fit leaves rounding errors only: its model is then the right one."""
+    problem = found.problem
+    return problem.options.noise_floor == 0.0 and found.fit.rss <= residual_floor(problem)
 
 
 def residual_floor(problem: Problem) -> float:
