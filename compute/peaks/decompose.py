@@ -23,7 +23,6 @@ from compute.peaks.search import (
     Candidate,
     Dictionary,
     Search,
-    residual_floor,
     to_rounding,
 )
 from compute.peaks.seeds import esprit_candidates, noise_level, prune
@@ -156,8 +155,6 @@ def _search(
         first, *others = edge_starts(problem)
         best = search.run(problem, first)
         for other in others:
-            if explained(best):
-                break
             problem.budget.grant(0.2 * work)
             found = search.run(problem, other, moves=25)
             best = min(best, found, key=_criterion)
@@ -176,16 +173,6 @@ def _search(
 
 def _criterion(found: Candidate) -> float:
     return found.criterion
-
-
-def explained(found: Candidate) -> bool:
-    """Whether a fit leaves no more than the noise: other starts have then nothing to find."""
-    problem = found.problem
-    noise = noise_level(problem.energy, problem.intensity)
-    allowed = max(
-        1.1 * noise * math.sqrt(problem.energy.size), 2 * math.sqrt(residual_floor(problem))
-    )
-    return math.sqrt(found.fit.rss) < allowed
 
 
 def _fit_sigma(

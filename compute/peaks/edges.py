@@ -25,8 +25,8 @@ RIVAL = 10.0  # rise of the criterion beyond which a minimum is no rival
 AMBIGUOUS = 6.0  # lead in -2 ln evidence below which the place of the edge is told as open
 STAND_IN_REACH = 3.0  # widths from the edge within which a peak may stand in for its shape
 MOST_STAND_INS = 3
-# -2 ln prior odds against a shape other than the plain arctangent
-SHAPE_PENALTY = 6.0
+# -2 ln prior odds against a shape
+ODDS = {"arctan": 0.0, "broadened arctan": 0.0, "erf": 6.0}
 
 
 @dataclass(frozen=True)
@@ -105,10 +105,10 @@ def shape_edge(search: Search, choice: EdgeChoice) -> EdgeChoice:
         if kind == o.edge or (kind == "broadened arctan" and not (o.sigma or o.fit_sigma)):
             continue
         problem = best.problem.with_options(replace(o, edge=kind))
-        starts = [best.fit.parameters, *_without_stand_ins(best)]
-        trials = [search.refined(problem, start, rival=best) for start in starts]
-        trial = min(trials, key=_criterion)
-        if trial.criterion < best.criterion - SHAPE_PENALTY * (o.edge == "arctan"):
+        same = search.refined(problem, best.fit.parameters)
+        fewer = [search.refined(problem, p, rival=best) for p in _without_stand_ins(best)]
+        trial = min([same, *fewer, *_displaced(search, same)], key=_criterion)
+        if trial.criterion < best.criterion - ODDS[kind] + ODDS[str(o.edge)]:
             best = search.run(problem, trial.fit.parameters)
     return choice if best is choice.best else place_edge(search, best)
 

@@ -58,3 +58,17 @@ def test_an_edge_that_may_stand_elsewhere_is_told():
     sure = decompose(ENERGY, spectrum(60, 7), edge_step=True, gaussian_sigma_ev=SIGMA)
     assert any(w.startswith("the edge may as well stand") for w in fit.warnings)
     assert not any(w.startswith("the edge may as well stand") for w in sure.warnings)
+
+
+def test_an_edge_seen_through_the_instrument_needs_no_peaks_to_stand_in_for_it():
+    nodes, weights = np.polynomial.hermite.hermgauss(60)
+    shifted = ENERGY - EDGE[0] - SIGMA * np.sqrt(2.0) * nodes[:, None]
+    sharp = 0.5 + np.arctan(shifted / 0.4) / np.pi
+    step = weights @ sharp / np.sqrt(np.pi)
+    peaks = np.sum([a * lineshape(ENERGY, p, g, SIGMA) for p, g, a in PEAKS], axis=0)
+    y = peaks + 0.9 * step
+    noise = np.random.default_rng(3).standard_normal(ENERGY.size)
+    fit = decompose(ENERGY, y + 1e-3 * y.max() * noise, edge_step=True, gaussian_sigma_ev=SIGMA)
+    assert fit.n_peaks == len(PEAKS)
+    assert fit.background["edge"]["kind"] == "broadened arctan"
+    np.testing.assert_allclose(fit.background["edge"]["position_ev"], EDGE[0], atol=0.05)
