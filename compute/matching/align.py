@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import voigt_profile
 
 from compute.matching.discrepancy import Covariance, Fitted, compare
 from compute.matching.grid import MIN_POINTS, Array, ComparisonGrid, Curve
@@ -27,14 +28,14 @@ UPSIDE_DOWN = 1e4  # off the logarithm of whatever only fits with a negative sca
 class AlignmentPrior:
     """What is known of shift and broadening before looking: learnt from known pairs.
 
-    The shift is ``wide`` (uniform) with probability ``outlier`` and otherwise Student-like round
-    ``shift_ev``; without pairs it is uniform alone (``shift_spread_ev`` infinite). Broadenings are
-    exponential.
+    An instrument's energy scale follows a Cauchy law round ``shift_ev`` with half width
+    ``shift_hwhm_ev``: most are nearly right, and a few are off by many times that. A row's own
+    error is Gaussian, so the two together make a Voigt profile. Without pairs the shift is uniform
+    (``shift_hwhm_ev`` infinite). Broadenings are exponential.
     """
 
     shift_ev: float = 0.0
-    shift_spread_ev: float = np.inf
-    outlier: float = 0.1
+    shift_hwhm_ev: float = np.inf
     sigma_scale_ev: float = 0.5
     gamma_scale_ev: float = 0.5
 
@@ -46,14 +47,10 @@ class AlignmentPrior:
         ``shift_err_ev`` is each candidate's own uncertainty of the energy scale.
         """
         shift, sigma, gamma = where.shift, np.sqrt(where.variance), where.gamma
-        wide = 1.0 / (2.0 * max(max_shift_ev, 0.1))
-        if np.isfinite(self.shift_spread_ev):
-            spread = np.hypot(self.shift_spread_ev, shift_err_ev)
-            u = (shift - self.shift_ev) / spread
-            near = np.exp(-0.5 * u**2) / (np.sqrt(2 * np.pi) * spread)
-            density = self.outlier * wide + (1.0 - self.outlier) * near
+        if np.isfinite(self.shift_hwhm_ev):
+            density = voigt_profile(shift - self.shift_ev, shift_err_ev, self.shift_hwhm_ev)
         else:
-            density = np.full(shift.shape, wide)
+            density = np.full(shift.shape, 0.5 / max(max_shift_ev, 0.1))
         result: Array = np.log(density) - sigma / self.sigma_scale_ev - gamma / self.gamma_scale_ev
         return result
 

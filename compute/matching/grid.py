@@ -8,8 +8,10 @@ positions between the samples of an undersampled peak do no harm, and rows are s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import erfc, exp
 
 import numpy as np
+from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
@@ -24,6 +26,8 @@ FINEST_SIGMA_EV = 0.15  # below the life-time width of any edge matched here
 _TABLE_PER_STEP = 8
 _MAX_RAW_POINTS = 3000
 _SQRT_2PI = float(np.sqrt(2.0 * np.pi))
+_SQRT_2 = float(np.sqrt(2.0))
+_REACH = 7.0  # sigma beyond which a smoothed ramp is straight to 1e-13 of its height there
 
 
 @dataclass(frozen=True)
@@ -148,11 +152,41 @@ def smooth(energy_ev: Array, values: Array, position_ev: Array, sigma_ev: float)
         spacing = np.diff(energy_ev)
     slope = np.diff(values, axis=0) / (spacing if values.ndim == 1 else spacing[:, None])
     bend = np.diff(slope, axis=0, prepend=0.0 * slope[:1], append=0.0 * slope[:1])
+    if values.ndim == 1:
+        return values[0] + _sum_of_ramps(energy_ev, bend, position_ev, sigma)
     # A ramp starting at 0 convolved with the Gaussian.
     u = (position_ev[:, None] - energy_ev) / sigma
     ramp = sigma * (u * ndtr(u) + np.exp(-0.5 * u * u) / _SQRT_2PI)
     result: Array = values[0] + ramp @ bend
     return result
+
+
+@njit(cache=True, nogil=True)
+def _sum_of_ramps(energy: Array, bend: Array, position: Array, sigma: float) -> Array:
+    """Ramps that start at ``energy`` (n,) with slopes ``bend`` (n,), smoothed, at ``position`` (p,).
+
+    Both ascend. Beyond ``_REACH`` sigma a smoothed ramp is the ramp itself or nothing, so what lies
+    further below goes by running sums.
+    """
+    out = np.empty(position.size)
+    start = energy[0]  # small numbers lose no digits
+    first = 0  # ramps before it are straight lines here
+    slope, moment = 0.0, 0.0
+    for i in range(position.size):
+        x = position[i]
+        while first < energy.size and energy[first] < x - _REACH * sigma:
+            slope += bend[first]
+            moment += bend[first] * (energy[first] - start)
+            first += 1
+        total = slope * (x - start) - moment
+        j = first
+        while j < energy.size and energy[j] < x + _REACH * sigma:
+            u = (x - energy[j]) / sigma
+            below = 0.5 * erfc(-u / _SQRT_2)
+            total += bend[j] * sigma * (u * below + exp(-0.5 * u * u) / _SQRT_2PI)
+            j += 1
+        out[i] = total
+    return out
 
 
 def onto_grid(energy_ev: Array, intensities: Array, grid: ComparisonGrid) -> Array:

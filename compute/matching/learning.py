@@ -18,7 +18,7 @@ from compute.matching.grid import Array, ComparisonGrid
 from compute.matching.shapes import Shape
 
 # Standard deviations of ln(parameter) round the defaults.
-_PRIOR_SPREAD = np.array([0.8, 0.7, 0.8, 0.7, 1.5, 1.5, 0.7, 1.0])
+_PRIOR_SPREAD = np.array([0.8, 0.7, 0.8, 0.7, 1.5, 1.5, 0.7, 1.0, 1.0])
 _MAX_RANK = 8
 _FOLDS = 4
 _NOT_FREE = np.zeros(3, np.bool_)
@@ -98,15 +98,16 @@ def learn_alignment(
 ) -> AlignmentPrior:
     """Shift and broadening that known pairs had, less what their rows' own errors account for."""
     middle = float(np.median(found.shift))
-    excess = float(np.mean((found.shift - middle) ** 2) - np.mean(np.square(shift_err_ev)))
-    spread = float(np.sqrt(max(excess, 0.0))) + 0.1
+    # Half of a Cauchy law lies within its half width.
+    typical = float(np.median(np.abs(found.shift - middle)))
+    own = 0.6745 * float(np.sqrt(np.mean(np.square(shift_err_ev))))
+    width = float(np.sqrt(max(typical**2 - own**2, 0.0))) + 0.05
     sigma = float(np.mean(np.sqrt(found.variance)))
     gamma = float(np.mean(found.gamma))
-    wide = spread > 0.5 * max_shift_ev
+    wide = width > 0.3 * max_shift_ev
     return AlignmentPrior(
         0.0 if wide else middle,
-        np.inf if wide else spread,
-        outlier=2.0 / (found.shift.size + 2.0),
+        np.inf if wide else width,
         sigma_scale_ev=max(sigma, 0.1) * 1.5,
         gamma_scale_ev=max(gamma, 0.1) * 1.5,
     )

@@ -199,14 +199,14 @@ def _teach(library: SpectrumLibrary, group: Group, pairs: list[tuple[int, int]])
     if group.kind == Kind.THEORY:
         library.assume(
             THEORY_ERROR,
-            AlignmentPrior(0.0, INSTRUMENT_SHIFT_EV, 0.05),
+            AlignmentPrior(0.0, INSTRUMENT_SHIFT_EV),
             evidence_share=_INDEPENDENT_SHARE,
         )
         library.expect(*_expectations(group, library))
     else:
         library.assume(
             EXPERIMENT_ERROR,
-            AlignmentPrior(0.0, INSTRUMENT_SHIFT_EV, 0.1),
+            AlignmentPrior(0.0, INSTRUMENT_SHIFT_EV),
             evidence_share=_INDEPENDENT_SHARE,
         )
     known = known_pairs(library, pairs)

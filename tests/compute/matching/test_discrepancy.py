@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.integrate import quad
+from scipy.stats import chi2
 
 from compute.matching.discrepancy import (
     LEARNT,
@@ -11,6 +13,7 @@ from compute.matching.discrepancy import (
     Discrepancy,
     compare,
     evidence_gradient,
+    student_log_density,
 )
 from compute.matching.grid import ComparisonGrid
 from compute.matching.learning import _PRIOR_SPREAD, AlignedPair, learn_discrepancy
@@ -30,8 +33,9 @@ def _shape(seed: int = 0):
     return Broadener(GRID).shapes(row[None], np.zeros(1), np.zeros(1)).row(0)
 
 
-def test_evidence_equals_the_dense_restricted_likelihood():
-    shape, covariance = _shape(), Covariance(GRID, Discrepancy())
+def test_evidence_is_the_restricted_likelihood_averaged_over_the_size_of_the_errors():
+    nu = 3.0
+    shape, covariance = _shape(), Covariance(GRID, Discrepancy(freedom=nu))
     n = WINDOW.stop - WINDOW.start
     rng = np.random.default_rng(3)
     query = 1.7 * shape.value[WINDOW] + 0.2 + rng.normal(0.0, 0.05, n)
@@ -43,15 +47,24 @@ def test_evidence_equals_the_dense_restricted_likelihood():
     normal = design.T @ inverse @ design
     beta = np.linalg.solve(normal, design.T @ inverse @ query)
     rest = query - design @ beta
-    slow = -0.5 * (
-        rest @ inverse @ rest
-        + np.linalg.slogdet(full)[1]
-        + np.linalg.slogdet(normal)[1]
-        + n * np.log(2 * np.pi)
-    )
-    assert got.log_evidence == pytest.approx(slow, rel=1e-8)
+    misfit = rest @ inverse @ rest
+    determinants = np.linalg.slogdet(full)[1] + np.linalg.slogdet(normal)[1]
+
+    def likelihood(u: float) -> float:
+        """Under C / u, over the likelihood found."""
+        gauss = -0.5 * (u * misfit + determinants + (n - 3) * np.log(2 * np.pi / u))
+        return float(np.exp(gauss - got.log_evidence) * nu * chi2.pdf(nu * u, nu))
+
+    middle = (nu + n - 3) / (nu + misfit)
+    average = quad(likelihood, 0.0, 4.0 * middle, points=[middle], epsabs=1e-12)[0]
+    assert average == pytest.approx(1.0, rel=1e-6)
     assert got.scale == pytest.approx(beta[0])
-    assert got.misfit == pytest.approx(rest @ inverse @ rest, rel=1e-7)
+    assert got.misfit == pytest.approx(misfit, rel=1e-7)
+
+
+def test_many_degrees_of_freedom_are_a_gaussian():
+    gauss = -0.5 * (70.0 + 50 * np.log(2 * np.pi))
+    assert student_log_density(70.0, 50, 1e8) == pytest.approx(gauss, abs=1e-4)
 
 
 def test_gradient_agrees_with_differences():
@@ -77,7 +90,9 @@ def test_every_learnt_number_has_a_prior():
 
 
 def test_pairs_drawn_from_a_model_give_it_back():
-    truth = Discrepancy(warp_ev=0.25, warp_length_ev=3.0, area=0.02, floor=0.01, step=1e-4)
+    truth = Discrepancy(
+        warp_ev=0.25, warp_length_ev=3.0, area=0.02, floor=0.01, step=1e-4, freedom=1e6
+    )
     rng = np.random.default_rng(6)
     n = WINDOW.stop - WINDOW.start
     pairs = []
@@ -90,3 +105,4 @@ def test_pairs_drawn_from_a_model_give_it_back():
     assert found.warp_ev == pytest.approx(0.25, rel=0.2)
     assert found.area == pytest.approx(0.02, rel=0.5)
     assert found.floor == pytest.approx(0.01, rel=0.3)
+    assert found.freedom > 10.0  # all of them of one size

@@ -274,7 +274,7 @@ def test_what_is_known_before_looking_moves_the_probabilities(made):
 def test_a_row_with_an_uncertain_energy_scale_is_forgiven_its_shift(made):
     library = SpectrumLibrary(made.energy_ev, made.intensities[:50], range(50))
     model = library.calibration.discrepancy
-    library.assume(model, AlignmentPrior(0.0, 0.3, 0.01))
+    library.assume(model, AlignmentPrior(0.0, 0.1))
     (query,) = [q for q in make_queries(made, 600, Disturbance(), seed=48) if q.row == 7]
     strict = library.match(query.energy_ev + 1.5, query.intensity).matches[0]
     library.expect({7: 2.0}, {})
