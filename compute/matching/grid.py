@@ -163,10 +163,10 @@ def smooth(energy_ev: Array, values: Array, position_ev: Array, sigma_ev: float)
 
 @njit(cache=True, nogil=True)
 def _sum_of_ramps(energy: Array, bend: Array, position: Array, sigma: float) -> Array:
-    """Ramps that start at ``energy`` (n,) with slopes ``bend`` (n,), smoothed, at ``position`` (p,).
+    """Ramps from ``energy`` (n,) with slopes ``bend`` (n,), smoothed, at ``position`` (p,).
 
-    Both ascend. Beyond ``_REACH`` sigma a smoothed ramp is the ramp itself or nothing, so what lies
-    further below goes by running sums.
+    Both ascend. Beyond ``_REACH`` sigma a smoothed ramp is the ramp itself or nothing, so what
+    lies further below goes by running sums.
     """
     out = np.empty(position.size)
     start = energy[0]  # small numbers lose no digits
