@@ -8,6 +8,7 @@ from spectradb.services import (
     exports,
     fit_peaks,
     jobs,
+    match_groups,
     match_index,
     match_reliability,
     match_runs,
@@ -18,9 +19,11 @@ from spectradb.services import (
 
 
 def take_up_again() -> int:
-    """Each minute: jobs of dead workers, rows whose message the broker lost, files kept a day."""
+    """Each minute: jobs of dead workers, messages the broker lost, files kept a day, indexes."""
     uploads.forget_old()
-    return jobs.take_up_again()
+    again = jobs.take_up_again()
+    match_index.refresh_when_quiet()
+    return again
 
 
 def run_export(pk: int) -> bool:
@@ -45,9 +48,14 @@ def run_match(pk: int) -> bool:
     return match_runs.run_match(pk)
 
 
+def refresh_match_index(absorber: str, edge: str, kind: str) -> None:
+    """Bring the index of one group of spectra up to date."""
+    match_index.refresh(match_groups.Group(absorber, edge, kind))
+
+
 def measure_reliability(absorber: str, edge: str, kind: str) -> None:
     """Work out the reliability diagram of one library."""
-    match_reliability.reliability_of(match_index.Group(absorber, edge, kind))
+    match_reliability.reliability_of(match_groups.Group(absorber, edge, kind))
 
 
 def run_training(pk: int) -> bool:

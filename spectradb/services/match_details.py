@@ -12,7 +12,8 @@ from compute.errors import InputError
 from compute.matching import Match as Found
 from compute.matching import Overlay, features, pair_features
 from spectradb.models import Spectrum
-from spectradb.services.match_index import Group, groups, library_of
+from spectradb.services.match_groups import Group, groups
+from spectradb.services.match_index import library_of
 from spectradb.services.match_spectrum import (
     Candidate,
     MatchOptions,
@@ -120,7 +121,8 @@ def mixture(
     group = _group(energy, values, options, without)
     library = library_of(group)
     e, v = edge_region(energy, values, group, library, options.max_shift_ev)
-    among = None if without is None else [pk for pk in library.ids if pk != without]
+    public = set(group.rows().values_list("pk", flat=True))
+    among = [pk for pk in library.ids if pk in public and pk != without]
     found = library.mix(e, v, max_components, max_shift_ev=options.max_shift_ev, among=among)
     rows = (
         Spectrum.objects.without_arrays()

@@ -12,13 +12,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from compute.matching import reliability
-from spectradb.services.match_index import (
-    Group,
-    known_pairs,
-    library_of,
-    pair_numbers,
-    read_stamp,
-)
+from spectradb.services.match_groups import Group
+from spectradb.services.match_index import read_stamp, refresh
+from spectradb.services.match_teaching import known_pairs, pair_numbers
 
 SIMULATED = 60
 _FILE = "claims.json"
@@ -66,7 +62,7 @@ def reliability_of(group: Group) -> ReliabilityReport:
     InputError
         If nothing in the group can be matched.
     """
-    library = library_of(group)
+    library = refresh(group)
     stamp = read_stamp(group)
     path = group.path / _FILE
     if (kept := kept_reliability(group)) is not None:

@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compute.errors import InputError
+from compute.errors import InputError, ReadError, SkipFile
 from compute.matching import Overlay
 from spectradb.filters import EVERYTHING, apply_where
 from spectradb.models import Match, MatchRun, Spectrum, Upload
 from spectradb.services import jobs
 from spectradb.services.match_details import MixtureAnswer, mixture, overlay
-from spectradb.services.match_index import Group, groups, library_of
+from spectradb.services.match_groups import Group, groups
+from spectradb.services.match_index import IndexState, ask_for_refresh, library_of, state_of
 from spectradb.services.match_spectrum import (
     Answer,
     MatchOptions,
     checked_query,
     edge_region,
     match_curve,
+    searched_groups,
 )
 from spectradb.services.uploads import spectra_of
 
@@ -41,7 +43,7 @@ FILTERS = (
 )
 """Keys of the search language that narrow a match."""
 _LONGEST = 2_000  # points of the measured curve that are kept for drawing
-_AT_ONCE = 3_000  # spectra indexed while somebody waits
+_AT_ONCE = 50  # spectra indexed while somebody waits
 
 
 @dataclass(frozen=True)
@@ -90,14 +92,30 @@ def match_now(
     *,
     requested_by: User | None = None,
 ) -> MatchRun:
-    """A match done at once, or queued if its libraries are large and not indexed yet."""
+    """A match done at once, or queued if one of its libraries was never indexed.
+
+    An index that is behind the database answers as it is, and the workers are told to bring it up
+    to date.
+    """
     run = _new_run(query, request, requested_by)
-    if _quick(Request.from_json(run.options).options):
-        run_match(run.pk)
-    else:
+    if sum(group.rows().count() for group in missing_indexes(run)) > _AT_ONCE:
         jobs.enqueue(MatchRun, [run.pk])
+    else:
+        run_match(run.pk)
     run.refresh_from_db()
     return run
+
+
+def missing_indexes(run: MatchRun) -> list[Group]:
+    """Groups that a run will search and that were never indexed."""
+    try:
+        energy, _ = query_curve(run)
+    except (InputError, ReadError, SkipFile):
+        return []  # told when the run is done
+    options = Request.from_json(run.options).options
+    return [
+        group for group in searched_groups(energy, options) if state_of(group) is IndexState.MISSING
+    ]
 
 
 def run_match(pk: int) -> bool:
@@ -129,6 +147,7 @@ class _Found:
     overlays: list[FloatArray]
     measured: FloatArray  # (2, n), what was compared with the leading library
     mixture: MixtureAnswer | None
+    behind: list[Group]  # whose indexes lack what was published last
 
 
 def _new_run(
@@ -143,12 +162,6 @@ def _new_run(
             part = query.told["parts"][0]
             request = default_request(part["element"], part["edge"])
     return MatchRun.objects.create(**target, options=request.as_json(), requested_by=requested_by)
-
-
-def _quick(options: MatchOptions) -> bool:
-    found = groups(absorber=options.absorber, edge=options.edge, kind=options.kind)
-    new = [group for group, _, _ in found if not group.path.exists()]
-    return not new or sum(group.rows().count() for group in new) <= _AT_ONCE
 
 
 def _work(run: MatchRun) -> _Found:
@@ -167,7 +180,9 @@ def _work(run: MatchRun) -> _Found:
         of_edge = replace(options, absorber=lead.absorber, edge=lead.edge, kind=lead.kind)
         mixed = mixture(energy, values, of_edge, without=run.query_id)
     step = max(1, -(-measured.shape[1] // _LONGEST))
-    return _Found(answer, overlays, np.ascontiguousarray(measured[:, ::step]), mixed)
+    searched = searched_groups(checked[0], options)
+    behind = [group for group in searched if state_of(group) is IndexState.STALE]
+    return _Found(answer, overlays, np.ascontiguousarray(measured[:, ::step]), mixed, behind)
 
 
 def _array(laid: Overlay) -> FloatArray:
@@ -191,7 +206,9 @@ def _keep(run: MatchRun, found: _Found) -> None:
         "valences": [asdict(one) for one in answer.valences],
         "edges": [asdict(one) for one in answer.edges],
         "mixture": None if found.mixture is None else found.mixture.as_json(),
+        "behind": [f"{group.absorber} {group.edge}" for group in found.behind],
     }
+    ask_for_refresh(found.behind)
     run.save(
         update_fields=["none_of_these", "n_library", "n_calibration_pairs", "curve", "details"]
     )

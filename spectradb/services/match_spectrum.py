@@ -18,7 +18,8 @@ from compute.matching import MatchResult, SpectrumLibrary
 from compute.matching.grid import MIN_POINTS, checked_curve
 from compute.matching.search import EXACT
 from spectradb.models import Spectrum
-from spectradb.services.match_index import Group, groups, library_of, whole_valences
+from spectradb.services.match_groups import Group, groups, whole_valences
+from spectradb.services.match_index import library_of
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -171,10 +172,7 @@ def match_curve(
     wanted = None if within is None else set(within.values_list("pk", flat=True))
     found: list[tuple[Group, MatchResult]] = []
     reasons: list[str] = []
-    for group, low, high in groups(absorber=options.absorber, edge=options.edge, kind=options.kind):
-        shared = min(float(energy[-1]), high) - max(float(energy[0]), low)
-        if shared < _OVERLAP * (high - low):
-            continue
+    for group in searched_groups(energy, options):
         try:
             result = _in_group(group, energy, values, options, wanted, without)
         except InputError as error:
@@ -187,6 +185,18 @@ def match_curve(
         told = "; ".join(reasons) or "no published spectrum overlaps it enough"
         raise InputError("energy_ev", where, told)
     return _joined(found, options, (float(energy[0]), float(energy[-1])))
+
+
+def searched_groups(energy: FloatArray, options: MatchOptions) -> list[Group]:
+    """The groups that options name and of whose range a query on ``energy`` (n,) covers enough."""
+    low_ev, high_ev = float(energy.min()), float(energy.max())
+    return [
+        group
+        for group, low, high in groups(
+            absorber=options.absorber, edge=options.edge, kind=options.kind
+        )
+        if min(high_ev, high) - max(low_ev, low) >= _OVERLAP * (high - low)
+    ]
 
 
 def checked_query(
@@ -218,11 +228,14 @@ def _in_group(
     without: int | None,
 ) -> MatchResult | None:
     library = library_of(group)
-    among = None
-    if wanted is not None or without is not None:
-        among = [pk for pk in library.ids if pk != without and (wanted is None or pk in wanted)]
-        if not among:
-            return None
+    # An index may be older than the last withdrawal.
+    public = set(group.rows().values_list("pk", flat=True))
+    if wanted is not None:
+        public &= wanted
+    allowed = [pk for pk in library.ids if pk in public and pk != without]
+    if not allowed:
+        return None
+    among = None if len(allowed) == len(library) else allowed
     e, v = edge_region(energy, values, group, library, options.max_shift_ev)
     top = max(options.top, EXACT)  # all that are compared: valences and edges sum over them
     return library.match(e, v, top=top, max_shift_ev=options.max_shift_ev, among=among)

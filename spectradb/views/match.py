@@ -20,7 +20,7 @@ from spectradb.filters import SearchError, filterset
 from spectradb.models import JobStatus, Match, MatchRun, Spectrum, Upload
 from spectradb.services.facets import search
 from spectradb.services.import_spectra import import_file
-from spectradb.services.match_index import groups
+from spectradb.services.match_groups import groups
 from spectradb.services.match_report import report_of
 from spectradb.services.match_runs import Request, default_request, match_now
 from spectradb.services.match_spectrum import MatchOptions

@@ -15,7 +15,7 @@ from django_q.tasks import async_task
 
 from compute.matching.posterior import MIN_PAIRS
 from spectradb.plots import Band, Curve, Figure
-from spectradb.services.match_index import groups
+from spectradb.services.match_groups import groups
 from spectradb.services.match_reliability import ReliabilityReport, kept_reliability
 from spectradb.services.roles import may_curate
 from spectradb.templatetags.science import edge_text

@@ -10,8 +10,8 @@ import pytest
 from django.utils import timezone
 
 from compute.errors import InputError, ReadError
-from spectradb.models import Kind, MatchRun, Upload
-from spectradb.services import match_index
+from spectradb.models import Calculation, JobStatus, Kind, MatchRun, Upload
+from spectradb.services import match_index, match_runs
 from spectradb.services.match_report import report_of
 from spectradb.services.match_runs import Request, match_now
 from spectradb.services.match_spectrum import MatchOptions
@@ -108,3 +108,42 @@ def test_a_file_that_holds_no_spectrum_is_refused_and_not_kept() -> None:
     with pytest.raises((ReadError, InputError)):
         keep_spectrum_file("words.txt", b"nothing to see here\nnor here\n", None)
     assert not Upload.objects.exists()
+
+
+def test_a_library_that_was_never_indexed_is_indexed_by_a_worker(
+    monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    monkeypatch.setattr(match_runs, "_AT_ONCE", 2)
+    rows = [_theory("Ni", k) for k in range(3)]
+    with django_capture_on_commit_callbacks() as told:
+        run = match_now(keep_spectrum_file("ni.csv", csv("Ni", 2), None))
+    assert run.job_status == "queued"
+    assert [group.absorber for group in match_runs.missing_indexes(run)] == ["Ni"]
+    told[-1]()  # the queue of the tests works at once
+    run.refresh_from_db()
+    assert run.matches.get(rank=1).candidate_id == rows[2].pk
+    assert match_runs.missing_indexes(run) == []
+
+
+def test_an_index_behind_the_database_answers_and_is_brought_up_to_date() -> None:
+    for k in range(3):
+        _theory("Ni", k)
+    upload = keep_spectrum_file("ni.csv", csv("Ni", 7), None)
+    assert match_now(upload).details["behind"] == []
+    new = _theory("Ni", 7)
+    run = match_now(upload)
+    assert run.details["behind"] == ["Ni L23"]
+    assert run.n_library == 3
+    again = match_now(upload)  # the queue of the tests has refreshed it at once
+    assert (again.details["behind"], again.n_library) == ([], 4)
+    assert again.matches.get(rank=1).candidate_id == new.pk
+
+
+def test_indexes_are_left_alone_while_calculations_are_open() -> None:
+    for k in range(2):
+        _theory("Ni", k)
+    job = Calculation.objects.create(route="explicit", job_status=JobStatus.RUNNING)
+    assert match_index.refresh_when_quiet() == 0
+    job.job_status = JobStatus.DONE
+    job.save()
+    assert match_index.refresh_when_quiet() == 1

@@ -13,10 +13,12 @@ from django.core.management.base import CommandError
 from compute.errors import InputError
 from spectradb.models import Kind, MatchRun, Status
 from spectradb.services import match_index, match_reliability
-from spectradb.services.match_index import Group, library_of
+from spectradb.services.match_groups import Group, whole_valences
+from spectradb.services.match_index import IndexState, library_of, refresh, state_of
 from spectradb.services.match_reliability import reliability_of
 from spectradb.services.match_runs import Request, request_match, run_match
 from spectradb.services.match_spectrum import MatchOptions, match_curve, match_row
+from spectradb.services.match_teaching import expectations
 from tests.factories import lorentzians, make_site, make_spectrum, make_structure
 
 pytestmark = pytest.mark.django_db
@@ -94,15 +96,23 @@ def test_the_index_follows_what_is_published():
     rows = [_theory("Ni", k) for k in range(5)]
     draft = _theory("Ni", 9, status=Status.DRAFT)
     group = Group("Ni", "L23", Kind.THEORY)
-    assert set(library_of(group).ids) == {row.pk for row in rows}
+    assert state_of(group) is IndexState.MISSING
     first = library_of(group)
-    assert library_of(group) is first
+    assert set(first.ids) == {row.pk for row in rows}
+    assert refresh(group) is first
     draft.status = Status.PUBLISHED
     draft.save()
     rows[0].status = Status.WITHDRAWN
     rows[0].save()
+    assert state_of(group) is IndexState.STALE
+    # Until it is brought up to date the old index answers, but for what is public no more.
+    assert library_of(group) is first
+    told = match_curve(*_measured("Ni", 9), MatchOptions())
+    assert {one.spectrum_id for one in told.matches} == {row.pk for row in rows[1:]}
     match_index._LOADED.clear()  # as another process finds it
-    assert set(library_of(group).ids) == {draft.pk, *(row.pk for row in rows[1:])}
+    assert set(refresh(group).ids) == {draft.pk, *(row.pk for row in rows[1:])}
+    assert set(first.ids) == {row.pk for row in rows}  # whoever holds it is not disturbed
+    assert state_of(group) is IndexState.CURRENT
     energy, intensity = _measured("Ni", 9)
     assert match_curve(energy, intensity, MatchOptions()).matches[0].spectrum_id == draft.pk
 
@@ -201,13 +211,13 @@ def test_valences_weigh_alike_however_many_crystals_hold_them():
         site = make_site(structure, oxidation_state=valence)
         _theory("Mn", k, structure=structure, site=site)
     group = Group("Mn", "L23", Kind.THEORY)
-    error, weight = match_index._expectations(group, library_of(group))
+    error, weight = expectations(group, library_of(group))
     state: dict[object, float | None] = dict(
         group.rows().values_list("pk", "site__oxidation_state")
     )
     total = {2: 0.0, 3: 0.0}
     for pk, value in weight.items():
-        for whole, share in match_index.whole_valences(state[pk]).items():
+        for whole, share in whole_valences(state[pk]).items():
             assert whole is not None
             total[whole] += value if share == 1.0 else 0.0
     assert total[2] == pytest.approx(3 / 3.5)

@@ -21,6 +21,7 @@ from spectradb.services.build_library import (
     store_variants,
 )
 from spectradb.services.cluster import workers
+from spectradb.services.match_index import refresh_all
 
 _POLL_SECONDS = 5.0
 _TAKE_UP_SECONDS = 60.0
@@ -66,6 +67,8 @@ class Command(JsonCommand):
             self.say(f"{element}: {sum(is_new for _, is_new in stored)} new structures")
         queue_library(elements)
         found = progress(elements) if queue_only else self._run(elements)
+        if not queue_only:
+            self.say(f"{refresh_all()} indexes for matching are up to date.")
         self.emit(asdict(found), output)
         self.say(f"{found.done} done, {found.failed} failed, {found.open} open")
 

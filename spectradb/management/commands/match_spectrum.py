@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from compute.errors import ComputeError, SkipFile
 from spectradb.management.json_command import JsonCommand
 from spectradb.models import Kind, Spectrum
-from spectradb.services import match_details
+from spectradb.services import match_details, match_index
 from spectradb.services.match_spectrum import (
     MatchOptions,
     curve_of_file,
     curve_of_row,
     match_curve,
+    searched_groups,
 )
 
 FloatArray = NDArray[np.float64]
@@ -77,6 +78,8 @@ class Command(JsonCommand):
         )
         try:
             energy, intensity, asked, itself = self._query(query, asked)
+            for group in searched_groups(energy, asked):
+                match_index.refresh(group)
             answer = match_curve(energy, intensity, asked, without=itself)
             told = answer.as_json()
             if mixture:
