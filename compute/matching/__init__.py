@@ -4,7 +4,7 @@ from compute.matching.align import AlignmentPrior
 from compute.matching.discrepancy import Discrepancy
 from compute.matching.explain import Feature, PeakPair, features, pair_features
 from compute.matching.library import SpectrumLibrary
-from compute.matching.posterior import Reliability, reliability
+from compute.matching.reliability import Reliability, reliability
 from compute.matching.results import Claims, Component, Match, MatchResult, Mixture, Overlay
 
 __all__ = [

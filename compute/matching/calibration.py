@@ -29,7 +29,6 @@ _MIRRORED = 40
 _SYNTHETIC_ROWS = 4000
 _SYNTHETIC_NOISE = 0.03
 UNPROVEN_BETA = 0.6
-_UNPROVEN_EPSILON = 0.03
 _SMOOTH_LENGTH_SHARE = 0.3  # of the grid's span: what a straight line does not follow
 
 
@@ -105,8 +104,7 @@ def uncalibrated(
     posterior = replace(
         learnt,
         n_pairs=0,
-        beta=min(learnt.beta, most_beta),
-        epsilon=_UNPROVEN_EPSILON,
+        temper=learnt.temper.unproven(most_beta),
     )
     return Calibration(model, prior, posterior)
 
@@ -156,7 +154,7 @@ def claims_of(
     for pair in pairs:
         found = searcher.search(pair.curve, rows, known.discrepancy, known.alignment, max_shift_ev)
         none = known.posterior.none_of_these(found.strain())
-        share = known.posterior.shares(found.evidence, rows.weight[found.row])
+        share = known.posterior.temper.shares(found.evidence, rows.weight[found.row])
         first = int(np.argmax(share))
         probability.append((1.0 - none) * float(share[first]))
         correct.append(int(found.row[first]) == pair.row)

@@ -279,7 +279,9 @@ class SpectrumLibrary:
             among=chosen, count=max(top, EXACT),
         )  # fmt: skip
         none = posterior.none_of_these(found.strain())
-        shares = (1.0 - none) * posterior.shares(found.evidence, self._rows.weight[found.row])
+        shares = (1.0 - none) * posterior.temper.shares(
+            found.evidence, self._rows.weight[found.row]
+        )
         order = np.argsort(-shares, kind="stable")[:top]
         matches = [
             self._as_match(curve, found, int(k), float(shares[k]), unit, max_shift_ev)

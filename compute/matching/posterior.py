@@ -1,9 +1,4 @@
-"""From evidence to probabilities: temperature, humility, "none of these", reliability.
-
-Evidence ratios are as sure of themselves as the discrepancy model is right, which it is not
-quite. So the logarithms are multiplied by beta, found by maximum likelihood over known pairs,
-and a share epsilon = 1 / (2 pairs + 2) is spread evenly over the candidates: so many pairs
-cannot support more certainty than that (Jeffreys' rule).
+"""From candidates to probabilities: shares of the candidates, and "none of these".
 
 "None of these" looks at the strain of the best candidate: ln(misfit per energy), which theory's
 expected errors excuse, and ln(share that plain least squares leaves unexplained), which nothing
@@ -19,11 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize_scalar
 
-from compute.errors import InputError
 from compute.matching.grid import Array
+from compute.matching.temper import Temper, learn_temper
 
 MIN_PAIRS = 10
 FALSE_REJECTION = 0.05
@@ -37,10 +30,8 @@ class Posterior:
 
     Attributes
     ----------
-    beta : float
-        Factor on log-evidence.
-    epsilon : float
-        Share spread evenly over the candidates.
+    temper : Temper
+        Shares of the candidates by their evidence.
     direction : float64 (2,)
         What t weighs the two strains with; not negative, of sum 1.
     known : float64 (p,)
@@ -55,8 +46,7 @@ class Posterior:
         Pairs it was learnt from.
     """
 
-    beta: float
-    epsilon: float
+    temper: Temper
     direction: Array
     known: Array
     known_centre: float
@@ -92,13 +82,6 @@ class Posterior:
         worse = self.known.size - np.searchsorted(self.known, t, side="left")
         return float((worse + 1) / (self.known.size + 1))
 
-    def shares(self, log_evidence: Array, weight: Array | None = None) -> Array:
-        """Probabilities (k,) of the candidates given that one of them is right.
-
-        ``weight`` (k,) is what each weighs before looking; alike if it is not given.
-        """
-        return _shares(log_evidence, self.beta, self.epsilon, weight)
-
 
 def learn_posterior(
     log_evidence: list[Array],
@@ -122,19 +105,6 @@ def learn_posterior(
     mirrored : float64 (q, 2)
         Strain of the best candidate for queries mirrored in energy.
     """
-    n = len(log_evidence)
-    epsilon = 0.5 / (n + 1.0)
-
-    def loss(log_beta: float) -> float:
-        total = 0.5 * log_beta**2  # one wrong pair of twenty alone must not make it tiny
-        for evidence, index in zip(log_evidence, true_index, strict=True):
-            if index is None:
-                total -= np.log(epsilon / evidence.size)
-            else:
-                total -= np.log(_shares(evidence, np.exp(log_beta), epsilon)[index])
-        return float(total)
-
-    beta = float(np.exp(minimize_scalar(loss, bounds=(-5.0, 0.0), method="bounded").x))
     struck_out = struck_out[np.isfinite(struck_out).all(axis=1)]
     direction = _discriminant(known, np.concatenate([struck_out, mirrored]))
     known, struck_out, mirrored = (x @ direction for x in (known, struck_out, mirrored))
@@ -148,68 +118,11 @@ def learn_posterior(
         [max(float(x.std()), 2.0 * spread) for x in laws],
     ])  # fmt: skip
     posterior = Posterior(
-        beta, epsilon, direction, np.sort(known), centre, spread,
-        strange, 0.0, n,
+        learn_temper(log_evidence, true_index), direction, np.sort(known), centre, spread, strange,
+        0.0, len(log_evidence),
     )  # fmt: skip
     prior = float(np.log(_PRIOR_NONE / (1.0 - _PRIOR_NONE)))
     return replace(posterior, log_prior_odds=min(prior, -posterior._log_ratio(edge)))
-
-
-@dataclass(frozen=True)
-class Reliability:
-    """A reliability diagram; arrays (bins,), empty bins left out.
-
-    Attributes
-    ----------
-    claimed, found : float64
-        Mean probability claimed, and share that was right.
-    low, high : float64
-        68 % interval of the share (Wilson).
-    count : int64
-    expected_error : float
-        Expected calibration error: mean |claimed − found| weighted by count.
-    """
-
-    claimed: Array
-    found: Array
-    low: Array
-    high: Array
-    count: NDArray[np.int64]
-    expected_error: float
-
-
-def reliability(probability: ArrayLike, correct: ArrayLike, bins: int = 10) -> Reliability:
-    """How often claims of each probability (n,) came true (n,), in equal bins from 0 to 1.
-
-    Raises
-    ------
-    InputError
-        If a probability is outside 0 … 1, or nothing is given.
-    """
-    p = np.asarray(probability, np.float64)
-    c = np.asarray(correct, np.float64)
-    if p.size == 0 or p.shape != c.shape:
-        raise InputError("correct", c.shape, f"must match the probabilities {p.shape}, not empty")
-    if not ((p >= 0.0) & (p <= 1.0)).all():
-        raise InputError("probability", float(p[~((p >= 0) & (p <= 1))][0]), "must be in 0 … 1")
-    label = np.minimum((p * bins).astype(np.intp), bins - 1)
-    count = np.bincount(label, minlength=bins)
-    use = count > 0
-    n = count[use]
-    claimed = np.bincount(label, p, bins)[use] / n
-    found = np.bincount(label, c, bins)[use] / n
-    middle = (found + 0.5 / n) / (1.0 + 1.0 / n)
-    half = np.sqrt(found * (1.0 - found) / n + 0.25 / n**2) / (1.0 + 1.0 / n)
-    error = float(np.sum(n * np.abs(claimed - found)) / n.sum())
-    return Reliability(claimed, found, middle - half, middle + half, n, error)
-
-
-def _shares(log_evidence: Array, beta: float, epsilon: float, weight: Array | None = None) -> Array:
-    """Tempered and humbled softmax (k,)."""
-    prior = np.ones(log_evidence.size) if weight is None else weight
-    found = prior * np.exp(beta * (log_evidence - log_evidence.max()))
-    result: Array = (1.0 - epsilon) * found / found.sum() + epsilon * prior / prior.sum()
-    return result
 
 
 def _discriminant(known: Array, struck_out: Array) -> Array:

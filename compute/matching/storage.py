@@ -20,8 +20,9 @@ from compute.matching.discrepancy import Discrepancy
 from compute.matching.grid import ComparisonGrid
 from compute.matching.index import Rows
 from compute.matching.posterior import Posterior
+from compute.matching.temper import Temper
 
-FORMAT = 2
+FORMAT = 3
 _META = "library.json"
 
 
@@ -106,18 +107,24 @@ def _to_json(calibration: Calibration) -> dict[str, Any]:
     def plain(value: Any) -> Any:
         return value.tolist() if isinstance(value, np.ndarray) else value
 
+    def fields(one: object) -> dict[str, Any]:
+        return {name: plain(value) for name, value in vars(one).items()}
+
+    posterior = fields(calibration.posterior) | {"temper": fields(calibration.posterior.temper)}
     return {
-        name: {k: plain(v) for k, v in vars(getattr(calibration, name)).items()}
-        for name in ("discrepancy", "alignment", "posterior")
+        "discrepancy": fields(calibration.discrepancy),
+        "alignment": fields(calibration.alignment),
+        "posterior": posterior,
     }
 
 
 def _from_json(data: dict[str, Any]) -> Calibration:
-    discrepancy = dict(data["discrepancy"])
-    discrepancy["factors"] = np.array(discrepancy["factors"], np.float64)
-    posterior = dict(data["posterior"])
-    for name in ("known", "direction", "strange"):
-        posterior[name] = np.array(posterior[name], np.float64)
+    def arrays(given: dict[str, Any], *names: str) -> dict[str, Any]:
+        return given | {name: np.array(given[name], np.float64) for name in names}
+
+    discrepancy = arrays(data["discrepancy"], "factors")
+    posterior = arrays(data["posterior"], "known", "direction", "strange")
+    posterior["temper"] = Temper(**arrays(posterior["temper"], "beta", "epsilon", "weight"))
     return Calibration(
         Discrepancy(**discrepancy), AlignmentPrior(**data["alignment"]), Posterior(**posterior)
     )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from compute.errors import InputError
 from compute.matching import reliability
 from compute.matching.posterior import learn_posterior
+from compute.matching.temper import learn_temper
 
 
 def _learnt(n: int = 40, gap: float = 2.0, seed: int = 0):
@@ -29,15 +30,24 @@ def test_overconfident_evidence_is_tempered():
         evidence.append(8.0 * honest)
     strange = rng.normal(2, 0.5, (400, 2))
     learnt = learn_posterior(evidence, truth, rng.normal(0, 0.2, (400, 2)), strange, strange)
-    assert learnt.beta == pytest.approx(1 / 8, rel=0.25)
-    top = [learnt.shares(e).max() for e in evidence]
+    assert learnt.temper.mean_beta == pytest.approx(1 / 8, rel=0.25)
+    top = [learnt.temper.shares(e).max() for e in evidence]
     right = [int(np.argmax(e)) == t for e, t in zip(evidence, truth, strict=True)]
     assert reliability(top, right).expected_error < 0.06
 
 
+def test_a_surprise_among_many_pairs_does_not_make_all_evidence_worthless():
+    evidence = [np.array([9.0, 0.0, 0.0, 0.0])] * 60
+    learnt = learn_temper(evidence, [0] * 57 + [1] * 3)
+    assert learnt.shares(evidence[0])[0] == pytest.approx(57 / 60, abs=0.03)
+    # Four times that evidence is hardly worth more: what failed was not its size.
+    assert learnt.shares(4.0 * evidence[0])[0] == pytest.approx(57 / 60, abs=0.04)
+
+
 def test_few_pairs_never_support_certainty():
-    assert _learnt(10).shares(np.array([1000.0, 0.0])).max() < 0.98
-    assert _learnt(200).shares(np.array([1000.0, 0.0])).max() > 0.99
+    clear = np.array([1000.0, *[0.0] * 9])
+    assert _learnt(10).temper.shares(clear).max() < 0.985
+    assert _learnt(200).temper.shares(clear).max() > 0.995
 
 
 @settings(deadline=None)

@@ -1,0 +1,102 @@
+"""From evidence to shares: how far the logarithms are to be believed.
+
+Evidence ratios are as sure of themselves as the discrepancy model is right, which it is not quite.
+So the logarithms are multiplied by beta, and a share epsilon is spread evenly over the candidates:
+the truth may be one that the model holds impossible. Neither is known; what known pairs say of both
+is kept as weights on a grid, and shares are averaged over it. So few pairs never give certainty,
+and one surprising pair among many makes either the evidence count less or surprises likelier,
+whichever explains all pairs better.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from compute.matching.grid import Array
+
+_BETA = np.exp(np.linspace(np.log(0.02), 0.0, 25))
+_EPSILON = np.exp(np.linspace(np.log(1e-4), np.log(0.5), 25))
+# Before any pair: beta log-normal round 1, epsilon a beta law, as if after 15 pairs without a
+# surprise (Jeffreys' law would be after none).
+_LOG_BETA_SPREAD = 1.0
+_SURPRISES, _NO_SURPRISES = 0.5, 15.5
+
+
+@dataclass(frozen=True)
+class Temper:
+    """What is known of beta and epsilon.
+
+    Attributes
+    ----------
+    beta : float64 (b,)
+        Factors on log-evidence.
+    epsilon : float64 (e,)
+        Shares spread evenly over the candidates.
+    weight : float64 (b, e)
+        Probability of each pair of them.
+    """
+
+    beta: Array
+    epsilon: Array
+    weight: Array
+
+    @property
+    def mean_beta(self) -> float:
+        return float(self.weight.sum(axis=1) @ self.beta)
+
+    @property
+    def mean_epsilon(self) -> float:
+        return float(self.weight.sum(axis=0) @ self.epsilon)
+
+    def shares(self, log_evidence: Array, weight: Array | None = None) -> Array:
+        """Probabilities (k,) of the candidates given that one of them is right.
+
+        ``weight`` (k,) is what each weighs before looking; alike if it is not given.
+        """
+        even, tempered = _parts(log_evidence, self.beta, weight)
+        result: Array = (self.weight.sum(axis=1) - self.weight @ self.epsilon) @ tempered
+        return result + self.mean_epsilon * even
+
+    def unproven(self, most_beta: float) -> Temper:
+        """For lack of known pairs: epsilon as before any, beta at most so much."""
+        column = self.weight.sum(axis=1)
+        column = np.where(self.beta <= most_beta, column, 0.0)
+        if column.sum() < 1e-6:  # what was learnt lies beyond: as much as is allowed
+            column = (np.abs(np.log(self.beta / most_beta)) < 0.1).astype(np.float64)
+        weight = column[:, None] * _prior_of_epsilon(self.epsilon)
+        return replace(self, weight=weight / weight.sum())
+
+
+def learn_temper(log_evidence: list[Array], true_index: list[int | None]) -> Temper:
+    """Weights after known pairs.
+
+    Parameters
+    ----------
+    log_evidence : list of float64 (k,)
+        Of each pair's candidates.
+    true_index : list
+        Which of them is right; None where the search missed it.
+    """
+    log_weight = -0.5 * (np.log(_BETA[:, None]) / _LOG_BETA_SPREAD) ** 2
+    log_weight = log_weight + np.log(_prior_of_epsilon(_EPSILON))
+    for evidence, index in zip(log_evidence, true_index, strict=True):
+        even, tempered = _parts(evidence, _BETA, None)
+        right = np.zeros(_BETA.size) if index is None else tempered[:, index]
+        log_weight += np.log((1.0 - _EPSILON) * right[:, None] + _EPSILON * even[0])
+    weight = np.exp(log_weight - log_weight.max())
+    return Temper(_BETA, _EPSILON, weight / weight.sum())
+
+
+def _prior_of_epsilon(epsilon: Array) -> Array:
+    """On a logarithmic grid."""
+    prior: Array = epsilon**_SURPRISES * (1.0 - epsilon) ** (_NO_SURPRISES - 1.0)
+    return prior
+
+
+def _parts(log_evidence: Array, beta: Array, weight: Array | None) -> tuple[Array, Array]:
+    """Shares before looking (k,), and after by evidence under each beta (b, k)."""
+    prior = np.ones(log_evidence.size) if weight is None else weight
+    found = prior * np.exp(np.outer(beta, log_evidence - log_evidence.max()))
+    return prior / prior.sum(), found / found.sum(axis=1, keepdims=True)
