@@ -249,22 +249,23 @@ def _posterior(
 def _disturbed(
     row: Array, grid: ComparisonGrid, model: Discrepancy, rng: np.random.Generator
 ) -> Curve:
-    """A row with all that the model says may be off, and 30 dB of noise."""
-    size = float(np.sqrt(model.freedom / rng.chisquare(model.freedom)))
+    """A row with all that the model says may be off, and 30 dB of noise.
+
+    All of it has the expected size, none a larger one: without known pairs, what fits much worse
+    than expected had better be doubted.
+    """
     fine = np.linspace(grid.start_ev, grid.stop_ev, 3 * grid.size)
 
     def field(amplitude: float, length: float) -> Array:
         knots = max(2, int((grid.stop_ev - grid.start_ev) / length))
         at = np.linspace(grid.start_ev, grid.stop_ev, knots)
-        return np.interp(fine, at, rng.normal(0.0, size * amplitude, knots))
+        return np.interp(fine, at, rng.normal(0.0, amplitude, knots))
 
     moved = fine - field(model.warp_ev, model.warp_length_ev)
     values = np.interp(moved, grid.energy_ev, row)
     values *= 1.0 + field(model.area, model.area_length_ev)
     running = np.cumsum(row - row.min())
-    values += (
-        size * model.step * rng.normal() * np.interp(fine, grid.energy_ev, running / running[-1])
-    )
+    values += model.step * rng.normal() * np.interp(fine, grid.energy_ev, running / running[-1])
     values += field(model.smooth, model.smooth_length_ev) + field(model.floor, grid.step_ev)
     values += rng.normal(0.0, _SYNTHETIC_NOISE * np.sqrt(np.mean(values**2)), fine.size)
     return Curve(fine, values, grid)

@@ -153,7 +153,8 @@ def smooth(energy_ev: Array, values: Array, position_ev: Array, sigma_ev: float)
     slope = np.diff(values, axis=0) / (spacing if values.ndim == 1 else spacing[:, None])
     bend = np.diff(slope, axis=0, prepend=0.0 * slope[:1], append=0.0 * slope[:1])
     if values.ndim == 1:
-        return values[0] + _sum_of_ramps(energy_ev, bend, position_ev, sigma)
+        curve: Array = values[0] + _sum_of_ramps(energy_ev, bend, position_ev, sigma)
+        return curve
     # A ramp starting at 0 convolved with the Gaussian.
     u = (position_ev[:, None] - energy_ev) / sigma
     ramp = sigma * (u * ndtr(u) + np.exp(-0.5 * u * u) / _SQRT_2PI)
@@ -236,6 +237,24 @@ def checked_curve(
     if np.ptp(v) <= 1e-12 * np.abs(v).max():
         raise InputError(f"{name}intensity", float(v[0]), "is constant: nothing to match")
     return e, v
+
+
+def unit_curve(
+    energy_ev: ArrayLike, intensity: ArrayLike, grid: ComparisonGrid, name: str = ""
+) -> tuple[Curve, float]:
+    """A query in units of its own spread, and that unit.
+
+    Raises
+    ------
+    InputError
+        As `checked_curve`, and if it is a straight line.
+    """
+    energy, values = checked_curve(energy_ev, intensity, name=name)
+    unit = float(np.std(values))
+    line = np.polynomial.Polynomial.fit(energy, values, 1)(energy)
+    if np.abs(values - line).max() <= 1e-9 * unit:
+        raise InputError(f"{name}intensity", float(values[0]), "is a straight line")
+    return Curve(energy, (values - values.mean()) / unit, grid), unit
 
 
 def _average_bins(energy_ev: Array, values: Array, width: float) -> tuple[Array, Array]:

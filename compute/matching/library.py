@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from compute.errors import InputError
 from compute.matching import index, storage
-from compute.matching.align import Alignment, AlignmentPrior, fit_exactly, shape_of, window_at
+from compute.matching.align import AlignmentPrior
+from compute.matching.answer import Shown, lay_over
 from compute.matching.calibration import (
     UNPROVEN_BETA,
     Calibration,
@@ -23,12 +23,12 @@ from compute.matching.calibration import (
     simulated_pairs,
     uncalibrated,
 )
-from compute.matching.discrepancy import Covariance, Discrepancy
-from compute.matching.grid import ComparisonGrid, Curve, checked_curve
+from compute.matching.discrepancy import Discrepancy
+from compute.matching.grid import ComparisonGrid, Curve, unit_curve
 from compute.matching.index import Rows
-from compute.matching.mixture import best_mixtures, penalty, shares
-from compute.matching.results import Claims, Component, Match, MatchResult, Mixture, Overlay
-from compute.matching.search import EXACT, SHORTLIST, Candidates, Searcher
+from compute.matching.mixture import as_mixture, best_mixtures
+from compute.matching.results import Claims, Match, MatchResult, Mixture, Overlay
+from compute.matching.search import EXACT, SHORTLIST, Searcher
 
 MAX_SHIFT_EV = 5.0
 _SHIFT_LIMIT_EV = 100.0
@@ -273,55 +273,20 @@ class SpectrumLibrary:
         curve, unit = self._curve(energy_ev, intensity)
         chosen = self._chosen(among)
         known = self.calibration
-        posterior = known.posterior
         found = self._searcher.search(
             curve, self._rows, known.discrepancy, known.alignment, max_shift_ev,
             among=chosen, count=max(top, EXACT),
         )  # fmt: skip
-        none = posterior.none_of_these(found.strain())
-        shares = (1.0 - none) * posterior.temper.shares(
-            found.evidence, self._rows.weight[found.row]
-        )
-        order = np.argsort(-shares, kind="stable")[:top]
-        matches = [
-            self._as_match(curve, found, int(k), float(shares[k]), unit, max_shift_ev)
-            for k in order
-        ]
-        return MatchResult(
-            matches=matches,
-            none_of_these=none,
-            p_value=posterior.p_value(found.strain()),
-            misfit=float(np.exp(found.strain()[0])),
-            calibrated=posterior.calibrated,
-            n_calibration_pairs=posterior.n_pairs,
-            n_library=len(self) if chosen is None else int(chosen.size),
-            noise=curve.noise * unit,
-            warnings=self._warnings(curve, matches[0], found, max_shift_ev),
-        )
+        shown = Shown(self._ids, self._rows, self.grid, unit, max_shift_ev)
+        n_searched = len(self) if chosen is None else int(chosen.size)
+        return shown.result(curve, found, known.posterior, top, n_searched)
 
     def overlay(self, energy_ev: ArrayLike, intensity: ArrayLike, match: Match) -> Overlay:
         """A candidate laid over the query with its shift, broadening, scale and background."""
         curve, unit = self._curve(energy_ev, intensity)
         k = self._row(match.spectrum_id, "match.spectrum_id")
         row = self._rows.values[k].astype(np.float64)
-        at = Alignment(
-            np.array([match.shift_ev]), np.array([match.sigma_ev**2]), np.array([match.gamma_ev])
-        )
-        covariance = Covariance(self.grid, self.calibration.discrepancy)
-        _, (fitted,) = fit_exactly(
-            curve, row[None], at, covariance, self._searcher.broadener, self.grid,
-            abs(match.shift_ev), rounds=0,
-        )  # fmt: skip
-        shape = shape_of(self._searcher.broadener, row, match.sigma_ev**2, match.gamma_ev)
-        window = window_at(self.grid, curve, match.shift_ev)
-        energy = self.grid.energy_ev[window] + match.shift_ev
-        query = curve.at(energy)
-        background = fitted.offset + fitted.slope * np.arange(energy.size, dtype=np.float64)
-        fit = fitted.scale * shape.value[window] + background
-        sigma = fitted.scale * np.sqrt(np.diag(covariance.of(shape, window)))
-        return Overlay(
-            energy, query * unit, fit * unit, sigma * unit, (query - fit) * unit, background * unit
-        )
+        return lay_over(self._searcher, self.calibration.discrepancy, row, match, curve, unit)
 
     def mix(
         self,
@@ -354,29 +319,7 @@ class SpectrumLibrary:
         )
         if not found:
             raise InputError("intensity", curve.height, "resembles no spectrum of the library")
-        cost = penalty(len(rows), found[0].n)
-        gains = [found[0].log_likelihood - cost]
-        gains += [b.log_likelihood - a.log_likelihood - cost for a, b in pairwise(found)]
-        size = 1
-        while size < len(found) and gains[size] > 0.0:
-            size += 1
-        best = found[size - 1]
-        height = rows.height[list(best.row)] / unit
-        scale, share, error = shares(best.weight, best.covariance, height)
-        scale_err = np.sqrt(np.diag(best.covariance)) / height
-        components = [
-            Component(ids[row], *(float(x[k]) for x in (share, error, scale, scale_err)))
-            for k, row in enumerate(best.row)
-        ]
-        return Mixture(
-            components=sorted(components, key=lambda c: -c.share),
-            shift_ev=best.shift,
-            sigma_ev=float(np.sqrt(best.variance)),
-            gamma_ev=best.gamma,
-            r_squared=best.r_squared,
-            misfit=best.misfit / best.n,
-            log_evidence_gain=gains,
-        )
+        return as_mixture(found, rows, ids, unit)
 
     # On disk
 
@@ -435,60 +378,7 @@ class SpectrumLibrary:
     def _curve(
         self, energy_ev: ArrayLike, intensity: ArrayLike, name: str = ""
     ) -> tuple[Curve, float]:
-        """The query in units of its own spread, and that unit."""
-        energy, values = checked_curve(energy_ev, intensity, name=name)
-        unit = float(np.std(values))
-        line = np.polynomial.Polynomial.fit(energy, values, 1)(energy)
-        if np.abs(values - line).max() <= 1e-9 * unit:
-            raise InputError(f"{name}intensity", float(values[0]), "is a straight line")
-        return Curve(energy, (values - values.mean()) / unit, self.grid), unit
-
-    def _as_match(
-        self,
-        curve: Curve,
-        found: Candidates,
-        k: int,
-        probability: float,
-        unit: float,
-        max_shift_ev: float,
-    ) -> Match:
-        at, fitted, row = found.alignment, found.fitted[k], int(found.row[k])
-        shift = float(at.shift[k])
-        return Match(
-            spectrum_id=self._ids[row],
-            score=float(found.evidence[k]),
-            probability=probability,
-            shift_ev=shift,
-            scale=max(fitted.scale, 0.0) * unit / float(self._rows.height[row]),
-            sigma_ev=float(np.sqrt(at.variance[k])),
-            gamma_ev=float(at.gamma[k]),
-            r_squared=fitted.r_squared,
-            at_shift_limit=max_shift_ev > 0.0 and abs(shift) > 0.995 * max_shift_ev,
-        )
-
-    def _warnings(
-        self, curve: Curve, best: Match, found: Candidates, max_shift_ev: float
-    ) -> list[str]:
-        warnings = []
-        if best.at_shift_limit:
-            warnings.append(
-                f"The shift of the best candidate sits at its limit of {max_shift_ev:g} eV."
-            )
-        share = found.fitted[0].n / self.grid.size
-        if share < 0.6:
-            warnings.append(
-                f"Only {100 * share:.0f} % of the library's energy range is in the query."
-            )
-        if best.r_squared < 0.5:
-            warnings.append(
-                f"The best candidate explains only {100 * max(best.r_squared, 0.0):.0f} % of the "
-                "query's variance: it is hardly the substance measured."
-            )
-        if not self.calibrated:
-            warnings.append(
-                f"{self.n_calibration_pairs} known pairs: probabilities are not calibrated."
-            )
-        return warnings
+        return unit_curve(energy_ev, intensity, self.grid, name)
 
 
 def _checked_shift(max_shift_ev: float) -> None:

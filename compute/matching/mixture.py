@@ -9,8 +9,9 @@ log-likelihood by ln(rows) + ln(n) / 2: it was picked out of that many, and adds
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ from compute.matching.align import (
 from compute.matching.discrepancy import Covariance, Discrepancy
 from compute.matching.grid import Array, Curve
 from compute.matching.index import Rows
+from compute.matching.results import Component, Mixture
 from compute.matching.screen import without_line
 from compute.matching.search import Searcher
 from compute.matching.shapes import Shape
@@ -270,6 +272,36 @@ def _fit(
         row, weight, np.linalg.inv(normal)[:size, :size], shift, variance, gamma, log_likelihood,
         misfit, 1.0 - float(residual @ residual) / float(over_line @ over_line), n,
     )  # fmt: skip
+
+
+def as_mixture(found: list[Mixed], rows: Rows, ids: list[Hashable], unit: float) -> Mixture:
+    """The largest of the combinations (of sizes 1, 2, …) each of whose components gains.
+
+    ``ids`` are those of ``rows``; ``unit`` is the query's.
+    """
+    cost = penalty(len(rows), found[0].n)
+    gains = [found[0].log_likelihood - cost]
+    gains += [b.log_likelihood - a.log_likelihood - cost for a, b in pairwise(found)]
+    size = 1
+    while size < len(found) and gains[size] > 0.0:
+        size += 1
+    best = found[size - 1]
+    height = rows.height[list(best.row)] / unit
+    scale, share, error = shares(best.weight, best.covariance, height)
+    scale_err = np.sqrt(np.diag(best.covariance)) / height
+    components = [
+        Component(ids[row], *(float(x[k]) for x in (share, error, scale, scale_err)))
+        for k, row in enumerate(best.row)
+    ]
+    return Mixture(
+        components=sorted(components, key=lambda c: -c.share),
+        shift_ev=best.shift,
+        sigma_ev=float(np.sqrt(best.variance)),
+        gamma_ev=best.gamma,
+        r_squared=best.r_squared,
+        misfit=best.misfit / best.n,
+        log_evidence_gain=gains,
+    )
 
 
 def shares(

@@ -1,0 +1,109 @@
+"""What a search found, as it is told: candidates with probabilities, warnings, overlays."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+import numpy as np
+
+from compute.matching.align import Alignment, fit_exactly, shape_of, window_at
+from compute.matching.discrepancy import Covariance, Discrepancy
+from compute.matching.grid import Array, ComparisonGrid, Curve
+from compute.matching.index import Rows
+from compute.matching.posterior import Posterior
+from compute.matching.results import Match, MatchResult, Overlay
+from compute.matching.search import Candidates, Searcher
+
+_NARROW = 0.6  # of the library's range in the query: less is worth a word
+_POOR = 0.5  # of the variance explained
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Turns candidates into matches: ids and rows of the library, and the query's unit."""
+
+    ids: list[Hashable]
+    rows: Rows
+    grid: ComparisonGrid
+    unit: float
+    max_shift_ev: float
+
+    def result(
+        self, curve: Curve, found: Candidates, posterior: Posterior, top: int, n_library: int
+    ) -> MatchResult:
+        """The ``top`` candidates, likeliest first."""
+        strain = found.strain()
+        none = posterior.none_of_these(strain)
+        shares = posterior.temper.shares(found.evidence, self.rows.weight[found.row])
+        shares = (1.0 - none) * shares
+        order = np.argsort(-shares, kind="stable")[:top]
+        matches = [self._match(found, int(k), float(shares[k])) for k in order]
+        return MatchResult(
+            matches=matches,
+            none_of_these=none,
+            p_value=posterior.p_value(strain),
+            misfit=float(np.exp(strain[0])),
+            calibrated=posterior.calibrated,
+            n_calibration_pairs=posterior.n_pairs,
+            n_library=n_library,
+            noise=curve.noise * self.unit,
+            warnings=self._warnings(matches[0], found, posterior),
+        )
+
+    def _match(self, found: Candidates, k: int, probability: float) -> Match:
+        at, fitted, row = found.alignment, found.fitted[k], int(found.row[k])
+        shift = float(at.shift[k])
+        return Match(
+            spectrum_id=self.ids[row],
+            score=float(found.evidence[k]),
+            probability=probability,
+            shift_ev=shift,
+            scale=max(fitted.scale, 0.0) * self.unit / float(self.rows.height[row]),
+            sigma_ev=float(np.sqrt(at.variance[k])),
+            gamma_ev=float(at.gamma[k]),
+            r_squared=fitted.r_squared,
+            at_shift_limit=self.max_shift_ev > 0.0 and abs(shift) > 0.995 * self.max_shift_ev,
+        )
+
+    def _warnings(self, best: Match, found: Candidates, posterior: Posterior) -> list[str]:
+        warnings = []
+        if best.at_shift_limit:
+            warnings.append(
+                f"The shift of the best candidate sits at its limit of {self.max_shift_ev:g} eV."
+            )
+        share = found.fitted[0].n / self.grid.size
+        if share < _NARROW:
+            warnings.append(
+                f"Only {100 * share:.0f} % of the library's energy range is in the query."
+            )
+        if best.r_squared < _POOR:
+            warnings.append(
+                f"The best candidate explains only {100 * max(best.r_squared, 0.0):.0f} % of the "
+                "query's variance: it is hardly the substance measured."
+            )
+        if not posterior.calibrated:
+            warnings.append(f"{posterior.n_pairs} known pairs: probabilities are not calibrated.")
+        return warnings
+
+
+def lay_over(
+    searcher: Searcher, model: Discrepancy, row: Array, match: Match, curve: Curve, unit: float
+) -> Overlay:
+    """A row (size,) over the query, with the shift, broadening, scale and background of a match."""
+    grid, variance = searcher.grid, match.sigma_ev**2
+    at = Alignment(np.array([match.shift_ev]), np.array([variance]), np.array([match.gamma_ev]))
+    covariance = Covariance(grid, model)
+    _, (fitted,) = fit_exactly(
+        curve, row[None], at, covariance, searcher.broadener, grid, abs(match.shift_ev), rounds=0
+    )
+    shape = shape_of(searcher.broadener, row, variance, match.gamma_ev)
+    window = window_at(grid, curve, match.shift_ev)
+    energy = grid.energy_ev[window] + match.shift_ev
+    query = curve.at(energy)
+    background = fitted.offset + fitted.slope * np.arange(energy.size, dtype=np.float64)
+    fit = fitted.scale * shape.value[window] + background
+    sigma = fitted.scale * np.sqrt(np.diag(covariance.of(shape, window)))
+    return Overlay(
+        energy, query * unit, fit * unit, sigma * unit, (query - fit) * unit, background * unit
+    )
