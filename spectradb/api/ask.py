@@ -22,7 +22,7 @@ from spectradb.api.base import StrictMixin, TooLarge
 from spectradb.models import MatchRun, Prediction, Spectrum, Structure, Upload
 from spectradb.services.match_report import report_of
 from spectradb.services.match_runs import FILTERS, Request, default_request, match_now
-from spectradb.services.match_spectrum import MatchOptions
+from spectradb.services.match_spectrum import MAX_SHIFT_EV, MatchOptions
 from spectradb.services.uploads import keep_spectrum_file
 
 MAX_BYTES = 10 * 1024 * 1024
@@ -210,7 +210,7 @@ def _request(asked: dict[str, Any], query: Spectrum | Upload) -> Request:
         edge=asked.get("edge") or told.edge,
         kind=asked.get("kind"),
         energy_range=energy_range,
-        max_shift_ev=asked.get("max_shift", 5.0),
+        max_shift_ev=asked.get("max_shift", MAX_SHIFT_EV),
     )
     where = {name: [f"{asked[name]:g}"] for name in FILTERS if name in asked}
     return Request(options, where)

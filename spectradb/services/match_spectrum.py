@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 _OVERLAP = 0.5  # of a library's range that the query has to cover
+# Of an energy axis that a file brings: surveys of energy losses are off by 4 to 6 eV now and then.
+# The prior makes large shifts unlikely; a limit close by would make the wrong candidate sure.
+MAX_SHIFT_EV = 8.0
 _BETWEEN_GROUPS = 0.3  # factor on log-evidence between elements, as within an uncalibrated one
 
 
@@ -39,7 +42,7 @@ class MatchOptions:
     kind: str | None = None
     energy_range: tuple[float, float] | None = None
     top: int = 10
-    max_shift_ev: float = 5.0
+    max_shift_ev: float = MAX_SHIFT_EV
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -275,9 +278,14 @@ def edge_region(
 def _joined(
     found: list[tuple[Group, MatchResult]], options: MatchOptions, range_ev: tuple[float, float]
 ) -> Answer:
-    """One list from several libraries, weighed by the evidence of their best candidates."""
+    """One list from several libraries, weighed by the evidence of their best candidates.
+
+    A library in which nothing fits says little of the others: a survey over several edges need
+    show one of them only.
+    """
     best = np.array([result.matches[0].score for _, result in found])
-    weight = np.exp(_BETWEEN_GROUPS * (best - best.max()))
+    none = np.array([result.none_of_these for _, result in found])
+    weight = np.exp(_BETWEEN_GROUPS * (best - best.max())) * np.maximum(1.0 - none, 1e-6)
     weight /= weight.sum()
     pooled: list[tuple[Found, float, Group]] = []
     for w, (group, result) in zip(weight.tolist(), found, strict=True):
@@ -297,7 +305,7 @@ def _joined(
         matches=matches,
         valences=valences,
         edges=edges,
-        none_of_these=float(weight @ np.array([result.none_of_these for _, result in found])),
+        none_of_these=float(weight @ none),
         calibrated=all(result.calibrated for result in used),
         n_calibration_pairs=leading.n_calibration_pairs,
         n_library=sum(result.n_library for _, result in found),

@@ -14,7 +14,7 @@ from spectradb.models import MatchRun, Spectrum
 from spectradb.services.facets import search
 from spectradb.services.match_groups import groups
 from spectradb.services.match_runs import Request, default_request
-from spectradb.services.match_spectrum import MatchOptions
+from spectradb.services.match_spectrum import MAX_SHIFT_EV, MatchOptions
 from spectradb.templatetags.science import edge_text
 
 MAX_SHIFT = 20.0
@@ -110,10 +110,10 @@ def request_of(post: QueryDict, run: MatchRun) -> tuple[Request, dict[str, str]]
         energy_range = (numbers.get("lo", 0.0), numbers.get("hi", 1e6))
         if energy_range[0] >= energy_range[1]:
             errors["hi"] = gettext("The range must end above its start.")
-    shift = numbers.get("max_shift", 5.0)
+    shift = numbers.get("max_shift", MAX_SHIFT_EV)
     if not 0 <= shift <= MAX_SHIFT:
         errors["max_shift"] = gettext("Write a shift from 0 to %d eV.") % MAX_SHIFT
-        shift = 5.0
+        shift = MAX_SHIFT_EV
     where = {name: [v for v in post.getlist(name) if v] for name in _ABOUT_SITES}
     where["elements"] = [part.strip() for part in post.get("holding", "").split(",")]
     where = {name: kept for name, values in where.items() if (kept := [v for v in values if v])}

@@ -14,6 +14,7 @@ from spectradb.management.json_command import JsonCommand
 from spectradb.models import Kind, Spectrum
 from spectradb.services import match_details, match_index
 from spectradb.services.match_spectrum import (
+    MAX_SHIFT_EV,
     MatchOptions,
     curve_of_file,
     curve_of_row,
@@ -42,7 +43,11 @@ class Command(JsonCommand):
         )
         parser.add_argument("--top", type=int, default=10, metavar="N", help="how many to name")
         parser.add_argument(
-            "--max-shift", type=float, default=5.0, metavar="EV", help="largest shift tried, eV"
+            "--max-shift",
+            type=float,
+            default=MAX_SHIFT_EV,
+            metavar="EV",
+            help=f"largest shift tried, eV ({MAX_SHIFT_EV:g})",
         )
         parser.add_argument(
             "--mixture", type=int, nargs="?", const=3, default=0, metavar="N",
