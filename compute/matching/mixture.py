@@ -36,6 +36,7 @@ from compute.threads import single_blas
 _STARTS = 3
 _STARTING_VARIANCES = (0.0, 0.25)  # eV²
 _POOL = 24
+_ALIKE = 0.9995  # curves more correlated than that are one component: no query tells their shares
 _TRIED = 4
 _ROUNDS = 4
 _SHIFT_PRECISION = 11.0  # 1 / (0.3 eV)², as in `discrepancy.compare`
@@ -190,12 +191,17 @@ def _combinations(
 def _solve_all(
     curves: Array, query: Array, size: int
 ) -> list[tuple[tuple[int, ...], Array, float]]:
-    """All combinations of ``size`` curves with positive weights, best first.
+    """All combinations of ``size`` different curves with positive weights, best first.
 
     Each with its weights (size,) and the sum of squares that it explains.
     """
     gram, right = curves @ curves.T, curves @ query
+    length = np.sqrt(np.maximum(np.diag(gram), 1e-30))
+    alike = gram > _ALIKE * np.outer(length, length)
     members = np.array(list(combinations(range(curves.shape[0]), size)), np.intp)
+    if members.size:
+        apart = [~alike[members[:, a], members[:, b]] for a, b in combinations(range(size), 2)]
+        members = members[np.logical_and.reduce(apart)] if apart else members
     if members.size == 0:
         return []
     normal = gram[members[:, :, None], members[:, None, :]]

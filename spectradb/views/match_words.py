@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 
 from django.utils.translation import gettext, ngettext
@@ -13,17 +12,22 @@ from spectradb.templatetags.science import valence
 _POOR_FIT = 0.8  # of the variance; less is hardly the substance measured
 _AS_GOOD = 3.0  # in the logarithm of the evidence, before it is tempered
 _SURE, _LIKELY = 0.9, 0.5
+_WORTH_A_WORD = 0.02
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A headline, what stands behind it, and how it is coloured: ok, warn or bad."""
+    """A headline, what stands behind it, and how it is coloured: ok, warn or bad.
+
+    ``estimated`` shares of the valences rest on what theory is expected to miss by, not on pairs.
+    """
 
     level: str
     head: str
     best: Spectrum | None
     words: list[str]
     valence: str
+    estimated: bool
 
 
 def verdict(run: MatchRun, candidates: list[Match]) -> Verdict | None:
@@ -65,7 +69,8 @@ def verdict(run: MatchRun, candidates: list[Match]) -> Verdict | None:
         head,
         None if level == "bad" else best.candidate,
         words,
-        _valence(run, candidates),
+        _valence(run),
+        not calibrated,
     )
 
 
@@ -80,20 +85,10 @@ def _calibrated(run: MatchRun, best: Match) -> tuple[str, str]:
     return "warn", gettext("Not sure. Most alike:")
 
 
-def _valence(run: MatchRun, candidates: list[Match]) -> str:
-    """Shares of the valences, ``2+ 93 %``; uncalibrated, how many candidates have each."""
-    told = run.details.get("valences") or []
-    if run.details.get("calibrated"):
-        shares = [(one["oxidation_state"], one["probability"]) for one in told]
-        return ", ".join(
-            f"{valence(state)} {round(100 * share)} %"
-            for state, share in shares
-            if state is not None and share >= 0.01
-        )
-    counts: dict[float, int] = defaultdict(int)
-    for one in candidates:
-        site = one.candidate.site
-        if site is not None and site.oxidation_state is not None:
-            counts[round(site.oxidation_state, 2)] += 1
-    ranked = sorted(counts.items(), key=lambda pair: -pair[1])
-    return ", ".join(f"{valence(state)} ({n})" for state, n in ranked)
+def _valence(run: MatchRun) -> str:
+    """Shares of the valences over all candidates compared: ``2+ 93 %, 3+ 4 %``."""
+    return ", ".join(
+        f"{valence(one['oxidation_state'])} {round(100 * one['probability'])} %"
+        for one in run.details.get("valences") or []
+        if one["oxidation_state"] is not None and one["probability"] >= _WORTH_A_WORD
+    )

@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from django.conf import LazySettings
-from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
@@ -17,24 +15,21 @@ from django.urls import reverse
 
 from ml.models import FitOptions
 from spectradb.models import Kind, MatchRun, Prediction, Spectrum, Structure, TrainedModel, Upload
-from spectradb.services import match_index, predict_runs
+from spectradb.services import predict_runs
 from spectradb.services.train_model import TrainingRequest, train_model
 from tests.factories import make_spectrum, make_user, rocksalt
 from tests.spectradb.test_learning import store
 from tests.spectradb.test_match_runs import csv
 from tests.spectradb.test_match_spectrum import _theory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_indexes")]
 ROLES = ("visitor", "person", "contributor", "curator")
 MOST_QUERIES = 20
 
 
 @pytest.fixture(autouse=True)
-def _own_folder(settings: LazySettings, tmp_path: Path) -> None:
-    settings.VAR_DIR = tmp_path
-    match_index._LOADED.clear()
+def _no_models_loaded() -> None:
     predict_runs._loaded.cache_clear()
-    cache.clear()
 
 
 def client_of(role: str) -> Client:

@@ -19,13 +19,7 @@ from spectradb.services.uploads import forget_old, keep_spectrum_file
 from tests.factories import make_site, make_spectrum, make_structure
 from tests.spectradb.test_match_spectrum import _curve, _measured, _theory
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _own_folder(settings: Any, tmp_path: Any) -> None:
-    settings.VAR_DIR = tmp_path
-    match_index._LOADED.clear()
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_indexes")]
 
 
 def csv(element: str, k: int) -> bytes:

@@ -21,15 +21,9 @@ from spectradb.services.match_spectrum import MatchOptions, match_curve, match_r
 from spectradb.services.match_teaching import expectations
 from tests.factories import lorentzians, make_site, make_spectrum, make_structure
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_indexes")]
 
 EDGES = {"Mn": 640.0, "Ni": 853.0}
-
-
-@pytest.fixture(autouse=True)
-def _own_folder(settings, tmp_path):
-    settings.VAR_DIR = tmp_path
-    match_index._LOADED.clear()
 
 
 def _curve(element: str, k: int, energy: np.ndarray, shift: float = 0.0) -> np.ndarray:
@@ -246,13 +240,13 @@ def test_a_mixture_and_its_peaks_are_told_by_the_command(tmp_path):
 
 
 def test_reliability_comes_from_curated_pairs_where_there_are_any(monkeypatch):
-    monkeypatch.setattr(match_reliability, "SIMULATED", 12)
+    monkeypatch.setattr(match_reliability, "SIMULATED", 6)
     group = Group("Ni", "L23", Kind.THEORY)
-    for k in range(8):
+    for k in range(5):
         _theory("Ni", k)
     simulated = reliability_of(group)
-    assert (simulated.source, simulated.n_queries) == ("simulated", 12)
-    assert sum(one.count for one in simulated.bins) == 12
+    assert (simulated.source, simulated.n_queries) == ("simulated", 6)
+    assert sum(one.count for one in simulated.bins) == 6
     assert reliability_of(group) == simulated  # kept
     for k in range(20, 23):
         structure = make_structure()

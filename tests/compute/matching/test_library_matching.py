@@ -168,6 +168,16 @@ def test_mixture_of_two_is_taken_apart_with_its_shares(made, calibrated):
     assert sum(c.share for c in found.components) == pytest.approx(1.0)
 
 
+def test_spectra_alike_are_one_component_of_a_mixture(made):
+    rows = made.intensities[[100, 200, 300]].astype(float)
+    twice = np.concatenate([rows, rows])  # each substance under two ids
+    library = SpectrumLibrary(made.energy_ev, twice, range(6))
+    query = rows[0] / rows[0].sum() + rows[1] / rows[1].sum()
+    found = library.mix(made.energy_ev, query)
+    assert {int(str(c.spectrum_id)) % 3 for c in found.components} == {0, 1}
+    assert len(found.components) == 2
+
+
 def test_a_pure_spectrum_is_not_called_a_mixture(made, plain):
     (query,) = make_queries(made, 1, Disturbance(), seed=46)
     found = plain.mix(query.energy_ev, query.intensity)

@@ -1,0 +1,24 @@
+"""Fixtures that several test files of the site share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.conf import LazySettings
+from django.core.cache import cache
+
+from compute.matching import calibration
+from spectradb.services import match_index
+
+
+@pytest.fixture
+def own_indexes(settings: LazySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Indexes for matching of this test alone.
+
+    Their probabilities come from few simulated pairs: a sixth of the time, and less exact.
+    """
+    settings.VAR_DIR = tmp_path
+    match_index._LOADED.clear()
+    cache.clear()
+    monkeypatch.setattr(calibration, "_SYNTHETIC_PAIRS", 4)
