@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spectradb.models import Calculation, Export
+from spectradb.models import Calculation, Export, JobStatus
 from spectradb.services import (
     compute_spectra,
     exports,
@@ -17,13 +17,25 @@ from spectradb.services import (
     uploads,
 )
 
+_OPEN = [JobStatus.QUEUED, JobStatus.RUNNING]
+
 
 def take_up_again() -> int:
     """Each minute: jobs of dead workers, messages the broker lost, files kept a day, indexes."""
     uploads.forget_old()
     again = jobs.take_up_again()
-    match_index.refresh_when_quiet()
+    if not Calculation.objects.filter(job_status__in=_OPEN).exists():
+        tend_matching()
     return again
+
+
+def tend_matching() -> None:
+    """Bring the indexes for matching up to date, then one diagram of how well they do.
+
+    While calculations are open it would be in vain: each of them changes an index.
+    """
+    match_index.refresh_all()
+    match_reliability.measure_next()
 
 
 def run_export(pk: int) -> bool:

@@ -22,7 +22,6 @@ from django_q.tasks import async_task
 
 from compute.errors import InputError, ReadError
 from compute.matching import SpectrumLibrary
-from spectradb.models import Calculation, JobStatus
 from spectradb.services.match_groups import Curve, Group, groups, prepared, usable
 from spectradb.services.match_teaching import pair_numbers, teach
 
@@ -84,14 +83,6 @@ def refresh_all() -> int:
                 continue
         count += 1
     return count
-
-
-def refresh_when_quiet() -> int:
-    """`refresh_all`, unless calculations are open that would make the work vain; how many."""
-    busy = [JobStatus.QUEUED, JobStatus.RUNNING]
-    if Calculation.objects.filter(job_status__in=busy).exists():
-        return 0
-    return refresh_all()
 
 
 def ask_for_refresh(wanted: Iterable[Group]) -> None:

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from compute.matching import reliability
-from spectradb.services.match_groups import Group
-from spectradb.services.match_index import read_stamp, refresh
+from spectradb.services.match_groups import Group, groups
+from spectradb.services.match_index import IndexState, read_stamp, refresh, state_of
 from spectradb.services.match_teaching import known_pairs, pair_numbers
 
 SIMULATED = 60
@@ -88,6 +88,20 @@ def reliability_of(group: Group) -> ReliabilityReport:
     )
     path.write_text(json.dumps({"stamp": stamp, **report.as_json()}))
     return report
+
+
+def measure_next() -> Group | None:
+    """Work out one diagram that is missing, of the largest library first; which it was."""
+    lacking = [
+        (group.rows().count(), group.path.name, group)
+        for group, _, _ in groups()
+        if state_of(group) is IndexState.CURRENT and kept_reliability(group) is None
+    ]
+    if not lacking:
+        return None
+    *_, group = max(lacking)
+    reliability_of(group)
+    return group
 
 
 def kept_reliability(group: Group) -> ReliabilityReport | None:

@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from ml.models import FitOptions
 from spectradb.models import Kind, MatchRun, Prediction, Spectrum, Structure, TrainedModel, Upload
-from spectradb.services import predict_runs
+from spectradb.services import match_index, predict_runs
 from spectradb.services.train_model import TrainingRequest, train_model
 from tests.factories import make_spectrum, make_user, rocksalt
 from tests.spectradb.test_learning import store
@@ -81,6 +81,7 @@ def test_the_answer_costs_a_constant_number_of_queries() -> None:
     for n in (3, 9):
         for k in range(n):
             _theory("Ni", 20 * n + k)
+        match_index.refresh_all()
         run = upload(Client(), reverse("match"), "ni.csv", csv("Ni", 20 * n + 1))
         with CaptureQueriesContext(
             connection,

@@ -11,11 +11,13 @@ from django.utils import timezone
 
 from compute.errors import InputError, ReadError
 from spectradb.models import Calculation, JobStatus, Kind, MatchRun, Upload
-from spectradb.services import match_index, match_runs
+from spectradb.services import match_index, match_reliability, match_runs
+from spectradb.services.match_groups import Group
 from spectradb.services.match_report import report_of
 from spectradb.services.match_runs import Request, match_now
 from spectradb.services.match_spectrum import MatchOptions
 from spectradb.services.uploads import forget_old, keep_spectrum_file
+from spectradb.tasks import take_up_again
 from tests.factories import make_site, make_spectrum, make_structure
 from tests.spectradb.test_match_spectrum import _curve, _measured, _theory
 
@@ -133,11 +135,19 @@ def test_an_index_behind_the_database_answers_and_is_brought_up_to_date() -> Non
     assert again.matches.get(rank=1).candidate_id == new.pk
 
 
-def test_indexes_are_left_alone_while_calculations_are_open() -> None:
+def test_workers_tend_indexes_and_diagrams_when_no_calculation_is_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(match_reliability, "SIMULATED", 3)
     for k in range(2):
         _theory("Ni", k)
+    group = Group("Ni", "L23", Kind.THEORY)
     job = Calculation.objects.create(route="explicit", job_status=JobStatus.RUNNING)
-    assert match_index.refresh_when_quiet() == 0
+    take_up_again()
+    assert match_index.state_of(group) is match_index.IndexState.MISSING
     job.job_status = JobStatus.DONE
     job.save()
-    assert match_index.refresh_when_quiet() == 1
+    take_up_again()
+    assert match_index.state_of(group) is match_index.IndexState.CURRENT
+    assert match_reliability.kept_reliability(group) is not None
+    assert match_reliability.measure_next() is None

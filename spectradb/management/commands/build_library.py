@@ -22,6 +22,7 @@ from spectradb.services.build_library import (
 )
 from spectradb.services.cluster import workers
 from spectradb.services.match_index import refresh_all
+from spectradb.services.match_reliability import measure_next
 
 _POLL_SECONDS = 5.0
 _TAKE_UP_SECONDS = 60.0
@@ -69,6 +70,7 @@ class Command(JsonCommand):
         found = progress(elements) if queue_only else self._run(elements)
         if not queue_only:
             self.say(f"{refresh_all()} indexes for matching are up to date.")
+            measure_next()
         self.emit(asdict(found), output)
         self.say(f"{found.done} done, {found.failed} failed, {found.open} open")
 

@@ -25,6 +25,7 @@ from spectradb.services.build_library import (
 from spectradb.services.cluster import workers
 from spectradb.services.library_snapshot import import_library
 from spectradb.services.match_index import refresh_all
+from spectradb.services.match_reliability import measure_next
 from spectradb.services.roles import CURATOR, give_role
 
 ENOUGH_SPECTRA = 60
@@ -73,6 +74,7 @@ class Command(BaseCommand):
             if found.done < ENOUGH_SPECTRA:
                 raise CommandError(f"only {found.done} spectra: {found.failed} jobs failed")
             self._say(f"{refresh_all()} indexes for matching are up to date.")
+            measure_next()
             if not no_serve:
                 settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # or WhiteNoise complains
                 self._say(f"Serving on http://127.0.0.1:{port}/ (Ctrl-C ends it).")
