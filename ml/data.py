@@ -36,6 +36,8 @@ class Dataset:
         Intensities on the grid; float32, may be a memory map.
     cache : Path, optional
         Folder for what is derived from the rows.
+    valence : (n,), optional
+        Oxidation state of each absorber, where it is to be learnt from.
     """
 
     energy_ev: Float
@@ -44,6 +46,7 @@ class Dataset:
     site: NDArray[np.int64]
     target: NDArray[np.float32]
     cache: Path | None = None
+    valence: Float | None = None
 
     def __len__(self) -> int:
         return len(self.site)
@@ -62,6 +65,7 @@ class Dataset:
             self.site[chosen],
             self.target[chosen],
             self.cache,
+            None if self.valence is None else self.valence[chosen],
         )
 
     def content_hash(self) -> str:
@@ -83,6 +87,8 @@ class Dataset:
             names[index] = hashlib.sha256(text + crystal.group.encode()).digest()
         for index, site in zip(self.crystal_of, self.site, strict=True):
             digest.update(names[index] + int(site).to_bytes(4, "little"))
+        if self.valence is not None:
+            digest.update(np.ascontiguousarray(self.valence, np.float64).tobytes())
         return digest.hexdigest()
 
 

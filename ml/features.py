@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from ml import pretrained
 from ml.data import Dataset
 from ml.descriptors import describe
+from ml.errors import LearningError
 
 Float32 = NDArray[np.float32]
+VALENCE = "valence"  # the block of what a data set says itself of its absorbers
 _CHUNK = 500  # crystals described at once
 _ROWS = 8192  # rows scaled at once
 
@@ -69,12 +71,16 @@ def describe_rows(data: Dataset, blocks: Sequence[str]) -> dict[str, Float32]:
     With ``data.cache`` a block of the same rows is computed once and memory-mapped, so that no
     more than a few thousand rows are in memory while it is made.
     """
-    places = {block: _place(data, block) for block in blocks}
+    places = {block: _place(data, block) for block in blocks if block != VALENCE}
     missing = [block for block, place in places.items() if place is None or not place.exists()]
     made = _describe(data, missing, places) if missing else {}
     found = {}
     for block, place in places.items():
         found[block] = made[block] if place is None else np.load(place, mmap_mode="r")
+    if VALENCE in blocks:
+        if data.valence is None:
+            raise LearningError("valence", None, "the model needs the absorbers' oxidation states")
+        found[VALENCE] = np.asarray(data.valence, np.float32)[:, None]
     return found
 
 

@@ -26,7 +26,7 @@ from ml.data import Dataset, folds_by_material, material_weights
 from ml.descriptors import BLOCKS
 from ml.distances import city_block
 from ml.errors import LearningError
-from ml.features import Scaler, describe_rows
+from ml.features import VALENCE, Scaler, describe_rows
 from ml.prediction import Predicted, Validation
 
 Float = NDArray[np.float64]
@@ -49,7 +49,7 @@ class KrrNmfConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        wrong = set(self.blocks) - {*BLOCKS, pretrained.BLOCK}
+        wrong = set(self.blocks) - {*BLOCKS, pretrained.BLOCK, VALENCE}
         if wrong or not self.blocks:
             raise LearningError("blocks", sorted(wrong), f"choose from {', '.join(BLOCKS)}")
         if len(self.block_weights) != len(self.blocks):

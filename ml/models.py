@@ -15,6 +15,7 @@ from ml.checkpoints import CONFIG, model_kind
 from ml.data import Dataset, material_weights
 from ml.ensemble import EnsembleConfig, NetworkEnsemble
 from ml.errors import LearningError
+from ml.features import VALENCE
 from ml.krr_nmf import KrrNmf, KrrNmfConfig
 from ml.mixed import Mixed, Part
 from ml.training import TrainingConfig
@@ -68,19 +69,24 @@ def fit_model(kind: str, data: Dataset, options: FitOptions, report: Report) -> 
         parts = {one: fit_model(one, data, options, report) for one in MIXTURES[kind]}
         return Mixed.mix(parts, np.asarray(data.target), material_weights(data.groups))
     if kind in ("krr-nmf", "chgnet-krr"):
-        return fit_config(krr_config(kind, options.seed), data, report)
+        return fit_config(krr_config(kind, options.seed, data), data, report)
     if kind not in KINDS:
         raise LearningError("kind", kind, f"choose from {', '.join(KINDS)}")
     return fit_config(ensemble_config(kind, options), data, report)
 
 
-def krr_config(kind: str, seed: int) -> KrrNmfConfig:
-    """The kernel model on our own descriptors, or with the pretrained potential's beside them."""
-    own = KrrNmfConfig(seed=seed)
-    if kind == "krr-nmf":
-        return own
-    blocks = (*own.blocks, pretrained.BLOCK)
-    return replace(own, blocks=blocks, block_weights=(*own.block_weights, 10.0))
+def krr_config(kind: str, seed: int, data: Dataset) -> KrrNmfConfig:
+    """The kernel model on our own descriptors, or with the pretrained potential's beside them;
+    and with the valence where the data tell it."""
+    config = KrrNmfConfig(seed=seed)
+    extra = {pretrained.BLOCK: 10.0} if kind != "krr-nmf" else {}
+    if data.valence is not None:
+        extra[VALENCE] = 4.0
+    return replace(
+        config,
+        blocks=(*config.blocks, *extra),
+        block_weights=(*config.block_weights, *extra.values()),
+    )
 
 
 def ensemble_config(kind: str, options: FitOptions) -> EnsembleConfig:

@@ -16,7 +16,7 @@ from ml.data import Dataset, material_weights
 from ml.ensemble import EnsembleConfig, NetworkEnsemble
 from ml.errors import LearningError
 from ml.krr_nmf import KrrNmf, KrrNmfConfig
-from ml.models import FitOptions, ensemble_config
+from ml.models import FitOptions, ensemble_config, krr_config
 from ml.training import Stop
 
 TUNED = ("krr-nmf", "mlp", "cgcnn", "chgnet-mlp")
@@ -83,7 +83,7 @@ def tune(
     )
 
     def objective(trial: Any) -> float:
-        config = _suggest(trial, kind, options)
+        config = _suggest(trial, kind, options, data)
         if isinstance(config, KrrNmfConfig):
             return float(KrrNmf.fit(data, config).report["cv_mse"])
 
@@ -113,7 +113,7 @@ def tune(
     if not complete:
         raise LearningError("--tune", n_trials, "no trial was finished; allow more")
     return Tuned(
-        _suggest(optuna.trial.FixedTrial(study.best_params), kind, options),
+        _suggest(optuna.trial.FixedTrial(study.best_params), kind, options, data),
         float(study.best_value),
         [
             {"number": t.number, "state": t.state.name, "value": t.value, "params": t.params}
@@ -123,13 +123,15 @@ def tune(
     )
 
 
-def _suggest(trial: Any, kind: str, options: FitOptions) -> KrrNmfConfig | EnsembleConfig:
+def _suggest(
+    trial: Any, kind: str, options: FitOptions, data: Dataset
+) -> KrrNmfConfig | EnsembleConfig:
     if kind == "krr-nmf":
-        return KrrNmfConfig(
+        return replace(
+            krr_config(kind, options.seed, data),
             n_components=trial.suggest_int("n_components", 8, 48, step=4),
             alpha=trial.suggest_float("alpha", 1e-5, 1e-1, log=True),
             gamma=trial.suggest_float("gamma", 0.1, 4.0, log=True),
-            seed=options.seed,
         )
     base = ensemble_config(kind, options)
     training = replace(

@@ -116,7 +116,11 @@ def predict_upload(upload: Upload, model: str) -> list[Prediction]:
     """
     predictor = _predictor(model)
     told = upload.told
-    sites = [site["index"] for site in told["sites"] if site["element"] == predictor.row.absorber]
+    sites = {
+        site["index"]: site["oxidation_state"]
+        for site in told["sites"]
+        if site["element"] == predictor.row.absorber
+    }
     if not sites:
         raise LearningError(
             "structure", told["formula"], f"holds no {predictor.row.absorber}, which {model} is for"

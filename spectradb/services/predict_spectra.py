@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,9 +73,11 @@ class Predictor:
         """Each symmetry-distinct absorbing site of a structure."""
         formula = structure.composition.reduced_formula
         try:
-            sites = [
-                site.index for site in analyze_sites(structure) if site.element == self.row.absorber
-            ]
+            sites: dict[int, float | None] = {
+                site.index: site.oxidation_state
+                for site in analyze_sites(structure)
+                if site.element == self.row.absorber
+            }
             if not sites:
                 raise LearningError(
                     "structure", formula, f"holds no {self.row.absorber}, which the model is for"
@@ -91,7 +93,8 @@ class Predictor:
             if not sites:
                 continue
             try:
-                found = self._answer(row.data, list(sites), "", row.source_id, row.formula)
+                valence = {index: site.oxidation_state for index, site in sites.items()}
+                found = self._answer(row.data, valence, "", row.source_id, row.formula)
             except LearningError as error:
                 yield self._failed("", row.source_id, row.formula, str(error))
                 continue
@@ -118,9 +121,15 @@ class Predictor:
             yield from found
 
     def of_sites(
-        self, structure: dict[str, Any], sites: list[int], file: str, source_id: str, formula: str
+        self,
+        structure: dict[str, Any],
+        sites: Mapping[int, float | None],
+        file: str,
+        source_id: str,
+        formula: str,
     ) -> list[PredictedSite]:
-        """These atoms of a structure, given as pymatgen's own dictionary.
+        """These atoms (each with its oxidation state, if known) of a structure, given as
+        pymatgen's own dictionary.
 
         Raises
         ------
@@ -130,7 +139,12 @@ class Predictor:
         return self._answer(structure, sites, file, source_id, formula)
 
     def _answer(
-        self, structure: dict[str, Any], sites: list[int], file: str, source_id: str, formula: str
+        self,
+        structure: dict[str, Any],
+        sites: Mapping[int, float | None],
+        file: str,
+        source_id: str,
+        formula: str,
     ) -> list[PredictedSite]:
         crystal = crystal_of(structure, source_id)
         model: Part = self.model
@@ -139,8 +153,9 @@ class Predictor:
             energy,
             [crystal],
             np.zeros(len(sites), dtype=np.int64),
-            np.array(sites, dtype=np.int64),
+            np.array(list(sites), dtype=np.int64),
             np.zeros((len(sites), energy.size), dtype=np.float32),
+            valence=self._valence(sites, formula),
         )
         predicted = model.predict(data)
         return [
@@ -159,6 +174,16 @@ class Predictor:
             )
             for at, site in enumerate(sites)
         ]
+
+    def _valence(
+        self, sites: Mapping[int, float | None], formula: str
+    ) -> NDArray[np.float64] | None:
+        known = [value for value in sites.values() if value is not None and np.isfinite(value)]
+        if len(known) == len(sites):
+            return np.array(known)
+        if self.row.edge == "K":  # such a model does not ask for it
+            return None
+        raise LearningError("structure", formula, "the absorber's oxidation state is not known")
 
     def _failed(self, file: str, source_id: str, formula: str, why: str) -> PredictedSite:
         return PredictedSite(

@@ -24,7 +24,7 @@ from ml.errors import LearningError
 from spectradb.models import Spectrum, Structure
 
 _CHUNK = 2000
-DEFAULT_STEP = 0.25  # eV
+_FINEST, _COARSEST = 0.1, 0.25  # eV, steps of a grid chosen from data
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,9 @@ def training_rows(
 ) -> TrainingRows:
     """Arrays of all spectra that have a structure and a site.
 
+    The absorbers' valence goes with them except at K edges: it decides a multiplet, and a K edge
+    learns nothing from it that the surroundings do not tell (docs/learning.md).
+
     Parameters
     ----------
     grid : (g,), optional
@@ -99,21 +102,22 @@ def training_rows(
     usable = spectra.filter(structure__isnull=False, site__isnull=False)
     total = spectra.count()
     if grid is None:
-        ranges = list(usable.values_list("energy_min", "energy_max"))
-        grid = common_grid(ranges, DEFAULT_STEP)
+        grid = _grid_of(usable)
     span = grid[-1] - grid[0]
     fields = ("pk", "content_hash", "structure_id", "structure__source_id", "site__index")
     rows: list[tuple[int, str, int, str, int]] = []
+    valence: list[float | None] = []
     digest = hashlib.sha256(grid.tobytes())
-    for pk, content, structure, source_id, index in (
+    for pk, content, structure, source_id, index, edge, oxidation_state in (
         usable.filter(energy_min__lte=grid[0] + 0.1 * span, energy_max__gte=grid[-1] - 0.1 * span)
         .order_by("structure_id", "site__index", "pk")
-        .values_list(*fields)
+        .values_list(*fields, "edge", "site__oxidation_state")
         .iterator(_CHUNK)
     ):
         if target_scale is not None and f"{source_id}:{index}" not in target_scale:
             continue
         rows.append((pk, content, structure, source_id or f"structure-{structure}", index))
+        valence.append(None if edge == "K" else oxidation_state)
         digest.update(content.encode())
     if not rows:
         raise LearningError("spectra", total, "none has a structure, a site and covers the grid")
@@ -134,8 +138,17 @@ def training_rows(
         np.array([row[4] for row in rows], dtype=np.int64),
         target,
         Path(settings.VAR_DIR) / "training",
+        None if None in valence else np.array(valence, dtype=np.float64),
     )
     return TrainingRows(data, [(r[3], r[2], r[4]) for r in rows], data_hash, total - len(rows))
+
+
+def _grid_of(spectra: QuerySet[Spectrum]) -> NDArray[np.float64]:
+    """What nearly all of the spectra cover, with their own step as far as that makes sense."""
+    rows = list(spectra.values_list("energy_min", "energy_max", "n_points"))
+    steps = [(high - low) / max(n - 1, 1) for low, high, n in rows]
+    step = float(np.clip(np.median(steps), _FINEST, _COARSEST)) if steps else _COARSEST
+    return common_grid([(low, high) for low, high, _ in rows], round(step, 2))
 
 
 def _crystals(structures: list[int], name_of: Mapping[int, str]) -> list[Crystal]:

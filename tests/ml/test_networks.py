@@ -154,6 +154,20 @@ def test_hopeless_trials_are_given_up(tmp_path: Path) -> None:
     assert "COMPLETE" in states
 
 
+def test_the_valence_is_learnt_from_where_the_data_tell_it() -> None:
+    """The line follows a charge that no other descriptor shows."""
+    data = halides(60)
+    charge = np.random.default_rng(5).choice([2.0, 3.0], 60)
+    line = 1 / (1 + (GRID - 5 * charge[:, None]) ** 2)
+    told = replace(data, target=line.astype(np.float32), valence=charge)
+    rest, out = np.arange(40), np.arange(40, 60)
+    model = fit_model("krr-nmf", told.rows(rest), FitOptions(), lambda step: None)
+    error = model.predict(told.rows(out)).mean - line[out]
+    assert (error**2).sum() < 0.05 * ((line[out] - line[rest].mean(axis=0)) ** 2).sum()
+    with pytest.raises(LearningError, match="oxidation states"):
+        model.predict(replace(told, valence=None))
+
+
 def test_a_material_is_never_divided() -> None:
     groups = np.repeat([f"mp-{i}" for i in range(200)], 3)
     for labels in (split_by_material(groups), folds_by_material(groups, 5)):
