@@ -35,7 +35,7 @@ from compute.errors import InputError
 from compute.ligandfield.charge_transfer import ChargeTransferEnergies, energies
 from compute.ligandfield.cheap import HWHM_EV, CheapCase
 from compute.ligandfield.orbitals import rotation_matrix
-from compute.ligandfield.splitting import effective_splitting
+from compute.ligandfield.splitting import effective_splitting, hund_exchange
 from compute.sites import Site
 from compute.spinstate import d_electrons
 from compute.units import HARTREE_EV
@@ -138,7 +138,8 @@ def case_of(fields: ClusterFields, site: Site, *, temperature_k: float = 300.0) 
     }
     shift, error = correction(site.element)
     offset = energy_zero(fields) + shift
-    ten_dq = effective_splitting(fields.n_d, crystal_field, v, ligand, transfer)
+    exchange = hund_exchange(case["initial"])
+    ten_dq = effective_splitting(fields.n_d, crystal_field, v, ligand, transfer, exchange)
     return CheapCase(case, offset, error, ten_dq)
 
 

@@ -37,11 +37,11 @@ from compute.sites import analyze_sites
 FloatArray = NDArray[np.float64]
 
 PUBLISHED = Path(__file__).with_name("published.json")
-_FITTED = ("point_charge", "sd", "pd_sigma", "pd_pi", "pp", "d_power", "ligand_power")
-_START = (1.0, 1.0, 1.0, 1.0, 0.3, 1.5, 0.3)
+_FITTED = ("point_charge", "sd", "pd_sigma", "pd_pi", "outer", "pp", "d_power", "ligand_power")
+_START = (1.0, 1.0, 1.0, 1.0, 1.0, 0.3, 1.5, 0.3)
 # Expected accuracy of each kind of value: relative for hoppings, eV for splittings.
 _SIGMA = {"v_eg": 0.1, "v_t2g": 0.1, "ionic_10dq": 0.2, "ligand_10dq": 0.2, "total_10dq": 0.2}
-_PRIOR_SIGMA = 0.7  # of the logarithm of the first four, about Harrison's own values
+_PRIOR_SIGMA = 0.7  # of the logarithm of the first five, about Harrison's own values
 _UNSEEN_WEIGHT = 0.7  # values quoted from memory count half (0.7²)
 
 
@@ -74,12 +74,19 @@ def predict(entry: dict[str, Any], prefactors: Prefactors) -> dict[str, float]:
     }
 
 
-def fit(entries: Sequence[dict[str, Any]], start: Prefactors | None = None) -> Prefactors:
-    """Least squares in the logarithms of the prefactors, from textbook values or given ones."""
+def fit(
+    entries: Sequence[dict[str, Any]],
+    start: Prefactors | None = None,
+    constants: Prefactors = PREFACTORS,
+) -> Prefactors:
+    """Least squares in the logarithms of the prefactors, from textbook values or given ones.
+
+    ``constants`` gives those that are not fitted (scale of the Slater integrals, felt charge).
+    """
 
     def residuals(x: FloatArray) -> FloatArray:
-        prefactors = _from_logs(x)
-        out = list(x[:4] / _PRIOR_SIGMA)
+        prefactors = _from_logs(x, constants)
+        out = list(x[:5] / _PRIOR_SIGMA)
         for entry in entries:
             predicted = predict(entry, prefactors)
             weight = 1.0 if entry["seen"] else _UNSEEN_WEIGHT
@@ -91,7 +98,7 @@ def fit(entries: Sequence[dict[str, Any]], start: Prefactors | None = None) -> P
 
     values = _START if start is None else [getattr(start, name) for name in _FITTED]
     found = least_squares(residuals, np.log(values), loss="soft_l1", xtol=1e-4, ftol=1e-6)
-    return _from_logs(found.x)
+    return _from_logs(found.x, constants)
 
 
 def leave_one_out(
@@ -169,8 +176,8 @@ def _print_prefactors() -> None:
             write(f"{entry['compound']}: delta published {entry['delta']}, rule {rule.delta:.2f}\n")
 
 
-def _from_logs(x: FloatArray) -> Prefactors:
-    return replace(PREFACTORS, **dict(zip(_FITTED, np.exp(x).tolist(), strict=True)))
+def _from_logs(x: FloatArray, constants: Prefactors) -> Prefactors:
+    return replace(constants, **dict(zip(_FITTED, np.exp(x).tolist(), strict=True)))
 
 
 @cache

@@ -22,6 +22,8 @@ class Prefactors:
         Harrison's pdσ and pdπ.
     pp : float
         Harrison's hopping among ligands.
+    outer : float
+        Harrison's hopping between the metal's empty 4s and 4p and the ligands.
     d_power, ligand_power : float
         Powers of the metal's d radius and of the ligand's radius in the hopping.
     slater_scale : float
@@ -35,6 +37,7 @@ class Prefactors:
     pd_sigma: float
     pd_pi: float
     pp: float
+    outer: float
     d_power: float
     ligand_power: float
     slater_scale: float
@@ -42,13 +45,14 @@ class Prefactors:
 
 
 PREFACTORS = Prefactors(
-    point_charge=1.042,
-    sd=1.052,
-    pd_sigma=1.142,
-    pd_pi=1.282,
+    point_charge=1.307,
+    sd=0.959,
+    pd_sigma=1.214,
+    pd_pi=1.294,
     pp=0.298,
-    d_power=1.022,
-    ligand_power=1.288,
+    outer=2.005,
+    d_power=0.882,
+    ligand_power=1.203,
     slater_scale=0.8,
     charge_share=0.5,
 )

@@ -46,6 +46,9 @@ _NEPHELAUXETIC = 0.22
 # A second ligand hole decides the ground state where Δ is small (low-spin Co3+, Ni3+, Cu3+) and
 # the shape of Mn4+; above this it changes positions by less than 0.1 eV.
 _SECOND_HOLE_BELOW_EV = 3.5
+# Where Δ is negative dⁿ⁺³L³ is felt too (two ligand holes make Co4+ high-spin, which three undo);
+# with fewer d electrons than five it would be dear.
+_THIRD_HOLE_BELOW_EV, _THIRD_HOLE_FROM_D = 0.0, 5
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,8 @@ def energies(
     delta = _plane(DELTA_EV, number, valence) + shift
     u_dd = _plane(U_DD_EV, number, valence)
     wanted = 3 if delta < _SECOND_HOLE_BELOW_EV else 2
+    if delta < _THIRD_HOLE_BELOW_EV and n_d >= _THIRD_HOLE_FROM_D:
+        wanted = 4
     return ChargeTransferEnergies(
         delta=round(delta, 6),
         u_dd=round(u_dd, 6),

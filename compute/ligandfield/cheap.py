@@ -30,6 +30,8 @@ from compute.ligandfield.hopping import (
     D_RADIUS_ANG,
     ligand_hopping,
     ligand_shell,
+    outer_hopping,
+    outer_shift,
     p_hopping,
     s_hopping,
     s_repulsion,
@@ -38,6 +40,7 @@ from compute.ligandfield.hopping import (
 from compute.ligandfield.orbitals import gaunt, rotation_matrix
 from compute.ligandfield.radial import Radial, radial
 from compute.ligandfield.splitting import effective_splitting as total_splitting
+from compute.ligandfield.splitting import hund_exchange
 from compute.sites import Site
 from compute.spinstate import d_electrons
 from compute.units import BOHR_ANGSTROM, HARTREE_EV
@@ -48,7 +51,7 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 COULOMB_EV_ANG = HARTREE_EV * BOHR_ANGSTROM
-VERSION = "cheap-2"  # part of every input hash; raise it whenever results change
+VERSION = "cheap-3"  # part of every input hash; raise it whenever results change
 HWHM_EV = {"l3": 0.2, "l2": 0.4}
 _ZERO = 1e-9
 
@@ -64,7 +67,7 @@ class LigandField:
     v : float64 (5, 5)
         Hopping to the ligand shell.
     ligand : float64 (5, 5)
-        Ligand shell, traceless.
+        Ligand shell: p–p hopping, traceless, and what the metal's 4s and 4p push down.
     charge_transfer : ChargeTransferEnergies
     radial : Radial
         Unscaled Slater integrals.
@@ -115,6 +118,8 @@ class Ingredients:
         Harrison's pdσ and pdπ hopping.
     among : float64 (3n, 3n)
         Hopping among the ligands.
+    outer : float64 (4, 3n)
+        Hopping to the metal's empty 4s and 4p.
     rotations : float64 (g, 5, 5)
         The site's point operations on d orbitals.
     """
@@ -128,6 +133,7 @@ class Ingredients:
     sigma: FloatArray
     pi: FloatArray
     among: FloatArray
+    outer: FloatArray
     rotations: FloatArray
 
 
@@ -170,6 +176,7 @@ def ingredients(
         quadrupole=quadrupole,
         hexadecapole=hexadecapole,
         among=ligand_hopping(vectors, site.ligand_elements),
+        outer=outer_hopping(vectors, site.ligand_elements),
         sigma=sigma,
         pi=pi_part,
         s_repulsion=repulsion,
@@ -212,17 +219,16 @@ def assemble(parts: Ingredients, prefactors: Prefactors = PREFACTORS) -> LigandF
     shell = _radial(parts, prefactors)
     potential = shell.r2 * parts.quadrupole + shell.r4 * parts.hexadecapole
     field = prefactors.point_charge * potential + prefactors.sd * parts.s_repulsion
-    v, ligand = ligand_shell(
-        prefactors.pd_sigma * parts.sigma + prefactors.pd_pi * parts.pi,
-        prefactors.pp * parts.among,
-    )
+    hopping = prefactors.pd_sigma * parts.sigma + prefactors.pd_pi * parts.pi
+    v, among = ligand_shell(hopping, prefactors.pp * parts.among)
+    _, outer = ligand_shell(hopping, outer_shift(prefactors.outer * parts.outer))
     return LigandField(
         element=parts.site.element,
         valence=parts.site.oxidation_state,
         n_d=parts.n_d,
         crystal_field=_tidy(_traceless(field), parts.rotations),
         v=_tidy(v, parts.rotations),
-        ligand=_tidy(_traceless(ligand), parts.rotations),
+        ligand=_tidy(_traceless(among) + outer, parts.rotations),
         charge_transfer=parts.charge_transfer,
         radial=shell,
         slater_scale=prefactors.slater_scale * nephelauxetic_factor(parts.site.ligand_elements),
@@ -234,15 +240,28 @@ def _radial(parts: Ingredients, prefactors: Prefactors) -> Radial:
     return radial(site.element, site.oxidation_state, parts.n_d, prefactors.charge_share)
 
 
-def ligand_field(structure: Structure, sites: Sequence[Site], site: Site) -> LigandField:
+def ligand_field(
+    structure: Structure,
+    sites: Sequence[Site],
+    site: Site,
+    prefactors: Prefactors = PREFACTORS,
+) -> LigandField:
     """Ligand field of one site of a structure."""
-    return assemble(ingredients(structure, sites, site))
+    powers = (prefactors.d_power, prefactors.ligand_power)
+    return assemble(ingredients(structure, sites, site, powers), prefactors)
 
 
 def parameters(
-    structure: Structure, sites: Sequence[Site], site: Site, *, temperature_k: float = 300.0
+    structure: Structure,
+    sites: Sequence[Site],
+    site: Site,
+    *,
+    temperature_k: float = 300.0,
+    prefactors: Prefactors = PREFACTORS,
 ) -> CheapCase:
     """Everything that the engine needs for the L2,3 spectrum of one site.
+
+    ``prefactors`` other than the calibrated ones are for calibration and benchmarks.
 
     Raises
     ------
@@ -250,7 +269,7 @@ def parameters(
         A site without d electrons to speak of, without ligands, or with a ligand that the
         charge-transfer rule does not know.
     """
-    field = ligand_field(structure, sites, site)
+    field = ligand_field(structure, sites, site, prefactors)
     transfer = field.charge_transfer
     hops = transfer.configurations > 1 and float(np.trace(field.v)) > 1e-3
     case: dict[str, Any] = {
@@ -281,8 +300,9 @@ def parameters(
 
 def effective_splitting(field: LigandField) -> float:
     """Total splitting with covalency, to compare with optical 10Dq, eV."""
+    exchange = field.slater_scale * hund_exchange(field.radial.initial)
     return total_splitting(
-        field.n_d, field.crystal_field, field.v, field.ligand, field.charge_transfer
+        field.n_d, field.crystal_field, field.v, field.ligand, field.charge_transfer, exchange
     )
 
 

@@ -23,6 +23,9 @@ FloatArray = NDArray[np.float64]
 HBAR2_OVER_M = 7.62  # eV Å²
 ETA_PD_SIGMA, ETA_PD_PI, ETA_SD_SIGMA = 2.95, 1.36, 3.16  # magnitudes; σ and π differ in sign
 ETA_PP_SIGMA, ETA_PP_PI = 3.24, -0.81
+ETA_SP_SIGMA = 1.84
+# The metal's empty 4s and 4p above the ligand p levels, eV: Harrison's term values, rounded.
+OUTER_GAP_EV = (8.0, 12.0)
 D_RADIUS_ANG = {
     "Sc": 1.24, "Ti": 1.08, "V": 0.98, "Cr": 0.90, "Mn": 0.86,
     "Fe": 0.80, "Co": 0.76, "Ni": 0.71, "Cu": 0.67, "Zn": 0.65,
@@ -104,6 +107,42 @@ def ligand_hopping(vectors: FloatArray, ligands: Sequence[str]) -> FloatArray:
             block = block * size[i] * size[j] * HBAR2_OVER_M / d**2
             out[3 * i : 3 * i + 3, 3 * j : 3 * j + 3] = block
             out[3 * j : 3 * j + 3, 3 * i : 3 * i + 3] = block.T
+    return out
+
+
+def outer_hopping(vectors: FloatArray, ligands: Sequence[str]) -> FloatArray:
+    """(4, 3n): hopping between the metal's empty 4s, 4p_x, 4p_y, 4p_z and the ligand p, eV."""
+    oxygen = LIGAND_RADIUS_ANG[_REFERENCE_LIGAND]
+    out = np.zeros((4, 3 * len(vectors)))
+    for i, (vector, ligand) in enumerate(zip(vectors, ligands, strict=True)):
+        d = float(np.linalg.norm(vector))
+        unit = vector / d
+        scale = HBAR2_OVER_M / d**2 * LIGAND_RADIUS_ANG[ligand] / oxygen
+        along = np.outer(unit, unit)
+        here = slice(3 * i, 3 * i + 3)
+        out[0, here] = scale * ETA_SP_SIGMA * unit
+        out[1:, here] = scale * (ETA_PP_SIGMA * along + ETA_PP_PI * (np.eye(3) - along))
+    return out
+
+
+def outer_shift(hopping: FloatArray) -> FloatArray:
+    """(3n, 3n): ligand p levels pushed down by the metal's empty 4s and 4p, eV.
+
+    Each combination that hops with ``t`` to a level ``g`` above sinks by ``√(g²/4 + t²) − g/2``.
+    Symmetry spares the orbitals of an octahedron that hop to d. In a square 4s lowers those of z²,
+    in a tetrahedron 4p lowers those of t2, and with them the antibonding d levels (L. G.
+    Vanquickenborne and A. Ceulemans, Inorg. Chem. 20 (1981) 796).
+
+    Parameters
+    ----------
+    hopping : float64 (4, 3n)
+        Rows 4s, 4p; eV.
+    """
+    out = np.zeros((hopping.shape[1], hopping.shape[1]))
+    for rows, gap in zip((hopping[:1], hopping[1:]), OUTER_GAP_EV, strict=True):
+        _, t, combinations = np.linalg.svd(rows, full_matrices=False)
+        sunk = np.sqrt(gap**2 / 4.0 + t**2) - gap / 2.0
+        out -= (combinations.T * sunk) @ combinations
     return out
 
 
