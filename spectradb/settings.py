@@ -76,8 +76,8 @@ INSTALLED_APPS = [
     "django_filters",
     "drf_spectacular",
     "simple_history",
+    "spectradb.apps.SpectraConfig",  # before django_q: its qcluster command wraps that one's
     "django_q",
-    "spectradb.apps.SpectraConfig",
 ]
 
 MIDDLEWARE = [
