@@ -24,6 +24,7 @@ STEP_PER_SIGMA = 1.5  # Nyquist then lies at exp(-2.2) of the smoothing's transf
 MAX_COLUMNS = 600
 FINEST_SIGMA_EV = 0.15  # below the life-time width of any edge matched here
 _TABLE_PER_STEP = 8
+_FLAT = 1e-4  # off a straight line, of the spread: rounding in the file, no signal
 _MAX_RAW_POINTS = 3000
 _SQRT_2PI = float(np.sqrt(2.0 * np.pi))
 _SQRT_2 = float(np.sqrt(2.0))
@@ -252,7 +253,7 @@ def unit_curve(
     energy, values = checked_curve(energy_ev, intensity, name=name)
     unit = float(np.std(values))
     line = np.polynomial.Polynomial.fit(energy, values, 1)(energy)
-    if np.abs(values - line).max() <= 1e-9 * unit:
+    if np.abs(values - line).max() <= _FLAT * unit:
         raise InputError(f"{name}intensity", float(values[0]), "is a straight line")
     return Curve(energy, (values - values.mean()) / unit, grid), unit
 

@@ -138,6 +138,18 @@ def curve_of_file(path: Path, options: MatchOptions) -> tuple[FloatArray, FloatA
 
     Raises
     ------
+    ReadError, SkipFile, InputError
+        As `sample_of_file`.
+    """
+    raw = sample_of_file(path)
+    return raw.energy_ev, raw.intensity, completed(options, raw)
+
+
+def sample_of_file(path: Path) -> RawSpectrum:
+    """The first sample spectrum of a file.
+
+    Raises
+    ------
     ReadError, SkipFile
         If the file cannot be read, or holds no spectrum.
     InputError
@@ -146,7 +158,7 @@ def curve_of_file(path: Path, options: MatchOptions) -> tuple[FloatArray, FloatA
     raws = [raw for raw in read(path) if raw.role != "reference" and raw.axis_unit == "eV"]
     if not raws:
         raise InputError("file", str(path), "holds no spectrum on an energy axis")
-    return raws[0].energy_ev, raws[0].intensity, _completed(options, raws[0])
+    return raws[0]
 
 
 def match_curve(
@@ -353,7 +365,7 @@ def _candidate(found: Found, probability: float, group: Group, row: Spectrum) ->
     )
 
 
-def _completed(options: MatchOptions, raw: RawSpectrum) -> MatchOptions:
+def completed(options: MatchOptions, raw: RawSpectrum) -> MatchOptions:
     """Element and edge from the file where the caller does not say them and a library has them."""
     if options.absorber or options.edge or not raw.element:
         return options

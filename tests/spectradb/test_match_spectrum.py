@@ -177,6 +177,21 @@ def test_command_answers_a_file_in_json(tmp_path):
     assert 0.0 <= answer["none_of_these"] <= 1.0
 
 
+def test_command_tells_what_of_a_file_was_not_used(tmp_path):
+    _theory("Ni", 2)
+    path = tmp_path / "query.csv"
+    energy, intensity = _measured("Ni", 2)
+    intensity[40] = np.nan
+    path.write_text(
+        "energy_eV,intensity\n"
+        + "\n".join(f"{e},{v}" for e, v in zip(energy, intensity, strict=True))
+    )
+    out, said = StringIO(), StringIO()
+    call_command("match_spectrum", str(path), "--output", "-", stdout=out, stderr=said)
+    assert any("1 of 330 points" in note for note in json.loads(out.getvalue())["notes"])
+    assert "left out" in said.getvalue()
+
+
 @pytest.mark.parametrize("query", ["nothing.csv", "999999"])
 def test_command_tells_what_is_not_there(query):
     with pytest.raises(CommandError, match="there is no"):

@@ -16,9 +16,10 @@ from spectradb.services import match_details, match_index
 from spectradb.services.match_spectrum import (
     MAX_SHIFT_EV,
     MatchOptions,
-    curve_of_file,
+    completed,
     curve_of_row,
     match_curve,
+    sample_of_file,
     searched_groups,
 )
 
@@ -82,11 +83,11 @@ class Command(JsonCommand):
             max_shift_ev=max_shift,
         )
         try:
-            energy, intensity, asked, itself = self._query(query, asked)
+            energy, intensity, asked, itself, notes = self._query(query, asked)
             for group in searched_groups(energy, asked):
                 match_index.refresh(group)
             answer = match_curve(energy, intensity, asked, without=itself)
-            told = answer.as_json()
+            told = answer.as_json() | {"notes": notes}
             if mixture:
                 mixed = match_details.mixture(
                     energy, intensity, asked, max_components=mixture, without=itself
@@ -112,20 +113,21 @@ class Command(JsonCommand):
                 f"{part['share']:6.1%} ± {part['share_err']:.1%}  SDB-{part['spectrum_id']} "
                 f"{part['formula']} (mixture)"
             )
-        for text in answer.warnings:
+        for text in [*notes, *answer.warnings]:
             self.say(text)
 
     def _query(
         self, query: str, asked: MatchOptions
-    ) -> tuple[FloatArray, FloatArray, MatchOptions, int | None]:
-        """Curve, completed options, and the query's own number if it is stored."""
+    ) -> tuple[FloatArray, FloatArray, MatchOptions, int | None, list[str]]:
+        """Curve, completed options, the query's own number if it is stored, the reader's notes."""
         path = Path(query)
         if not path.exists() and query.removeprefix("SDB-").isdecimal():
             number = int(query.removeprefix("SDB-"))
             row = Spectrum.objects.filter(pk=number).first()
             if row is None:
                 raise CommandError(f"there is no spectrum {number}")
-            return *curve_of_row(row, asked), row.pk
+            return *curve_of_row(row, asked), row.pk, []
         if not path.is_file():
             raise CommandError(f"{query}: there is no such file, and it is no number of a spectrum")
-        return *curve_of_file(path, asked), None
+        raw = sample_of_file(path)
+        return raw.energy_ev, raw.intensity, completed(asked, raw), None, list(raw.warnings)

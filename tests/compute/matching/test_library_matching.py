@@ -225,6 +225,7 @@ def test_a_library_that_cannot_be_used_is_refused_by_name(energy, rows, ids, fie
         (GRID, np.where(GRID > 680, np.nan, WAVY), {}, "intensity[80]"),
         (GRID + 300.0, WAVY, {}, "energy_ev"),
         (GRID, 2.0 * GRID, {}, "intensity"),
+        (GRID, 2.0 * GRID.round(3), {}, "intensity"),
         (GRID, WAVY, {"top": 0}, "top"),
         (GRID, WAVY, {"max_shift_ev": -1.0}, "max_shift_ev"),
         (GRID, WAVY, {"max_shift_ev": float("nan")}, "max_shift_ev"),
