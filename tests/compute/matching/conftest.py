@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from compute.matching import SpectrumLibrary
+from compute.matching import SpectrumLibrary, calibration
 from tests.benchmarks.lorentzian_sets import (
     Disturbance,
     LorentzianSet,
@@ -16,6 +16,12 @@ MOVED = Disturbance(
     0.06, 0.04, max_shift_ev=4.0, max_sigma_ev=0.4, max_gamma_ev=0.2, background=0.1,
     scale_spread=1.0, n_points=260, crop_ev=2.0,
 )  # fmt: skip
+
+
+@pytest.fixture
+def few_simulated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Posteriors without known pairs from few simulated ones: cheap, less exact."""
+    monkeypatch.setattr(calibration, "_SYNTHETIC_PAIRS", 4)
 
 
 @pytest.fixture(scope="session")

@@ -69,6 +69,7 @@ def test_units_and_background_change_nothing_but_the_scale(made, calibrated):
     assert other.shift_ev == pytest.approx(one.shift_ev, abs=1e-3)
 
 
+@pytest.mark.usefixtures("few_simulated")
 def test_a_second_calibration_replaces_the_first_and_none_goes_back(made):
     library = SpectrumLibrary(made.energy_ev, made.intensities[:100], range(100))
     rows = [q for q in make_queries(made, 200, Disturbance(), seed=41) if q.row < 100]
@@ -92,6 +93,7 @@ def test_a_shift_at_its_limit_is_told(made, plain):
     assert any("limit" in w for w in result.warnings)
 
 
+@pytest.mark.usefixtures("few_simulated")
 def test_library_in_descending_energy_and_numpy_ids_is_the_same(made, plain):
     turned = SpectrumLibrary(
         made.energy_ev[::-1], made.intensities[:50, ::-1], np.arange(50, dtype=np.int64)
@@ -101,6 +103,7 @@ def test_library_in_descending_energy_and_numpy_ids_is_the_same(made, plain):
     assert all(type(i) is int for i in turned.ids)
 
 
+@pytest.mark.usefixtures("few_simulated")
 def test_spectra_on_grids_of_their_own(made):
     rng = np.random.default_rng(8)
     curves = []
@@ -113,6 +116,7 @@ def test_spectra_on_grids_of_their_own(made):
         assert best.spectrum_id == f"s{query.row}"
 
 
+@pytest.mark.usefixtures("few_simulated")
 def test_rows_are_added_replaced_and_removed(made):
     library = SpectrumLibrary(made.energy_ev, made.intensities[:20], range(20))
     library.put([(made.energy_ev, made.intensities[30])], [30])
@@ -149,6 +153,7 @@ def test_what_is_no_saved_library_is_told(tmp_path):
         library.save(tmp_path / "x")
 
 
+@pytest.mark.usefixtures("few_simulated")
 def test_mixture_of_two_is_taken_apart_with_its_shares(made, calibrated):
     rng = np.random.default_rng(9)
     energy = made.energy_ev
@@ -168,6 +173,7 @@ def test_mixture_of_two_is_taken_apart_with_its_shares(made, calibrated):
     assert sum(c.share for c in found.components) == pytest.approx(1.0)
 
 
+@pytest.mark.usefixtures("few_simulated")
 def test_spectra_alike_are_one_component_of_a_mixture(made):
     rows = made.intensities[[100, 200, 300]].astype(float)
     twice = np.concatenate([rows, rows])  # each substance under two ids
@@ -268,6 +274,7 @@ def test_a_curve_that_resembles_nothing_is_none_of_these_even_among_near_duplica
     assert library.match(known.energy_ev, known.intensity).none_of_these < 0.5
 
 
+@pytest.mark.usefixtures("few_simulated")
 def test_what_is_known_before_looking_moves_the_probabilities(made):
     library = SpectrumLibrary(made.energy_ev, made.intensities[:50], range(50))
     (query,) = [q for q in make_queries(made, 600, Disturbance(), seed=47) if q.row == 7]
@@ -282,6 +289,7 @@ def test_what_is_known_before_looking_moves_the_probabilities(made):
         library.expect({}, {rival: 0.0})
 
 
+@pytest.mark.usefixtures("few_simulated")
 def test_a_row_with_an_uncertain_energy_scale_is_forgiven_its_shift(made):
     library = SpectrumLibrary(made.energy_ev, made.intensities[:50], range(50))
     model = library.calibration.discrepancy
@@ -294,6 +302,7 @@ def test_a_row_with_an_uncertain_energy_scale_is_forgiven_its_shift(made):
     assert forgiving.score > strict.score + 2.0
 
 
+@pytest.mark.usefixtures("few_simulated")
 def test_claims_of_known_pairs_come_from_libraries_that_did_not_see_them(made):
     library = SpectrumLibrary(made.energy_ev, made.intensities[:80], range(80))
     pairs = [q for q in make_queries(made, 600, Disturbance(), seed=49) if q.row < 80][:12]

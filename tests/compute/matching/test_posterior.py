@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,6 +15,7 @@ from compute.matching.posterior import learn_posterior
 from compute.matching.temper import learn_temper
 
 
+@lru_cache
 def _learnt(n: int = 40, gap: float = 2.0, seed: int = 0):
     rng = np.random.default_rng(seed)
     evidence = [np.r_[rng.normal(30.0, 5.0), rng.normal(0.0, 5.0, 9)] for _ in range(n)]
