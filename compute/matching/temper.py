@@ -20,7 +20,7 @@ _BETA = np.exp(np.linspace(np.log(0.02), 0.0, 25))
 _EPSILON = np.exp(np.linspace(np.log(1e-4), np.log(0.5), 25))
 # Before any pair: beta log-normal round 1, epsilon a beta law, as if after 15 pairs without a
 # surprise (Jeffreys' law would be after none).
-_LOG_BETA_SPREAD = 1.0
+_LOG_BETA_SPREAD = 0.7
 _SURPRISES, _NO_SURPRISES = 0.5, 15.5
 
 
