@@ -16,6 +16,8 @@ from spectradb.views.match_figure import match_plot, shared_peaks, transformed
 from spectradb.views.match_form import choices
 from spectradb.views.match_words import verdict
 
+_TOLD_ELSEWHERE = ("known pairs", "explains only")  # under the table and in the verdict
+
 
 def answer_context(
     request: HttpRequest, run: MatchRun, errors: dict[str, str], asked: Request
@@ -50,7 +52,9 @@ def answer_context(
         "plot": match_plot(run, shown, band=band) if done else None,
         "peaks": shared_peaks(shown) if shown and done else [],
         "warnings": [
-            text for text in run.details.get("warnings", []) if "known pairs" not in text
+            text
+            for text in run.details.get("warnings", [])
+            if not any(words in text for words in _TOLD_ELSEWHERE)
         ],
         "verdict": verdict(run, candidates) if done else None,
         "mixture": _mixture(run, candidates),
@@ -70,6 +74,8 @@ def _rows(run: MatchRun, candidates: list[Match]) -> list[dict[str, Any]]:
     """Candidates as the table shows them; none of these is a row, and first when it wins."""
     calibrated = bool(run.details.get("calibrated"))
     best = max((one.score for one in candidates), default=0.0)
+    if candidates and not calibrated:
+        candidates = _by_score(candidates)
     rows: list[dict[str, Any]] = [
         {
             "match": one,
@@ -90,6 +96,23 @@ def _rows(run: MatchRun, candidates: list[Match]) -> list[dict[str, Any]]:
         else:
             rows.append(row)
     return rows
+
+
+def _by_score(candidates: list[Match]) -> list[Match]:
+    """The leading one, the others of its edge by their scores, then those of other edges.
+
+    What is left for a surprise orders the tail of a list by probability; scores of different edges
+    do not compare.
+    """
+    lead, *rest = candidates
+
+    def key(one: Match) -> tuple[bool, float]:
+        same = (one.candidate.absorber, one.candidate.edge, one.candidate.kind) == (
+            lead.candidate.absorber, lead.candidate.edge, lead.candidate.kind,
+        )  # fmt: skip
+        return (not same, -one.score)
+
+    return [lead, *sorted(rest, key=key)]
 
 
 def _source(run: MatchRun, asked: Request) -> dict[str, Any]:
