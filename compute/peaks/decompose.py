@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from compute.errors import InputError
+from compute.peaks.colour import tolerated, whitened
 from compute.peaks.edges import edge_starts, place_edge, shape_edge, sown_again
 from compute.peaks.grids import WorkGrid, work_grid
 from compute.peaks.lineshapes import Floats
@@ -123,13 +124,20 @@ def decompose(
     if not grid.same:
         best, trace = _on_own_grid(energy, y, best, cap, backgrounds)
     noise = noise_level(energy, y)
+    if not to_rounding(best):
+        budget.grant(0.5 * SEARCH_WORK)
+        best, trace = whitened(best, trace, backgrounds)
     broadened = None
     if sigma == 0.0 and not phase:
         budget.grant(0.5 * SEARCH_WORK)
         broadened = _broadened(best, grid, backgrounds)
     wanted = best.fit.n_peaks
     if broadened is None and not determined(best):
-        best = simpler(best, backgrounds)
+        simple = simpler(best, backgrounds)
+        accepted = tolerated(simple, best)
+        if accepted is not None:
+            simple, wanted = accepted, accepted.fit.n_peaks
+        best = simple
     best = trace.judge(best.problem, polish(best.problem, best.fit))
     verdict = judge_model(
         best,

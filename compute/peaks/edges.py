@@ -145,7 +145,7 @@ def minus_twice_log_evidence(found: Candidate) -> float:
     norms = np.sqrt(np.sum(columns * columns, axis=1))
     triangle = np.diag(np.linalg.qr((columns / norms[:, None]).T, mode="r"))
     volume = np.log(np.maximum(np.abs(triangle), 1e-300) * norms).sum()
-    per_point = max(fit.rss, 1e-300) / problem.energy.size
+    per_point = max(fit.rss, 1e-300) / problem.n_independent
     return found.criterion + 2.0 * float(volume) - keep.size * math.log(per_point)
 
 

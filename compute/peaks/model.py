@@ -47,6 +47,8 @@ class Options:
         One of ``EDGE_KINDS``, or None.
     noise_floor : float
         Residual that need not be explained, relative to the highest point.
+    independent : float
+        Share of the points that count where neighbours have noise in common; 1 for white noise.
     """
 
     sigma: float = 0.0
@@ -55,6 +57,7 @@ class Options:
     background: str = "none"
     edge: str | None = None
     noise_floor: float = 0.0
+    independent: float = 1.0
 
     @property
     def per_peak(self) -> int:
@@ -168,6 +171,11 @@ class Problem:
         self.step = self.span / (energy.size - 1)
         self.square = float(intensity @ intensity)
         self.min_hwhm, self.max_hwhm = 0.1 * self.step, self.span
+
+    @property
+    def n_independent(self) -> float:
+        """How many points of white noise tell as much."""
+        return self.options.independent * self.energy.size
 
     def with_options(self, options: Options) -> Problem:
         """The same spectrum under other options."""

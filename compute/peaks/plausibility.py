@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from compute.peaks.colour import MAX_LENGTH, correlation, length_over_width
 from compute.peaks.grids import WorkGrid
-from compute.peaks.lineshapes import Floats
 from compute.peaks.model import Fit, Problem
 from compute.peaks.parsimony import DETERMINED
 from compute.peaks.search import Candidate, chi2_to_drop, peak_sizes, residual_floor
@@ -51,11 +51,6 @@ def suspected_sigma(problem: Problem, fit: Fit) -> float | None:
         mean = w @ x / w.sum()
         spreads.append(math.sqrt(float(w @ (x - mean) ** 2 / w.sum())))
     return float(np.median(spreads))
-
-
-def autocorrelation(residual: Floats) -> float:
-    """Correlation of neighbouring residuals."""
-    return float(residual[1:] @ residual[:-1] / max(float(residual @ residual), 1e-300))
 
 
 def judge_model(
@@ -109,7 +104,8 @@ def judge_model(
             "its highest point. The lines may be asymmetric or broadened, or the noise correlated."
         )
     exact = fit.rss <= 2.0 * residual_floor(problem)
-    if problem.budget.ran_out and rms > 1.2 * noise and not exact:
+    common = problem.options.independent < 1.0 and length_over_width(best) < MAX_LENGTH
+    if problem.budget.ran_out and rms > 1.2 * noise and not (exact or common):
         plausible = False
         warnings.append(
             "the search was stopped, since it took too long: there are more lines than can be "
@@ -120,14 +116,20 @@ def judge_model(
             plausible = False
         warnings.append(f"as many peaks as allowed ({cap}): more may be needed")
     if not exact:
-        r = autocorrelation(fit.residual)
-        coloured = abs(r) > 6.0 / math.sqrt(n)
+        r = correlation(fit.residual)
+        coloured = not common and abs(r) > 6.0 / math.sqrt(n)
+        if common:
+            warnings.append(
+                f"neighbouring points have noise in common (correlation {r:+.2f}): they count as "
+                f"{problem.n_independent:.0f} independent points of {n}, in the number of peaks "
+                "and in the standard errors"
+            )
         if coloured:
             warnings.append(
                 f"the residual is no white noise (correlation of neighbours {r:+.2f}): "
                 "the standard errors are too small, and the model may be incomplete"
             )
-        if rms > 1.5 * noise:
+        if rms > 1.5 * noise and not common:
             warnings.append(f"the residual is {rms / max(noise, 1e-300):.3g} times the noise")
             plausible = plausible and not (coloured and rms > MISFIT * noise)
     if grid.resampling_rms > 0.0:

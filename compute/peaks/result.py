@@ -87,7 +87,8 @@ def build_result(
     problem, fit = best.problem, best.fit
     n, j, o = problem.energy.size, fit.n_peaks, problem.options
     names, values, transform = _named(problem, fit, scale)
-    variance = max(fit.rss, residual_floor(problem)) / max(1, n - len(fit.rows))
+    freedom = problem.n_independent - o.independent * len(fit.rows)
+    variance = max(fit.rss, residual_floor(problem)) / max(1.0, freedom)
     raw = covariance(problem, fit, variance)
     matrix = transform @ np.where(np.isfinite(raw), raw, 0.0) @ transform.T
     lost = np.abs(transform) @ ~np.isfinite(np.diag(raw)) > 0.0

@@ -130,9 +130,7 @@ class Search:
     # judging --------------------------------------------------------------------------
     def judge(self, problem: Problem, fit: Fit) -> Candidate:
         """The criterion of a fit; remembered if it is the best of its number of peaks."""
-        n = problem.energy.size
-        rss = max(fit.rss, residual_floor(problem))
-        value = n * math.log(rss / n) + penalty(problem, fit.n_peaks)
+        value = criterion(problem, fit.rss, fit.n_peaks)
         candidate = Candidate(problem, fit, value)
         old = self.best.get(fit.n_peaks)
         if old is None or value < old.criterion:
@@ -147,7 +145,7 @@ class Search:
         n, to_beat = problem.energy.size, math.inf
         if rival is not None:
             lead = rival.criterion - penalty(problem, start.position.size)
-            to_beat = n * math.exp(min(lead / n, 100.0))
+            to_beat = n * math.exp(min(lead / problem.n_independent, 100.0))
         fit = refine(problem, start, to_beat=to_beat)
         for _ in range(5):
             if problem.options.phase or not fit.n_peaks:
@@ -220,7 +218,7 @@ class Search:
         d, problem, fit = self.dictionary, now.problem, now.fit
         if d is None or fit.n_peaks >= self.max_peaks or fit.rss <= residual_floor(problem):
             return None
-        gains = d.gains(problem, fit) / fit.rss * problem.energy.size
+        gains = d.gains(problem, fit) / fit.rss * problem.n_independent
         best: Candidate | None = None
         for _ in range(3):
             k = int(np.argmax(gains))
@@ -304,10 +302,16 @@ class Search:
         return None
 
 
+def criterion(problem: Problem, rss: float, n_peaks: int) -> float:
+    """-2 ln likelihood, up to a constant, and the price of the parameters."""
+    mean_square = max(rss, residual_floor(problem)) / problem.energy.size
+    return problem.n_independent * math.log(mean_square) + penalty(problem, n_peaks)
+
+
 def penalty(problem: Problem, n_peaks: int) -> float:
     """What the criterion adds to n ln(rss/n)."""
     o = problem.options
-    bic = math.log(problem.energy.size) * (o.per_peak * n_peaks + o.shared)
+    bic = math.log(problem.n_independent) * (o.per_peak * n_peaks + o.shared)
     return bic + PEAK_PENALTY * n_peaks + BACKGROUND_PENALTY * o.shared
 
 
@@ -318,8 +322,8 @@ def background_prospect(now: Candidate, other: Problem) -> float:
     if any(kind not in LADDER for kind in kinds):
         return -math.inf
     have, want = (BACKGROUND_TERMS[kind] for kind in kinds)
-    floor, n = residual_floor(problem), problem.energy.size
-    rss = max(fit.rss, floor)
+    rss = max(fit.rss, residual_floor(problem))
+    variance = rss / problem.n_independent
     if want > have:
         q, residual = tangent_space(problem, fit)
         rows = other.background_rows(0.0)[have:]
@@ -329,10 +333,10 @@ def background_prospect(now: Candidate, other: Problem) -> float:
     else:
         first = problem.n_linear(fit.n_peaks) - have - bool(problem.options.edge)
         gone = slice(first + want, first + have)
-        c = covariance(problem, fit, rss / n)[gone, gone]
+        c = covariance(problem, fit, variance)[gone, gone]
         lost = fit.coefficients[gone]
-        rss += float(lost @ np.linalg.solve(c, lost)) * rss / n
-    return n * math.log(max(rss, floor) / n) + penalty(other, fit.n_peaks)
+        rss += float(lost @ np.linalg.solve(c, lost)) * variance
+    return criterion(other, rss, fit.n_peaks)
 
 
 def to_rounding(found: Candidate) -> bool:
@@ -359,7 +363,7 @@ def peak_sizes(problem: Problem, fit: Fit) -> Floats:
 def chi2_to_drop(problem: Problem, fit: Fit) -> Floats:
     """Rise of χ² on leaving out each peak, to second order (Wald's test), (j,)."""
     j = fit.n_peaks
-    variance = max(fit.rss, residual_floor(problem)) / problem.energy.size
+    variance = max(fit.rss, residual_floor(problem)) / problem.n_independent
     c = covariance(problem, fit, variance)
     if not problem.options.phase:
         return np.asarray(fit.coefficients[:j] ** 2 / np.diag(c)[:j])
