@@ -16,7 +16,7 @@ from compute.peaks.lineshapes import Floats
 from compute.peaks.search import Candidate, Search
 
 CERTAIN = 4.0  # standard deviations of the correlation of white noise that are no chance
-MAX_LENGTH = 1.0  # correlation length over the median HWHM beyond which it is no noise
+MAX_LENGTH = 0.5  # correlation length over the median HWHM beyond which it is no noise
 _ROUNDS = 8
 _SAME = 0.95  # ratio of two shares that are alike
 

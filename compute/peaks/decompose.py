@@ -50,6 +50,7 @@ def decompose(
     max_peaks: int | None = None,
     background: Background = "auto",
     edge_kind: Edge = "auto",
+    edge_splitting_ev: float = 0.0,
     energy_range: tuple[float, float] | None = None,
     noise_floor: float = 0.0,
 ) -> Decomposition:
@@ -71,6 +72,9 @@ def decompose(
         ``auto`` chooses none, a constant or a line by the criterion; ``power`` is E^-r.
     edge_kind : str
         ``auto`` chooses by the fit.
+    edge_splitting_ev : float
+        Distance of a second step of half the height and the same width, eV (L2 after L3, in the
+        statistical ratio 2:1); 0 for one step.
     energy_range : (low, high), optional
         Use this part only, eV.
     noise_floor : float
@@ -89,6 +93,11 @@ def decompose(
         raise InputError("background", background, f"not one of auto, {list(BACKGROUND_TERMS)}")
     if edge_kind != "auto" and edge_kind not in EDGE_KINDS:
         raise InputError("edge_kind", edge_kind, f"not one of auto, {list(EDGE_KINDS)}")
+    if not 0.0 <= edge_splitting_ev < energy[-1] - energy[0]:
+        reason = "must lie between 0 and the width of the range"
+        raise InputError("edge_splitting_ev", edge_splitting_ev, reason)
+    if edge_splitting_ev and not edge_step:
+        raise InputError("edge_splitting_ev", edge_splitting_ev, "needs edge_step")
     if background == "power" and energy[0] <= 0.0:
         raise InputError("energy_ev", float(energy[0]), "a power law needs positive energies")
     if not 0.0 <= noise_floor < 1.0:
@@ -104,7 +113,14 @@ def decompose(
     edge = None
     if edge_step:
         edge = "arctan" if edge_kind == "auto" else edge_kind
-    options = Options(sigma or 0.0, False, phase, backgrounds[0], edge, noise_floor)
+    options = Options(
+        sigma=sigma or 0.0,
+        phase=phase,
+        background=backgrounds[0],
+        edge=edge,
+        splitting=edge_splitting_ev,
+        noise_floor=noise_floor,
+    )
     budget = Budget()
     problem = Problem(grid.energy, grid.intensity, options, budget)
     if sigma is None:
@@ -161,13 +177,14 @@ def _search(
     if problem.options.edge:
         problem.budget.grant(0.6 * work)
         first, *others = edge_starts(problem)
-        best = search.run(problem, first)
+        best = search.run(problem, first, thorough=False)
         for other in others:
             problem.budget.grant(0.2 * work)
-            found = search.run(problem, other, moves=25)
+            found = search.run(problem, other, moves=25, thorough=False)
             best = min(best, found, key=_criterion)
         problem.budget.grant(0.2 * work)
-        return sown_again(search, best), search
+        best = sown_again(search, best)
+        return search.run(best.problem, best.fit.parameters), search
     problem.budget.grant(work)
     with_line = problem
     if backgrounds == LADDER:

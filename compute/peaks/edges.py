@@ -63,7 +63,7 @@ def sown_again(search: Search, found: Candidate) -> Candidate:
     under = fit.coefficients[smooth] @ fit.rows[smooth]
     seeds = esprit_candidates(problem, problem.intensity - under)
     start = replace(seeds, edge=fit.parameters.edge, sigma=fit.parameters.sigma)
-    again = search.run(problem, prune(problem, start))
+    again = search.run(problem, prune(problem, start), thorough=False)
     return min(found, again, key=_criterion)
 
 

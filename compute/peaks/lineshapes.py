@@ -182,7 +182,8 @@ def erf_edge(energy: Floats, position: float, sigma: float) -> Floats:
 
 @njit(cache=True, error_model="numpy")
 def _convolved_arctan(energy: Floats, position: float, hwhm: float, sigma: float) -> Floats:
-    """Integral of a Voigt profile: Gauss-Legendre near the edge, an exact far field beyond.
+    """Integral of a Voigt profile: Gauss-Legendre from point to point outwards from the edge, an
+    exact far field beyond; ``energy`` ascends.
 
     Beyond |x| = 9σ√2 the Gaussian only adds its moments to the arctangent:
     arctan * Gauss = Im-part of the integral of the asymptotic series of w, term by term.
@@ -190,24 +191,27 @@ def _convolved_arctan(energy: Floats, position: float, hwhm: float, sigma: float
     s = 1.0 / (sigma * math.sqrt(2.0))
     y = hwhm * s
     out = np.empty(energy.size)
-    for i in range(energy.size):
-        x = (energy[i] - position) * s
-        a = abs(x)
-        if a * a + y * y > 81.0:
-            # ∫ i/(√π z) Σ c_m z^-2m dz = i/√π (ln z - Σ_{m>0} c_m z^-2m / 2m)
-            inverse = 1.0 / complex(a, y) ** 2
-            total = 0j
-            for m in range(12, 0, -1):
-                total = (total - _ASYMPTOTIC[m] / (2.0 * m)) * inverse
-            half = 0.5 - (math.atan2(y, a) + total.imag) / math.pi
-        else:
-            cells = max(1, int(math.ceil(a / max(0.7, 0.5 * y))))
-            width = a / cells
-            half = 0.0
-            for c in range(cells):
-                for k in range(_GAUSS_X.size):
-                    t = (c + 0.5 + 0.5 * _GAUSS_X[k]) * width
-                    half += _GAUSS_W[k] * faddeeva(t, y)[0].real
-            half *= 0.5 * width / _SQRT_PI
-        out[i] = 0.5 + math.copysign(half, x)
+    middle = np.searchsorted(energy, position)
+    for side in (1, -1):
+        last, half = 0.0, 0.0
+        i = middle if side == 1 else middle - 1
+        while 0 <= i < energy.size:
+            a = abs(energy[i] - position) * s
+            if a * a + y * y > 81.0:
+                # ∫ i/(√π z) Σ c_m z^-2m dz = i/√π (ln z - Σ_{m>0} c_m z^-2m / 2m)
+                inverse = 1.0 / complex(a, y) ** 2
+                total = 0j
+                for m in range(12, 0, -1):
+                    total = (total - _ASYMPTOTIC[m] / (2.0 * m)) * inverse
+                out[i] = 0.5 + side * (0.5 - (math.atan2(y, a) + total.imag) / math.pi)
+            else:
+                cells = max(1, int(math.ceil((a - last) / max(0.7, 0.5 * y))))
+                width = (a - last) / cells
+                for c in range(cells):
+                    for k in range(_GAUSS_X.size):
+                        t = last + (c + 0.5 + 0.5 * _GAUSS_X[k]) * width
+                        half += 0.5 * width / _SQRT_PI * _GAUSS_W[k] * faddeeva(t, y)[0].real
+                last = a
+                out[i] = 0.5 + side * half
+            i += side
     return out

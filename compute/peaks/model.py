@@ -45,6 +45,8 @@ class Options:
         A key of ``BACKGROUND_TERMS``.
     edge : str | None
         One of ``EDGE_KINDS``, or None.
+    splitting : float
+        Distance of a second step of half the height, eV (L2 after L3); 0 for a single one.
     noise_floor : float
         Residual that need not be explained, relative to the highest point.
     independent : float
@@ -56,6 +58,7 @@ class Options:
     phase: bool = False
     background: str = "none"
     edge: str | None = None
+    splitting: float = 0.0
     noise_floor: float = 0.0
     independent: float = 1.0
 
@@ -203,11 +206,22 @@ class Problem:
         return np.stack([np.ones_like(t), t])
 
     def edge_row(self, position: float, width: float, sigma: float) -> Floats:
-        """Step of unit height, (n,)."""
+        """Step of unit height, or two that make up one, (n,)."""
         kind = self.options.edge
-        if kind == "erf":
-            return erf_edge(self.energy, position, width)
-        return arctan_edge(self.energy, position, width, sigma if kind != "arctan" else 0.0)
+        row = np.zeros_like(self.energy)
+        for later, share in self._steps():
+            if kind == "erf":
+                one = erf_edge(self.energy, position + later, width)
+            else:
+                s = sigma if kind != "arctan" else 0.0
+                one = arctan_edge(self.energy, position + later, width, s)
+            row += share * one
+        return row
+
+    def _steps(self) -> tuple[tuple[float, float], ...]:
+        """Distance from the edge and share of its height of every step: statistically 2:1."""
+        later = self.options.splitting
+        return ((0.0, 2.0 / 3.0), (later, 1.0 / 3.0)) if later else ((0.0, 1.0),)
 
     # evaluation -----------------------------------------------------------------------
     def evaluate(self, p: Parameters, *, exact: bool = False) -> Fit:
@@ -297,21 +311,25 @@ class Problem:
     def _edge_derivatives(self, rows: Floats, p: Parameters, c: Floats, sigma: float) -> None:
         position, width = p.edge
         n_lin = self.n_linear(p.position.size)
-        height, at = c[n_lin - 1], n_lin + 2 * p.position.size
-        if self.options.edge == "erf":
-            x = (self.energy - position) / width
-            gauss = np.exp(-0.5 * x * x) / math.sqrt(2.0 * math.pi)
-            rows[at], rows[at + 1] = -height * gauss / width, -height * x * gauss
-            return
-        s = sigma if self.options.edge != "arctan" else 0.0
-        rows[at] = -height * absorptive(self.energy, position, width, s)
-        rows[at + 1] = -height * width * dispersive(self.energy, position, width, s)
-        if self.options.fit_sigma and s > 0.0:
-            # dS/dσ = σ d²S/dE², dS/dE the Voigt profile
-            step = 1e-4 * max(width, s)
-            up = absorptive(self.energy + step, position, width, s)
-            down = absorptive(self.energy - step, position, width, s)
-            rows[at + 2] += height * s * s * (up - down) / (2.0 * step)
+        at = n_lin + 2 * p.position.size
+        s = sigma if self.options.edge == "broadened arctan" else 0.0
+        rows[at : at + 2] = 0.0
+        for later, share in self._steps():
+            place, height = position + later, share * c[n_lin - 1]
+            if self.options.edge == "erf":
+                x = (self.energy - place) / width
+                gauss = np.exp(-0.5 * x * x) / math.sqrt(2.0 * math.pi)
+                rows[at] -= height * gauss / width
+                rows[at + 1] -= height * x * gauss
+                continue
+            rows[at] -= height * absorptive(self.energy, place, width, s)
+            rows[at + 1] -= height * width * dispersive(self.energy, place, width, s)
+            if self.options.fit_sigma and s > 0.0:
+                # dS/dσ = σ d²S/dE², dS/dE the Voigt profile
+                step = 1e-4 * max(width, s)
+                up = absorptive(self.energy + step, place, width, s)
+                down = absorptive(self.energy - step, place, width, s)
+                rows[at + 2] += height * s * s * (up - down) / (2.0 * step)
 
     # flat vectors ---------------------------------------------------------------------
     def moved(self, p: Parameters, step: Floats) -> Parameters:

@@ -52,7 +52,8 @@ class Decomposition:
     background : dict
         ``kind`` and its coefficients (``constant`` and ``slope_per_ev`` about ``reference_ev``;
         or ``factor`` and ``exponent`` of ``factor·(E/reference_ev)^-exponent``), ``edge``: None
-        or ``kind, position_ev, hwhm_ev (σ for an erf), height`` with ``*_err``.
+        or ``kind, position_ev, hwhm_ev (σ for an erf), height`` with ``*_err``, and where there are
+        two steps ``splitting_ev`` (the height is then that of both).
     gaussian_sigma_ev, gaussian_sigma_err : float
     residual_rms, noise : float
         Root mean square residual; noise estimated from the spectrum before any fit.
@@ -115,6 +116,8 @@ def build_result(
             background[name], background[f"{name}_err"] = pair(name)
     if o.edge:
         edge: dict[str, Any] = {"kind": o.edge}
+        if o.splitting:
+            edge["splitting_ev"] = o.splitting
         for name in ("position_ev", "hwhm_ev", "height"):
             edge[name], edge[name.removesuffix("_ev") + "_err"] = pair(f"edge_{name}")
         background["edge"] = edge

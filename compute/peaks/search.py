@@ -27,6 +27,8 @@ SETTLED = 400.0  # χ² to drop beyond which a peak stays where it is
 MOST_RELOCATED = 4
 TWINS = 0.1  # distance over summed widths of two peaks below which χ² to drop is rounding errors
 SLACK = 4.0  # how wrong a first-order forecast of the criterion may be
+MAX_DEPTH = 0.2  # of the range of intensities: how far a background may run below the data
+DEEP_PENALTY = 100.0
 WORTHWHILE = 0.5  # least fall of the criterion for which a move is made
 WIDTH_RATIO = 1.8
 ROUNDING = 1e-14  # of the highest point: what a noise-free spectrum cannot be fitted below
@@ -130,7 +132,7 @@ class Search:
     # judging --------------------------------------------------------------------------
     def judge(self, problem: Problem, fit: Fit) -> Candidate:
         """The criterion of a fit; remembered if it is the best of its number of peaks."""
-        value = criterion(problem, fit.rss, fit.n_peaks)
+        value = criterion(problem, fit.rss, fit.n_peaks) + DEEP_PENALTY * deep(problem, fit)
         candidate = Candidate(problem, fit, value)
         old = self.best.get(fit.n_peaks)
         if old is None or value < old.criterion:
@@ -164,8 +166,10 @@ class Search:
         return trial.criterion < now.criterion - WORTHWHILE
 
     # moves ----------------------------------------------------------------------------
-    def run(self, problem: Problem, start: Parameters, *, moves: int = 80) -> Candidate:
-        """Move until nothing lowers the criterion."""
+    def run(
+        self, problem: Problem, start: Parameters, *, moves: int = 80, thorough: bool = True
+    ) -> Candidate:
+        """Move until nothing lowers the criterion; the costliest moves only if ``thorough``."""
         now = self.trimmed(self.refined(problem, start))
         for _ in range(moves):
             if problem.budget.exhausted:
@@ -176,7 +180,7 @@ class Search:
                 or self.merge(now)
                 or self.absorb(now)
                 or self.change_background(now)
-                or self.relocate(now)
+                or (self.relocate(now) if thorough else None)
             )
             if better is None:
                 break
@@ -306,6 +310,16 @@ def criterion(problem: Problem, rss: float, n_peaks: int) -> float:
     """-2 ln likelihood, up to a constant, and the price of the parameters."""
     mean_square = max(rss, residual_floor(problem)) / problem.energy.size
     return problem.n_independent * math.log(mean_square) + penalty(problem, n_peaks)
+
+
+def deep(problem: Problem, fit: Fit) -> bool:
+    """Whether the background runs far below the data, filled up by peaks as wide as the range."""
+    o, y = problem.options, problem.intensity
+    if o.phase or not BACKGROUND_TERMS[o.background]:
+        return False
+    terms = slice(fit.n_peaks, fit.n_peaks + BACKGROUND_TERMS[o.background])
+    background = fit.coefficients[terms] @ fit.rows[terms]
+    return bool(background.min() < y.min() - MAX_DEPTH * np.ptp(y))
 
 
 def penalty(problem: Problem, n_peaks: int) -> float:

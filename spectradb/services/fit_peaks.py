@@ -36,6 +36,7 @@ class FitOptions:
     """What to fit; the names are those of ``compute.peaks.decompose``."""
 
     edge_step: bool = False
+    edge_splitting_ev: float = 0.0
     gaussian_sigma_ev: float | Literal["fit"] = 0.0
     phase: bool = False
     background: Literal["auto", "none", "constant", "linear", "power"] = "auto"
@@ -50,6 +51,7 @@ class FitOptions:
             energy_ev,
             intensity,
             edge_step=self.edge_step,
+            edge_splitting_ev=self.edge_splitting_ev,
             gaussian_sigma_ev=self.gaussian_sigma_ev,
             phase=self.phase,
             background=self.background,

@@ -50,6 +50,7 @@ LABELS = {
     "peak_position_min": gettext_lazy("Peak above"),
     "peak_position_max": gettext_lazy("Peak below"),
     "peak_hwhm_max": gettext_lazy("HWHM ≤"),
+    "peak_main": gettext_lazy("Largest peak"),
     "structure": gettext_lazy("Structure"),
     "status": gettext_lazy("Status"),
     "formula": gettext_lazy("Formula"),

@@ -18,13 +18,15 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_POST
 
+from compute.edges import edge_energy, members
 from compute.errors import ComputeError
 from compute.peaks import Decomposition
-from spectradb.models import JobStatus, PeakFit, Spectrum
+from spectradb.models import JobStatus, Kind, PeakFit, Spectrum
 from spectradb.plots import Curve, Figure, nice_range
 from spectradb.services import fit_peaks as service
 from spectradb.services.fit_peaks import FitOptions
 from spectradb.services.roles import may_contribute
+from spectradb.throttle import throttled as bounded
 from spectradb.views.describe import name_of
 from spectradb.views.figures import (
     Plot,
@@ -36,27 +38,30 @@ from spectradb.views.figures import (
     shown_range,
 )
 from spectradb.views.spectrum_figure import peak_curve
+from spectradb.views.throttle import too_many_questions
 
 BACKGROUNDS = ("auto", "none", "constant", "linear", "power")
-MOST_PEAKS = 20
+EDGES = ("none", "one", "two")
+MOST_PEAKS = 40
 AT_ONCE = 1_500
 """Points that a page fits while its reader waits; more go to the queue."""
 
 
 @require_GET
 def fit(request: HttpRequest, pk: int) -> HttpResponse:
+    """The page; a fit costs seconds of the server, so people may ask for so many an hour."""
+    return (_fitted if "go" in request.GET else _page)(request, pk)
+
+
+def _page(request: HttpRequest, pk: int) -> HttpResponse:
     spectrum = get_object_or_404(
         Spectrum.objects.visible_to(request.user).select_related("calculation", "measurement"),
         pk=pk,
     )
     form = _form(request.GET, spectrum)
-    found, error, status = (None, form["error"], 400)
+    found, error = None, form["error"]
     if not error and request.GET.get("go"):
-        if request.user.is_authenticated:
-            found, error = _decomposed(spectrum, form["options"])
-        else:
-            # A fit may take a minute of this server's time; a visitor sees the kept ones.
-            error, status = gettext("Sign in to fit peaks."), 403
+        found, error = _decomposed(spectrum, form["options"])
     if found is not None and request.GET.get("format") == "csv":
         return _table(spectrum, found)
     figure = _figure(spectrum, form, found)
@@ -72,12 +77,16 @@ def fit(request: HttpRequest, pk: int) -> HttpResponse:
             "found": found,
             "error": error,
             "order": _order_plot(found) if found else None,
+            "order_words": _order_words(found) if found else "",
             "may_keep": may_contribute(request.user),
             "kept": spectrum.fits.filter(job_status=JobStatus.DONE).order_by("-created")[:10],
             "query": request.GET.urlencode(),
         },
-        status=status if error else 200,
+        status=400 if error else 200,
     )
+
+
+_fitted = bounded("ask", too_many_questions)(_page)
 
 
 @permission_required("spectradb.add_peakfit", raise_exception=True)
@@ -108,14 +117,16 @@ def _form(get: QueryDict, spectrum: Spectrum) -> dict[str, Any]:
     """Fields with their values, the options they mean, and what cannot be read."""
     energy, intensity = arrays(spectrum)
     lo, hi = shown_range(energy, intensity)
+    splitting = edge_splitting(spectrum.absorber, spectrum.edge)
     form: dict[str, Any] = {
         "lo": get.get("lo") or f"{lo:.1f}",
         "hi": get.get("hi") or f"{hi:.1f}",
-        "edge_step": get.get("edge_step") == "1" if "lo" in get else spectrum.edge == "K",
+        "edge": get.get("edge") if get.get("edge") in EDGES else _usual_edge(spectrum),
+        "splitting": splitting,
         "phase": get.get("phase") == "1",
         "sigma": (get.get("sigma") or "0").strip(),
         "background": get.get("background") if get.get("background") in BACKGROUNDS else "auto",
-        "max_peaks": get.get("max_peaks", "10").strip(),
+        "max_peaks": get.get("max_peaks", "20").strip(),
         "error": "",
         "options": None,
     }
@@ -137,7 +148,8 @@ def _form(get: QueryDict, spectrum: Spectrum) -> dict[str, Any]:
         ) % {"n": points, "most": AT_ONCE}
         return form
     form["options"] = FitOptions(
-        edge_step=form["edge_step"],
+        edge_step=form["edge"] != "none",
+        edge_splitting_ev=splitting if form["edge"] == "two" else 0.0,
         gaussian_sigma_ev=sigma,
         phase=form["phase"],
         background=cast(Any, form["background"]),
@@ -145,6 +157,22 @@ def _form(get: QueryDict, spectrum: Spectrum) -> dict[str, Any]:
         max_peaks=int(form["max_peaks"]),
     )
     return form
+
+
+def _usual_edge(spectrum: Spectrum) -> str:
+    """Computed spectra are of bound states: no step. Measured ones have one for every edge."""
+    if spectrum.kind == Kind.THEORY and spectrum.edge != "K":
+        return "none"
+    return "two" if edge_splitting(spectrum.absorber, spectrum.edge) else "one"
+
+
+def edge_splitting(absorber: str, edge: str) -> float:
+    """Distance of the tabulated edges of a spin-orbit pair (L23), eV; 0 for others."""
+    names = members(edge) if absorber and edge else ()
+    places = [edge_energy(absorber, name) for name in names]
+    if len(places) != 2 or None in places:
+        return 0.0
+    return round(abs(cast(float, places[0]) - cast(float, places[1])), 2)
 
 
 def _decomposed(spectrum: Spectrum, options: FitOptions) -> tuple[Decomposition | None, str]:
@@ -224,6 +252,19 @@ def _order_plot(found: Decomposition) -> Plot | None:
         [Curve(words, n, y, "experiment", "s1")],
     )  # fmt: skip
     return Plot("order", figure, words, "short nolegend")
+
+
+def _order_words(found: Decomposition) -> str:
+    """Why the number given is not that of the least criterion, where it is not."""
+    steps = [step for step in found.order_trace if math.isfinite(step.criterion)]
+    if not steps:
+        return ""
+    least = min(steps, key=lambda step: step.criterion).n_peaks
+    if least <= len(found.peaks):
+        return ""
+    return gettext(
+        "The least is at %(least)d; %(kept)d are given, since the data do not determine more."
+    ) % {"least": least, "kept": len(found.peaks)}
 
 
 def _table(spectrum: Spectrum, found: Decomposition) -> HttpResponse:

@@ -17,7 +17,7 @@ View = Callable[..., HttpResponse]
 
 def throttled(view: View) -> View:
     """Answer 429 once a person or address has posted too often; reading is free."""
-    posted = bounded("ask", _refuse)(view)
+    posted = bounded("ask", too_many_questions)(view)
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -26,7 +26,8 @@ def throttled(view: View) -> View:
     return guarded
 
 
-def _refuse(request: HttpRequest, seconds: int) -> HttpResponse:
+def too_many_questions(request: HttpRequest, seconds: int) -> HttpResponse:
+    """The page that says how long to wait."""
     context = {
         "title": gettext("Too many questions"),
         "words": gettext("Ask again in %d min.") % (seconds // 60 + 1),

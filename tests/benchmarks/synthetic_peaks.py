@@ -25,9 +25,14 @@ class Truth:
     area: Floats
     sigma: float
     edge: tuple[float, float, float] | None  # position, width, height
+    broadened_edge: bool  # whether the instrument broadens the edge too
     clean: Floats
     intensity: Floats
     noise: float
+
+    @property
+    def edge_sigma(self) -> float:
+        return self.sigma if self.broadened_edge else 0.0
 
     @property
     def vector(self) -> Floats:
@@ -46,7 +51,17 @@ def lineshape(energy: Floats, position: float, hwhm: float, sigma: float) -> Flo
     return np.asarray(wofz(z).real / (sigma * np.sqrt(2.0 * np.pi)))
 
 
-def spectrum(energy: Floats, vector: Floats, n_peaks: int, sigma: float) -> Floats:
+def edge_step(energy: Floats, position: float, width: float, sigma: float) -> Floats:
+    """Unit arctangent, convolved with a Gaussian by Gauss-Hermite quadrature."""
+    nodes, weights = np.polynomial.hermite.hermgauss(80 if sigma else 1)
+    shifted = energy - position - sigma * np.sqrt(2.0) * nodes[:, None]
+    steps = 0.5 + np.arctan(shifted / width) / np.pi
+    return np.asarray(weights @ steps / np.sqrt(np.pi))
+
+
+def spectrum(
+    energy: Floats, vector: Floats, n_peaks: int, sigma: float, edge_sigma: float = 0.0
+) -> Floats:
     """Sum of peaks, and an arctangent edge if ``vector`` is longer than its peaks."""
     j = n_peaks
     y = np.zeros_like(energy)
@@ -54,7 +69,7 @@ def spectrum(energy: Floats, vector: Floats, n_peaks: int, sigma: float) -> Floa
         y += vector[2 * j + k] * lineshape(energy, vector[k], vector[j + k], sigma)
     if len(vector) > 3 * j:
         position, width, height = vector[3 * j :]
-        y += height * (0.5 + np.arctan((energy - position) / width) / np.pi)
+        y += height * edge_step(energy, position, width, edge_sigma)
     return y
 
 
@@ -65,13 +80,18 @@ def generate(
     overlap: float = 0.25,
     sigma: float = 0.0,
     edge: bool = False,
+    broadened_edge: bool = False,
+    packed: bool = False,
+    margin: float = 2.0,
     n_points: int = 1000,
     n_peaks: int | None = None,
     reference: str = "peak",
 ) -> Truth:
     """One spectrum over 50 eV: J = 3…12, HWHM 0.1…1.5 eV, heights 0.2…1.
 
-    ``overlap``: smallest separation of two peaks over the sum of their HWHM.
+    ``overlap``: smallest separation of two peaks over the sum of their HWHM; ``packed`` puts all
+    neighbours at 0.25…0.5 of it. ``margin``: distance of peaks from the ends, eV.
+    ``broadened_edge``: the instrument's Gaussian broadens the edge as it does the peaks.
     ``reference``: noise is relative to the highest point (``peak``) or the root mean square
     (``rms``) of the clean spectrum; ``snr_db`` None is noise-free.
     """
@@ -79,8 +99,14 @@ def generate(
     energy = np.linspace(850.0, 900.0, n_points)
     j = int(rng.integers(3, 13)) if n_peaks is None else n_peaks
     while True:
-        position = np.sort(rng.uniform(852.0, 898.0, j))
+        low, high = 850.0 + margin, 900.0 - margin
+        position = np.sort(rng.uniform(low, high, j))
         hwhm = rng.uniform(0.1, 1.5, j)
+        if packed:
+            gaps = rng.uniform(0.25, 0.5, j - 1) * (hwhm[1:] + hwhm[:-1])
+            first = rng.uniform(low, high - gaps.sum())
+            position = first + np.concatenate([[0.0], np.cumsum(gaps)])
+            break
         gap = position[:, None] - position[None, :] + np.eye(j) * 1e3
         if np.all(np.abs(gap) >= overlap * (hwhm[:, None] + hwhm[None, :])):
             break
@@ -90,14 +116,15 @@ def generate(
     step = None
     if edge:
         step = (rng.uniform(858.0, 892.0), rng.uniform(0.3, 1.5), rng.uniform(0.3, 1.0))
-    blank = Truth(energy, position, hwhm, area, sigma, step, energy, energy, 0.0)
-    clean = spectrum(energy, blank.vector, j, sigma)
+    known = (energy, position, hwhm, area, sigma, step, broadened_edge)
+    blank = Truth(*known, energy, energy, 0.0)
+    clean = spectrum(energy, blank.vector, j, sigma, blank.edge_sigma)
     if snr_db is None:
-        return Truth(energy, position, hwhm, area, sigma, step, clean, clean, 0.0)
+        return Truth(*known, clean, clean, 0.0)
     level = clean.max() if reference == "peak" else np.sqrt(np.mean(clean**2))
     noise = float(level * 10.0 ** (-snr_db / 20.0))
     noisy = clean + noise * rng.standard_normal(n_points)
-    return Truth(energy, position, hwhm, area, sigma, step, clean, noisy, noise)
+    return Truth(*known, clean, noisy, noise)
 
 
 def bounds(truth: Truth) -> Floats:
@@ -118,8 +145,8 @@ def bound_covariance(truth: Truth) -> Floats:
         up[k] += h
         down[k] -= h
         jacobian[:, k] = (
-            spectrum(truth.energy, up, j, truth.sigma)
-            - spectrum(truth.energy, down, j, truth.sigma)
+            spectrum(truth.energy, up, j, truth.sigma, truth.edge_sigma)
+            - spectrum(truth.energy, down, j, truth.sigma, truth.edge_sigma)
         ) / (2.0 * h)
     scale = np.linalg.norm(jacobian, axis=0)
     r = np.linalg.qr(jacobian / scale, mode="r")

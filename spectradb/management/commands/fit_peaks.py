@@ -43,6 +43,13 @@ class Command(JsonCommand):
             "--edge-step", action="store_true", help="there is an absorption edge under the peaks"
         )
         parser.add_argument(
+            "--edge-splitting",
+            type=float,
+            default=0.0,
+            metavar="EV",
+            help="with --edge-step: a second step of half the height so much later (L2 after L3)",
+        )
+        parser.add_argument(
             "--gaussian-sigma",
             type=_sigma,
             default=0.0,
@@ -77,6 +84,7 @@ class Command(JsonCommand):
         where: list[str],
         range: list[float] | None,
         edge_step: bool,
+        edge_splitting: float,
         gaussian_sigma: float | Literal["fit"],
         phase: bool,
         background: Literal["auto", "none", "constant", "linear", "power"],
@@ -92,6 +100,7 @@ class Command(JsonCommand):
             raise CommandError("--queue: files are fitted here; import them first")
         asked = FitOptions(
             edge_step=edge_step,
+            edge_splitting_ev=edge_splitting,
             gaussian_sigma_ev=gaussian_sigma,
             phase=phase,
             background=background,

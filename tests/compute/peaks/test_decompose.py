@@ -234,6 +234,8 @@ GOOD = three_peaks()
         (ENERGY, GOOD, {"max_peaks": 0}, "max_peaks"),
         (ENERGY, GOOD, {"background": "shirley"}, "background"),
         (ENERGY, GOOD, {"edge_kind": "tanh"}, "edge_kind"),
+        (ENERGY, GOOD, {"edge_splitting_ev": 11.0}, "edge_splitting_ev"),
+        (ENERGY, GOOD, {"edge_step": True, "edge_splitting_ev": 60.0}, "edge_splitting_ev"),
         (ENERGY, GOOD, {"energy_range": (10.0, 20.0)}, "energy_range"),
         (ENERGY, GOOD, {"energy_range": (20.0, 10.0)}, "energy_range"),
         (ENERGY - 860.0, GOOD, {"background": "power"}, "energy_ev"),

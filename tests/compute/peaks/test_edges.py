@@ -72,3 +72,18 @@ def test_an_edge_seen_through_the_instrument_needs_no_peaks_to_stand_in_for_it()
     assert fit.n_peaks == len(PEAKS)
     assert fit.background["edge"]["kind"] == "broadened arctan"
     np.testing.assert_allclose(fit.background["edge"]["position_ev"], EDGE[0], atol=0.05)
+
+
+def test_two_steps_need_no_peaks_to_stand_in_for_the_second():
+    energy = np.linspace(630.0, 670.0, 800)
+    peaks = [(640.0, 0.3, 1.0), (641.5, 0.5, 1.2), (651.5, 0.7, 0.6)]
+    y = np.sum([a * lineshape(energy, p, g, 0.0) for p, g, a in peaks], axis=0)
+    for place, height in ((642.0, 0.2), (653.0, 0.1)):
+        y += height * (0.5 + np.arctan((energy - place) / 0.5) / np.pi)
+    y += 1e-3 * y.max() * np.random.default_rng(1).standard_normal(energy.size)
+    fit = decompose(energy, y, edge_step=True, edge_splitting_ev=11.0)
+    assert fit.n_peaks == len(peaks)
+    edge = fit.background["edge"]
+    assert edge["splitting_ev"] == 11.0
+    np.testing.assert_allclose(edge["position_ev"], 642.0, atol=0.1)
+    np.testing.assert_allclose(edge["height"], 0.3, atol=0.01)

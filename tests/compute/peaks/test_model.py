@@ -19,6 +19,8 @@ OPTIONS = [
     Options(fit_sigma=True, phase=True, edge="broadened arctan"),
     Options(fit_sigma=True, edge="arctan", background="constant"),
     Options(edge="erf", background="power"),
+    Options(edge="erf", splitting=11.0),
+    Options(fit_sigma=True, edge="broadened arctan", splitting=7.0),
 ]
 
 

@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from spectradb.models import Kind, Status
+from spectradb.throttle import Throttle
 from tests.factories import make_peak_fit, make_site, make_spectrum, make_structure, make_user
 
 pytestmark = pytest.mark.django_db
@@ -216,17 +217,26 @@ def test_multiplet_is_saved_as_a_job_and_a_private_draft(
 def test_peaks_are_fitted_and_kept(client, library) -> None:
     address = f"/spectra/{library['first'].pk}/fit/"
     search = f"{address}?go=1&lo=846&hi=880&max_peaks=4"
-    refused = client.get(search)
-    assert refused.status_code == 403
-    assert b"Sign in to fit peaks" in refused.content
+    seen = client.get(search).content.decode()
+    assert "853.0" in seen
+    assert "Keep this fit" not in seen
     assert client.post(f"{address}accept/").status_code == 403
     client.force_login(make_user("fred", "contributor"))
-    assert "853.0" in client.get(search).content.decode()
+    assert "Keep this fit" in client.get(search).content.decode()
     form = {"lo": "846", "hi": "880", "max_peaks": "4", "sigma": "0", "background": "auto"}
     assert client.post(f"{address}accept/", form).status_code == 302
     fit = library["first"].fits.get()
     assert fit.accepted
     assert abs(fit.peaks.first().position_ev - 853.0) < 0.01
+
+
+def test_fits_are_asked_for_so_many_times_an_hour(client, library, monkeypatch) -> None:
+    monkeypatch.setattr(Throttle, "THROTTLE_RATES", {"ask": "1/hour"})
+    address = f"/spectra/{library['first'].pk}/fit/"
+    search = f"{address}?go=1&lo=846&hi=880&max_peaks=4"
+    assert client.get(search).status_code == 200
+    assert client.get(search).status_code == 429
+    assert client.get(address).status_code == 200
 
 
 def test_bad_numbers_of_forms_are_named(client, library) -> None:
