@@ -163,6 +163,16 @@ def ingredients(
             f"{site.element} {site.oxidation_state:+g}",
             f"no 3d ion; the route knows {known} with 0 to 10 d electrons",
         )
+    if n_d == 10:
+        reason = "the 3d shell is full: no 2p electron can go there"
+        raise InputError(
+            f"sites[{site.index}]", f"{site.element} {site.oxidation_state:+g}", reason
+        )
+    if site.oxidation_state <= 0:
+        reason = "no ion: a ligand field does not describe metals, intermetallics and carbonyls"
+        raise InputError(
+            f"sites[{site.index}]", f"{site.element} {site.oxidation_state:+g}", reason
+        )
     if site.coordination_number == 0:
         raise InputError(f"sites[{site.index}]", site.element, "has no ligands")
     transfer = energies(site.element, site.oxidation_state, site.ligand_elements, n_d)

@@ -87,6 +87,58 @@ def solve_cheap(prepared: CheapCase) -> SiteSpectrum:
     )
 
 
+def mixed(parts: Sequence[SiteSpectrum], weights: Sequence[float]) -> SiteSpectrum:
+    """Spectrum of a site that is each of several ions for a share of the time, or of the atoms.
+
+    Absolute energies are kept; the window is that of the sum's L3 maximum where the parts reach so
+    far. Parameters and levels told are those of the likeliest ion, averages those of all, and
+    ``result["mixture"]`` has each ion's weight and parameters.
+    """
+    main = parts[int(np.argmax(weights))]
+    start = min(part.energy_ev[0] for part in parts)
+    stop = max(part.energy_ev[-1] for part in parts)
+    energy = start + STEP_EV * np.arange(int((stop - start) / STEP_EV) + 1)
+    intensity = np.zeros_like(energy)
+    for part, weight in zip(parts, weights, strict=True):
+        intensity += weight * np.interp(energy, part.energy_ev, part.intensity)
+    zeta = float(main.result["parameters"]["final"]["zeta_2p"])
+    peak = l3_maximum(energy, intensity, zeta)
+    keep = (energy > peak - BELOW_L3_EV - STEP_EV / 2) & (energy < peak + ABOVE_L3_EV + STEP_EV / 2)
+
+    def mean(values: Sequence[Any]) -> Any:
+        return sum(w * value for w, value in zip(weights, values, strict=True))
+
+    shared = set.intersection(*(set(part.result["expectation"]) for part in parts))
+    averages = {
+        key: mean([part.result["expectation"][key] for part in parts])
+        for key in sorted(shared - {"configuration_weights"})
+    }
+    result = main.result | {
+        "sticks": None,
+        "expectation": averages,
+        "total_intensity": mean([part.result["total_intensity"] for part in parts]),
+        "mean_d_holes": mean([part.result["mean_d_holes"] for part in parts]),
+        "branching_ratio": mean(
+            [part.result["branching_ratio"] * part.result["total_intensity"] for part in parts]
+        )
+        / mean([part.result["total_intensity"] for part in parts]),
+        "l3_fraction": None,
+        "mixture": [
+            {"weight": weight, "parameters": part.result["parameters"]}
+            for part, weight in zip(parts, weights, strict=True)
+        ],
+        "seconds": sum(part.result["seconds"] for part in parts),
+    }
+    return SiteSpectrum(
+        energy_ev=energy[keep],
+        intensity=intensity[keep],
+        energy_offset_ev=mean([part.energy_offset_ev for part in parts]),
+        energy_offset_err=max(part.energy_offset_err for part in parts),
+        ten_dq=mean([part.ten_dq for part in parts]),
+        result=result,
+    )
+
+
 def l3_maximum(energy: FloatArray, intensity: FloatArray, zeta_2p: float) -> float:
     """Where the L3 edge is highest, eV; L2 may well be higher (d0)."""
     onset = int(np.argmax(intensity > _ONSET * intensity.max()))

@@ -43,6 +43,7 @@ EDGES = ("L23",)
 _KEPT = (
     "total_intensity", "initial_eigenvalues_ev", "n_initial_states", "dimension", "l3_fraction",
     "branching_ratio", "mean_d_holes", "expectation", "method", "seconds",
+    "mixture",
 )  # fmt: skip
 
 
@@ -96,7 +97,7 @@ def compute_files(
         try:
             found = read_structures(path)
         except (ReadError, InputError) as error:
-            yield _failure(path.stem, "", absorber, route, f"{path}: {error}")
+            yield _failure(path.stem, "", absorber, route, str(error))
             continue
         for one in found:
             yield from _compute_structure(
