@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ml import distributed, pretrained
+from ml import adapted, distributed, pretrained
 from ml.checkpoints import CONFIG, model_kind
 from ml.data import Dataset, material_weights
 from ml.ensemble import EnsembleConfig, NetworkEnsemble
@@ -145,4 +145,6 @@ def load_model(folder: Path) -> Part:
     if kind == "mixed":
         meta = json.loads((folder / CONFIG).read_text(encoding="utf-8"))["meta"]
         return Mixed.load(folder, {part: load_model(folder / part) for part in meta["parts"]})
+    if kind == adapted.KIND:
+        return adapted.Adapted.load(folder, load_model(folder / "base"))
     raise LearningError("kind", kind, f"choose from {', '.join(KINDS)}")

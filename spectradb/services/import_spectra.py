@@ -14,7 +14,7 @@ from django.db import DatabaseError, transaction
 
 from compute.errors import ReadError, SkipFile
 from compute.io import LIMITS, RawSpectrum, read_bytes
-from spectradb.models import Kind, Measurement, SourceFile, Spectrum, Status
+from spectradb.models import Kind, Measurement, SourceFile, Spectrum, Status, Structure
 from spectradb.plots import sparkline_path
 from spectradb.services.quality import keep_checks
 
@@ -64,10 +64,12 @@ def import_spectra(
     edge: str | None = None,
     dry_run: bool = False,
     contributor: User | None = None,
+    structure: Structure | None = None,
 ) -> Iterator[ImportedFile]:
     """Store every spectrum of these files and folders; one result a file, as it is done.
 
-    A file is stored whole or not at all, and one that fails stops nothing else.
+    A file is stored whole or not at all, and one that fails stops nothing else. ``structure`` is
+    the crystal that was measured; reference channels are of something else and do not get it.
 
     Raises
     ------
@@ -83,7 +85,13 @@ def import_spectra(
             yield ImportedFile(name, "failed", errors=error.errors)
             continue
         done = import_file(
-            name, data, element=element, edge=edge, dry_run=dry_run, contributor=contributor
+            name,
+            data,
+            element=element,
+            edge=edge,
+            dry_run=dry_run,
+            contributor=contributor,
+            structure=structure,
         )
         if done.status in ("imported", "unchanged") and done.sha256 in first:
             # Stored by this very run, once: the copy is imported as much as the first file.
@@ -102,11 +110,12 @@ def import_file(
     edge: str | None = None,
     dry_run: bool = False,
     contributor: User | None = None,
+    structure: Structure | None = None,
 ) -> ImportedFile:
     """Store the spectra of one file in memory (an upload); ``name`` need not exist anywhere.
 
-    A second import of the same bytes changes nothing, except that an element or edge given now
-    fills the empty field of a draft.
+    A second import of the same bytes changes nothing, except that an element, edge or structure
+    given now fills the empty field of a draft.
 
     Raises
     ------
@@ -125,6 +134,8 @@ def import_file(
     try:
         with transaction.atomic():
             stored = _store_all(name, data, digest, raws, contributor)
+            if structure is not None:
+                stored = [_with_structure(one, structure) for one in stored]
             if dry_run:
                 transaction.set_rollback(True)
     except DatabaseError as error:
@@ -264,6 +275,18 @@ def _fill_in(row: Spectrum, raw: RawSpectrum) -> bool:
     keep_checks(row)
     row.save()
     return True
+
+
+def _with_structure(stored: _Stored, structure: Structure) -> _Stored:
+    """Fill the structure of a draft that has none."""
+    row = stored.row
+    is_reference = row.measurement is not None and row.measurement.is_reference
+    if row.status != Status.DRAFT or row.structure_id is not None or is_reference:
+        return stored
+    row.structure = structure
+    row.formula = structure.formula
+    row.save()
+    return _Stored(row, True)
 
 
 def _axis(raw: RawSpectrum) -> dict[str, str]:

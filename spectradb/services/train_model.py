@@ -36,6 +36,8 @@ from spectradb.services.training_data import TrainingRows, training_rows
 
 _ROWS = "rows.json"
 _MEAN = "train_mean.json"
+KEPT_WITH_WEIGHTS = (_ROWS, _MEAN)
+"""Files in a model's folder beside its weights: its training rows and their mean spectrum."""
 _TELL_EVERY = 2.0  # seconds
 
 
@@ -94,7 +96,7 @@ def train_model(
                 "error": "",
             },
         )
-        _put_in_place(trained.folder, request.name)
+        put_in_place(trained.folder, request.name)
     return row
 
 
@@ -151,7 +153,7 @@ def _keep(row: TrainedModel, trained: Trained) -> None:
     for name, value in trained.fields.items():
         setattr(row, name, value)
     row.save(update_fields=list(trained.fields))
-    _put_in_place(trained.folder, row.name)
+    put_in_place(trained.folder, row.name)
 
 
 def _request_of(row: TrainedModel) -> TrainingRequest:
@@ -165,9 +167,20 @@ def _request_of(row: TrainedModel) -> TrainingRequest:
     )
 
 
+def check_name(name: str) -> None:
+    """A model's name is a folder's too.
+
+    Raises
+    ------
+    LearningError
+        If it is not usable as such.
+    """
+    if not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
+        raise LearningError("name", name, "use letters, digits, - _ and .")
+
+
 def _check(request: TrainingRequest) -> None:
-    if not request.name.replace("-", "").replace("_", "").replace(".", "").isalnum():
-        raise LearningError("name", request.name, "use letters, digits, - _ and .")
+    check_name(request.name)
     if request.kind not in KINDS:
         raise LearningError("kind", request.kind, f"choose from {', '.join(KINDS)}")
 
@@ -236,7 +249,7 @@ def _train(request: TrainingRequest, report: Callable[[Step], None]) -> Trained 
     )
 
 
-def _put_in_place(folder: Path, name: str) -> None:
+def put_in_place(folder: Path, name: str) -> None:
     """Give the finished folder its name, whatever had it before."""
     place = model_folder(name)
     old = place.with_name(f"{name}.{os.getpid()}.old")

@@ -20,6 +20,7 @@ from spectradb.models import (
     Prediction,
     Spectrum,
     Status,
+    Structure,
     TrainedModel,
 )
 from spectradb.services.import_structures import store_structure
@@ -159,6 +160,29 @@ def test_a_structure_that_cannot_be_answered_says_why(
         path.write_text("not a cif")
     with pytest.raises(CommandError, match=words if change != "partial" else "(?i)occup"):
         run("predict_spectra", path, "--model", "clear")
+
+
+def test_a_model_is_adapted_to_measured_spectra(library: None, split: Path, tmp_path: Path) -> None:
+    run("train_model", "krr-nmf", "--name", "base", "--where", "kind=theory", "--split", split)
+    for number in (3, 9, 21, 45):
+        structure = Structure.objects.get(source_id=f"mp-{number}")
+        spectrum = Spectrum.objects.get(structure=structure)
+        path = tmp_path / f"{number}.xdi"
+        lines = ["# XDI/1.0", "# Column.1: energy eV", "# Column.2: mutrans"]
+        lines += ["# Element.symbol: Ni", "# Element.edge: L", "# SpectraDB.edge: L23", "#---"]
+        energy, intensity = np.asarray(spectrum.energy), np.asarray(spectrum.intensity)
+        lines += [f"{e - 3:.3f} {i:.6f}" for e, i in zip(energy, intensity, strict=True)]
+        path.write_text("\n".join(lines))
+        run("import_spectra", path, "--edge", "L23", "--structure", structure.source_id)
+    found = run("fine_tune_model", "--base", "base", "--name", "real", "--where", "kind=experiment")
+    mse = found["metrics"]["leave_one_out"]["mse"]
+    assert found["hyperparameters"]["shift_ev"] == pytest.approx(-3, abs=0.2)
+    assert mse["adapted"] < min(mse["unadapted"], mse["mean"])
+    path = tmp_path / "squeezed.cif"
+    rocksalt("NiO", 4.31).to(str(path))
+    (answer,) = run("predict_spectra", path, "--model", "real")
+    peak = answer["energy_ev"][int(np.argmax(answer["intensity"]))]
+    assert abs(peak - (857 + 4 * 0.11)) < 0.6
 
 
 def test_an_unknown_model_names_those_there_are(library: None) -> None:

@@ -10,6 +10,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from compute.errors import InputError
 from spectradb.management.json_command import JsonCommand
+from spectradb.models import Structure
 from spectradb.services.import_spectra import import_spectra
 
 
@@ -27,6 +28,9 @@ class Command(JsonCommand):
             "--element", metavar="X", help="absorbing element, where a file does not say it"
         )
         parser.add_argument("--edge", metavar="Y", help="edge, where a file does not say it")
+        parser.add_argument(
+            "--structure", metavar="ID", help="the crystal that was measured: source id or number"
+        )
         parser.add_argument("--dry-run", action="store_true", help="read and report; store nothing")
         parser.add_argument("--contributor", metavar="USER", help="whose drafts they become")
         self.add_output(parser)
@@ -37,6 +41,7 @@ class Command(JsonCommand):
         paths: list[Path],
         element: str | None,
         edge: str | None,
+        structure: str | None,
         dry_run: bool,
         contributor: str | None,
         output: str | None,
@@ -49,7 +54,14 @@ class Command(JsonCommand):
                 raise CommandError(f"--contributor {contributor}: there is no such user")
         report: list[dict[str, Any]] = []
         counts = dict.fromkeys(("imported", "unchanged", "skipped", "failed"), 0)
-        files = import_spectra(paths, element=element, edge=edge, dry_run=dry_run, contributor=user)
+        files = import_spectra(
+            paths,
+            element=element,
+            edge=edge,
+            dry_run=dry_run,
+            contributor=user,
+            structure=_structure(structure),
+        )
         try:
             for one in self.progress(files, unit="file"):
                 counts[one.status] += 1
@@ -65,3 +77,16 @@ class Command(JsonCommand):
             raise CommandError(f"no file in {', '.join(map(str, paths))}")
         if counts["failed"]:
             raise CommandError(f"{counts['failed']} of {len(report)} files could not be imported")
+
+
+def _structure(text: str | None) -> Structure | None:
+    """By source id, else by number."""
+    if text is None:
+        return None
+    found = list(Structure.objects.filter(source_id=text)[:2])
+    if not found and text.isdecimal():
+        found = list(Structure.objects.filter(pk=int(text)))
+    if len(found) != 1:
+        told = "there is no such structure" if not found else "several structures have this id"
+        raise CommandError(f"--structure {text}: {told}")
+    return found[0]
