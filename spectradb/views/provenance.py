@@ -16,6 +16,7 @@ from spectradb.templatetags.science import (
     filesize,
     formula,
     number,
+    rich,
     seconds,
     short_hash,
     significant,
@@ -93,7 +94,7 @@ def parameters(spectrum: Spectrum) -> list[Parameter]:
 def multiplet_parameters(case: dict[str, Any], mean_ten_dq: float | None = None) -> list[Parameter]:
     """A CASE.json's values by the symbols of the field.
 
-    ``mean_ten_dq`` is what a crystal field given as a matrix amounts to, e_g mean − t_2g mean.
+    ``mean_ten_dq`` is the splitting with covalency where the crystal field is given as a matrix.
     """
     rows: list[Parameter] = []
 
@@ -103,8 +104,8 @@ def multiplet_parameters(case: dict[str, Any], mean_ten_dq: float | None = None)
 
     field = case.get("crystal_field") or {}
     if "matrix" in field:
-        add("10Dq", mean_ten_dq, gettext("Mean of the full crystal field"))
-        rows.append(Parameter(gettext("Crystal field"), gettext("5 × 5 matrix"), gettext("full")))
+        add("10Dq", mean_ten_dq, gettext("With covalency, as in optical spectra"))
+        add("10Dq", _cubic_part(field["matrix"]), gettext("Crystal field alone, ionic"))
     add("10Dq", field.get("ten_dq"), gettext("Crystal field"))
     if field.get("ds") or field.get("dt"):
         add("Ds", field.get("ds"), gettext("Tetragonal"))
@@ -113,6 +114,10 @@ def multiplet_parameters(case: dict[str, Any], mean_ten_dq: float | None = None)
     add("Δ", transfer.get("delta"), gettext("Charge transfer"))
     add("U<sub>dd</sub>", transfer.get("u_dd"), gettext("d–d repulsion"))
     add("U<sub>pd</sub>", transfer.get("u_pd"), gettext("Core–d attraction"))
+    if "v" in transfer:
+        eg, t2g = _means(transfer["v"])
+        add("V<sub>eg</sub>", eg, gettext("e<sub>g</sub> hopping, mean of z², x²−y²"))
+        add("V<sub>t2g</sub>", t2g, gettext("t<sub>2g</sub> hopping, mean of xy, xz, yz"))
     add("V<sub>eg</sub>", transfer.get("v_eg"), gettext("e<sub>g</sub> hopping"))
     add("V<sub>t2g</sub>", transfer.get("v_t2g"), gettext("t<sub>2g</sub> hopping"))
     first, last = case.get("initial") or {}, case.get("final") or {}
@@ -136,6 +141,17 @@ def multiplet_parameters(case: dict[str, Any], mean_ten_dq: float | None = None)
         text = ", ".join(significant(float(value), 3) for value in exchange)
         rows.append(Parameter("B", text, gettext("Exchange field")))
     return [Parameter(mark_safe(row.symbol), row.value, mark_safe(row.meaning)) for row in rows]  # noqa: S308 (fixed words above)
+
+
+def _means(matrix: list[list[float]]) -> tuple[float, float]:
+    """Mean diagonal over z², x²−y² and over xy, xz, yz."""
+    diagonal = [row[k] for k, row in enumerate(matrix)]
+    return sum(diagonal[:2]) / 2, sum(diagonal[2:]) / 3
+
+
+def _cubic_part(matrix: list[list[float]]) -> float:
+    eg, t2g = _means(matrix)
+    return eg - t2g
 
 
 def citation(spectrum: Spectrum) -> SafeString:
@@ -182,6 +198,13 @@ def _calculation_facts(calculation: Calculation, spectrum: Spectrum) -> list[tup
         (gettext("Run time"), seconds(calculation.seconds) if calculation.seconds else ""),
         (gettext("Input hash"), _mono(calculation.input_hash)),
     ]
+    if mixture := results.get("mixture"):
+        ions = [
+            f"{number(100 * one['weight'], 0)} % {one['parameters']['element']}"
+            f"^{{{one['parameters']['charge']}+}}"
+            for one in mixture
+        ]
+        rows.append((gettext("Shared charge"), rich(", ".join(ions))))
     total, holes = results.get("total_intensity"), results.get("mean_d_holes")
     if total and holes:
         expected = 4 / 3 * holes / 10

@@ -25,7 +25,7 @@ from spectradb.views.figures import (
     edge_markers,
     shown_range,
 )
-from spectradb.views.levels import level_plot
+from spectradb.views.levels import field_levels, level_plot
 from spectradb.views.spectrum_figure import Options, caption, fit_curve, spectrum_figure
 
 FloatArray = NDArray[np.float64]
@@ -70,6 +70,7 @@ def spectrum(request: HttpRequest, pk: int) -> HttpResponse:
             "status_facts": provenance.status_facts(shown),
             "parameters": provenance.parameters(shown),
             "levels": level_plot(shown),
+            "field_levels": field_levels(shown),
             "citation": provenance.citation(shown),
             "bibtex": provenance.bibtex(shown, request.build_absolute_uri(request.path)),
             "api_url": request.build_absolute_uri(f"/api/v1/spectra/{shown.pk}/"),
