@@ -154,8 +154,11 @@ def run_fit(pk: int) -> bool:
 
 def work(row: PeakFit) -> Decomposition:
     """The long part of a job."""
-    spectrum = row.spectrum
-    options = FitOptions.from_json(row.options)
+    return fit_spectrum(row.spectrum, FitOptions.from_json(row.options))
+
+
+def fit_spectrum(spectrum: Spectrum, options: FitOptions) -> Decomposition:
+    """The fit of a stored spectrum, not kept; raises InputError."""
     if options.noise_floor is None and spectrum.kind == Kind.THEORY:
         options = replace(options, noise_floor=THEORY_FLOOR)
     return options.run(np.asarray(spectrum.energy), np.asarray(spectrum.intensity))

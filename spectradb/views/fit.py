@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
-import json
 import math
 from typing import Any, Literal, cast
 
@@ -177,12 +175,11 @@ def edge_splitting(absorber: str, edge: str) -> float:
 
 def _decomposed(spectrum: Spectrum, options: FitOptions) -> tuple[Decomposition | None, str]:
     """The fit, from the cache when it was asked for before; or why there is none."""
-    asked = json.dumps([spectrum.content_hash, options.as_json()], sort_keys=True)
-    key = "fit:" + hashlib.sha256(asked.encode()).hexdigest()
+    key = "fit:" + service.input_hash(spectrum.content_hash, options)
     found: Decomposition | None = cache.get(key)
     if found is None:
         try:
-            found = options.run(*arrays(spectrum))
+            found = service.fit_spectrum(spectrum, options)
         except ComputeError as error:
             return None, str(error)
         cache.set(key, found, 3600)
