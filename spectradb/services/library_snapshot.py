@@ -99,7 +99,10 @@ def import_library(path: Path) -> Iterator[bool]:
 def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
         with gzip.open(path, "rt", encoding="utf-8") as lines:
-            header = json.loads(next(lines, "null"))
+            try:
+                header = json.loads(next(lines, "null"))
+            except json.JSONDecodeError:
+                header = None
             if not isinstance(header, dict) or header.get("format") != FORMAT:
                 raise ReadError([f"{path.name}: not a library snapshot"])
             if header.get("version") != FORMAT_VERSION:

@@ -191,6 +191,14 @@ def test_a_snapshot_cut_short_is_told_with_its_name(tmp_path: Path) -> None:
         call_command("import_library", str(path))
 
 
+@pytest.mark.parametrize("data", [gzip.compress(b"hello\n"), gzip.compress(b"[]\n")])
+def test_a_file_of_another_kind_is_no_snapshot(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "foreign.gz"
+    path.write_bytes(data)
+    with pytest.raises(CommandError, match=r"foreign\.gz: not a library snapshot"):
+        call_command("import_library", str(path))
+
+
 @pytest.mark.django_db
 def test_a_campaign_goes_on_where_it_stopped() -> None:
     first = [row.source_id for row, _ in store_variants("Cu", 3)]
