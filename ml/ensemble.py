@@ -87,7 +87,7 @@ class NetworkEnsemble:
         for k in range(config.n_members):
             seed_everything(seed * 1000 + k)
             out, rest = np.flatnonzero(folds == k), np.flatnonzero(folds != k)
-            network = _network(config, inputs.width, target[rest]).to(device)
+            network = new_network(config, inputs.width, target[rest]).to(device)
             history = train(
                 network,
                 inputs.batches(data, rest, target, config.batch_size, device),
@@ -160,7 +160,7 @@ class NetworkEnsemble:
             # The head takes its size from a target; its numbers come from the state.
             rank, grid = state["head.components"].shape
             stand_in = np.random.default_rng(0).random((rank, grid), np.float32)
-            member = _network(config, meta["width"], stand_in)
+            member = new_network(config, meta["width"], stand_in)
             member.load_state_dict(state)
             members.append(member.eval())
         return cls(
@@ -173,7 +173,7 @@ class NetworkEnsemble:
         )
 
 
-def _network(config: EnsembleConfig, width: int, target: NDArray[np.float32]) -> nn.Module:
+def new_network(config: EnsembleConfig, width: int, target: NDArray[np.float32]) -> nn.Module:
     whole = {k: int(v) if float(v).is_integer() else v for k, v in config.network.items()}
     if config.kind in BLOCKS_OF:
         return MlpNetwork(width, target, **whole)  # type: ignore[arg-type]

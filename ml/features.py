@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -21,6 +22,7 @@ Float32 = NDArray[np.float32]
 VALENCE = "valence"  # the block of what a data set says itself of its absorbers
 _CHUNK = 500  # crystals described at once
 _ROWS = 8192  # rows scaled at once
+_LARGE = 10**8  # numbers; a matrix of more is not kept in memory
 
 
 @dataclass(frozen=True)
@@ -40,18 +42,16 @@ class Scaler:
     def learn(
         cls, blocks: Mapping[str, Float32], weight: dict[str, float] | None = None, norm: int = 1
     ) -> Scaler:
-        return cls(
-            {name: np.mean(values, axis=0) for name, values in blocks.items()},
-            {name: np.std(values, axis=0) for name, values in blocks.items()},
-            weight or {},
-            norm,
-        )
+        found = {name: _moments(values) for name, values in blocks.items()}
+        mean = {name: moments[0] for name, moments in found.items()}
+        deviation = {name: moments[1] for name, moments in found.items()}
+        return cls(mean, deviation, weight or {}, norm)
 
     def apply(self, blocks: Mapping[str, Float32]) -> Float32:
         """(n, width) of all blocks beside each other."""
         varies = {name: deviation > 1e-5 for name, deviation in self.deviation.items()}
         n = len(next(iter(blocks.values())))
-        out = np.empty((n, sum(int(v.sum()) for v in varies.values())), np.float32)
+        out = _room(n, sum(int(v.sum()) for v in varies.values()))
         column = 0
         for name, kept in varies.items():
             width = int(kept.sum())
@@ -63,6 +63,24 @@ class Scaler:
                 out[at : at + _ROWS, column : column + width] = np.clip(values, -8.0, 8.0) * scale
             column += width
         return out
+
+
+def _moments(values: Float32) -> tuple[Float32, Float32]:
+    """Mean and standard deviation of each column, a few thousand rows at a time."""
+    n = len(values)
+    parts = range(0, n, _ROWS)
+    total = sum(values[at : at + _ROWS].sum(axis=0, dtype=np.float64) for at in parts)
+    mean = total / n
+    square = sum(((values[at : at + _ROWS] - mean) ** 2).sum(axis=0) for at in parts)
+    return np.asarray(mean, np.float32), np.asarray(np.sqrt(square / n), np.float32)
+
+
+def _room(n: int, width: int) -> Float32:
+    """An empty matrix; a large one is in a file without a name, which ends with it."""
+    if n * width < _LARGE:
+        return np.empty((n, width), np.float32)
+    with tempfile.TemporaryFile() as file:
+        return np.memmap(file, np.float32, mode="w+", shape=(n, width)).view(np.ndarray)
 
 
 def describe_rows(data: Dataset, blocks: Sequence[str]) -> dict[str, Float32]:

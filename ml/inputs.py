@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from ml import pretrained
-from ml.cgcnn import Graph, build_graph, collate
+from ml.cgcnn import NO_GRAPH, Graph, collate, stored_graphs
 from ml.data import Dataset
 from ml.descriptors import BLOCKS
 from ml.distributed import share
@@ -111,4 +111,12 @@ class Inputs:
 
 
 def _graphs(data: Dataset) -> list[Graph]:
-    return [build_graph(crystal) for crystal in data.crystals]
+    """Of each crystal; one that no row is of has none."""
+    used = np.unique(data.crystal_of)
+    chosen = (data.crystals[i] for i in used)
+    graphs = [NO_GRAPH] * len(data.crystals)
+    for i, graph in zip(
+        used, stored_graphs(chosen, data.cache, data.structure_hash()[:24]), strict=True
+    ):
+        graphs[i] = graph
+    return graphs

@@ -1,6 +1,17 @@
 """Crystal graph network with an absorber-aware readout."""
 
-from ml.cgcnn.graphs import STEP, Graph, GraphBatch, build_graph, collate
+from ml.cgcnn.graphs import NO_GRAPH, STEP, Graph, GraphBatch, build_graph, collate
 from ml.cgcnn.model import CgcnnNetwork, GatedConv
+from ml.cgcnn.store import stored_graphs
 
-__all__ = ["STEP", "CgcnnNetwork", "GatedConv", "Graph", "GraphBatch", "build_graph", "collate"]
+__all__ = [
+    "NO_GRAPH",
+    "STEP",
+    "CgcnnNetwork",
+    "GatedConv",
+    "Graph",
+    "GraphBatch",
+    "build_graph",
+    "collate",
+    "stored_graphs",
+]

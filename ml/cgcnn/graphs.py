@@ -55,6 +55,10 @@ class Graph:
     node: Int
 
 
+_NONE = np.zeros(0, np.int64)
+NO_GRAPH = Graph(_NONE, _NONE, np.zeros((2, 0), np.int64), _NONE, np.zeros(0, np.float32), _NONE)
+
+
 @dataclass(frozen=True)
 class GraphBatch:
     """Several crystals and the absorbing atoms asked for.

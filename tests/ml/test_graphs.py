@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
-from ml.cgcnn import STEP, CgcnnNetwork, Graph, build_graph, collate
+from ml.cgcnn import STEP, CgcnnNetwork, Graph, build_graph, collate, stored_graphs
 from ml.cgcnn.messages import gated_sum, gated_sum_plain
 from ml.crystals import Crystal, neighbours
 from tests.ml.test_crystals import random_crystal
@@ -55,6 +57,19 @@ def test_like_atoms_joined_give_the_spectrum_of_the_plain_graph(crystal: Crystal
     torch.testing.assert_close(
         network(collate([joined], sites)), network(collate([plain], sites)), atol=2e-4, rtol=2e-3
     )
+
+
+def test_graphs_are_made_once_and_read_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crystals = [spinel(), random_crystal(1, 3)]
+    made = stored_graphs(crystals, tmp_path, "two")
+    monkeypatch.setattr("ml.cgcnn.store.build_graph", None)
+    for one, crystal in zip(stored_graphs(crystals, tmp_path, "two"), crystals, strict=True):
+        for name, values in vars(build_graph(crystal)).items():
+            np.testing.assert_array_equal(getattr(one, name), values)
+    assert len(made) == 2
+    assert [path.suffix for path in tmp_path.iterdir()] == [""]
 
 
 def test_a_spinel_has_three_nodes() -> None:
