@@ -155,7 +155,7 @@ def _crystals(structures: list[int], name_of: Mapping[int, str]) -> list[Crystal
     found: dict[int, Crystal] = {}
     for at in range(0, len(structures), _CHUNK):
         some = Structure.objects.filter(pk__in=structures[at : at + _CHUNK])
-        for pk, data in some.values_list("pk", "data"):
+        for pk, data in some.values_list("pk", "data").iterator(100):  # they are heavy, unpacked
             found[pk] = crystal_of(data, name_of[pk])
     return [found[pk] for pk in structures]
 
