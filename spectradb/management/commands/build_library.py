@@ -87,8 +87,8 @@ class Command(JsonCommand):
     def _watch(self, elements: list[str], cluster: Popen[bytes]) -> LibraryProgress:
         """Tell how far it is until nothing is open or the cluster is of no more use.
 
-        A worker killed while it waited for work takes the lock of django-q's queue with it, and
-        the others wait for ever: nothing runs although jobs are open.
+        Killed workers are replaced by the cluster itself; should nothing run for two minutes
+        although jobs are open, the cluster is taken for stalled all the same.
         """
         found = progress(elements)
         busy, taken_up = time.monotonic(), -math.inf
