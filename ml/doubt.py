@@ -49,8 +49,9 @@ class Doubt:
         fold: NDArray[np.int64],
         residual: Float,
         weights: Float,
-    ) -> tuple[Doubt, Float]:
-        """From every member's features (m, f) of all rows; also the spread of the held-out rows."""
+    ) -> tuple[Doubt, Float, NDArray[np.int64]]:
+        """From every member's features (m, f) of all rows; also the spread of the held-out rows
+        and the rows of other folds that are nearest to each."""
         centre, precision = [], []
         for k, values in enumerate(features):
             seen = values[fold != k].astype(np.float64)
@@ -61,12 +62,18 @@ class Doubt:
         rows = np.stack(features)
         empty = ErrorModel(np.zeros(3))
         plain = cls(np.stack(centre), np.stack(precision), rows, fold, empty)
-        signs = np.empty((len(fold), 2))
-        for k, values in enumerate(features):
-            out = fold == k
-            signs[out], _ = plain._signs(k, values[out])
+        signs, neighbours = plain._of_held_out()
         error = ErrorModel.learn(signs, residual, weights)
-        return cls(plain.centre, plain.precision, rows, fold, error), error.spread(signs)
+        doubt = cls(plain.centre, plain.precision, rows, fold, error)
+        return doubt, error.spread(signs), neighbours
+
+    def _of_held_out(self) -> tuple[Float, NDArray[np.int64]]:
+        signs = np.empty((len(self.fold), 2))
+        neighbours = np.empty((len(self.fold), _NEAREST), np.int64)
+        for k, values in enumerate(self.rows):
+            out = self.fold == k
+            signs[out], neighbours[out] = self._signs(k, values[out])
+        return signs, neighbours
 
     def judge(self, features: list[NDArray[np.float32]]) -> tuple[Float, NDArray[np.int64]]:
         """Expected error (n,) of new rows and their nearest training rows (n, 5)."""

@@ -17,18 +17,19 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from ml.ace import AceNetwork
 from ml.cgcnn import CgcnnNetwork
 from ml.checkpoints import load_arrays, save_arrays
 from ml.data import Dataset, folds_by_material, material_weights
 from ml.doubt import Doubt
 from ml.errors import LearningError
 from ml.features import Scaler
-from ml.inputs import BLOCKS_OF, Inputs
+from ml.inputs import BLOCKS_OF, STARS, Inputs
 from ml.mlp import MlpNetwork
 from ml.prediction import Float, Predicted, Validation
 from ml.training import Batches, History, TrainingConfig, pick_device, seed_everything, train
 
-KINDS = ("mlp", "cgcnn", "chgnet-mlp")
+KINDS = ("mlp", "cgcnn", "ace", "chgnet-mlp", "chgnet-ace")
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class EnsembleConfig:
 
     kind: str
     n_members: int = 5
-    batch_size: int = 128
+    batch_size: int = 128  # rows
     network: dict[str, float] = field(default_factory=dict)  # hidden, dropout … of the network
     training: TrainingConfig = field(default_factory=TrainingConfig)
     device: str = "auto"
@@ -83,6 +84,9 @@ class NetworkEnsemble:
         folds = folds_by_material(data.groups, config.n_members, seed)
         target = np.ascontiguousarray(data.target, dtype=np.float32)
         held_out = np.empty(target.shape)
+        weights = material_weights(data.groups)
+        # Between rows and materials alike: sites of one material still tell apart surroundings.
+        counts = np.sqrt(weights) / np.sqrt(weights).mean()
         members, histories = [], []
         for k in range(config.n_members):
             seed_everything(seed * 1000 + k)
@@ -90,23 +94,22 @@ class NetworkEnsemble:
             network = new_network(config, inputs.width, target[rest]).to(device)
             history = train(
                 network,
-                inputs.batches(data, rest, target, config.batch_size, device),
-                inputs.batches(data, out, target, 4 * config.batch_size, device),
+                inputs.batches(data, rest, target, config.batch_size, device, counts),
+                inputs.batches(data, out, target, 4 * config.batch_size, device, weights),
                 config.training,
                 lambda epoch, a, b, k=k: report(k, epoch, a, b),  # type: ignore[misc]
             )
             held_out[out] = _run(network, inputs.batches(data, out, None, 256, device), data)[out]
             members.append(network.cpu())
             histories.append(history)
-        weights = material_weights(data.groups)
-        doubt, doubts = Doubt.learn(
+        doubt, doubts, neighbours = Doubt.learn(
             [_features(m, inputs.batches(data, None, None, 256), data) for m in members],
             folds,
             target - held_out,
             weights,
         )
         truth = np.asarray(target, np.float64)
-        validation = Validation.learn(data.energy_ev, truth, held_out, doubts, weights)
+        validation = Validation.learn(data.energy_ev, truth, held_out, doubts, neighbours, weights)
         return cls(config, members, inputs, doubt, validation, histories)
 
     def predict(self, data: Dataset) -> Predicted:
@@ -175,6 +178,10 @@ class NetworkEnsemble:
 
 def new_network(config: EnsembleConfig, width: int, target: NDArray[np.float32]) -> nn.Module:
     whole = {k: int(v) if float(v).is_integer() else v for k, v in config.network.items()}
+    if config.kind in STARS:
+        if width:  # the layers of the potential have seen the graph
+            whole |= {"n_conv": 0}
+        return AceNetwork(width, target, **whole)  # type: ignore[arg-type]
     if config.kind in BLOCKS_OF:
         return MlpNetwork(width, target, **whole)  # type: ignore[arg-type]
     return CgcnnNetwork(target, **whole)  # type: ignore[arg-type]

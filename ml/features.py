@@ -136,12 +136,15 @@ def _describe_some(
 ) -> dict[str, Float32]:
     crystals = [data.crystals[data.crystal_of[run[0]]] for run in runs]
     sites = [[int(site) for site in data.site[run]] for run in runs]
-    own = [block for block in blocks if block != pretrained.BLOCK]
+    own = [b for b in blocks if b not in (pretrained.BLOCK, pretrained.ATOM_BLOCK)]
     found: dict[str, Float32] = {}
     if own:
         found |= describe(zip(crystals, sites, strict=True), own)
     if pretrained.BLOCK in blocks:
         found[pretrained.BLOCK] = pretrained.describe_sites(crystals, sites)
+    if pretrained.ATOM_BLOCK in blocks:
+        states = zip(pretrained.embed(crystals), sites, strict=True)
+        found[pretrained.ATOM_BLOCK] = np.concatenate([atoms[chosen] for atoms, chosen in states])
     return found
 
 
@@ -154,7 +157,8 @@ def _place(data: Dataset, block: str) -> Path | None:
 @cache
 def _code_hash(block: str) -> str:
     """SHA-256 of the code that makes a block: what is cached was made by the same code."""
-    maker = "pretrained.py" if block == pretrained.BLOCK else "descriptors.py"
+    own = block not in (pretrained.BLOCK, pretrained.ATOM_BLOCK)
+    maker = "descriptors.py" if own else "pretrained.py"
     names = ("crystals.py", "elements.py", maker)
     return hashlib.sha256(
         b"".join((Path(__file__).parent / name).read_bytes() for name in names)

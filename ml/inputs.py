@@ -15,41 +15,51 @@ from ml.data import Dataset
 from ml.descriptors import BLOCKS
 from ml.distributed import share
 from ml.features import Scaler, describe_rows
+from ml.surroundings import Surroundings, every_atom, graph_stars, stars
 from ml.training import Batch, Batches
 
-BLOCKS_OF = {"mlp": BLOCKS, "chgnet-mlp": (*BLOCKS, pretrained.BLOCK)}
+BLOCKS_OF = {
+    "mlp": BLOCKS,
+    "chgnet-mlp": (*BLOCKS, pretrained.BLOCK),
+    "chgnet-ace": (pretrained.ATOM_BLOCK,),
+}
+STARS = ("ace", "chgnet-ace")  # see where every atom lies around the absorber
 
 
 @dataclass
 class Inputs:
-    """What the networks of a kind see of each row: scaled descriptors, or graphs."""
+    """What the networks of a kind see of each row: scaled descriptors of its site, or of all atoms
+    and where they lie around it, or graphs."""
 
     kind: str
     width: int
     scaler: Scaler | None
     gain: float = 1.0  # gives the training rows unit variance in the mean, as dense layers expect
-    matrix: NDArray[np.float32] | None = None  # (n, width)
+    matrix: NDArray[np.float32] | None = None  # (n, width), of the rows or of all atoms
     graphs: list[Graph] | None = None  # of each crystal
+    around: Surroundings | None = None
 
     @classmethod
     def prepare(cls, data: Dataset, kind: str) -> Inputs:
         """Learn the scale of the descriptors from these rows, and make the inputs."""
         if kind not in BLOCKS_OF:
-            return cls(kind, 0, None, graphs=_graphs(data))
-        blocks = describe_rows(data, BLOCKS_OF[kind])
+            return cls(kind, 0, None, graphs=_graphs(data), around=_around(data, kind))
+        blocks = describe_rows(_described(data, kind), BLOCKS_OF[kind])
         scaler = Scaler.learn(blocks, norm=2)
         matrix = scaler.apply(blocks)
         gain = float(1.0 / max(np.sqrt(np.einsum("nf,nf->", matrix, matrix) / matrix.size), 1e-12))
         matrix *= np.float32(gain)
-        return cls(kind, matrix.shape[1], scaler, gain, matrix)
+        return cls(kind, matrix.shape[1], scaler, gain, matrix, around=_around(data, kind))
 
     def again(self, data: Dataset) -> Inputs:
         """The inputs of other rows, on the same scale."""
+        around = _around(data, self.kind)
         if self.scaler is None:
-            return Inputs(self.kind, 0, None, graphs=_graphs(data))
-        matrix = self.scaler.apply(describe_rows(data, BLOCKS_OF[self.kind]))
+            return Inputs(self.kind, 0, None, graphs=_graphs(data), around=around)
+        described = _described(data, self.kind)
+        matrix = self.scaler.apply(describe_rows(described, BLOCKS_OF[self.kind]))
         matrix *= np.float32(self.gain)
-        return Inputs(self.kind, self.width, self.scaler, self.gain, matrix)
+        return Inputs(self.kind, self.width, self.scaler, self.gain, matrix, around=around)
 
     def batches(
         self,
@@ -58,9 +68,14 @@ class Inputs:
         target: NDArray[np.float32] | None,
         size: int,
         device: torch.device = torch.device("cpu"),  # noqa: B008  (immutable)
+        counts: NDArray[np.float64] | None = None,
     ) -> Batches:
-        """Batches of these rows (all when None), with targets of no meaning when None."""
+        """Batches of these rows (all when None), with targets of no meaning when None.
+
+        ``counts`` (n,) is what each row of the data counts for, 1 when None.
+        """
         chosen = np.arange(len(data)) if rows is None else rows
+        weights = np.ones(len(data), np.float32) if counts is None else counts.astype(np.float32)
         grid = data.energy_ev.size
 
         def make(rng: np.random.Generator | None) -> Iterator[Batch]:
@@ -71,6 +86,7 @@ class Inputs:
                     self._input(data, part, device),
                     torch.from_numpy(wanted).to(device),
                     part,
+                    torch.from_numpy(weights[part]).to(device),
                     weight,
                 )
 
@@ -79,8 +95,8 @@ class Inputs:
     def _parts(
         self, data: Dataset, rows: NDArray[np.int64], size: int, rng: np.random.Generator | None
     ) -> Iterator[NDArray[np.int64]]:
-        """Rows of each batch; for graphs, rows of one crystal stay together and share it."""
-        if self.graphs is None:
+        """Rows of each batch; where whole crystals are seen, rows of one stay together."""
+        if self.graphs is None and self.around is None:
             order = rows if rng is None else rng.permutation(rows)
             yield from (order[at : at + size] for at in range(0, len(order), size))
             return
@@ -102,12 +118,25 @@ class Inputs:
 
     def _input(self, data: Dataset, part: NDArray[np.int64], device: torch.device) -> object:
         if self.matrix is not None:
+            if self.around is not None:
+                return stars(data, self.around, self.matrix, part).to(device)
             return torch.from_numpy(self.matrix[part]).to(device)
         assert self.graphs is not None
+        if self.around is not None:
+            return graph_stars(data, self.around, self.graphs, part).to(device)
         crystals, first = np.unique(data.crystal_of[part], return_index=True)
         crystals = crystals[np.argsort(first)]
         absorbers = [data.site[part[data.crystal_of[part] == c]] for c in crystals]
         return collate([self.graphs[c] for c in crystals], absorbers).to(device)
+
+
+def _described(data: Dataset, kind: str) -> Dataset:
+    """The sites whose descriptors a kind sees: those of the rows, or every atom."""
+    return every_atom(data) if kind in STARS else data
+
+
+def _around(data: Dataset, kind: str) -> Surroundings | None:
+    return Surroundings.of(data) if kind in STARS else None
 
 
 def _graphs(data: Dataset) -> list[Graph]:

@@ -43,7 +43,7 @@ class KrrNmfConfig:
     n_components: int = 24
     alpha: float | None = None
     gamma: float | None = None
-    n_folds: int = 5
+    n_folds: int = 10
     max_exact: int = 10_000
     n_landmarks: int = 4_000
     seed: int = 0
@@ -60,6 +60,8 @@ class KrrNmfConfig:
 
 ALPHAS = (1e-3, 1e-2)
 GAMMAS = (0.5, 1.0)
+_FEWEST = 25  # rows
+_NEAREST = 5
 
 
 class KrrNmf:
@@ -87,8 +89,8 @@ class KrrNmf:
         """Learn from all rows; hyperparameters and error bars by folds over materials."""
         from sklearn.decomposition import NMF
 
-        if len(data) < 5 * config.n_folds:
-            raise LearningError("spectra", len(data), f"at least {5 * config.n_folds} are needed")
+        if len(data) < _FEWEST:
+            raise LearningError("spectra", len(data), f"at least {_FEWEST} are needed")
         say("describing the sites")
         blocks = describe_rows(data, config.blocks)
         scaler = Scaler.learn(blocks, dict(zip(config.blocks, config.block_weights, strict=True)))
@@ -120,7 +122,7 @@ class KrrNmf:
         kernel = _kernel(distance / scale, gamma)
         solution = _solve(kernel, landmarks, y, alpha)
 
-        spread = _spread(distance / scale, landmarks, folds)
+        spread, neighbours = _nearest(distance / scale, landmarks, folds)
         mean = np.maximum(held_out + center, 0.0) @ components
         r2 = 1 - ((held_out - y) ** 2).sum(axis=0) / np.maximum((y**2).sum(axis=0), 1e-300)
         report = {
@@ -130,7 +132,7 @@ class KrrNmf:
             "r2_per_component": r2.tolist(),
             "nmf_rms": float(np.sqrt(((weights @ components - target) ** 2).mean())),
         }
-        validation = Validation.learn(data.energy_ev, target, mean, spread, row_weights)
+        validation = Validation.learn(data.energy_ev, target, mean, spread, neighbours, row_weights)
         arrays = {
             "components": components,
             "center": center,
@@ -147,7 +149,7 @@ class KrrNmf:
         distance = city_block(x, self._arrays["landmarks"]) / self._numbers["scale"]
         kernel = _kernel(distance, self._numbers["gamma"])
         weights = np.maximum(kernel @ self._arrays["solution"] + self._arrays["center"], 0.0)
-        nearest = np.argsort(distance, axis=1)[:, :5]
+        nearest = np.argsort(distance, axis=1)[:, :_NEAREST]
         spread = np.take_along_axis(distance, nearest, axis=1)[:, :3].mean(axis=1) + 1e-3
         return self.validation.answer(
             weights @ self._arrays["components"], spread, self._arrays["landmark_rows"][nearest]
@@ -231,11 +233,18 @@ def _choose(
     return best[1], best[2], best[3]
 
 
-def _spread(distance: Distances, landmarks: NDArray[np.int64], folds: NDArray[np.int64]) -> Float:
-    """Mean distance to the three nearest rows of the other folds: how far off each row lies."""
+def _nearest(
+    distance: Distances, landmarks: NDArray[np.int64], folds: NDArray[np.int64]
+) -> tuple[Float, NDArray[np.int64]]:
+    """How far off each row lies (mean distance to the three nearest rows of the other folds), and
+    the five nearest of those."""
     spread = np.empty(len(distance))
+    nearest = np.empty((len(distance), _NEAREST), np.int64)
     for fold in range(folds.max() + 1):
         out = np.flatnonzero(folds == fold)
-        other = folds[landmarks] != fold
-        spread[out] = np.partition(distance[np.ix_(out, other)], 2, axis=1)[:, :3].mean(axis=1)
-    return spread + 1e-3
+        other = np.flatnonzero(folds[landmarks] != fold)
+        away = distance[np.ix_(out, other)]
+        order = np.argsort(away, axis=1)[:, :_NEAREST]
+        nearest[out] = landmarks[other[order]]
+        spread[out] = np.take_along_axis(away, order, axis=1)[:, :3].mean(axis=1)
+    return spread + 1e-3, nearest

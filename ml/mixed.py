@@ -59,7 +59,10 @@ class Mixed:
         signs = _signs(means, [part.validation.spread for part in parts.values()])
         error = ErrorModel.learn(signs, truth - mean, row_weights)
         energy = next(iter(parts.values())).energy_ev
-        validation = Validation.learn(energy, truth, mean, error.spread(signs), row_weights)
+        neighbours = list(parts.values())[int(np.argmax(weights))].validation.neighbours
+        validation = Validation.learn(
+            energy, truth, mean, error.spread(signs), neighbours, row_weights
+        )
         return cls(dict(parts), weights, error, validation)
 
     def predict(self, data: Dataset) -> Predicted:

@@ -21,13 +21,13 @@ from ml.mixed import Mixed, Part
 from ml.training import TrainingConfig
 
 MIXTURES = {
-    "mixed": ("krr-nmf", "mlp", "cgcnn"),
-    # The potential's layers are a graph network already: a second one costs more than it brings.
-    "mixed-chgnet": ("krr-nmf", "mlp", "chgnet-krr", "chgnet-mlp"),
+    "mixed": ("krr-nmf", "mlp", "ace"),
+    "mixed-chgnet": ("krr-nmf", "ace", "chgnet-krr", "chgnet-mlp", "chgnet-ace"),
 }
-KINDS = ("krr-nmf", "mlp", "cgcnn", "chgnet-krr", "chgnet-mlp", *MIXTURES)
-FORMAT = 2  # raised whenever the same configuration and rows give another model
-_EPOCHS = {"mlp": 30, "cgcnn": 50, "chgnet-mlp": 30}
+KINDS = ("krr-nmf", "mlp", "cgcnn", "ace", "chgnet-krr", "chgnet-mlp", "chgnet-ace", *MIXTURES)
+FORMAT = 4  # raised whenever the same configuration and rows give another model
+_EPOCHS = {"mlp": 30, "cgcnn": 30, "ace": 24, "chgnet-mlp": 30, "chgnet-ace": 20}
+_BATCH = {"mlp": 128, "cgcnn": 64, "ace": 64, "chgnet-mlp": 128, "chgnet-ace": 64}  # rows
 
 
 def default_kind() -> str:
@@ -92,7 +92,9 @@ def krr_config(kind: str, seed: int, data: Dataset) -> KrrNmfConfig:
 def ensemble_config(kind: str, options: FitOptions) -> EnsembleConfig:
     """The kind's own defaults under a user's options."""
     training = TrainingConfig(epochs=options.epochs or _EPOCHS[kind], seed=options.seed)
-    return EnsembleConfig(kind, options.n_members, training=training, device=options.device)
+    return EnsembleConfig(
+        kind, options.n_members, _BATCH[kind], training=training, device=options.device
+    )
 
 
 def fit_config(config: KrrNmfConfig | EnsembleConfig, data: Dataset, report: Report) -> Part:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter1d
 from scipy.stats import norm
 
 Float = NDArray[np.float64]
@@ -64,9 +65,9 @@ class ErrorModel:
 class Calibration:
     """From a model's own spread to honest error bars, learnt on held-out rows.
 
-    ``σ(E) = scale(E) · spread``, with the scale chosen so that the central bands hold what they
-    say on rows that the model had not seen. Attributes: ``scale`` (g,), ``spreads`` (m,) the
-    ascending spreads of those rows, the scale of trust.
+    ``σ(E) = scale(E) · spread · profile(E)``, with the scale chosen so that the central bands hold
+    what they say on rows that the model had not seen. Attributes: ``scale`` (g,), ``spreads`` (m,)
+    the ascending spreads of those rows, the scale of trust.
     """
 
     scale: Float
@@ -79,17 +80,18 @@ class Calibration:
         Parameters
         ----------
         residual : (m, g)
-            truth − prediction of rows held out.
+            truth − prediction of rows held out, over the row's profile.
         spread : (m,)
             The model's own measure of doubt on them, > 0.
         weights : (m,)
             What each row counts for.
         """
         ratio = np.abs(residual) / spread[:, None]
-        # Between the 68 % and the 95 % point: heavy tails make the two disagree.
+        # Heavy tails make the 68 % and the 95 % point disagree; a band that misses two in twenty
+        # where it says one is worse than one that holds 70 % where it says 68.
         s68 = _quantile(ratio, 0.68, weights) / norm.ppf(0.84)
         s95 = _quantile(ratio, 0.95, weights) / norm.ppf(0.975)
-        scale = np.sqrt(s68 * s95)
+        scale = s68**0.25 * s95**0.75
         kernel = np.ones(5) / 5
         smooth = np.convolve(np.pad(scale, 2, mode="edge"), kernel, mode="valid")
         return cls(smooth, np.sort(spread))
@@ -113,6 +115,22 @@ def _quantile(values: Float, level: float, weights: Float) -> Float:
     return np.asarray(values[order[at, columns], columns], dtype=np.float64)
 
 
+_SMOOTH = 9  # grid points
+
+
+def _profile(error: NDArray[np.float32], neighbours: NDArray[np.int64]) -> Float:
+    """(n, g) where in the spectrum to expect the error, rms 1: where the neighbours' errors are.
+
+    The square root halves the contrast, since a few neighbours tell it only roughly.
+    """
+    square = np.empty((len(neighbours), error.shape[1]))
+    for row, near in enumerate(neighbours):  # not at once: thousands of rows fill the memory
+        square[row] = (error[near].astype(np.float64) ** 2).mean(axis=0)
+    square = uniform_filter1d(square, _SMOOTH, axis=1, mode="nearest")
+    square += 1e-2 * square.mean(axis=1, keepdims=True) + 1e-12
+    return np.asarray((square / square.mean(axis=1, keepdims=True)) ** 0.25)
+
+
 @dataclass(frozen=True)
 class Validation:
     """What a fit learnt from rows that it had not seen; every model carries one.
@@ -123,40 +141,61 @@ class Validation:
         The model's grid.
     mean : (m, g)
         Cross-validated predictions of the training rows, float32.
+    error : (m, g)
+        Truth less that, float32.
     spread : (m,)
         The doubt that went with them.
+    neighbours : (m, k)
+        Rows of other folds nearest to each in the model's own sense.
     calibration : Calibration
     """
 
     energy_ev: Float
     mean: NDArray[np.float32]
+    error: NDArray[np.float32]
     spread: Float
+    neighbours: NDArray[np.int64]
     calibration: Calibration
 
     @classmethod
     def learn(
-        cls, energy_ev: Float, target: Float, mean: Float, spread: Float, weights: Float
+        cls,
+        energy_ev: Float,
+        target: Float,
+        mean: Float,
+        spread: Float,
+        neighbours: NDArray[np.int64],
+        weights: Float,
     ) -> Validation:
-        """From the targets (m, g) of the held-out rows, their predictions, spreads and weights."""
-        calibration = Calibration.learn(np.asarray(target, np.float64) - mean, spread, weights)
-        return cls(energy_ev, np.asarray(mean, np.float32), spread, calibration)
+        """From the targets (m, g) of the held-out rows, their predictions (m, g), spreads (m,),
+        nearest rows of other folds (m, k) and weights (m,)."""
+        error = np.asarray(np.asarray(target, np.float64) - mean, np.float32)
+        calibration = Calibration.learn(error / _profile(error, neighbours), spread, weights)
+        return cls(energy_ev, np.asarray(mean, np.float32), error, spread, neighbours, calibration)
 
     def answer(self, mean: Float, spread: Float, neighbours: NDArray[np.int64]) -> Predicted:
         """A prediction with the error bars and trust that its spread deserves."""
         return Predicted(
             mean=mean,
-            sigma=self.calibration.sigma(spread),
+            sigma=self.calibration.sigma(spread) * _profile(self.error, neighbours),
             trust=self.calibration.trust(spread),
             neighbours=neighbours,
             spread=spread,
         )
+
+    def of_training_rows(self, rows: NDArray[np.int64]) -> Predicted:
+        """What was said of these rows before they were learnt from."""
+        mean = self.mean[rows].astype(np.float64)
+        return self.answer(mean, self.spread[rows], self.neighbours[rows])
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """For a checkpoint."""
         return {
             "energy_ev": self.energy_ev,
             "held_out.mean": self.mean,
+            "held_out.error": self.error,
             "held_out.spread": self.spread,
+            "held_out.neighbours": self.neighbours,
             "calibration.scale": self.calibration.scale,
             "calibration.spreads": self.calibration.spreads,
         }
@@ -170,6 +209,8 @@ class Validation:
         return cls(
             arrays.pop("energy_ev"),
             arrays.pop("held_out.mean"),
+            arrays.pop("held_out.error"),
             arrays.pop("held_out.spread"),
+            arrays.pop("held_out.neighbours"),
             calibration,
         )

@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from ml.crystals import Crystal, neighbours
 from ml.errors import LearningError
 
-BLOCK = "chgnet"  # its name among the descriptor blocks
+BLOCK = "chgnet"  # of a site, among the descriptor blocks
+ATOM_BLOCK = "chgnet-atom"  # of an atom on its own
 _SHELL = 6.0  # Å
 _FALL = 0.8  # Å; how fast a neighbour counts less than the nearest
 _WEIGHTS = Path("pretrained") / "0.3.0" / "chgnet_0.3.0_e29f68s314m37.pth.tar"

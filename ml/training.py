@@ -26,12 +26,13 @@ class Batches(Protocol):
 
 @dataclass(frozen=True)
 class Batch:
-    """The model's input, the target (n, g), the row numbers (n,), and what the batch's mean loss
-    counts for beside those of the other processes."""
+    """The model's input, the target (n, g), the row numbers (n,), what each row counts for in
+    training (n,), and what the batch's mean loss counts for beside those of other processes."""
 
     inputs: object
     target: Tensor
     rows: NDArray[np.int64]
+    counts: Tensor
     weight: float = 1.0
 
 
@@ -107,12 +108,14 @@ def train(
         total, count = 0.0, 0
         for batch in batches(rng):
             optimizer.zero_grad(set_to_none=True)
-            loss = ((wrapped(batch.inputs) - batch.target) ** 2).mean()
+            errors = ((wrapped(batch.inputs) - batch.target) ** 2).mean(dim=1)
+            loss = (batch.counts * errors).mean()
             (batch.weight * loss).backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
-            schedule.step()
             step += 1
+            if step < steps:  # batches of whole crystals are not the same number in every epoch
+                schedule.step()
             _average(averaged, model, min(config.averaging, step / (step + 10)))
             total += float(loss.detach()) * len(batch.target)
             count += len(batch.target)
@@ -132,13 +135,14 @@ def train(
 
 @torch.no_grad()
 def mean_square(model: nn.Module, batches: Batches) -> float:
-    """Mean squared error over all batches, in evaluation mode."""
+    """Mean squared error over all batches, each row by what it counts for, in evaluation mode."""
     model.eval()
-    total, count = 0.0, 0
+    total, count = 0.0, 0.0
     for batch in batches(None):
-        total += float(((model(batch.inputs) - batch.target) ** 2).mean(dim=1).sum())
-        count += len(batch.target)
-    return total / max(count, 1)
+        errors = ((model(batch.inputs) - batch.target) ** 2).mean(dim=1)
+        total += float(batch.counts @ errors)
+        count += float(batch.counts.sum())
+    return total / max(count, 1e-12)
 
 
 @torch.no_grad()

@@ -19,7 +19,7 @@ from ml.krr_nmf import KrrNmf, KrrNmfConfig
 from ml.models import FitOptions, ensemble_config, krr_config
 from ml.training import Stop
 
-TUNED = ("krr-nmf", "mlp", "cgcnn", "chgnet-mlp")
+TUNED = ("krr-nmf", "mlp", "cgcnn", "ace", "chgnet-mlp", "chgnet-ace")
 
 
 @dataclass(frozen=True)
@@ -143,11 +143,16 @@ def _suggest(
         "dropout": trial.suggest_float("dropout", 0.0, 0.5),
         "hidden": trial.suggest_int("hidden", 128, 640, step=128),
     }
-    if kind != "cgcnn":
+    if kind.endswith("mlp"):
         network["n_blocks"] = trial.suggest_int("n_blocks", 1, 3)
-    else:
+    elif kind == "cgcnn":
         network["n_conv"] = trial.suggest_int("n_conv", 1, 4)
         network["atom_dim"] = trial.suggest_int("atom_dim", 48, 144, step=32)
+    else:
+        network["node_dim"] = trial.suggest_int("node_dim", 32, 96, step=32)
+        network["channels"] = trial.suggest_int("channels", 24, 72, step=24)
+        if kind == "ace":
+            network["n_conv"] = trial.suggest_int("n_conv", 1, 3)
     return replace(base, training=training, network=network)
 
 

@@ -122,11 +122,8 @@ def _expected(
     shape = rows.data.target.shape
     mean, sigma, trust = np.empty(shape), np.empty(shape), np.empty(shape[0])
     seen = at >= 0
-    held_out = model.validation
-    spread = held_out.spread[at[seen]]
-    mean[seen] = held_out.mean[at[seen]]
-    sigma[seen] = held_out.calibration.sigma(spread)
-    trust[seen] = held_out.calibration.trust(spread)
+    held_out = model.validation.of_training_rows(at[seen])
+    mean[seen], sigma[seen], trust[seen] = held_out.mean, held_out.sigma, held_out.trust
     new = np.flatnonzero(~seen)
     for part in np.array_split(new, max(1, -(-len(new) // _CHUNK))):
         if part.size:

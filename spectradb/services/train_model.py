@@ -371,8 +371,13 @@ def _measure(
 
 def _cross_validated(model: Part, train: Dataset) -> dict[str, Any]:
     """Held-out error of the training rows, every material counting alike; what chose the model."""
-    error = ((model.validation.mean - np.asarray(train.target, np.float64)) ** 2).mean(axis=1)
-    found: dict[str, Any] = {"mse": float(error @ material_weights(train.groups)) / len(error)}
+    target, weights = np.asarray(train.target, np.float64), material_weights(train.groups)
+    error = ((model.validation.mean - target) ** 2).mean(axis=1)
+    reference = ((target - target.mean(axis=0)) ** 2).mean(axis=1)
+    found: dict[str, Any] = {
+        "mse": float(error @ weights) / len(error),
+        "r2_vs_mean": float(1 - (error @ weights) / (reference @ weights)),
+    }
     if isinstance(model, Mixed):
         found["weights"] = dict(zip(model.parts, model.weights.tolist(), strict=True))
         found["parts"] = {kind: _cross_validated(one, train) for kind, one in model.parts.items()}

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from ml.crystals import Crystal
+from ml.data import Dataset
 from ml.errors import LearningError
+from ml.inputs import Inputs
 from ml.models import FitOptions, fit_model
 from ml.pretrained import describe_sites, embed
 from tests.ml.test_crystals import random_crystal
-from tests.ml.test_networks import halides
+from tests.ml.test_networks import GRID, halides
 
 
 def test_without_the_package_its_kinds_say_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,6 +24,7 @@ def test_without_the_package_its_kinds_say_how_to_get_it(monkeypatch: pytest.Mon
         fit_model("chgnet-mlp", halides(30), FitOptions(epochs=1, n_members=2), lambda step: None)
 
 
+@pytest.mark.slow
 def test_a_rotated_crystal_has_the_same_embedding() -> None:
     pytest.importorskip("chgnet")
     crystal = random_crystal(3, 4)
@@ -33,6 +36,7 @@ def test_a_rotated_crystal_has_the_same_embedding() -> None:
     assert np.abs(a[0] - a[1]).max() > 0.01
 
 
+@pytest.mark.slow
 def test_crystals_in_one_batch_do_not_see_each_other() -> None:
     pytest.importorskip("chgnet")
     crystals = [random_crystal(seed, 3) for seed in range(3)]
@@ -41,7 +45,21 @@ def test_crystals_in_one_batch_do_not_see_each_other() -> None:
     np.testing.assert_allclose(together[1], alone, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_an_atom_without_neighbours_has_an_embedding() -> None:
     pytest.importorskip("chgnet")
     lonely = Crystal(np.eye(3) * 14.0, np.array([29]), np.zeros((1, 3)))
     assert np.isfinite(describe_sites([lonely], [[0]])).all()
+
+
+@pytest.mark.slow
+def test_atoms_of_new_rows_are_put_on_the_scale_of_the_training_rows() -> None:
+    pytest.importorskip("chgnet")
+    crystals = [random_crystal(k, 3) for k in range(4)]
+    rows = np.arange(4)
+    data = Dataset(GRID, crystals, rows, rows % 3, np.ones((4, GRID.size), np.float32))
+    inputs = Inputs.prepare(data, "chgnet-ace")
+    again = inputs.again(data.rows(np.array([2])))
+    assert inputs.matrix is not None
+    assert again.matrix is not None
+    np.testing.assert_allclose(again.matrix, inputs.matrix[6:9], atol=1e-3)
