@@ -92,18 +92,23 @@ def keep_structure_file(name: str, data: bytes, user: User | AnonymousUser | Non
 def models_for(elements: set[str]) -> dict[tuple[str, str], list[TrainedModel]]:
     """Trained models for these absorbers, by absorber and edge; the one used first leads.
 
-    The chosen default leads, then the newest.
+    The chosen default leads, then the model that explained most of the spectra it had not seen.
     """
     rows = (
         TrainedModel.objects.filter(job_status=JobStatus.DONE, absorber__in=elements)
         .exclude(edge="")
         .defer("curves", "report")
-        .order_by("-is_default", "-finished")
+        .order_by("-finished")
     )
     found: dict[tuple[str, str], list[TrainedModel]] = {}
-    for row in rows:
+    for row in sorted(rows, key=lambda row: (row.is_default, _explained(row)), reverse=True):
         found.setdefault((row.absorber, row.edge), []).append(row)
     return found
+
+
+def _explained(row: TrainedModel) -> float:
+    """r2_vs_mean in cross-validation, which compares models whatever their scale and grid."""
+    return float(row.metrics.get("cross_validation", {}).get("r2_vs_mean", float("-inf")))
 
 
 def predict_upload(upload: Upload, model: str) -> list[Prediction]:

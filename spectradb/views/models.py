@@ -20,7 +20,17 @@ from spectradb.plots import Band, Curve, Figure, nice_range
 from spectradb.services.roles import may_curate
 from spectradb.views.figures import Plot
 
-KINDS = ("krr-nmf", "mlp", "cgcnn", "mixed")
+KINDS = (
+    "mixed-chgnet",
+    "mixed",
+    "krr-nmf",
+    "mlp",
+    "cgcnn",
+    "ace",
+    "chgnet-krr",
+    "chgnet-mlp",
+    "chgnet-ace",
+)
 MOST_TRIALS = 200
 MOST_MEMBERS = 20
 _METRICS = (
