@@ -29,6 +29,7 @@ METAL_CORE = 9  # 1s 2s 2p 3s 3p
 _ITERATIONS = 40
 _TOLERANCE = 2e-5  # hartree, largest element of the change of the matrix
 _HISTORY = 8
+_PURE = 0.5  # share of d and p from which a state is taken as it is
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,6 @@ class Field:
     fock : float64 (n, n)
     orbitals : Orbitals
     iterations : int
-    gap : float
-        Lowest of the other virtual states above the highest of the manifold, hartree.
     """
 
     occupation: Occupation
@@ -94,7 +93,6 @@ class Field:
     fock: FloatArray
     orbitals: Orbitals
     iterations: int
-    gap: float
 
     def block(self, left: FloatArray, right: FloatArray) -> FloatArray:
         """<left|F|right>."""
@@ -144,13 +142,13 @@ def _iterate(
     inputs: list[FloatArray] = []
     residuals: list[FloatArray] = []
     for step in range(_ITERATIONS):
-        orbitals, gap = localise(cluster, references, fock)
+        orbitals = localise(cluster, references, fock)
         energy, new = cluster.fock(density_of(orbitals, occupation))
         residual = new - fock
         projected = x.T @ residual @ x
         trace.append(float(np.abs(projected).max()))
         if trace[-1] < _TOLERANCE:
-            return Field(occupation, energy, new, orbitals, step + 1, gap), trace
+            return Field(occupation, energy, new, orbitals, step + 1), trace
         inputs, residuals = [*inputs, fock][-history:], [*residuals, residual][-history:]
         flat = np.array([(x.T @ r @ x).ravel() for r in residuals])
         n = len(flat)
@@ -169,8 +167,8 @@ def _iterate(
     return None, trace
 
 
-def localise(cluster: Cluster, references: References, fock: FloatArray) -> tuple[Orbitals, float]:
-    """Orbitals of a matrix, and the gap above the manifold.
+def localise(cluster: Cluster, references: References, fock: FloatArray) -> Orbitals:
+    """Orbitals of a matrix.
 
     The 3n + 5 states of the manifold: the lowest 3n above the cores, and of those above them the
     five combinations nearest to the atomic d and p functions (states that have nothing to do
@@ -178,22 +176,16 @@ def localise(cluster: Cluster, references: References, fock: FloatArray) -> tupl
     keeps every orbital as like its atom's as can be.
     """
     x, s = cluster.orthogonal, cluster.overlap
-    values, columns = np.linalg.eigh(x.T @ fock @ x)
+    _, columns = np.linalg.eigh(x.T @ fock @ x)
     c = x @ columns
     n_core, n_p = references.n_core, references.p.shape[1]
     cores, occupied, above = c[:, :n_core], c[:, n_core : n_core + n_p], c[:, n_core + n_p :]
     atomic = np.hstack([references.d, references.p])
     shown = above.T @ s @ _orthonormal(atomic, s)
-    u, _, _ = np.linalg.svd(shown, full_matrices=False)
-    upper = above @ u[:, :5]
+    upper = above @ _most_like(shown)
     manifold = np.hstack([occupied, upper])
     localised = manifold @ _nearest(manifold.T @ s @ atomic)
     d, p = localised[:, :5], localised[:, 5:]
-    rest = u[:, 5:]
-    gap = 0.0
-    if rest.size:
-        levels = np.einsum("ia,i,ia->a", u[:, :5], values[n_core + n_p :], u[:, :5])
-        gap = float(values[n_core + n_p + 5] - levels.max())
     hopping = d.T @ fock @ p
     v, _ = ligand_shell(hopping, np.zeros((n_p, n_p)))
     root = np.linalg.pinv(v, rcond=1e-6)
@@ -207,7 +199,29 @@ def localise(cluster: Cluster, references: References, fock: FloatArray) -> tupl
     bonds = pair @ states
     rest = p @ np.linalg.svd(p.T @ s @ ligand)[0][:, 5:]
     filled = np.hstack([others, rest, bonds[:, :5]])
-    return Orbitals(core, d, p, ligand, filled, bonds[:, 5:]), gap
+    return Orbitals(core, d, p, ligand, filled, bonds[:, 5:])
+
+
+def _most_like(shown: FloatArray) -> FloatArray:
+    """The five combinations (n, 5) of n states nearest to atomic functions.
+
+    States that are mostly d and p enter as they are, so that the field stays stationary; only
+    where d is spread over several (beside 4s and 4p, as in TiO2) are states combined.
+
+    Parameters
+    ----------
+    shown : float64 (n, m)
+        States on the orthonormal atomic functions.
+    """
+    weight = np.einsum("ij,ij->i", shown, shown)
+    pure = np.sort(np.argsort(-weight)[:5])
+    pure = pure[weight[pure] > _PURE]
+    mixed = np.setdiff1d(np.arange(len(shown)), pure)
+    out = np.zeros((len(shown), 5))
+    out[pure, np.arange(pure.size)] = 1.0
+    u, _, _ = np.linalg.svd(shown[mixed], full_matrices=False)
+    out[mixed, pure.size :] = u[:, : 5 - pure.size]
+    return out
 
 
 def density_of(orbitals: Orbitals, occupation: Occupation) -> FloatArray:
