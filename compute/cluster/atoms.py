@@ -74,7 +74,7 @@ def solve_atom(
     ConvergenceError
     """
     cluster = build_cluster(element, (), np.zeros((0, 3)), None, functional, absorber=absorber)
-    blocks = _blocks(cluster)
+    blocks = symmetry_blocks(cluster)
     fock = cluster.core_hamiltonian
     density = np.zeros_like(fock)
     change = np.inf
@@ -96,7 +96,7 @@ def solve_atom(
     raise ConvergenceError(f"atom {element}", change, _TOLERANCE)
 
 
-def _blocks(cluster: Cluster) -> dict[int, list[NDArray[np.intp]]]:
+def symmetry_blocks(cluster: Cluster) -> dict[int, list[NDArray[np.intp]]]:
     """l -> for each m the places of its functions."""
     mol = cluster.mol
     places = mol.ao_loc_nr()

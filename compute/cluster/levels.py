@@ -39,18 +39,6 @@ class Levels:
         """Mean d level above the mean ligand level."""
         return self.d - self.ligand_mean
 
-    def covalent_energy(self, electrons: float) -> float:
-        """What (d*)^a gains over d^a L^10, the levels being given, eV."""
-        h = np.block(
-            [
-                [self.crystal_field + self.gap * np.eye(5), self.hopping],
-                [self.hopping.T, self.ligand],
-            ]
-        )
-        values = np.linalg.eigvalsh(h)
-        states = 2.0 * values[:5].sum() + electrons / 5.0 * values[5:].sum()
-        return float(states - electrons * self.gap)
-
 
 def levels(field: Field) -> Levels:
     """Levels of a field."""

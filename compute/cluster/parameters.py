@@ -3,17 +3,15 @@
 Three fields are solved: the initial configuration (d*)^n, the final one 2p^5 (d*)^(n+1) and,
 first, the transition state between them, from which both start.
 
-Levels and hopping are matrix elements of the initial field. A spherical Hamiltonian's mean
-field, averaged over the configuration, moves all d levels alike, so only averages are counted
-twice: crystal field and ligand levels are taken traceless, and averages come from:
+Levels and hopping are matrix elements of the transition state's field, as for any excitation
+energy (Slater). A spherical Hamiltonian's mean field, averaged over the configuration, moves all
+d levels alike, so only averages are counted twice: crystal field and ligand levels are taken
+traceless, and averages come from :mod:`compute.cluster.average`:
 
-* Δ = ε_d − ε_L of the initial field, Δ + U_dd − U_pd = ε_d − ε_L of the final one. These are Janak
-  derivatives of the *covalent* configuration average, whose d occupation the bonds have raised
-  already, half way to the transferred electron (see docs/cluster.md for what the ionic
-  reference d^n L^10 gives instead: the bare, unscreened 11 eV of NiO).
-* U_dd, which matters only where two ligand holes do, by the rule of route ``cheap``.
+* Δ and Δ + U_dd − U_pd from ε_d − ε_L of the initial and of the final field.
+* U_dd by the rule of route ``cheap``: what polarises beyond the cluster is not in it.
 * The energy zero, final less initial average, is the difference of the two total energies less
-  what hopping gives the model in each field.
+  what the model's averages gain by hopping.
 """
 
 from __future__ import annotations
@@ -26,16 +24,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compute.atom import atomic_parameters
-from compute.cluster.energyscale import correction
-from compute.cluster.levels import Levels, levels, slater_integrals
+from compute.cluster.energyscale import CORRECTION_EV, ERROR_EV
+from compute.cluster.levels import levels, slater_integrals
+from compute.cluster.model import HOPPING_SCALE, ChargeTransferModel
 from compute.cluster.molecule import FUNCTIONAL, Cluster
 from compute.cluster.prepare import prepare
 from compute.cluster.scf import Field, Occupation, solve_field
+from compute.cluster.spinorbit import zeta_2p
 from compute.errors import InputError
-from compute.ligandfield.charge_transfer import ChargeTransferEnergies, energies
+from compute.ligandfield.charge_transfer import energies
 from compute.ligandfield.cheap import HWHM_EV, CheapCase
 from compute.ligandfield.orbitals import rotation_matrix
-from compute.ligandfield.splitting import effective_splitting, hund_exchange
+from compute.ligandfield.splitting import hund_exchange
 from compute.sites import Site
 from compute.spinstate import d_electrons
 from compute.units import HARTREE_EV
@@ -45,11 +45,9 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-VERSION = "cluster-1"  # part of every input hash; raise it whenever results change
+VERSION = "cluster-2"  # part of every input hash; raise it whenever results change
 SLATER_SCALE = 0.9
 _ZERO_EV = 1e-6
-_SECOND_HOLE_BELOW_EV = 3.0
-_SECOND_HOLE_FROM_N_D = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,11 +104,8 @@ def parameters(
 
 def case_of(fields: ClusterFields, site: Site, *, temperature_k: float = 300.0) -> CheapCase:
     """Converged fields as a case of the engine."""
-    before, after = levels(fields.initial), levels(fields.final)
-    transfer = _charge_transfer(fields, site, before, after)
-    crystal_field, v, ligand = (
-        symmetrised(m, site) for m in (before.crystal_field, before.hopping, before.ligand)
-    )
+    model = model_of(fields, site)
+    transfer = model.transfer()
     atom = atomic_parameters(
         site.element, round(site.oxidation_state), fields.n_d, empty_shells=True
     )
@@ -123,44 +118,40 @@ def case_of(fields: ClusterFields, site: Site, *, temperature_k: float = 300.0) 
         "initial": _integrals(fields, fields.initial, ("F2dd", "F4dd"))
         | {"zeta_3d": atom["initial"]["zeta_3d"]},
         "final": _integrals(fields, fields.final, ("F2dd", "F4dd", "F2pd", "G1pd", "G3pd"))
-        | {key: atom["final"][key] for key in ("zeta_3d", "zeta_2p")},
-        "crystal_field": {"matrix": crystal_field.tolist()},
+        | {
+            "zeta_3d": atom["final"]["zeta_3d"],
+            "zeta_2p": zeta_2p(site.element, fields.n_d + 1),
+        },
+        "crystal_field": {"matrix": model.crystal_field.tolist()},
         "charge_transfer": {
             "delta": transfer.delta,
             "u_dd": transfer.u_dd,
             "u_pd": transfer.u_pd,
-            "v": v.tolist(),
-            "ligand": ligand.tolist(),
+            "v": (HOPPING_SCALE * model.hopping).tolist(),
+            "ligand": model.ligand.tolist(),
             "configurations": transfer.configurations,
         },
         "temperature_k": temperature_k,
         "hwhm_ev": dict(HWHM_EV),
     }
-    shift, error = correction(site.element)
-    offset = energy_zero(fields) + shift
-    exchange = hund_exchange(case["initial"])
-    ten_dq = effective_splitting(fields.n_d, crystal_field, v, ligand, transfer, exchange)
-    return CheapCase(case, offset, error, ten_dq)
-
-
-def energy_zero(fields: ClusterFields) -> float:
-    """Average of 2p5 d^(n+1) L^10 less that of d^n L^10 by the fields alone, eV."""
     total = (fields.final.energy - fields.initial.energy) * HARTREE_EV
-    hopping = levels(fields.final).covalent_energy(fields.n_d + 1)
-    return float(total - (hopping - levels(fields.initial).covalent_energy(fields.n_d)))
+    offset = float(total - model.covalent_shift() + CORRECTION_EV)
+    return CheapCase(case, offset, ERROR_EV, model.ten_dq())
 
 
-def _charge_transfer(
-    fields: ClusterFields, site: Site, before: Levels, after: Levels
-) -> ChargeTransferEnergies:
+def model_of(fields: ClusterFields, site: Site) -> ChargeTransferModel:
+    """The charge-transfer model of a site."""
+    level = levels(fields.transition)
     rule = energies(site.element, site.oxidation_state, site.ligand_elements, fields.n_d)
-    small = min(before.gap, after.gap) < _SECOND_HOLE_BELOW_EV
-    wanted = 3 if small and fields.n_d >= _SECOND_HOLE_FROM_N_D else 2
-    return ChargeTransferEnergies(
-        delta=before.gap,
+    return ChargeTransferModel(
+        n_d=fields.n_d,
         u_dd=rule.u_dd,
-        u_pd=before.gap + rule.u_dd - after.gap,
-        configurations=min(wanted, 11 - fields.n_d),
+        initial_gap=levels(fields.initial).gap,
+        final_gap=levels(fields.final).gap,
+        crystal_field=symmetrised(level.crystal_field, site),
+        hopping=symmetrised(level.hopping, site),
+        ligand=symmetrised(level.ligand, site),
+        exchange=hund_exchange(_integrals(fields, fields.initial, ("F2dd", "F4dd"))),
     )
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from itertools import combinations
-
 import numpy as np
 import pytest
 from pyscf import dft
@@ -12,7 +9,7 @@ from pyscf import dft
 from compute.atom import atomic_parameters
 from compute.cluster import scf
 from compute.cluster.atoms import metal_occupation, solve_atom
-from compute.cluster.levels import Levels, levels, slater_integrals
+from compute.cluster.levels import levels, slater_integrals
 from compute.cluster.molecule import Cluster, build_cluster
 from compute.cluster.parameters import SLATER_SCALE
 from compute.cluster.prepare import references_and_starts
@@ -110,23 +107,19 @@ def test_turning_the_cluster_turns_its_levels(field: Field) -> None:
     assert turned.gap == pytest.approx(before.gap, abs=0.02)
 
 
-def test_covalent_energy_is_the_average_over_determinants() -> None:
-    rng = np.random.default_rng(4)
-    a = rng.normal(size=(3, 5, 5))
-    zero = 0.1 * (a[0] + a[0].T)
-    zero -= np.trace(zero) / 5 * np.eye(5)
-    ligand = 0.1 * (a[1] + a[1].T)
-    ligand -= np.trace(ligand) / 5 * np.eye(5)
-    found = Levels(0.0, 3.0, 0.0, zero, np.diag([2.0, 2.0, 1.0, 1.0, 1.0]), ligand)
-    h = np.block([[zero + 3.0 * np.eye(5), found.hopping], [found.hopping.T, ligand]])
-    values = np.linalg.eigvalsh(h)
-    upper = np.repeat(values[5:], 2)
-    each = [
-        2 * values[:5].sum() + sum(upper[list(chosen)]) for chosen in combinations(range(10), 3)
-    ]
-    bare = 3 * 3.0  # three d electrons, L full and centred at zero
-    assert found.covalent_energy(3) == pytest.approx(np.mean(each) - bare)
-    assert replace(found, hopping=np.zeros((5, 5))).covalent_energy(3) == pytest.approx(0.0)
+def test_states_that_are_mostly_atomic_are_not_mixed_with_others() -> None:
+    """Six states: four pure, one shared by two, one foreign."""
+    shown = np.zeros((7, 5))
+    shown[[0, 2, 3, 5], range(4)] = [0.9, 0.95, 0.8, 0.85]
+    shown[4, 4], shown[6, 4] = 0.6, 0.5
+    shown[1] = 0.02
+    chosen = scf._most_like(shown)
+    np.testing.assert_allclose(chosen.T @ chosen, np.eye(5), atol=1e-12)
+    assert (np.count_nonzero(chosen, axis=0)[:4] == 1).all()
+    assert set(np.argmax(np.abs(chosen[:, :4]), axis=0)) == {0, 2, 3, 5}
+    mixed = np.abs(chosen[:, 4])
+    assert mixed[4] > mixed[6] > 0.5
+    assert mixed[1] < 0.1
 
 
 def test_failure_to_converge_is_told_with_its_trace(tif4, monkeypatch) -> None:
