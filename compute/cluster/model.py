@@ -13,7 +13,7 @@ from compute.ligandfield.splitting import effective_splitting
 
 FloatArray = NDArray[np.float64]
 
-# Fitted to published optical 10Dq, to no spectrum (best 1.17, flat; ``python -m tests.benchmarks.
+# Fitted to published optical 10Dq, to no spectrum (best 1.20, flat; ``python -m tests.benchmarks.
 # cluster_splittings``). Hopping is what functionals disagree on: PBE0 has 1.19 times PBE's in MnO.
 HOPPING_SCALE = 1.15
 CONFIGURATIONS = 3  # no, one and two ligand holes; with one less MnO2 has no low-energy peak
