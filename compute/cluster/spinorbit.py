@@ -69,11 +69,16 @@ def one_electron_z(ion: Atom) -> FloatArray:
 
 def two_electron_z(ion: Atom) -> FloatArray:
     """The same of the own- and other-orbit operators in the field of the ion's electrons."""
-    mol = ion.cluster.mol
-    integrals = mol.intor("int2e_p1vxp1", 3).reshape(3, *(mol.nao,) * 4)[2]
-    density = ion.density
-    direct = np.einsum("ijkl,lk->ij", integrals, density, optimize=True)
-    exchange = np.einsum("ijkl,jk->il", integrals, density, optimize=True)
-    exchange += np.einsum("ijkl,li->kj", integrals, density, optimize=True)
+    mol, density = ion.cluster.mol, ion.density
+    places, shells, n = mol.ao_loc_nr(), mol.nbas, mol.nao
+    direct, exchange = np.zeros((n, n)), np.zeros((n, n))
+    for shell in range(shells):  # of the first function: all at once would be a gigabyte
+        rows = slice(int(places[shell]), int(places[shell + 1]))
+        part = (shell, shell + 1) + (0, shells) * 3
+        integrals = mol.intor("int2e_p1vxp1", 3, shls_slice=part)
+        integrals = integrals.reshape(3, -1, n, n, n)[2]
+        direct[rows] += np.einsum("ijkl,lk->ij", integrals, density, optimize=True)
+        exchange[rows] += np.einsum("ijkl,jk->il", integrals, density, optimize=True)
+        exchange += np.einsum("ijkl,li->kj", integrals, density[:, rows], optimize=True)
     result: FloatArray = FINE_STRUCTURE**2 / 2.0 * (direct - 1.5 * exchange)
     return result
