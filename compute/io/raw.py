@@ -166,7 +166,7 @@ def ask_for_absorber(element: str | None, edge: str | None, faults: Faults) -> N
     if missing:
         what = " and ".join(missing)
         faults.warn(
-            f"the file does not say which {what} was measured: give "
-            + " and ".join(f"--{name}" for name in missing)
-            + f" or fill in the {what} before publishing"
+            f"the file does not say which {what} was measured: name it (import_spectra: "
+            + ", ".join(f"--{name}" for name in missing)
+            + ") or fill it in before publishing"
         )

@@ -28,7 +28,7 @@ METHOD = "esprit-varpro-bic"
 VERSION = 3  # a change of what the same input gives
 THEORY_FLOOR = 1e-3
 _BATCH = 500
-_UNDETERMINED = 1e30  # a standard error that the data do not bound
+UNDETERMINED = 1e30  # a standard error that the data do not bound
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ def keep(row: PeakFit, result: Decomposition) -> None:
         Peak(
             fit=row,
             index=index,
-            **{name: value if math.isfinite(value) else _UNDETERMINED for name, value in fields},
+            **{name: value if math.isfinite(value) else UNDETERMINED for name, value in fields},
         )
         for index, fields in enumerate(asdict(peak).items() for peak in result.peaks)
     )

@@ -186,20 +186,28 @@ def match_curve(
     energy, values = checked_query(energy_ev, intensity, options)
     wanted = None if within is None else set(within.values_list("pk", flat=True))
     found: list[tuple[Group, MatchResult]] = []
+    edgeless: list[tuple[Group, MatchResult]] = []
     reasons: list[str] = []
     for group in searched_groups(energy, options):
         try:
-            result = _in_group(group, energy, values, options, wanted, without)
+            answered = _in_group(group, energy, values, options, wanted, without)
         except InputError as error:
             reasons.append(f"{group.absorber} {group.edge}: {error}")
             continue
-        if result is not None:
-            found.append((group, result))
-    if not found:
+        if answered is not None:
+            result, smooth = answered
+            seen = result.matches[0].r_squared >= smooth
+            (found if seen else edgeless).append((group, result))
+    range_ev = (float(energy[0]), float(energy[-1]))
+    if found:
+        return _joined(found, options, range_ev)
+    if not edgeless:
         where = f"{energy[0]:.1f} to {energy[-1]:.1f} eV"
-        told = "; ".join(reasons) or "no published spectrum overlaps it enough"
+        told = "; ".join(reasons) or _out_of_reach(energy, options)
         raise InputError("energy_ev", where, told)
-    return _joined(found, options, (float(energy[0]), float(energy[-1])))
+    answer = _joined(edgeless, options, range_ev)
+    told = "No edge is seen: a smooth background explains more than any candidate."
+    return replace(answer, warnings=[told, *answer.warnings])
 
 
 def searched_groups(energy: FloatArray, options: MatchOptions) -> list[Group]:
@@ -212,6 +220,24 @@ def searched_groups(energy: FloatArray, options: MatchOptions) -> list[Group]:
         )
         if min(high_ev, high) - max(low_ev, low) >= _OVERLAP * (high - low)
     ]
+
+
+def _out_of_reach(energy: FloatArray, options: MatchOptions) -> str:
+    """Why no library was asked, with what would have to be covered."""
+    there = groups(absorber=options.absorber, edge=options.edge, kind=options.kind)
+    if not there:
+        named = " ".join(x for x in (options.absorber, options.edge, options.kind) if x)
+        return f"there is no published spectrum {f'of {named}' if named else 'yet'}"
+    if searched_groups(energy, options):
+        return "no published spectrum that overlaps it is among those to be searched"
+    low, high = min(low for _, low, _ in there), max(high for _, _, high in there)
+    told = (
+        f"no published spectrum overlaps it enough; those of {len(there)} edges lie between "
+        f"{low:.0f} and {high:.0f} eV"
+    )
+    if searched_groups(1000.0 * energy, options):
+        told += "; are the energies in keV?"
+    return told
 
 
 def checked_query(
@@ -241,7 +267,8 @@ def _in_group(
     options: MatchOptions,
     wanted: set[int] | None,
     without: int | None,
-) -> MatchResult | None:
+) -> tuple[MatchResult, float] | None:
+    """What one library answers, and how much of what it was asked a smooth curve explains."""
     library = library_of(group)
     # An index may be older than the last withdrawal.
     public = set(group.rows().values_list("pk", flat=True))
@@ -253,7 +280,22 @@ def _in_group(
     among = None if len(allowed) == len(library) else allowed
     e, v = edge_region(energy, values, group, library, options.max_shift_ev)
     top = max(options.top, EXACT)  # all that are compared: valences and edges sum over them
-    return library.match(e, v, top=top, max_shift_ev=options.max_shift_ev, among=among)
+    result = library.match(e, v, top=top, max_shift_ev=options.max_shift_ev, among=among)
+    return result, smooth_share(e, v)
+
+
+def smooth_share(energy: FloatArray, values: FloatArray) -> float:
+    """Share of the variance about a straight line that a cubic explains: little of an edge (n,).
+
+    Nearly all of a background without an edge. Libraries answer for different parts of a survey,
+    and one whose part is such a background has spectra that come near it, with much evidence over
+    an unrelated spectrum, which would be far from smooth.
+    """
+    line, cubic = (
+        float(np.sum((values - np.polynomial.Polynomial.fit(energy, values, degree)(energy)) ** 2))
+        for degree in (1, 3)
+    )
+    return 1.0 - cubic / line if line > 0.0 else 1.0
 
 
 def edge_region(

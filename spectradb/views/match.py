@@ -25,8 +25,6 @@ from spectradb.views.upload import FORMATS
 
 LIMIT_MB = 10
 MAX_BYTES = LIMIT_MB * 1024 * 1024
-MAX_SHIFT = 20.0
-_ABOUT_SITES = ("oxidation_state", "coordination_number", "ligands")
 
 
 @require_http_methods(["GET", "POST"])

@@ -73,7 +73,6 @@ def _edge_words(absorber: str, edge: str) -> str:
 def _rows(run: MatchRun, candidates: list[Match]) -> list[dict[str, Any]]:
     """Candidates as the table shows them; none of these is a row, and first when it wins."""
     calibrated = bool(run.details.get("calibrated"))
-    best = max((one.score for one in candidates), default=0.0)
     if candidates and not calibrated:
         candidates = _by_score(candidates)
     rows: list[dict[str, Any]] = [
@@ -82,7 +81,6 @@ def _rows(run: MatchRun, candidates: list[Match]) -> list[dict[str, Any]]:
             "spectrum": one.candidate,
             "probability": one.probability,
             "percent": None if one.probability is None else round(100 * one.probability),
-            "behind": best - one.score,
             "at_limit": abs(one.shift_ev)
             > 0.995 * Request.from_json(run.options).options.max_shift_ev,
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,14 @@ def test_a_file_gives_its_peaks_and_stores_nothing(column_file: Path, tmp_path: 
     assert [p["position_ev"] for p in answer["peaks"]] == pytest.approx([853, 855, 870.5], abs=1e-4)
     assert {"background", "gaussian_sigma_ev", "residual_rms", "warnings"} <= set(answer)
     assert not PeakFit.objects.exists()
+
+
+def test_without_output_the_peaks_are_told(column_file: Path) -> None:
+    said = StringIO()
+    call_command("fit_peaks", str(column_file), stderr=said)
+    call_command("fit_peaks", str(column_file), output="-", stdout=(out := StringIO()))
+    for peak in json.loads(out.getvalue())["peaks"]:
+        assert f"{peak['position_ev']:.4f} ± {peak['position_err']:.4f}" in said.getvalue()
 
 
 def test_several_files_give_a_list_and_a_bad_one_keeps_its_place(

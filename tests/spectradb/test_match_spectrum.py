@@ -86,6 +86,25 @@ def test_counts_on_a_steep_background_are_matched():
     assert best.spectrum_id == rows[5].pk
 
 
+def test_a_background_that_steeply_falls_is_no_edge():
+    rows = {(e, k): _theory(e, k) for e in EDGES for k in range(4)}
+    energy = np.linspace(625.0, 900.0, 2751)  # nothing before Mn that its background is told by
+    noise = np.random.default_rng(0).normal(0.0, 200.0, energy.size)
+    intensity = 1e6 * (energy / 600.0) ** -4 + 2e4 * _curve("Ni", 2, energy) + noise
+    answer = match_curve(energy, intensity, MatchOptions())
+    assert answer.matches[0].spectrum_id == rows["Ni", 2].pk
+    assert {edge.absorber for edge in answer.edges} == {"Ni"}
+    only = match_curve(energy, intensity, MatchOptions(absorber="Mn"))
+    assert "No edge is seen" in only.warnings[0]
+
+
+def test_energies_in_kev_are_asked_about():
+    _theory("Ni", 1)
+    energy, intensity = _measured("Ni", 1)
+    with pytest.raises(InputError, match="keV"):
+        match_curve(energy / 1000.0, intensity, MatchOptions())
+
+
 def test_the_index_follows_what_is_published():
     rows = [_theory("Ni", k) for k in range(5)]
     draft = _theory("Ni", 9, status=Status.DRAFT)
@@ -190,6 +209,13 @@ def test_command_tells_what_of_a_file_was_not_used(tmp_path):
     call_command("match_spectrum", str(path), "--output", "-", stdout=out, stderr=said)
     assert any("1 of 330 points" in note for note in json.loads(out.getvalue())["notes"])
     assert "left out" in said.getvalue()
+
+
+def test_command_names_the_file_that_cannot_be_matched(tmp_path):
+    path = tmp_path / "empty.csv"
+    path.write_text("")
+    with pytest.raises(CommandError, match="empty.csv: the file is empty"):
+        call_command("match_spectrum", str(path))
 
 
 @pytest.mark.parametrize("query", ["nothing.csv", "999999"])

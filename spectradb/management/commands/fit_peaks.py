@@ -13,6 +13,7 @@ from spectradb.filters import EVERYTHING, SearchError, apply_where
 from spectradb.management.json_command import JsonCommand
 from spectradb.models import JobStatus, PeakFit, Spectrum
 from spectradb.services.fit_peaks import (
+    UNDETERMINED,
     FitOptions,
     fit_file,
     queue_fits,
@@ -122,10 +123,33 @@ class Command(JsonCommand):
             several = bool(where) or len(spectrum) > 1
         self.emit(answers if several else answers[0], output)
         failed = [one for one in answers if one.get("error")]
-        self.say(f"{len(answers) - len(failed)} spectra fitted, {len(failed)} failed")
+        if output is None:
+            for one in answers:
+                self._say_peaks(one)
+        self.say(f"{len(answers) - len(failed)} fitted, {len(failed)} failed")
         if failed:
             lines = [f"{one.get('file') or one['spectrum_id']}: {one['error']}" for one in failed]
             raise CommandError("\n".join(lines))
+
+    def _say_peaks(self, answer: dict[str, Any]) -> None:
+        """One fit as a table, for whoever asks for no JSON."""
+        if answer.get("error"):
+            return
+        name = answer.get("file") or f"SDB-{answer['spectrum_id']}"
+        count = answer["n_peaks"]
+        told = "no number of peaks" if count is None else f"{count} peaks"
+        self.say(f"{name} {answer.get('label') or ''}".rstrip())
+        self.say(f"{told}, residual rms {answer['residual_rms']:.3g}")
+        if answer["peaks"]:
+            self.say(f"{'position, eV':>22}  {'HWHM, eV':>20}  {'area':>24}")
+        for peak in answer["peaks"]:
+            self.say(
+                f"{_with_error(peak['position_ev'], peak['position_err'], 11, 4):>22}  "
+                f"{_with_error(peak['hwhm_ev'], peak['hwhm_err'], 9, 4):>20}  "
+                f"{_with_error(peak['area'], peak['area_err'], 11, 5, 'g'):>24}"
+            )
+        for text in answer["warnings"]:
+            self.say(text)
 
     def _rows(self, ids: list[int], where: list[str]) -> Any:
         if where:
@@ -164,3 +188,9 @@ class Command(JsonCommand):
 
 def _sigma(text: str) -> float | Literal["fit"]:
     return "fit" if text == "fit" else float(text)
+
+
+def _with_error(value: float, error: float | None, width: int, digits: int, how: str = "f") -> str:
+    """``640.5213 ± 0.0012``; a question mark where the data do not bound the error."""
+    told = "?" if error is None or error >= UNDETERMINED else f"{error:.{digits}{how}}"
+    return f"{value:{width}.{digits}{how}} ± {told:<{digits + 3}}"

@@ -15,6 +15,7 @@ from spectradb.models import Kind, Spectrum
 from spectradb.services import match_details, match_index
 from spectradb.services.match_spectrum import (
     MAX_SHIFT_EV,
+    Answer,
     MatchOptions,
     completed,
     curve_of_row,
@@ -97,17 +98,9 @@ class Command(JsonCommand):
                 laid = match_details.overlay(energy, intensity, asked, answer.matches[0])
                 told["peaks"] = match_details.peak_list(laid)
         except (ComputeError, SkipFile, OSError) as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(f"{query}: {error}") from error
         self.emit(told, output)
-        for one in answer.matches:
-            self.say(
-                f"{one.probability:6.1%}  {one.score:9.1f}  SDB-{one.spectrum_id:<7} "
-                f"{one.formula:<16} {one.absorber} {one.edge}  shift {one.shift_ev:+.2f} eV"
-            )
-        self.say(f"{answer.none_of_these:6.1%}  none of these")
-        for state in answer.valences[:4]:
-            sign = "?" if state.oxidation_state is None else f"{state.oxidation_state}+"
-            self.say(f"{state.probability:6.1%}  {state.absorber} {sign}")
+        self._say_answer(answer)
         for part in told.get("mixture", {}).get("components", []):
             self.say(
                 f"{part['share']:6.1%} ± {part['share_err']:.1%}  SDB-{part['spectrum_id']} "
@@ -115,6 +108,19 @@ class Command(JsonCommand):
             )
         for text in [*notes, *answer.warnings]:
             self.say(text)
+
+    def _say_answer(self, answer: Answer) -> None:
+        self.say(f"{'':6}  {'score':>9}  {'spectrum':11} {'formula':16} edge    valence  shift, eV")
+        for one in answer.matches:
+            state = "?" if one.oxidation_state is None else f"{one.oxidation_state:+g}"
+            self.say(
+                f"{one.probability:6.1%}  {one.score:9.1f}  SDB-{one.spectrum_id:<7} "
+                f"{one.formula:<16} {one.absorber:2} {one.edge:<4} {state:>7}  {one.shift_ev:+9.2f}"
+            )
+        self.say(f"{answer.none_of_these:6.1%}  none of these")
+        for share in answer.valences[:4]:
+            sign = "?" if share.oxidation_state is None else f"{share.oxidation_state}+"
+            self.say(f"{share.probability:6.1%}  {share.absorber} {sign}")
 
     def _query(
         self, query: str, asked: MatchOptions
