@@ -48,7 +48,7 @@ class Shown:
             n_calibration_pairs=posterior.n_pairs,
             n_library=n_library,
             noise=curve.noise * self.unit,
-            warnings=self._warnings(matches[0], found, posterior),
+            warnings=self._warnings(matches[0], found.fitted[int(order[0])].n, posterior),
         )
 
     def _match(self, found: Candidates, k: int, probability: float) -> Match:
@@ -66,13 +66,13 @@ class Shown:
             at_shift_limit=self.max_shift_ev > 0.0 and abs(shift) > 0.995 * self.max_shift_ev,
         )
 
-    def _warnings(self, best: Match, found: Candidates, posterior: Posterior) -> list[str]:
+    def _warnings(self, best: Match, n_compared: int, posterior: Posterior) -> list[str]:
         warnings = []
         if best.at_shift_limit:
             warnings.append(
                 f"The shift of the best candidate sits at its limit of {self.max_shift_ev:g} eV."
             )
-        share = found.fitted[0].n / self.grid.size
+        share = n_compared / self.grid.size
         if share < _NARROW:
             warnings.append(
                 f"Only {100 * share:.0f} % of the library's energy range is in the query."
@@ -90,7 +90,11 @@ class Shown:
 def lay_over(
     searcher: Searcher, model: Discrepancy, row: Array, match: Match, curve: Curve, unit: float
 ) -> Overlay:
-    """A row (size,) over the query, with the shift, broadening, scale and background of a match."""
+    """A row (size,) over the query, with the shift, broadening and scale of a match.
+
+    The background is the straight line nearest to what is left: the match's own may lie beside the
+    query all along, where the errors that theory may have account for it.
+    """
     grid, variance = searcher.grid, match.sigma_ev**2
     at = Alignment(np.array([match.shift_ev]), np.array([variance]), np.array([match.gamma_ev]))
     covariance = Covariance(grid, model)
@@ -101,8 +105,9 @@ def lay_over(
     window = window_at(grid, curve, match.shift_ev)
     energy = grid.energy_ev[window] + match.shift_ev
     query = curve.at(energy)
-    background = fitted.offset + fitted.slope * np.arange(energy.size, dtype=np.float64)
-    fit = fitted.scale * shape.value[window] + background
+    candidate = fitted.scale * shape.value[window]
+    background = np.polynomial.Polynomial.fit(energy, query - candidate, 1)(energy)
+    fit = candidate + background
     sigma = fitted.scale * np.sqrt(np.diag(covariance.of(shape, window)))
     return Overlay(
         energy, query * unit, fit * unit, sigma * unit, (query - fit) * unit, background * unit
