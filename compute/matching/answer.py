@@ -88,7 +88,13 @@ class Shown:
 
 
 def lay_over(
-    searcher: Searcher, model: Discrepancy, row: Array, match: Match, curve: Curve, unit: float
+    searcher: Searcher,
+    model: Discrepancy,
+    row: Array,
+    match: Match,
+    curve: Curve,
+    unit: float,
+    mean: float,
 ) -> Overlay:
     """A row (size,) over the query, with the shift, broadening and scale of a match.
 
@@ -110,5 +116,6 @@ def lay_over(
     fit = candidate + background
     sigma = fitted.scale * np.sqrt(np.diag(covariance.of(shape, window)))
     return Overlay(
-        energy, query * unit, fit * unit, sigma * unit, (query - fit) * unit, background * unit
-    )
+        energy, query * unit + mean, fit * unit + mean, sigma * unit, (query - fit) * unit,
+        background * unit + mean,
+    )  # fmt: skip

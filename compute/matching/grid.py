@@ -242,8 +242,8 @@ def checked_curve(
 
 def unit_curve(
     energy_ev: ArrayLike, intensity: ArrayLike, grid: ComparisonGrid, name: str = ""
-) -> tuple[Curve, float]:
-    """A query in units of its own spread, and that unit.
+) -> tuple[Curve, float, float]:
+    """A query less its mean in units of its own spread; that unit and that mean.
 
     Raises
     ------
@@ -255,7 +255,8 @@ def unit_curve(
     line = np.polynomial.Polynomial.fit(energy, values, 1)(energy)
     if np.abs(values - line).max() <= _FLAT * unit:
         raise InputError(f"{name}intensity", float(values[0]), "is a straight line")
-    return Curve(energy, (values - values.mean()) / unit, grid), unit
+    mean = float(values.mean())
+    return Curve(energy, (values - mean) / unit, grid), unit, mean
 
 
 def _average_bins(energy_ev: Array, values: Array, width: float) -> tuple[Array, Array]:

@@ -270,7 +270,7 @@ class SpectrumLibrary:
         if not 1 <= top <= SHORTLIST:
             raise InputError("top", top, f"must be 1 to {SHORTLIST}")
         _checked_shift(max_shift_ev)
-        curve, unit = self._curve(energy_ev, intensity)
+        curve, unit, _ = self._curve(energy_ev, intensity)
         chosen = self._chosen(among)
         known = self.calibration
         found = self._searcher.search(
@@ -283,10 +283,10 @@ class SpectrumLibrary:
 
     def overlay(self, energy_ev: ArrayLike, intensity: ArrayLike, match: Match) -> Overlay:
         """A candidate laid over the query with its shift, broadening, scale and background."""
-        curve, unit = self._curve(energy_ev, intensity)
+        curve, unit, mean = self._curve(energy_ev, intensity)
         k = self._row(match.spectrum_id, "match.spectrum_id")
         row = self._rows.values[k].astype(np.float64)
-        return lay_over(self._searcher, self.calibration.discrepancy, row, match, curve, unit)
+        return lay_over(self._searcher, self.calibration.discrepancy, row, match, curve, unit, mean)
 
     def mix(
         self,
@@ -310,7 +310,7 @@ class SpectrumLibrary:
         if max_components not in (1, 2, 3):
             raise InputError("max_components", max_components, "must be 1, 2 or 3")
         _checked_shift(max_shift_ev)
-        curve, unit = self._curve(energy_ev, intensity)
+        curve, unit, _ = self._curve(energy_ev, intensity)
         chosen = self._chosen(among)
         rows = self._rows if chosen is None else index.take_rows(self._rows, chosen)
         ids = self._ids if chosen is None else [self._ids[k] for k in chosen]
@@ -346,7 +346,7 @@ class SpectrumLibrary:
         known = []
         for k, (energy, intensity, spectrum_id) in enumerate(pairs):
             row = self._row(spectrum_id, f"pairs[{k}].id")
-            curve, _ = self._curve(energy, intensity, f"pairs[{k}].")
+            curve, _, _ = self._curve(energy, intensity, f"pairs[{k}].")
             known.append(KnownPair(curve, row))
         return known
 
@@ -377,7 +377,7 @@ class SpectrumLibrary:
 
     def _curve(
         self, energy_ev: ArrayLike, intensity: ArrayLike, name: str = ""
-    ) -> tuple[Curve, float]:
+    ) -> tuple[Curve, float, float]:
         return unit_curve(energy_ev, intensity, self.grid, name)
 
 

@@ -30,6 +30,7 @@ _OVERLAP = 0.5  # of a library's range that the query has to cover
 # Of an energy axis that a file brings: surveys of energy losses are off by 4 to 6 eV now and then.
 # The prior makes large shifts unlikely; a limit close by would make the wrong candidate sure.
 MAX_SHIFT_EV = 8.0
+_SURELY_KEV = 10.0  # no spectrum in eV ends below
 _BETWEEN_GROUPS = 0.3  # factor on log-evidence between elements, as within an uncalibrated one
 
 
@@ -235,7 +236,7 @@ def _out_of_reach(energy: FloatArray, options: MatchOptions) -> str:
         f"no published spectrum overlaps it enough; those of {len(there)} edges lie between "
         f"{low:.0f} and {high:.0f} eV"
     )
-    if searched_groups(1000.0 * energy, options):
+    if energy[-1] < _SURELY_KEV and searched_groups(1000.0 * energy, options):
         told += "; are the energies in keV?"
     return told
 

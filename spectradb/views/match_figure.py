@@ -132,4 +132,4 @@ def _same_scale(
 ) -> bool:
     """Whether the kept curve is what this candidate's library was asked."""
     off = np.interp(at, energy, measured) - query
-    return float(np.abs(np.median(off))) < 0.1 * float(np.ptp(query))
+    return float(np.abs(np.median(off))) < 0.02 * float(np.ptp(query))

@@ -197,6 +197,8 @@ def test_overlay_lies_on_the_query(made, calibrated):
     assert np.abs(laid.residual).max() < 0.3 * np.ptp(laid.query)
     assert (laid.sigma > 0.0).all()
     np.testing.assert_allclose(laid.query - laid.fit, laid.residual)
+    asked = np.interp(laid.energy_ev, query.energy_ev, query.intensity)
+    assert np.abs(np.mean(laid.query - asked)) < 0.01 * np.ptp(asked)
     left = np.polynomial.polynomial.polyfit(laid.energy_ev - laid.energy_ev[0], laid.residual, 1)
     np.testing.assert_allclose(left, 0.0, atol=1e-9 * np.ptp(laid.query))
 
