@@ -90,6 +90,8 @@ def solve_cheap(prepared: CheapCase) -> SiteSpectrum:
 def mixed(parts: Sequence[SiteSpectrum], weights: Sequence[float]) -> SiteSpectrum:
     """Spectrum of a site that is each of several ions for a share of the time, or of the atoms.
 
+    Weights that leave something of one leave it to a full shell, which absorbs nothing: it counts
+    in averages over the atoms, but has no energy scale and no splitting of its own.
     Absolute energies are kept; the window is that of the sum's L3 maximum where the parts reach so
     far. Parameters and levels told are those of the likeliest ion, averages those of all, and
     ``result["mixture"]`` has each ion's weight and parameters.
@@ -108,11 +110,13 @@ def mixed(parts: Sequence[SiteSpectrum], weights: Sequence[float]) -> SiteSpectr
     def mean(values: Sequence[Any]) -> Any:
         return sum(w * value for w, value in zip(weights, values, strict=True))
 
+    absorbing = sum(weights)
     shared = set.intersection(*(set(part.result["expectation"]) for part in parts))
     averages = {
         key: mean([part.result["expectation"][key] for part in parts])
         for key in sorted(shared - {"configuration_weights"})
     }
+    averages["n_d"] += 10.0 * (1.0 - absorbing)
     result = main.result | {
         "sticks": None,
         "expectation": averages,
@@ -132,9 +136,9 @@ def mixed(parts: Sequence[SiteSpectrum], weights: Sequence[float]) -> SiteSpectr
     return SiteSpectrum(
         energy_ev=energy[keep],
         intensity=intensity[keep],
-        energy_offset_ev=mean([part.energy_offset_ev for part in parts]),
+        energy_offset_ev=mean([part.energy_offset_ev for part in parts]) / absorbing,
         energy_offset_err=max(part.energy_offset_err for part in parts),
-        ten_dq=mean([part.ten_dq for part in parts]),
+        ten_dq=mean([part.ten_dq for part in parts]) / absorbing,
         result=result,
     )
 

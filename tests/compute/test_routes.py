@@ -35,6 +35,11 @@ def test_the_share_with_a_full_shell_absorbs_nothing():
     whole, shared = (spectrum_of("CuO", "Cu", valence) for valence in (2.0, 1.5))
     expected = 0.5 * np.interp(shared.energy_ev, whole.energy_ev, whole.intensity)
     assert shared.intensity == pytest.approx(expected, abs=1e-3 * expected.max())
+    assert shared.energy_offset_ev == pytest.approx(whole.energy_offset_ev)
+    assert shared.ten_dq == pytest.approx(whole.ten_dq)
+    occupation = whole.result["expectation"]["n_d"]
+    assert shared.result["expectation"]["n_d"] == pytest.approx((occupation + 10.0) / 2.0)
+    assert shared.result["mean_d_holes"] == pytest.approx(whole.result["mean_d_holes"] / 2.0)
 
 
 @pytest.mark.parametrize(("valence", "reason"), [(1.0, "shell is full"), (0.0, "no 3d ion|no ion")])
