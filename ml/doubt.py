@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.distances import nearest
 from ml.prediction import ErrorModel, Float
 
 _RIDGE = 1e-3
 _NEAREST = 5
+_BLOCK = 2**24  # distances in memory at once
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,15 @@ class Doubt:
         leverage = np.einsum("nf,fg,ng->n", away, self.precision[k], away, optimize=True)
         seen = np.flatnonzero(self.fold != k)
         known = self.rows[k][seen]
-        square = (values**2).sum(1)[:, None] + (known**2).sum(1) - 2 * values @ known.T
-        nearest = np.argsort(square, axis=1)[:, :_NEAREST]
-        distance = np.sqrt(np.maximum(np.take_along_axis(square, nearest, 1), 0)).mean(axis=1)
-        return np.column_stack([leverage + 1e-9, distance + 1e-6]), seen[nearest]
+        length = (known**2).sum(1)
+        neighbours = np.empty((len(values), min(_NEAREST, len(seen))), np.int64)
+        distance = np.empty(len(values))
+        step = max(_BLOCK // len(seen), 1)
+        for at in range(0, len(values), step):
+            some = values[at : at + step]
+            square = (some**2).sum(1)[:, None] + length - 2 * some @ known.T
+            close = nearest(square, _NEAREST)
+            neighbours[at : at + step] = seen[close]
+            apart = np.sqrt(np.maximum(np.take_along_axis(square, close, 1), 0))
+            distance[at : at + step] = apart.mean(axis=1)
+        return np.column_stack([leverage + 1e-9, distance + 1e-6]), neighbours

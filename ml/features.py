@@ -51,7 +51,7 @@ class Scaler:
         """(n, width) of all blocks beside each other."""
         varies = {name: deviation > 1e-5 for name, deviation in self.deviation.items()}
         n = len(next(iter(blocks.values())))
-        out = _room(n, sum(int(v.sum()) for v in varies.values()))
+        out = room(n, sum(int(v.sum()) for v in varies.values()))
         column = 0
         for name, kept in varies.items():
             width = int(kept.sum())
@@ -75,7 +75,7 @@ def _moments(values: Float32) -> tuple[Float32, Float32]:
     return np.asarray(mean, np.float32), np.asarray(np.sqrt(square / n), np.float32)
 
 
-def _room(n: int, width: int) -> Float32:
+def room(n: int, width: int) -> Float32:
     """An empty matrix; a large one is in a file without a name, which ends with it."""
     if n * width < _LARGE:
         return np.empty((n, width), np.float32)

@@ -2,9 +2,8 @@
 
 A spectrum is a non-negative sum of a few non-negative components (NMF, Lee & Seung, Nature 401
 (1999) 788), and each weight is regressed on the site's descriptors with a Laplacian kernel. Above
-``max_exact`` rows the kernel matrix is replaced by its Nyström form (Williams & Seeger, NIPS 2000).
-The predicted weights are clipped at zero, so the spectrum stays non-negative and as smooth as its
-components.
+``max_exact`` rows the regression rests on landmarks (:mod:`ml.kernel_ridge`). The predicted weights
+are clipped at zero, so the spectrum stays non-negative and as smooth as its components.
 """
 
 from __future__ import annotations
@@ -18,19 +17,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
 
-from ml import pretrained
+from ml import kernel_ridge, pretrained
 from ml.checkpoints import load_arrays, save_arrays
 from ml.data import Dataset, folds_by_material, material_weights
 from ml.descriptors import BLOCKS
 from ml.distances import city_block
 from ml.errors import LearningError
-from ml.features import VALENCE, Scaler, describe_rows
+from ml.features import VALENCE, Scaler, describe_rows, room
 from ml.prediction import Predicted, Validation
 
 Float = NDArray[np.float64]
-Distances = NDArray[np.floating[Any]]  # in units of their median
 Report = Callable[[str], None]
 
 
@@ -61,7 +58,6 @@ class KrrNmfConfig:
 ALPHAS = (1e-3, 1e-2)
 GAMMAS = (0.5, 1.0)
 _FEWEST = 25  # rows
-_NEAREST = 5
 
 
 class KrrNmf:
@@ -110,19 +106,19 @@ class KrrNmf:
         if len(data) > config.max_exact:
             rng = np.random.default_rng(config.seed)
             landmarks = np.sort(rng.choice(len(data), config.n_landmarks, replace=False))
-        distance = city_block(x, x[landmarks])
+        distance = city_block(x, x[landmarks], room(len(x), len(landmarks)))
         scale = float(np.median(distance[landmarks]))
+        distance /= scale
         folds = folds_by_material(data.groups, config.n_folds, config.seed)
         y = weights - center
         row_weights = material_weights(data.groups)
         say("choosing the kernel")
         gamma, alpha, held_out = _choose(
-            distance / scale, landmarks, y, folds, components, target, center, row_weights, config
+            distance, landmarks, y, folds, components, target, center, row_weights, config
         )
-        kernel = _kernel(distance / scale, gamma)
-        solution = _solve(kernel, landmarks, y, alpha)
+        solution = kernel_ridge.solve(distance, landmarks, y, gamma, alpha)
 
-        spread, neighbours = _nearest(distance / scale, landmarks, folds)
+        spread, neighbours = kernel_ridge.nearest_of_other_folds(distance, landmarks, folds)
         mean = np.maximum(held_out + center, 0.0) @ components
         r2 = 1 - ((held_out - y) ** 2).sum(axis=0) / np.maximum((y**2).sum(axis=0), 1e-300)
         report = {
@@ -146,14 +142,18 @@ class KrrNmf:
     def predict(self, data: Dataset) -> Predicted:
         """Spectra of the rows; their targets are not looked at."""
         x = self._scaler.apply(describe_rows(data, self.config.blocks))
-        distance = city_block(x, self._arrays["landmarks"]) / self._numbers["scale"]
-        kernel = _kernel(distance, self._numbers["gamma"])
-        weights = np.maximum(kernel @ self._arrays["solution"] + self._arrays["center"], 0.0)
-        nearest = np.argsort(distance, axis=1)[:, :_NEAREST]
-        spread = np.take_along_axis(distance, nearest, axis=1)[:, :3].mean(axis=1) + 1e-3
-        return self.validation.answer(
-            weights @ self._arrays["components"], spread, self._arrays["landmark_rows"][nearest]
-        )
+        landmarks, solution = self._arrays["landmarks"], self._arrays["solution"]
+        weights = np.empty((len(x), solution.shape[1]))
+        spread = np.empty(len(x))
+        neighbours = np.empty((len(x), self.validation.neighbours.shape[1]), np.int64)
+        for at in range(0, len(x), kernel_ridge.BLOCK):
+            some = slice(at, at + kernel_ridge.BLOCK)
+            distance = city_block(x[some], landmarks) / self._numbers["scale"]
+            weights[some] = kernel_ridge.evaluate(distance, solution, self._numbers["gamma"])
+            close, spread[some] = kernel_ridge.nearest_landmarks(distance)
+            neighbours[some] = self._arrays["landmark_rows"][close]
+        weights = np.maximum(weights + self._arrays["center"], 0.0)
+        return self.validation.answer(weights @ self._arrays["components"], spread, neighbours)
 
     def save(self, folder: Path) -> None:
         """Weights (safetensors) and configuration (JSON) into the folder."""
@@ -180,25 +180,8 @@ class KrrNmf:
         return cls(config, arrays, meta["numbers"], scaler, validation, meta["report"])
 
 
-def _kernel(distance: Distances, gamma: float) -> Float:
-    """Laplacian kernel, in double precision for the factorisations."""
-    return np.asarray(np.exp(np.multiply(distance, -gamma, dtype=np.float64)))
-
-
-def _solve(kernel: Float, landmarks: NDArray[np.int64], y: Float, alpha: float) -> Float:
-    """(m, k) coefficients: exact when every row is a landmark, else Nyström normal equations."""
-    if len(landmarks) == len(kernel):
-        matrix = kernel.copy()
-        matrix[np.diag_indices_from(matrix)] += alpha
-        return np.asarray(cho_solve(cho_factor(matrix, overwrite_a=True), y))
-    small = kernel[landmarks]
-    matrix = kernel.T @ kernel + alpha * small
-    matrix[np.diag_indices_from(matrix)] += 1e-9 * np.trace(matrix) / len(matrix)
-    return np.asarray(cho_solve(cho_factor(matrix, overwrite_a=True), kernel.T @ y))
-
-
 def _choose(
-    distance: Distances,
+    distance: NDArray[np.float32],
     landmarks: NDArray[np.int64],
     y: Float,
     folds: NDArray[np.int64],
@@ -215,15 +198,7 @@ def _choose(
     alphas = ALPHAS if config.alpha is None else (config.alpha,)
     best: tuple[float, float, float, Float] | None = None
     for gamma in gammas:
-        kernel = _kernel(distance, gamma)
-        held = np.empty((len(alphas), *y.shape))
-        for fold in range(folds.max() + 1):
-            out, rest = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
-            inside = np.isin(landmarks, rest)
-            own = np.searchsorted(rest, landmarks[inside])
-            known, new = kernel[np.ix_(rest, inside)], kernel[np.ix_(out, inside)]
-            for a, alpha in enumerate(alphas):
-                held[a, out] = new @ _solve(known, own, y[rest], alpha)
+        held = kernel_ridge.held_out(distance, landmarks, y, folds, gamma, alphas)
         for a, alpha in enumerate(alphas):
             error = np.maximum(held[a] + center, 0.0) @ components - target
             mse = float((error**2).mean(axis=1) @ row_weights) / len(error)
@@ -231,20 +206,3 @@ def _choose(
                 best = (mse, gamma, alpha, held[a].copy())
     assert best is not None
     return best[1], best[2], best[3]
-
-
-def _nearest(
-    distance: Distances, landmarks: NDArray[np.int64], folds: NDArray[np.int64]
-) -> tuple[Float, NDArray[np.int64]]:
-    """How far off each row lies (mean distance to the three nearest rows of the other folds), and
-    the five nearest of those."""
-    spread = np.empty(len(distance))
-    nearest = np.empty((len(distance), _NEAREST), np.int64)
-    for fold in range(folds.max() + 1):
-        out = np.flatnonzero(folds == fold)
-        other = np.flatnonzero(folds[landmarks] != fold)
-        away = distance[np.ix_(out, other)]
-        order = np.argsort(away, axis=1)[:, :_NEAREST]
-        nearest[out] = landmarks[other[order]]
-        spread[out] = np.take_along_axis(away, order, axis=1)[:, :3].mean(axis=1)
-    return spread + 1e-3, nearest
