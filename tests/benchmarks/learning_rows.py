@@ -1,10 +1,12 @@
-"""What learning costs with the number of rows: descriptors, graphs, an epoch; and the memory.
+"""What learning costs with the number of rows: descriptors, graphs, an epoch, and what compares
+rows with rows (kernel ridge on landmarks, the networks' doubt); and the memory.
 
     python -m tests.benchmarks.learning_rows [ROWS …] [--output FILE.json]
 
 Random oxide-like cells of 8 to 60 atoms, two absorbing sites each, spectra of 141 points in a
 memory-mapped file. Each size runs in a process of its own. ``anonymous_mb`` is the peak of memory
 that cannot be given back; ``resident_mb`` counts pages of mapped files as well, which can.
+``--only comparisons`` leaves the networks out: 150,000 rows are then a matter of minutes.
 """
 
 from __future__ import annotations
@@ -20,28 +22,38 @@ from pathlib import Path
 
 import numpy as np
 
+from ml import kernel_ridge
 from ml.crystals import Crystal
 from ml.data import Dataset
+from ml.distances import city_block
+from ml.doubt import Doubt
 from ml.ensemble import EnsembleConfig, new_network
+from ml.features import room
 from ml.inputs import Inputs
 from ml.training import TrainingConfig, train
 
 GRID = np.arange(141) * 0.25
 SITES = 2
+FOLDS = 10
+FEATURES = 384  # of a row in the last layer of `mlp`
+LANDMARKS = 4000
+COMPONENTS = 24
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("rows", nargs="*", type=int, default=[1000, 2000, 4000])
     parser.add_argument("--one", action="store_true", help="measure in this process")
+    parser.add_argument("--only", choices=["networks", "comparisons"])
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
     if arguments.one:
-        sys.stdout.write(json.dumps(measure(arguments.rows[0])) + "\n")
+        sys.stdout.write(json.dumps(measure(arguments.rows[0], arguments.only)) + "\n")
         return
     found = []
     for rows in arguments.rows:
         command = [sys.executable, "-m", "tests.benchmarks.learning_rows", str(rows), "--one"]
+        command += ["--only", arguments.only] if arguments.only else []
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         found.append(json.loads(done.stdout))
         sys.stderr.write(f"{found[-1]}\n")
@@ -49,10 +61,18 @@ def main() -> None:
         arguments.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
-def measure(rows: int) -> dict[str, float]:
+def measure(rows: int, only: str | None = None) -> dict[str, float]:
     """CPU seconds of each step and peak memory."""
     peak = Peak()
     found: dict[str, float] = {"rows": rows}
+    if only != "comparisons":
+        networks(rows, peak, found)
+    if only != "networks":
+        comparisons(rows, peak, found)
+    return {name: round(value, 2) for name, value in found.items()}
+
+
+def networks(rows: int, peak: Peak, found: dict[str, float]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         data = dataset(rows, Path(folder))
         found["start_mb"] = peak.anonymous
@@ -68,7 +88,29 @@ def measure(rows: int) -> dict[str, float]:
             found[f"{kind}_anonymous_mb"] = peak.anonymous
             found[f"{kind}_resident_mb"] = peak.resident
             del inputs, batches
-    return {name: round(value, 2) for name, value in found.items()}
+
+
+def comparisons(rows: int, peak: Peak, found: dict[str, float]) -> None:
+    """Two members' doubt and one solution on landmarks, from random descriptions of the rows."""
+    rng = np.random.default_rng(0)
+    fold = np.arange(rows) // SITES % FOLDS
+    features = [rng.standard_normal((rows, FEATURES), np.float32) for _ in range(2)]
+    error = rng.standard_normal((rows, GRID.size))
+    found["comparisons_start_mb"] = peak.anonymous
+    begun = time.process_time()
+    Doubt.learn(features, fold % 2, error, np.ones(rows))
+    found["doubt_s"] = time.process_time() - begun
+    found["doubt_anonymous_mb"] = peak.anonymous
+    landmarks = np.sort(rng.choice(rows, min(LANDMARKS, rows - 1), replace=False))
+    x, y = features[0], error[:, :COMPONENTS]
+    begun = time.process_time()
+    distance = city_block(x, x[landmarks], room(rows, len(landmarks)))
+    distance /= np.median(distance[landmarks])
+    kernel_ridge.nearest_of_other_folds(distance, landmarks, fold)
+    kernel_ridge.solve(distance, landmarks, y, 1.0, 1e-2)
+    found["landmarks_s"] = time.process_time() - begun
+    found["landmarks_anonymous_mb"] = peak.anonymous
+    found["landmarks_resident_mb"] = peak.resident
 
 
 class Peak:
