@@ -14,11 +14,11 @@ from compute.matching import Overlay, features, pair_features
 from spectradb.models import Spectrum
 from spectradb.services.match_groups import Group, groups
 from spectradb.services.match_index import library_of
+from spectradb.services.match_region import edge_region
 from spectradb.services.match_spectrum import (
     Candidate,
     MatchOptions,
     checked_query,
-    edge_region,
     match_curve,
 )
 

@@ -17,11 +17,11 @@ from spectradb.services import jobs
 from spectradb.services.match_details import MixtureAnswer, mixture, overlay
 from spectradb.services.match_groups import Group, groups
 from spectradb.services.match_index import IndexState, ask_for_refresh, library_of, state_of
+from spectradb.services.match_region import edge_region
 from spectradb.services.match_spectrum import (
     Answer,
     MatchOptions,
     checked_query,
-    edge_region,
     match_curve,
     searched_groups,
 )

@@ -13,7 +13,7 @@ from spectradb.filters import SearchError, filterset
 from spectradb.models import MatchRun, Spectrum
 from spectradb.services.facets import search
 from spectradb.services.match_groups import groups
-from spectradb.services.match_runs import Request, default_request
+from spectradb.services.match_runs import Request
 from spectradb.services.match_spectrum import MAX_SHIFT_EV, MatchOptions
 from spectradb.templatetags.science import edge_text
 
@@ -133,8 +133,6 @@ def request_of(post: QueryDict, run: MatchRun) -> tuple[Request, dict[str, str]]
         energy_range=energy_range,
         max_shift_ev=shift,
     )
-    if absorber and not edge:
-        options = default_request("", "").options
     return Request(options, where, number), errors
 
 
