@@ -11,10 +11,17 @@ from numpy.typing import ArrayLike
 
 from compute.errors import InputError
 from compute.peaks.colour import tolerated, whitened
-from compute.peaks.edges import edge_starts, place_edge, shape_edge, sown_again
+from compute.peaks.edges import edge_starts, place_edge, rivals_of, shape_edge, sown_again
 from compute.peaks.grids import WorkGrid, work_grid
 from compute.peaks.lineshapes import Floats
-from compute.peaks.model import BACKGROUND_TERMS, EDGE_KINDS, Budget, Options, Problem
+from compute.peaks.model import (
+    BACKGROUND_TERMS,
+    EDGE_KINDS,
+    Budget,
+    Options,
+    Parameters,
+    Problem,
+)
 from compute.peaks.parsimony import determined, simpler
 from compute.peaks.plausibility import DECISIVE, judge_model, suspected_sigma
 from compute.peaks.refine import polish
@@ -127,7 +134,7 @@ def decompose(
         best, trace = _fit_sigma(problem, cap, backgrounds)
     else:
         best, trace = _search(problem, SEARCH_WORK, cap, backgrounds)
-    elsewhere: tuple[float, ...] = ()
+    elsewhere: tuple[Parameters, ...] = ()
     if edge_step:
         budget.grant(0.5 * SEARCH_WORK)
         choice = place_edge(trace, best)
@@ -155,6 +162,7 @@ def decompose(
             simple, wanted = accepted, accepted.fit.n_peaks
         best = simple
     best = trace.judge(best.problem, polish(best.problem, best.fit))
+    rivals = rivals_of(trace, best, elsewhere)
     verdict = judge_model(
         best,
         grid,
@@ -162,10 +170,10 @@ def decompose(
         cap=cap,
         cap_given=max_peaks is not None,
         broadened=broadened,
-        other_edges=elsewhere,
+        other_edges=[one.fit.parameters.edge[0] for one in rivals],
         wanted=wanted,
     )
-    return build_result(best, trace, verdict, scale, noise)
+    return build_result(best, rivals, trace, verdict, scale, noise)
 
 
 # steps --------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ DISPLACEMENTS = (-4.0, -2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 4.0)
 SAME_EDGE = 0.2  # distance in widths below which two edges are one
 KEPT = 5  # displaced edges that are followed to their minimum
 RIVAL = 10.0  # rise of the criterion beyond which a minimum is no rival
-AMBIGUOUS = 6.0  # lead in -2 ln evidence below which the place of the edge is told as open
+OPEN = 0.05  # odds beyond which another place of the edge counts
 STAND_IN_REACH = 3.0  # widths from the edge within which a peak may stand in for its shape
 MOST_STAND_INS = 3
 # -2 ln prior odds against a shape
@@ -31,10 +31,18 @@ ODDS = {"arctan": 0.0, "broadened arctan": 0.0, "erf": 6.0}
 
 @dataclass(frozen=True)
 class EdgeChoice:
-    """The best fit with an edge, and the places (eV) where an edge fits nearly as well."""
+    """The best fit with an edge, and other minima with as many peaks that fit nearly as well."""
 
     best: Candidate
-    elsewhere: tuple[float, ...] = ()
+    elsewhere: tuple[Parameters, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rival:
+    """Another minimum with the same terms, and its evidence over that of the best."""
+
+    fit: Fit
+    odds: float
 
 
 def edge_starts(problem: Problem, *, trials: int = 10, keep: int = 3) -> list[Parameters]:
@@ -84,16 +92,33 @@ def place_edge(search: Search, found: Candidate) -> EdgeChoice:
     alike = [one for one in rivals if one.fit.n_peaks == best.fit.n_peaks]
     alike = [one for one in alike if one.criterion < best.criterion + RIVAL]
     alike.append(best)
-    weighed = sorted(((minus_twice_log_evidence(one), one) for one in alike), key=lambda w: w[0])
-    lowest, best = weighed[0]
+    alike.sort(key=minus_twice_log_evidence)
+    best, *others = alike
+    return EdgeChoice(best, tuple(one.fit.parameters for one in others))
+
+
+def rivals_of(search: Search, best: Candidate, elsewhere: tuple[Parameters, ...]) -> list[Rival]:
+    """The minima at ``elsewhere`` under the options of ``best``, each edge once.
+
+    Noise may make a wrong place of the edge the best by chance: with these, the standard errors
+    are those of all places, each as likely as its evidence says.
+    """
+    if not elsewhere:
+        return []
+    lowest = minus_twice_log_evidence(best)
+    rivals: list[Rival] = []
     places = [best.fit.parameters.edge[0]]
-    for value, one in weighed[1:]:
+    for start in elsewhere:
+        one = search.refined(best.problem, start)
         position, width = one.fit.parameters.edge
-        if value < lowest + AMBIGUOUS and all(
-            abs(position - p) > SAME_EDGE * width for p in places
+        if one.fit.n_peaks == best.fit.n_peaks and all(
+            abs(position - place) > SAME_EDGE * width for place in places
         ):
-            places.append(position)
-    return EdgeChoice(best, tuple(sorted(places[1:])))
+            odds = math.exp(min(0.5 * (lowest - minus_twice_log_evidence(one)), 0.0))
+            if odds > OPEN:
+                rivals.append(Rival(one.fit, odds))
+                places.append(position)
+    return rivals
 
 
 def shape_edge(search: Search, choice: EdgeChoice) -> EdgeChoice:

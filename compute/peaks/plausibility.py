@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,7 +62,7 @@ def judge_model(
     cap: int,
     cap_given: bool,
     broadened: Candidate | None,
-    other_edges: tuple[float, ...] = (),
+    other_edges: Sequence[float] = (),
     wanted: int = 0,
 ) -> Verdict:
     """Look at a final fit as a referee would.
@@ -76,7 +77,7 @@ def judge_model(
         Largest number of peaks, and whether the caller set it.
     broadened : Candidate | None
         A fit with an instrument Gaussian that beats ``best``, which has none.
-    other_edges : tuple of float
+    other_edges : sequence of float
         Places where an edge fits nearly as well, eV.
     wanted : int
         Number of peaks by the criterion, before those that the data do not determine were left out.
@@ -140,10 +141,10 @@ def judge_model(
             "original points"
         )
     if other_edges:
-        places = " or ".join(f"{place:.2f}" for place in other_edges)
+        places = " or ".join(f"{place:.2f}" for place in sorted(other_edges))
         warnings.append(
             f"the edge may as well stand at {places} eV, with other areas of the peaks near it: "
-            "the standard errors hold for the place given only"
+            "the standard errors allow for it"
         )
     warnings.extend(_doubtful_peaks(problem, fit))
     if not fit.n_peaks:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from compute.peaks.edges import Rival
 from compute.peaks.lineshapes import Floats
 from compute.peaks.model import Fit, Problem
 from compute.peaks.plausibility import Verdict
@@ -60,7 +62,8 @@ class Decomposition:
     order_trace : tuple of OrderStep
         Ascending number of peaks.
     covariance : float64 (m, m)
-        Of ``parameter_names``: inverse Fisher matrix with the residual variance.
+        Of ``parameter_names``: inverse Fisher matrix with the residual variance; where the edge
+        may stand elsewhere, the mean square error over all its places.
     energy_ev, model, background_curve : float64 (n,)
         The fitted range, the model there and its part that is no peak.
     """
@@ -82,18 +85,23 @@ class Decomposition:
 
 
 def build_result(
-    best: Candidate, search: Search, verdict: Verdict, scale: float, noise: float
+    best: Candidate,
+    rivals: Sequence[Rival],
+    search: Search,
+    verdict: Verdict,
+    scale: float,
+    noise: float,
 ) -> Decomposition:
-    """Result of a fit to ``intensity / scale``."""
+    """Result of a fit to ``intensity / scale``; ``rivals`` only widen its standard errors."""
     problem, fit = best.problem, best.fit
     n, j, o = problem.energy.size, fit.n_peaks, problem.options
-    names, values, transform = _named(problem, fit, scale)
-    freedom = problem.n_independent - o.independent * len(fit.rows)
-    variance = max(fit.rss, residual_floor(problem)) / max(1.0, freedom)
-    raw = covariance(problem, fit, variance)
-    matrix = transform @ np.where(np.isfinite(raw), raw, 0.0) @ transform.T
-    lost = np.abs(transform) @ ~np.isfinite(np.diag(raw)) > 0.0
-    matrix[lost, lost] = np.inf
+    names, values, matrix = _estimates(problem, fit, scale)
+    total = matrix
+    for rival in rivals:
+        _, other, around = _estimates(problem, rival.fit, scale)
+        away = other - values
+        total = total + rival.odds * (around + np.outer(away, away))
+    matrix = total / (1.0 + sum(rival.odds for rival in rivals))
     value = dict(zip(names, values, strict=True))
     error = dict(zip(names, np.sqrt(np.diag(matrix)), strict=True))
 
@@ -148,6 +156,18 @@ def build_result(
         background_curve=scale * (fit.coefficients[smooth] @ fit.rows[smooth]),
         warnings=verdict.warnings,
     )
+
+
+def _estimates(problem: Problem, fit: Fit, scale: float) -> tuple[list[str], Floats, Floats]:
+    """Names, values and covariance of what is reported of one minimum."""
+    names, values, transform = _named(problem, fit, scale)
+    freedom = problem.n_independent - problem.options.independent * len(fit.rows)
+    variance = max(fit.rss, residual_floor(problem)) / max(1.0, freedom)
+    raw = covariance(problem, fit, variance)
+    matrix = transform @ np.where(np.isfinite(raw), raw, 0.0) @ transform.T
+    lost = np.abs(transform) @ ~np.isfinite(np.diag(raw)) > 0.0
+    matrix[lost, lost] = np.inf
+    return names, np.array(values), matrix
 
 
 def _named(problem: Problem, fit: Fit, scale: float) -> tuple[list[str], list[float], Floats]:

@@ -245,6 +245,8 @@ class Search:
             if chi2[k] > SETTLED or now.problem.budget.exhausted:
                 break
             without = self.refined(now.problem, p.take(np.arange(fit.n_peaks) != k))
+            if self.wins(without, now):
+                return without
             trial = self.add(without)
             if trial is not None and self.wins(trial, now):
                 return trial

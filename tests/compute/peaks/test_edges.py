@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from compute.peaks import decompose
-from compute.peaks.edges import minus_twice_log_evidence, place_edge
+from compute.peaks.edges import Rival, minus_twice_log_evidence, place_edge
 from compute.peaks.model import Options, Parameters, Problem
+from compute.peaks.plausibility import Verdict
+from compute.peaks.result import build_result
 from compute.peaks.search import Dictionary, Search
 from tests.benchmarks.synthetic_peaks import lineshape
 
@@ -58,6 +60,22 @@ def test_an_edge_that_may_stand_elsewhere_is_told():
     sure = decompose(ENERGY, spectrum(60, 7), edge_step=True, gaussian_sigma_ev=SIGMA)
     assert any(w.startswith("the edge may as well stand") for w in fit.warnings)
     assert not any(w.startswith("the edge may as well stand") for w in sure.warnings)
+
+
+def test_standard_errors_are_those_of_all_places_of_the_edge():
+    search, problem, start = searched(spectrum(50, 6))
+    best = search.refined(problem, start)
+    place, width = best.fit.parameters.edge
+    moved = replace(best.fit.parameters, edge=(place + 0.6, width))
+    rival = Rival(replace(best.fit, parameters=moved), odds=0.5)
+    verdict = Verdict(True, ())
+    alone = build_result(best, [], search, verdict, 1.0, 0.0)
+    either = build_result(best, [rival], search, verdict, 1.0, 0.0)
+    assert either.peaks == alone.peaks
+    k = alone.parameter_names.index("edge_position_ev")
+    # a third of the weight at 0.6 eV, with the same uncertainty about it
+    np.testing.assert_allclose(either.covariance[k, k], alone.covariance[k, k] + 0.6**2 / 3.0)
+    assert either.background["edge"]["position_err"] == np.sqrt(either.covariance[k, k])
 
 
 def test_an_edge_seen_through_the_instrument_needs_no_peaks_to_stand_in_for_it():

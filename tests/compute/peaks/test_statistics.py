@@ -28,8 +28,8 @@ def test_resolvable_spectra_are_counted_and_their_errors_sit_on_the_bound(snr_db
     broad = edge == "broadened arctan"
     exact: list[bool] = []
     scaled: list[float] = []
-    covered: list[bool] = []
-    for seed in range(20_000, 20_080):
+    claimed: list[float] = []
+    for seed in range(20_000, 20_040 if edge else 20_080):
         truth = generate(seed, snr_db=snr_db, sigma=sigma, edge=bool(edge), broadened_edge=broad)
         if not resolvable(truth):
             continue
@@ -44,13 +44,14 @@ def test_resolvable_spectra_are_counted_and_their_errors_sit_on_the_bound(snr_db
         errors = np.array([[p.position_err, p.hwhm_err, p.area_err] for p in fit.peaks]).T.ravel()
         off = np.abs(found - truth.vector[: 3 * j])
         scaled.extend(off / bounds(truth)[: 3 * j])
-        covered.extend(off < errors)
+        claimed.extend(off / errors)
     assert np.mean(exact) >= rate
-    if edge:  # about one edge in 60 stands elsewhere by the luck of the noise (docs/peaks.md)
-        assert np.median(np.abs(scaled)) / 0.6745 <= 1.2
-    else:
-        assert np.sqrt(np.mean(np.square(scaled))) <= 1.2
-    assert 0.60 <= np.mean(covered) <= 0.76  # 63 to 73 % and what 80 spectra scatter
+    # About one edge in 60 stands elsewhere by the luck of the noise (docs/peaks.md): the bound
+    # knows one minimum only, but the standard errors must tell.
+    assert np.sqrt(np.mean(np.square(claimed if edge else scaled))) <= 1.2
+    assert np.median(scaled) / 0.6745 <= 1.2
+    # 63 to 73 % and what so many spectra scatter
+    assert 0.60 <= np.mean(np.array(claimed) < 1.0) <= 0.76
 
 
 @pytest.mark.parametrize("packed", [False, True])
