@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 from multiprocessing import Value, util
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -31,15 +32,21 @@ class KernelLock:
     """A lock between a process and those it forks, free again when its holder dies.
 
     Re-entrant within a process; one thread of each process may use it. ``flock`` on a file that
-    each process opens for itself: POSIX record locks would see deadlocks where two threads of a
-    process hold one and wait for another.
+    each process opens for itself (its maker's end stays open for them): POSIX record locks would
+    see deadlocks where two threads of a process hold one and wait for another.
     """
 
     def __init__(self) -> None:
-        handle, self._path = tempfile.mkstemp(prefix="spectradb-queue-")
-        os.close(handle)
-        self._process, self._file, self._depth = 0, -1, 0
-        util.Finalize(self, os.unlink, (self._path,), exitpriority=0)
+        self._file, self._path = tempfile.mkstemp(prefix="spectradb-queue-")
+        self._process, self._depth = os.getpid(), 0
+        inherited = f"/proc/self/fd/{self._file}"
+        if Path(inherited).exists():
+            # Without a name nobody sweeps it from the temporary folder while workers are to come.
+            Path(self._path).unlink()
+            self._path = inherited
+        else:
+            util.Finalize(self, os.unlink, (self._path,), exitpriority=0)
+        util.Finalize(self, os.close, (self._file,), exitpriority=0)
 
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
         """Take it; ``timeout`` in seconds, None for ever. Whether it was had."""

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -42,6 +43,47 @@ def test_a_lock_is_free_again_when_its_holder_is_killed() -> None:
     lock.release()
     with lock:
         pass
+
+
+def _try(lock: KernelLock, had: object) -> None:
+    if lock.acquire(timeout=5):
+        had.set()  # type: ignore[attr-defined]
+
+
+def test_a_lock_outlives_a_sweep_of_the_temporary_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers are replaced for as long as the cluster runs, longer than such folders keep files."""
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("needs /proc")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    fork = multiprocessing.get_context("fork")
+    lock, had = KernelLock(), fork.Event()
+    for file in tmp_path.iterdir():
+        file.unlink()
+    later = fork.Process(target=_try, args=(lock, had))
+    with lock:
+        later.start()
+        assert not had.wait(0.3)
+    assert had.wait(10)
+    later.join()
+
+
+def test_a_lock_no_longer_needed_gives_its_file_back() -> None:
+    """The head makes one for each worker it ever starts."""
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("needs /proc")
+    before = _open_files()
+    for _ in range(5):
+        lock = KernelLock()
+        with lock:
+            pass
+        del lock
+    assert _open_files() == before
+
+
+def _open_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 class Cluster:
