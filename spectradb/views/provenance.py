@@ -91,6 +91,27 @@ def parameters(spectrum: Spectrum) -> list[Parameter]:
     return multiplet_parameters(given, (calculation.results or {}).get("ten_dq"))
 
 
+def shared_charge(spectrum: Spectrum) -> str:
+    """The ions that a site is, with their shares, in the plots' markup; empty if it is only one."""
+    calculation = spectrum.calculation
+    mixture = (calculation.results or {}).get("mixture", []) if calculation is not None else []
+    return ", ".join(
+        f"{number(100 * one['weight'], 0)} % {_ion(one['parameters'])}" for one in mixture
+    )
+
+
+def told_ion(spectrum: Spectrum) -> str:
+    """The ion that parameters and levels are of where a site shares a charge; else empty."""
+    calculation = spectrum.calculation
+    if calculation is None or not shared_charge(spectrum):
+        return ""
+    return _ion(calculation.parameters)
+
+
+def _ion(case: dict[str, Any]) -> str:
+    return f"{case['element']}^{{{case['charge']}+}}"
+
+
 def multiplet_parameters(case: dict[str, Any], mean_ten_dq: float | None = None) -> list[Parameter]:
     """A CASE.json's values by the symbols of the field.
 
@@ -198,13 +219,8 @@ def _calculation_facts(calculation: Calculation, spectrum: Spectrum) -> list[tup
         (gettext("Run time"), seconds(calculation.seconds) if calculation.seconds else ""),
         (gettext("Input hash"), _mono(calculation.input_hash)),
     ]
-    if mixture := results.get("mixture"):
-        ions = [
-            f"{number(100 * one['weight'], 0)} % {one['parameters']['element']}"
-            f"^{{{one['parameters']['charge']}+}}"
-            for one in mixture
-        ]
-        rows.append((gettext("Shared charge"), rich(", ".join(ions))))
+    if shares := shared_charge(spectrum):
+        rows.append((gettext("Shared charge"), rich(shares)))
     total, holes = results.get("total_intensity"), results.get("mean_d_holes")
     if total and holes:
         expected = 4 / 3 * holes / 10

@@ -69,6 +69,8 @@ def spectrum(request: HttpRequest, pk: int) -> HttpResponse:
             "facts": provenance.facts(shown),
             "status_facts": provenance.status_facts(shown),
             "parameters": provenance.parameters(shown),
+            "told_ion": provenance.told_ion(shown),
+            "shared_charge": provenance.shared_charge(shown),
             "levels": level_plot(shown),
             "field_levels": field_levels(shown),
             "citation": provenance.citation(shown),

@@ -246,3 +246,23 @@ def test_bad_numbers_of_forms_are_named(client, library) -> None:
     answer = client.get("/multiplet/?ten_dq=1,1")
     assert answer.status_code == 400
     assert b"ten_dq" in answer.content
+
+
+def test_a_shared_charge_tells_whose_levels_and_parameters_are_shown(client) -> None:
+    cases = [{"element": "Fe", "charge": charge, "n_d": 8 - charge} for charge in (2, 3)]
+    mixture = [{"weight": 0.5, "parameters": case} for case in cases]
+    levels = {"initial_eigenvalues_ev": [0.0, 0.1], "expectation": {"n_d": 5.7}}
+    shared, whole = (
+        make_spectrum(
+            absorber="Fe",
+            calculation_parameters=cases[0] | {"crystal_field": {"ten_dq": 1.0}},
+            calculation_results=levels | results,
+        )
+        for results in ({"mixture": mixture}, {})
+    )
+    text = client.get(f"/spectra/{shared.pk}/").content.decode()
+    assert "Fe<sup>2+</sup> · lowest 2" in text
+    assert text.count("50 % Fe<sup>2+</sup>, 50 % Fe<sup>3+</sup>") == 2  # provenance, expectation
+    text = client.get(f"/spectra/{whole.pk}/").content.decode()
+    assert "lowest 2" in text
+    assert "Fe<sup>2+</sup>" not in text
