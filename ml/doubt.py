@@ -58,7 +58,8 @@ class Doubt:
         for k, values in enumerate(features):
             seen = values[fold != k].astype(np.float64)
             centre.append(seen.mean(axis=0))
-            moment = (seen - centre[-1]).T @ (seen - centre[-1]) / len(seen)
+            seen -= centre[-1]
+            moment = seen.T @ seen / len(seen)
             ridge = _RIDGE * np.trace(moment) / len(moment) + 1e-12
             precision.append(np.linalg.inv(moment + ridge * np.eye(len(moment))))
         rows = np.stack(features)

@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 
 from compute.errors import ReadError
 from compute.sites import analyze_sites
+from ml.adapted import KIND as ADAPTED
 from ml.errors import LearningError
 from spectradb.models import JobStatus, Prediction, Structure, TrainedModel, Upload
 from spectradb.services.import_structures import describe, known_structure, store_structure
@@ -92,7 +93,8 @@ def keep_structure_file(name: str, data: bytes, user: User | AnonymousUser | Non
 def models_for(elements: set[str]) -> dict[tuple[str, str], list[TrainedModel]]:
     """Trained models for these absorbers, by absorber and edge; the one used first leads.
 
-    The chosen default leads, then the model that explained most of the spectra it had not seen.
+    The chosen default leads, then the model that explained most of the spectra it had not seen;
+    those adapted to a few measured compounds come last.
     """
     rows = (
         TrainedModel.objects.filter(job_status=JobStatus.DONE, absorber__in=elements)
@@ -101,14 +103,15 @@ def models_for(elements: set[str]) -> dict[tuple[str, str], list[TrainedModel]]:
         .order_by("-finished")
     )
     found: dict[tuple[str, str], list[TrainedModel]] = {}
-    for row in sorted(rows, key=lambda row: (row.is_default, _explained(row)), reverse=True):
+    for row in sorted(rows, key=_precedence, reverse=True):
         found.setdefault((row.absorber, row.edge), []).append(row)
     return found
 
 
-def _explained(row: TrainedModel) -> float:
-    """r2_vs_mean in cross-validation, which compares models whatever their scale and grid."""
-    return float(row.metrics.get("cross_validation", {}).get("r2_vs_mean", float("-inf")))
+def _precedence(row: TrainedModel) -> tuple[bool, bool, float]:
+    """With r2_vs_mean in cross-validation, which compares models whatever their scale and grid."""
+    explained = row.metrics.get("cross_validation", {}).get("r2_vs_mean", float("-inf"))
+    return row.is_default, row.kind != ADAPTED, float(explained)
 
 
 def predict_upload(upload: Upload, model: str) -> list[Prediction]:

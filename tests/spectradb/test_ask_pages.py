@@ -12,9 +12,19 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from ml.models import FitOptions
-from spectradb.models import Kind, MatchRun, Prediction, Spectrum, Structure, TrainedModel, Upload
+from spectradb.models import (
+    JobStatus,
+    Kind,
+    MatchRun,
+    Prediction,
+    Spectrum,
+    Structure,
+    TrainedModel,
+    Upload,
+)
 from spectradb.services import match_index, predict_runs
 from spectradb.services.train_model import TrainingRequest, train_model
 from tests.factories import make_spectrum, make_user, rocksalt
@@ -47,6 +57,24 @@ def cif(structure: Any, tmp_path: Path) -> bytes:
     path = tmp_path / "one.cif"
     structure.to(str(path))
     return path.read_bytes()
+
+
+def test_an_adapted_model_comes_after_the_computed_ones_unless_it_is_the_default() -> None:
+    common = {"absorber": "Cu", "edge": "K", "job_status": JobStatus.DONE}
+    weak, strong = (
+        TrainedModel.objects.create(
+            name=name, kind="krr-nmf", metrics={"cross_validation": {"r2_vs_mean": r2}}, **common
+        )
+        for name, r2 in (("weak", -0.2), ("strong", 0.8))
+    )
+    TrainedModel.objects.create(name="older", kind="krr-nmf", **common)
+    adapted = TrainedModel.objects.create(
+        name="adapted", kind="adapted", finished=timezone.now(), **common
+    )
+    names = [row.name for row in predict_runs.models_for({"Cu"})["Cu", "K"]]
+    assert names == [strong.name, weak.name, "older", adapted.name]
+    TrainedModel.objects.filter(pk=adapted.pk).update(is_default=True)
+    assert predict_runs.models_for({"Cu"})["Cu", "K"][0] == adapted
 
 
 @pytest.fixture
