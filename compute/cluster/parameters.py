@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-VERSION = "cluster-2"  # part of every input hash; raise it whenever results change
-SLATER_SCALE = 0.9
+VERSION = "cluster-3"  # part of every input hash; raise it whenever results change
+SLATER_SCALE = 0.925
 _ZERO_EV = 1e-6
 
 

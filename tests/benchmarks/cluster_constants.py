@@ -35,7 +35,7 @@ from tests.shared_data import shared_data
 
 FloatArray = NDArray[np.float64]
 
-_SCALES = (0.8, 0.85, 0.9, 0.95, 1.0)
+_SCALES = (0.8, 0.825, 0.85, 0.875, 0.9, 0.925, 0.95, 0.975, 1.0)
 _NOT_GATED = "NiO"
 
 
@@ -65,7 +65,7 @@ def with_slater_scale(prepared: CheapCase, scale: float) -> CheapCase:
 
 def position_errors(scale: float, cache: Path) -> dict[str, list[float]]:
     """Errors of the relative positions of every compound, eV."""
-    folder = cache / f"slater-{scale:.2f}"
+    folder = cache / f"slater-{scale:.3f}"
     folder.mkdir(parents=True, exist_ok=True)
     for name in COMPOUNDS:
         path = folder / f"cluster-{name}.npz"
@@ -103,7 +103,7 @@ def slater_report(cache: Path) -> str:
 
 
 def energy_report(cache: Path) -> str:
-    source = Source("cluster", cache / f"slater-{SLATER_SCALE:.2f}")
+    source = Source("cluster", cache / f"slater-{SLATER_SCALE:.3f}")
     found = [
         (COMPOUNDS[name][1], float(measured) - float(computed) + CORRECTION_EV)
         for name, measured, computed, _ in ligandfield.absolute(source)

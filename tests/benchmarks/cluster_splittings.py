@@ -15,10 +15,12 @@ import pickle
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from compute.cluster.model import HOPPING_SCALE, ChargeTransferModel
 from compute.cluster.parameters import model_of, solve_fields
@@ -27,10 +29,13 @@ from compute.library.crystals import crystal
 from compute.ligandfield.calibrate import published
 from compute.sites import analyze_sites
 
-_SCALES = np.arange(0.8, 1.4001, 0.01)
+FloatArray = NDArray[np.float64]
+
+_STEP = 0.025  # finer than the published values can tell
+_SCALES = np.round(np.arange(1.0, 1.4 + _STEP / 2, _STEP), 3)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Row:
     """A published splitting and the model of its site."""
 
@@ -42,6 +47,11 @@ class Row:
     @property
     def optical(self) -> bool:
         return self.model.n_d > 0
+
+    @cached_property
+    def computed(self) -> FloatArray:
+        """10Dq at each of the scales, eV."""
+        return np.array([self.model.ten_dq(scale) for scale in _SCALES])
 
 
 def model_for(entry: dict[str, Any], cache: Path) -> ChargeTransferModel:
@@ -79,13 +89,16 @@ def rows(cache: Path) -> list[Row]:
     return out
 
 
+def mean_errors(chosen: Sequence[Row]) -> FloatArray:
+    """Mean absolute error at each of the scales, eV."""
+    errors = [np.abs(row.computed - row.published) for row in chosen]
+    result: FloatArray = np.mean(errors, axis=0)
+    return result
+
+
 def best_scale(chosen: Sequence[Row]) -> float:
     """The hopping scale with the least mean absolute error."""
-    errors = [
-        np.mean([abs(row.model.ten_dq(scale) - row.published) for row in chosen])
-        for scale in _SCALES
-    ]
-    return float(_SCALES[int(np.argmin(errors))])
+    return float(_SCALES[int(np.argmin(mean_errors(chosen)))])
 
 
 def report(found: Sequence[Row]) -> str:
@@ -108,12 +121,16 @@ def report(found: Sequence[Row]) -> str:
         cells = [f"{value:.2f}" for value in (transfer.delta, final, row.published, *values)]
         cells += ["not fitted"] * (not row.optical)
         out.append(f"| {row.name} | {row.element} | " + " | ".join(cells) + " |")
+    out.append("\n| scale | " + " | ".join(map(str, _SCALES)) + " |")
+    out.append("|---" * (len(_SCALES) + 1) + "|")
+    cells = [f"{error:.3f}" for error in mean_errors(optical)]
+    out.append("| mean error | " + " | ".join(cells) + " |")
     out.append(
-        f"\nBest scale {scale:.2f}, in use {HOPPING_SCALE}; {len(optical)} optical values:\n"
+        f"\nBest scale {scale:.3f}, in use {HOPPING_SCALE}; {len(optical)} optical values:\n"
     )
     for kind, values in errors.items():
         mean = float(np.mean(np.abs(values)))
-        out.append(f"- {kind}: mean absolute error {mean:.2f} eV, mean {np.mean(values):+.2f} eV")
+        out.append(f"- {kind}: mean absolute error {mean:.3f} eV, mean {np.mean(values):+.3f} eV")
     return "\n".join(out) + "\n"
 
 

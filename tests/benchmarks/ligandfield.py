@@ -55,6 +55,7 @@ MEASURED = {
 SIGMA_EV = 0.25  # instrument, for positions; the shapes try several
 SIGMAS_EV = (0.15, 0.25, 0.35, 0.5, 0.7)
 REACH_EV = 2.0  # a measured feature with no computed one so near is missing
+DOUBLET_REACH_EV = 1.0  # how far an L2 peak may lie from its L3 peak moved by 3/2 ζ_2p
 SHIFTS_EV = np.arange(-8.0, 8.01, 0.1)
 SPLIT_EV = {"Fe2O3": 720.2 - 710.75}  # where the source says that it divides L3 from L2
 
@@ -155,7 +156,8 @@ def _position(one: Curve, quantity: str, value: float, relative: str) -> float |
         inside = inside[np.abs(inside - target) < REACH_EV]
         return float(inside[np.argmin(np.abs(inside - target))]) if inside.size else np.nan
 
-    beyond = features[features > one.crossing]
+    # L2 repeats L3 a spin-orbit splitting higher; what lies lower is a satellite of L3.
+    beyond = features[features > features[0] + 1.5 * one.zeta - DOUBLET_REACH_EV]
     l2_first = float(beyond[0]) if beyond.size else np.nan
     if relative.startswith("absolute"):
         return None
@@ -165,7 +167,8 @@ def _position(one: Curve, quantity: str, value: float, relative: str) -> float |
         return nearest(l2_first + value, l2_first + 0.3, 99.0) - l2_first
     if relative == "L3 t2g" or quantity.startswith(("L2 t2g ->", "L3 eg")):
         t2g = _strongest(one, -3.5, -1.0)  # L3 eg is the maximum, so t2g lies below it
-        l2 = [_strongest(one, one.crossing, one.l2 - 1.0), one.l2]
+        above = (level + 1.5 * one.zeta for level in (t2g, 0.0))
+        l2 = [_strongest(one, e - DOUBLET_REACH_EV, e + DOUBLET_REACH_EV) for e in above]
         return {
             "L3 t2g -> L3 eg splitting": -t2g,
             "L3 t2g -> L3 eg (maximum)": -t2g,
