@@ -82,7 +82,7 @@ class Predictor:
                 raise LearningError(
                     "structure", formula, f"holds no {self.row.absorber}, which the model is for"
                 )
-            return self._answer(structure.as_dict(), sites, file, source_id, formula)
+            return self.of_sites(structure.as_dict(), sites, file, source_id, formula)
         except (LearningError, InputError) as error:
             return [self._failed(file, source_id, formula, str(error))]
 
@@ -94,7 +94,7 @@ class Predictor:
                 continue
             try:
                 valence = {index: site.oxidation_state for index, site in sites.items()}
-                found = self._answer(row.data, valence, "", row.source_id, row.formula)
+                found = self.of_sites(row.data, valence, "", row.source_id, row.formula)
             except LearningError as error:
                 yield self._failed("", row.source_id, row.formula, str(error))
                 continue
@@ -136,16 +136,6 @@ class Predictor:
         LearningError
             If the model cannot take the structure.
         """
-        return self._answer(structure, sites, file, source_id, formula)
-
-    def _answer(
-        self,
-        structure: dict[str, Any],
-        sites: Mapping[int, float | None],
-        file: str,
-        source_id: str,
-        formula: str,
-    ) -> list[PredictedSite]:
         crystal = crystal_of(structure, source_id)
         model: Part = self.model
         energy = model.energy_ev
