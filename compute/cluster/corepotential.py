@@ -17,10 +17,10 @@ from compute.ligandfield.orbitals import real_harmonics
 
 FloatArray = NDArray[np.float64]
 
-_RADIAL_POINTS = 32
-_ANGULAR_POINTS = 170  # Lebedev; exact to degree 21
+_RADIAL_POINTS = 48
+_ANGULAR_POINTS = 302  # Lebedev; exact to degree 29
 _REACH = 40.0  # exponent·r² where a Gaussian term ends
-_TIGHT = 2.0  # bohr^-2: functions with no softer primitive do not reach a neighbour
+_TIGHT = 4.0  # bohr^-2: functions with no softer primitive do not reach a neighbour
 
 
 def core_potentials(mol: Any, cores: tuple[Core, ...]) -> FloatArray:

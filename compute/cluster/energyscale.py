@@ -8,5 +8,5 @@ predicts elements left out no better (docs/cluster.md).
 
 from __future__ import annotations
 
-CORRECTION_EV = 1.3  # to be added to computed L3 energies
-ERROR_EV = 0.7  # root mean square for elements that were left out of the mean
+CORRECTION_EV = 1.2  # to be added to computed L3 energies
+ERROR_EV = 0.5  # root mean square for elements that were left out of the mean

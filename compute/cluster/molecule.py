@@ -112,12 +112,15 @@ class Cluster:
 def basis_of(element: str, *, absorber: bool = False) -> list[Any]:
     """Basis of an element; that of the absorber lets 2p and 3d relax freely.
 
-    Jorge's all-electron Douglas-Kroll triple zeta sets (Mol. Phys. 107 (2009) ...) without their
-    functions of highest rank; on the absorber the p and d primitives are released.
+    On the absorber cc-pVTZ-DK (Balabanov and Peterson, J. Chem. Phys. 123 (2005) 064107) with its
+    p and d primitives released and its softer f; on the ligands DZP-DKH (Jorge, Canal Neto,
+    Camiletti and Machado, J. Chem. Phys. 130 (2009) 064108) without f. Functions that reach out are
+    what counts: Jorge's TZP for manganese ends at d exponents of 0.58, which lost 0.25 eV of the
+    ionic 10Dq of MnO and put d 1.5 eV too high above the ligands (docs/cluster.md).
     """
     from pyscf import gto
 
-    full = gto.basis.load("tzp-dkh" if absorber else "dzp-dkh", element)
+    full = gto.basis.load("cc-pvtz-dk" if absorber else "dzp-dkh", element)
     if not absorber:
         return [shell for shell in full if shell[0] <= 2]
     out = [shell for shell in full if shell[0] == 0]

@@ -1,12 +1,10 @@
 """Route ``cluster``: the parameters of a multiplet calculation from Kohn-Sham fields of a cluster.
 
-Three fields are solved: the initial configuration (d*)^n, the final one 2p^5 (d*)^(n+1) and,
-first, the transition state between them, from which both start.
-
-Levels and hopping are matrix elements of the transition state's field, as for any excitation
-energy (Slater). A spherical Hamiltonian's mean field, averaged over the configuration, moves all
-d levels alike, so only averages are counted twice: crystal field and ligand levels are taken
-traceless, and averages come from :mod:`compute.cluster.average`:
+Two fields are solved: of the initial configuration (d*)^n and of the final one 2p^5 (d*)^(n+1).
+Levels, hopping and Slater integrals of either state are those of its own field: the core hole
+draws d in, hopping falls by a tenth. A spherical Hamiltonian's mean field, averaged over the
+configuration, moves all d levels alike, so only averages are counted twice: crystal field and
+ligand levels are taken traceless, and averages come from :mod:`compute.cluster.average`:
 
 * Δ and Δ + U_dd − U_pd from ε_d − ε_L of the initial and of the final field.
 * U_dd by the rule of route ``cheap``: what polarises beyond the cluster is not in it.
@@ -26,7 +24,7 @@ from numpy.typing import NDArray
 from compute.atom import atomic_parameters
 from compute.cluster.energyscale import CORRECTION_EV, ERROR_EV
 from compute.cluster.levels import levels, slater_integrals
-from compute.cluster.model import HOPPING_SCALE, ChargeTransferModel
+from compute.cluster.model import ChargeTransferModel, OneElectron
 from compute.cluster.molecule import FUNCTIONAL, Cluster
 from compute.cluster.prepare import prepare
 from compute.cluster.scf import Field, Occupation, solve_field
@@ -45,8 +43,9 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-VERSION = "cluster-3"  # part of every input hash; raise it whenever results change
-SLATER_SCALE = 0.925
+VERSION = "cluster-4"  # part of every input hash; raise it whenever results change
+# Factor of the Slater integrals of a divalent ion, and what each further unit of charge takes off.
+SLATER_SCALE = (0.918, 0.093)
 _ZERO_EV = 1e-6
 
 
@@ -56,7 +55,6 @@ class ClusterFields:
 
     cluster: Cluster
     n_d: int
-    transition: Field
     initial: Field
     final: Field
 
@@ -64,7 +62,7 @@ class ClusterFields:
 def solve_fields(
     structure: Structure, sites: Sequence[Site], site: Site, functional: str = FUNCTIONAL
 ) -> ClusterFields:
-    """The three fields of a site.
+    """The two fields of a site.
 
     Raises
     ------
@@ -82,11 +80,10 @@ def solve_fields(
     if site.coordination_number == 0:
         raise InputError(f"sites[{site.index}]", site.element, "has no ligands")
     cluster, references, starts = prepare(structure, sites, site, n_d, functional)
-    transition = solve_field(cluster, references, Occupation(0.5, n_d + 0.5), starts)
-    again = [transition.fock, *starts]
-    initial = solve_field(cluster, references, Occupation(0.0, n_d), again)
+    initial = solve_field(cluster, references, Occupation(0.0, n_d), starts)
+    again = [initial.fock, *starts]
     final = solve_field(cluster, references, Occupation(1.0, n_d + 1), again)
-    return ClusterFields(cluster, n_d, transition, initial, final)
+    return ClusterFields(cluster, n_d, initial, final)
 
 
 def parameters(
@@ -109,27 +106,34 @@ def case_of(fields: ClusterFields, site: Site, *, temperature_k: float = 300.0) 
     atom = atomic_parameters(
         site.element, round(site.oxidation_state), fields.n_d, empty_shells=True
     )
+    scale = slater_scale(site.oxidation_state)
+    before = integrals(fields, fields.initial, scale, ("F2dd", "F4dd"))
+    after = integrals(fields, fields.final, scale, ("F2dd", "F4dd", "F2pd", "G1pd", "G3pd"))
     case: dict[str, Any] = {
         "element": site.element,
         "charge": round(site.oxidation_state),
         "n_d": fields.n_d,
         "edge": "L23",
         "slater_scale": 1.0,  # the integrals below are scaled already
-        "initial": _integrals(fields, fields.initial, ("F2dd", "F4dd"))
-        | {"zeta_3d": atom["initial"]["zeta_3d"]},
-        "final": _integrals(fields, fields.final, ("F2dd", "F4dd", "F2pd", "G1pd", "G3pd"))
+        "initial": before | {"zeta_3d": atom["initial"]["zeta_3d"]},
+        "final": after
         | {
             "zeta_3d": atom["final"]["zeta_3d"],
             "zeta_2p": zeta_2p(site.element, fields.n_d + 1),
         },
-        "crystal_field": {"matrix": model.crystal_field.tolist()},
+        "crystal_field": {"matrix": model.initial.crystal_field.tolist()},
         "charge_transfer": {
             "delta": transfer.delta,
             "u_dd": transfer.u_dd,
             "u_pd": transfer.u_pd,
-            "v": (HOPPING_SCALE * model.hopping).tolist(),
-            "ligand": model.ligand.tolist(),
+            "v": model.initial.hopping.tolist(),
+            "ligand": model.initial.ligand.tolist(),
             "configurations": transfer.configurations,
+        },
+        "final_field": {
+            "crystal_field": model.final.crystal_field.tolist(),
+            "v": model.final.hopping.tolist(),
+            "ligand": model.final.ligand.tolist(),
         },
         "temperature_k": temperature_k,
         "hwhm_ev": dict(HWHM_EV),
@@ -139,25 +143,41 @@ def case_of(fields: ClusterFields, site: Site, *, temperature_k: float = 300.0) 
     return CheapCase(case, offset, ERROR_EV, model.ten_dq())
 
 
+def slater_scale(valence: float) -> float:
+    """What is left of the Slater integrals beside correlation and a polarisable lattice."""
+    divalent, by_valence = SLATER_SCALE
+    return divalent - by_valence * (valence - 2.0)
+
+
 def model_of(fields: ClusterFields, site: Site) -> ChargeTransferModel:
     """The charge-transfer model of a site."""
-    level = levels(fields.transition)
     rule = energies(site.element, site.oxidation_state, site.ligand_elements, fields.n_d)
+    scale = slater_scale(site.oxidation_state)
     return ChargeTransferModel(
         n_d=fields.n_d,
         u_dd=rule.u_dd,
-        initial_gap=levels(fields.initial).gap,
-        final_gap=levels(fields.final).gap,
-        crystal_field=symmetrised(level.crystal_field, site),
-        hopping=symmetrised(level.hopping, site),
-        ligand=symmetrised(level.ligand, site),
-        exchange=hund_exchange(_integrals(fields, fields.initial, ("F2dd", "F4dd"))),
+        initial=_one_electron(fields.initial, site),
+        final=_one_electron(fields.final, site),
+        exchange=hund_exchange(integrals(fields, fields.initial, scale, ("F2dd", "F4dd"))),
     )
 
 
-def _integrals(fields: ClusterFields, field: Field, names: tuple[str, ...]) -> dict[str, float]:
+def _one_electron(field: Field, site: Site) -> OneElectron:
+    level = levels(field)
+    return OneElectron(
+        gap=level.gap,
+        crystal_field=symmetrised(level.crystal_field, site),
+        hopping=symmetrised(level.hopping, site),
+        ligand=symmetrised(level.ligand, site),
+    )
+
+
+def integrals(
+    fields: ClusterFields, field: Field, scale: float, names: tuple[str, ...]
+) -> dict[str, float]:
+    """Slater integrals of a field's localised orbitals times a factor, eV."""
     found = slater_integrals(fields.cluster, field.orbitals.core, field.orbitals.d)
-    return {name: SLATER_SCALE * found[name] for name in names}
+    return {name: scale * found[name] for name in names}
 
 
 def symmetrised(matrix: FloatArray, site: Site) -> FloatArray:

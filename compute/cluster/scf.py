@@ -3,8 +3,9 @@
 The configuration is 2p^(6-h) (d*)^a: of d and the ligand combinations that hop to it the five
 antibonding states hold a/5 electrons each, the bonding ones and all else two. So every field is
 covalent and all but stationary (L hops to the other p states), no spin or orbital order is
-chosen, and fractional a and h make Slater's transition states. The orbitals, as like the atoms'
-as can be, give levels and hopping.
+chosen. The ligands' p orbitals are as like the atoms' as can be, d orthogonal to them: so are
+the Wannier functions of crystals, and of the choices that were tried these give the optical 10Dq
+without any scale (docs/cluster.md).
 """
 
 from __future__ import annotations
@@ -172,8 +173,8 @@ def localise(cluster: Cluster, references: References, fock: FloatArray) -> Orbi
 
     The 3n + 5 states of the manifold: the lowest 3n above the cores, and of those above them the
     five combinations nearest to the atomic d and p functions (states that have nothing to do
-    with 3d may lie between). Symmetric orthonormalisation of the projected atomic functions
-    keeps every orbital as like its atom's as can be.
+    with 3d may lie between). Symmetric orthonormalisation of the projected functions of the
+    ligands, then of those of d in what is left.
     """
     x, s = cluster.orthogonal, cluster.overlap
     _, columns = np.linalg.eigh(x.T @ fock @ x)
@@ -184,8 +185,10 @@ def localise(cluster: Cluster, references: References, fock: FloatArray) -> Orbi
     shown = above.T @ s @ _orthonormal(atomic, s)
     upper = above @ _most_like(shown)
     manifold = np.hstack([occupied, upper])
-    localised = manifold @ _nearest(manifold.T @ s @ atomic)
-    d, p = localised[:, :5], localised[:, 5:]
+    shown_d, shown_p = np.split(manifold.T @ s @ atomic, [5], axis=1)
+    p_part = _nearest(shown_p)
+    d_part = _nearest(shown_d - p_part @ (p_part.T @ shown_d))
+    d, p = manifold @ d_part, manifold @ p_part
     hopping = d.T @ fock @ p
     v, _ = ligand_shell(hopping, np.zeros((n_p, n_p)))
     root = np.linalg.pinv(v, rcond=1e-6)

@@ -21,9 +21,9 @@ from compute.units import FINE_STRUCTURE, HARTREE_EV
 
 FloatArray = NDArray[np.float64]
 
-# Kα₁ − Kα₂ over 3/2 of the mean-field parameter, mean of closed-shell Ar, K, Ca, Cu and Zn
+# Measured splitting over 3/2 of the mean-field parameter, mean of closed-shell Ar, K, Ca, Cu and Zn
 # (``python -m tests.benchmarks.cluster_spinorbit``): what correlation takes off.
-CORRELATION = 0.985
+CORRELATION = 0.987
 
 
 @lru_cache(maxsize=64)

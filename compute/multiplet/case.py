@@ -26,12 +26,13 @@ MAX_GRID_POINTS = 1_000_000
 
 _TOP_KEYS = (
     "element", "charge", "n_d", "edge", "initial", "final", "slater_scale", "crystal_field",
-    "charge_transfer", "exchange_field_ev", "temperature_k", "polarization", "grid", "hwhm_ev",
-    "hwhm_growth", "fano_q", "fwhm_gauss_ev", "method",
+    "charge_transfer", "final_field", "exchange_field_ev", "temperature_k", "polarization", "grid",
+    "hwhm_ev", "hwhm_growth", "fano_q", "fwhm_gauss_ev", "method",
 )  # fmt: skip
 _CT_KEYS = (
     "delta", "u_dd", "u_pd", "v_eg", "v_t2g", "v", "ligand", "configurations",
 )  # fmt: skip
+_FINAL_FIELD_KEYS = ("crystal_field", "v", "ligand")
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,25 @@ class ChargeTransfer:
 
 
 @dataclass(frozen=True)
+class OneElectronField:
+    """What the surroundings do to one electron, (5, 5) each, real order, eV.
+
+    Attributes
+    ----------
+    crystal_field : on 3d
+    v, ligand : as in `ChargeTransfer`; None without charge transfer
+    """
+
+    crystal_field: Array
+    v: Array | None
+    ligand: Array | None
+
+    @property
+    def matrices(self) -> list[Array]:
+        return [m for m in (self.crystal_field, self.v, self.ligand) if m is not None]
+
+
+@dataclass(frozen=True)
 class Case:
     """One calculation, every value in place (units as in the JSON: eV, K)."""
 
@@ -67,6 +87,7 @@ class Case:
     final: Mapping[str, float]
     crystal_field: Array  # (5, 5) in the real order
     charge_transfer: ChargeTransfer | None
+    final_field: OneElectronField | None  # None: the initial state's
     exchange_field: tuple[float, float, float]
     temperature: float
     polarization: str
@@ -77,6 +98,15 @@ class Case:
     fwhm_gauss: float
     method: str
     parameters: Mapping[str, Any]  # the case as JSON with the values used
+
+    @property
+    def fields(self) -> tuple[OneElectronField, OneElectronField]:
+        """Of the initial and of the final state."""
+        ct = self.charge_transfer
+        before = OneElectronField(
+            self.crystal_field, None if ct is None else ct.v, None if ct is None else ct.ligand
+        )
+        return before, before if self.final_field is None else self.final_field
 
     @property
     def energy(self) -> NDArray[np.float64]:
@@ -104,6 +134,7 @@ def parse_case(case: Mapping[str, Any]) -> Case:
     initial, final = _integrals(case, element, charge, n_d, scale)
     field_json, crystal_field = _crystal_field(case)
     ct_json, charge_transfer = _charge_transfer(case, n_d)
+    final_json, final_field = _final_field(case, charge_transfer)
     exchange = _exchange(case)
     temperature = _number(case, "temperature_k", default=300.0, low=0.0)
     polarization = _choice(case, "polarization", POLARIZATIONS, "isotropic")
@@ -116,7 +147,7 @@ def parse_case(case: Mapping[str, Any]) -> Case:
     parameters = {
         "element": element, "charge": charge, "n_d": n_d, "edge": edge,
         "initial": initial, "final": final, "slater_scale": scale,
-        "crystal_field": field_json, "charge_transfer": ct_json,
+        "crystal_field": field_json, "charge_transfer": ct_json, "final_field": final_json,
         "exchange_field_ev": list(exchange), "temperature_k": temperature,
         "polarization": polarization,
         "grid": dict(zip(("start", "stop", "step"), grid, strict=True)),
@@ -124,8 +155,8 @@ def parse_case(case: Mapping[str, Any]) -> Case:
         "fwhm_gauss_ev": gauss, "method": method,
     }  # fmt: skip
     return Case(
-        element, charge, n_d, initial, final, crystal_field, charge_transfer, exchange,
-        temperature, polarization, grid, hwhm, growth, fano_q, gauss, method, parameters,
+        element, charge, n_d, initial, final, crystal_field, charge_transfer, final_field,
+        exchange, temperature, polarization, grid, hwhm, growth, fano_q, gauss, method, parameters,
     )  # fmt: skip
 
 
@@ -311,6 +342,26 @@ def _charge_transfer(
     json = {"delta": delta, "u_dd": u_dd, "u_pd": u_pd, **hopping}
     json |= {"ligand": ligand.tolist(), "configurations": count}
     return json, ChargeTransfer(delta, u_dd, u_pd, v, ligand, count)
+
+
+def _final_field(
+    case: Mapping[str, Any], charge_transfer: ChargeTransfer | None
+) -> tuple[dict[str, Any] | None, OneElectronField | None]:
+    if case.get("final_field") is None:
+        return None, None
+    prefix = "final_field."
+    given = _object(case["final_field"], "final_field")
+    _known(given, _FINAL_FIELD_KEYS, prefix)
+    keys = _FINAL_FIELD_KEYS if charge_transfer is not None else ("crystal_field",)
+    for key in _FINAL_FIELD_KEYS:
+        if key in keys and given.get(key) is None:
+            raise InputError(prefix + key, None, "is required")
+        if key not in keys and given.get(key) is not None:
+            raise InputError(prefix + key, given[key], "needs charge_transfer")
+    found = {key: _matrix(prefix + key, given[key], hermitian=key != "v") for key in keys}
+    json = {key: matrix.tolist() for key, matrix in found.items()}
+    field = OneElectronField(found["crystal_field"], found.get("v"), found.get("ligand"))
+    return json, field
 
 
 def _exchange(case: Mapping[str, Any]) -> tuple[float, float, float]:

@@ -29,22 +29,22 @@ def build_problem(case: Case) -> Problem:
     ct = case.charge_transfer
     shells = (6, 10) if ct is None else (6, 10, 10)
     n = sum(shells)
-    given = _real_matrices(case)
-    frame = best_frame(given, np.array(case.exchange_field))
-    turned = [symmetrised(matrix, frame) for matrix in given]
-    field = angular.to_complex_harmonics(turned[0])
-    hopping = ligand = np.zeros((5, 5), complex)
-    if ct is not None:
-        hopping, ligand = (angular.to_complex_harmonics(matrix) for matrix in turned[1:])
+    fields = case.fields
+    frame = best_frame(
+        [matrix for field in fields for matrix in field.matrices], np.array(case.exchange_field)
+    )
+    turned = [[symmetrised(matrix, frame) for matrix in field.matrices] for field in fields]
     exchange = _exchange(frame.axes @ np.array(case.exchange_field))
 
-    def integrals(values: dict[str, float], shifts: list[float]) -> Integrals:
+    def integrals(values: dict[str, float], field: list[Array], shifts: list[float]) -> Integrals:
+        crystal, *others = (angular.to_complex_harmonics(matrix) for matrix in field)
         h = np.zeros((n, n), complex)
         d, l = slice(6, 16), slice(16, 26)
-        h[d, d] = angular.with_spin(field) + values["zeta_3d"] * angular.spin_orbit(2) + exchange
+        h[d, d] = angular.with_spin(crystal) + values["zeta_3d"] * angular.spin_orbit(2) + exchange
         if values["zeta_2p"]:
             h[:6, :6] = values["zeta_2p"] * angular.spin_orbit(1)
-        if ct is not None:
+        if others:
+            hopping, ligand = others
             h[d, l] = angular.with_spin(hopping)
             h[l, d] = h[d, l].conj().T
             h[l, l] = angular.with_spin(ligand)
@@ -64,27 +64,30 @@ def build_problem(case: Case) -> Problem:
         after: list[Configuration] = [(5, case.n_d + 1)]
         first, second = [0.0], [0.0]
     else:
-        filled = -2 * float(np.trace(ct.ligand).real)  # zero at the k = 0 average
+        # zero at the k = 0 average
+        filled = [-2 * float(np.trace(field[2]).real) for field in turned]
         number = ct.configurations
         before = [(6, case.n_d + k, 10 - k) for k in range(number)]
         after = [(5, case.n_d + 1 + k, 10 - k) for k in range(min(number, 10 - case.n_d))]
-        pairs = [k * (k - 1) / 2 * ct.u_dd + filled for k in range(number)]
-        first = [k * ct.delta + pairs[k] for k in range(len(before))]
-        second = [k * (ct.delta + ct.u_dd - ct.u_pd) + pairs[k] for k in range(len(after))]
+        pairs = [k * (k - 1) / 2 * ct.u_dd for k in range(number)]
+        first = [k * ct.delta + pairs[k] + filled[0] for k in range(len(before))]
+        final_delta = ct.delta + ct.u_dd - ct.u_pd
+        second = [k * final_delta + pairs[k] + filled[1] for k in range(len(after))]
 
+    both = [matrix for field in turned for matrix in field]
     return Problem(
         shells=shells,
         initial_configurations=tuple(before),
         final_configurations=tuple(after),
-        initial=integrals(initial, first),
-        final=integrals(final, second),
+        initial=integrals(initial, turned[0], first),
+        final=integrals(final, turned[1], second),
         dipole=_dipoles(n, frame.axes),
         vectors=_vectors(shells, frame.axes),
         counts={"n_d": np.repeat([0.0, 1.0, 0.0], (6, 10, n - 16))},
         core_half=angular.p_half_orbitals(),
         charges=_charges(shells),
-        time_reversal=not exchange.any() and not _breaks_time_reversal(field, hopping, ligand),
-        cubic=not exchange.any() and all(_is_cubic(m) for m in turned),
+        time_reversal=not exchange.any() and not any(map(_breaks_time_reversal, both)),
+        cubic=not exchange.any() and all(map(_is_cubic, both)),
     )
 
 
@@ -95,11 +98,6 @@ def _exchange(b: Array) -> Array:
     return np.asarray(2 * (b[0] * s_x + b[1] * s_y + b[2] * s_z))
 
 
-def _real_matrices(case: Case) -> list[Array]:
-    ct = case.charge_transfer
-    return [case.crystal_field] + ([] if ct is None else [ct.v, ct.ligand])
-
-
 def _is_cubic(matrix: Array) -> bool:
     """Diagonal with one value for e_g and one for t_2g."""
     d = np.diag(matrix)
@@ -108,13 +106,9 @@ def _is_cubic(matrix: Array) -> bool:
     return bool(np.abs(matrix - expected).max() <= 1e-13 * scale)
 
 
-def _breaks_time_reversal(*matrices: Array) -> bool:
-    """Whether a spin-free operator in complex harmonics is not real in the real orbitals."""
-    u = angular.real_d_orbitals()
-    return any(
-        np.abs((u.conj().T @ m @ u).imag).max() > 1e-13 * max(1.0, np.abs(m).max())
-        for m in matrices
-    )
+def _breaks_time_reversal(matrix: Array) -> bool:
+    """Whether a spin-free operator of the real orbitals is not real."""
+    return bool(np.abs(np.asarray(matrix).imag).max() > 1e-13 * max(1.0, np.abs(matrix).max()))
 
 
 @lru_cache(maxsize=4)

@@ -141,9 +141,19 @@ def multiplet_parameters(case: dict[str, Any], mean_ten_dq: float | None = None)
         add("V<sub>t2g</sub>", t2g, gettext("t<sub>2g</sub> hopping, mean of xy, xz, yz"))
     add("V<sub>eg</sub>", transfer.get("v_eg"), gettext("e<sub>g</sub> hopping"))
     add("V<sub>t2g</sub>", transfer.get("v_t2g"), gettext("t<sub>2g</sub> hopping"))
+    beside = case.get("final_field") or {}
+    if "crystal_field" in beside:
+        add("10Dq", _cubic_part(beside["crystal_field"]), gettext("Ionic, beside the core hole"))
+    if "v" in beside:
+        eg, t2g = _means(beside["v"])
+        add("V<sub>eg</sub>", eg, gettext("e<sub>g</sub> hopping beside the core hole"))
+        add("V<sub>t2g</sub>", t2g, gettext("t<sub>2g</sub> hopping beside the core hole"))
     first, last = case.get("initial") or {}, case.get("final") or {}
     scale = case.get("slater_scale")
-    slater = gettext("Slater, %s × HF") % f"{scale:g}" if scale else gettext("Slater")
+    if beside:
+        slater = gettext("Slater, of the cluster’s orbitals")  # scaled already
+    else:
+        slater = gettext("Slater, %s × HF") % f"{scale:g}" if scale else gettext("Slater")
     for symbol, keys in (
         ("F<sup>2</sup><sub>dd</sub> / F<sup>4</sup><sub>dd</sub>", ("F2dd", "F4dd")),
         ("F<sup>2</sup><sub>pd</sub>", ("F2pd",)),

@@ -1,9 +1,9 @@
-"""The two constants of route ``cluster`` that measured spectra fix, with leave-one-out figures.
+"""What the results of route ``cluster`` owe to its constants.
 
     python -m tests.benchmarks.cluster_constants --cache DIR
 
-* The scale of the Slater integrals: mean error of relative positions for several, and of each
-  compound at the scale that the others prefer.
+* Mean error of relative positions where the factor of the Slater integrals, which optical spectra
+  fix (``cluster_optical``), is a little smaller or larger, and hopping, which nothing scales, too.
 * The constant of the energy scale: measured less computed L3 maxima, as a mean and as a straight
   line in the atomic number, and how they predict elements left out.
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compute.cluster.energyscale import CORRECTION_EV
-from compute.cluster.parameters import SLATER_SCALE, parameters
+from compute.cluster.parameters import parameters, slater_scale
 from compute.library.crystals import crystal
 from compute.ligandfield.charge_transfer import ATOMIC_NUMBER
 from compute.ligandfield.cheap import CheapCase
@@ -35,7 +36,16 @@ from tests.shared_data import shared_data
 
 FloatArray = NDArray[np.float64]
 
-_SCALES = (0.8, 0.825, 0.85, 0.875, 0.9, 0.925, 0.95, 0.975, 1.0)
+# Added to the Slater factor, multiplied to hopping.
+_VARIATIONS = (
+    (-0.1, 1.0),
+    (-0.05, 1.0),
+    (0.0, 1.0),
+    (0.05, 1.0),
+    (0.1, 1.0),
+    (0.0, 0.95),
+    (0.0, 1.05),
+)
 _NOT_GATED = "NiO"
 
 
@@ -52,26 +62,34 @@ def kept_case(name: str, cache: Path) -> CheapCase:
     return found
 
 
-def with_slater_scale(prepared: CheapCase, scale: float) -> CheapCase:
-    """The same case with other Slater integrals."""
+def varied(prepared: CheapCase, slater: float, hopping: float) -> CheapCase:
+    """The same case with other Slater integrals and hopping; Δ and U_pd as they were."""
     case: dict[str, Any] = dict(prepared.case)
+    factor = slater_scale(case["charge"])
     for state in ("initial", "final"):
         case[state] = {
-            key: value * (scale / SLATER_SCALE if key[0] in "FG" else 1.0)
+            key: value * ((factor + slater) / factor if key[0] in "FG" else 1.0)
             for key, value in case[state].items()
         }
-    return CheapCase(case, prepared.energy_offset_ev, prepared.energy_offset_err, prepared.ten_dq)
+    for key in ("charge_transfer", "final_field"):
+        case[key] = case[key] | {"v": (hopping * np.array(case[key]["v"])).tolist()}
+    return replace(prepared, case=case)
 
 
-def position_errors(scale: float, cache: Path) -> dict[str, list[float]]:
-    """Errors of the relative positions of every compound, eV."""
-    folder = cache / f"slater-{scale:.3f}"
+def folder_of(slater: float, hopping: float, cache: Path) -> Path:
+    """Where the spectra of a variation are kept; they are computed if they are not there."""
+    folder = cache / f"slater{slater:+.3f}-hopping{hopping:.3f}"
     folder.mkdir(parents=True, exist_ok=True)
     for name in COMPOUNDS:
         path = folder / f"cluster-{name}.npz"
         if not path.exists():
-            found = solve_cheap(with_slater_scale(kept_case(name, cache), scale))
+            found = solve_cheap(varied(kept_case(name, cache), slater, hopping))
             np.savez(path, energy=found.energy_ev, intensity=found.intensity)
+    return folder
+
+
+def position_errors(folder: Path) -> dict[str, list[float]]:
+    """Errors of the relative positions of every compound, eV."""
     facts = json.loads(shared_data("l23_literature", "facts.json").read_text())["peaks"]
     out: dict[str, list[float]] = {}
     for row in ligandfield.positions(facts, Source("cluster", folder)):
@@ -80,30 +98,20 @@ def position_errors(scale: float, cache: Path) -> dict[str, list[float]]:
     return out
 
 
-def slater_report(cache: Path) -> str:
-    errors = {scale: position_errors(scale, cache) for scale in _SCALES}
+def variation_report(cache: Path) -> str:
     names = [name for name in COMPOUNDS if name != _NOT_GATED]
-
-    def mean(scale: float, chosen: list[str]) -> float:
-        return float(np.mean([e for name in chosen for e in errors[scale][name]]))
-
-    out = ["| compound | " + " | ".join(map(str, _SCALES)) + " | scale of the others | left out |"]
-    out.append("|---" * (len(_SCALES) + 3) + "|")
-    left_out: list[float] = []
-    for name in names:
-        others = [other for other in names if other != name]
-        best = min(_SCALES, key=lambda scale: mean(scale, others))
-        left_out += errors[best][name]
-        cells = [f"{mean(scale, [name]):.2f}" for scale in _SCALES]
-        cells += [f"{best}", f"{np.mean(errors[best][name]):.2f}"]
-        out.append(f"| {name} | " + " | ".join(cells) + " |")
-    cells = [f"{mean(scale, names):.3f}" for scale in _SCALES]
-    out.append("| all | " + " | ".join(cells) + f" | | {np.mean(left_out):.3f} |")
+    out = ["| Slater factor | hopping | " + " | ".join(names) + " | all |"]
+    out.append("|---" * (len(names) + 3) + "|")
+    for slater, hopping in _VARIATIONS:
+        errors = position_errors(folder_of(slater, hopping, cache))
+        cells = [f"{np.mean(errors[name]):.2f}" for name in names]
+        cells.append(f"{np.mean([e for found in errors.values() for e in found]):.3f}")
+        out.append(f"| {slater:+g} | × {hopping:g} | " + " | ".join(cells) + " |")
     return "\n".join(out) + "\n"
 
 
 def energy_report(cache: Path) -> str:
-    source = Source("cluster", cache / f"slater-{SLATER_SCALE:.3f}")
+    source = Source("cluster", folder_of(0.0, 1.0, cache))
     found = [
         (COMPOUNDS[name][1], float(measured) - float(computed) + CORRECTION_EV)
         for name, measured, computed, _ in ligandfield.absolute(source)
@@ -137,7 +145,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, required=True, help="folder of cases and spectra")
     cache = parser.parse_args().cache
     cache.mkdir(parents=True, exist_ok=True)
-    sys.stdout.write(slater_report(cache) + "\n" + energy_report(cache))
+    sys.stdout.write(variation_report(cache) + "\n" + energy_report(cache))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from compute.multiplet.case import parse_case
 
 NI = {"element": "Ni", "charge": 2}
 CT = {"delta": 4.0, "u_dd": 7.0, "u_pd": 8.0, "v_eg": 2.0, "v_t2g": 1.0}
+ZERO = np.zeros((5, 5)).tolist()
 SKEW = np.triu(np.ones((5, 5)), 1)
 
 
@@ -48,6 +49,11 @@ SKEW = np.triu(np.ones((5, 5)), 1)
         ({"charge_transfer": CT | {"v": np.eye(5).tolist()}}, "charge_transfer.v_eg"),
         ({"charge_transfer": CT | {"ligand": SKEW.tolist()}}, "charge_transfer.ligand"),
         ({"charge_transfer": CT | {"v_eb": 1}}, "charge_transfer.v_eb"),
+        ({"final_field": {}}, "final_field.crystal_field"),
+        ({"final_field": {"crystal_field": SKEW.tolist()}}, "final_field.crystal_field"),
+        ({"final_field": {"crystal_field": ZERO, "v": ZERO}}, "final_field.v"),
+        ({"final_field": {"crystal_field": ZERO}, "charge_transfer": CT}, "final_field.v"),
+        ({"final_field": {"ten_dq": 1}}, "final_field.ten_dq"),
         ({"exchange_field_ev": [0, 0]}, "exchange_field_ev"),
         ({"exchange_field_ev": 0.1}, "exchange_field_ev"),
         ({"exchange_field_ev": "xyz"}, "exchange_field_ev"),

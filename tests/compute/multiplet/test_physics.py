@@ -275,3 +275,39 @@ def test_line_shapes_that_make_no_sense_are_refused(change: dict[str, Any], fiel
     with pytest.raises(InputError) as caught:
         solve(ion(8) | change)
     assert caught.value.field == field
+
+
+FIELDS = (np.diag([0.5, 0.3, -0.1, -0.3, -0.4]), np.diag([-0.2, 0.6, 0.1, -0.2, -0.3]))
+
+
+@pytest.mark.parametrize(("n_d", "seen"), [(0, 1), (9, 0)])
+def test_an_empty_shell_sees_the_final_states_field_alone_and_a_full_one_the_initials(
+    n_d: int, seen: int
+) -> None:
+    """2p6 3d0 has no electron in the first field, 2p5 3d10 no splitting in the second."""
+    first, second = ({"matrix": field.tolist()} for field in FIELDS)
+    case = ion(n_d, crystal_field=first, final_field={"crystal_field": FIELDS[1].tolist()})
+    same = ion(n_d, crystal_field=(first, second)[seen])
+    np.testing.assert_allclose(solve(case)["intensity"], solve(same)["intensity"], atol=1e-10)
+
+
+@pytest.mark.parametrize("method", ["dense", "lanczos"])
+def test_a_final_field_like_the_initial_one_changes_nothing(method: str) -> None:
+    v = np.diag([2.0, 1.9, 1.1, 1.0, 1.0]).tolist()
+    transfer = {"delta": 4.0, "u_dd": 6.5, "u_pd": 7.5, "v": v, "ligand": FIELDS[1].tolist()}
+    case = ion(8, crystal_field={"matrix": FIELDS[0].tolist()}, charge_transfer=transfer)
+    own = {"crystal_field": FIELDS[0].tolist(), "v": v, "ligand": FIELDS[1].tolist()}
+    found = solve(case | {"final_field": own, "method": method})
+    np.testing.assert_allclose(found["intensity"], solve(case)["intensity"], atol=1e-6)
+    assert found["parameters"]["final_field"] == own
+
+
+def test_a_final_field_obeys_the_sum_rule_and_moves_the_spectrum() -> None:
+    """Total intensity belongs to the initial state; hopping off, the satellite is gone."""
+    transfer = {"delta": 4.0, "u_dd": 6.5, "u_pd": 7.5, "v_eg": 2.0, "v_t2g": 1.0}
+    case = ion(8, crystal_field={"ten_dq": 0.6}, charge_transfer=transfer)
+    zero = np.zeros((5, 5)).tolist()
+    other = case | {"final_field": {"crystal_field": zero, "v": zero, "ligand": zero}}
+    usual, changed = solve(case), solve(other)
+    assert changed["total_intensity"] == pytest.approx(usual["total_intensity"], rel=1e-12)
+    assert np.abs(changed["intensity"] - usual["intensity"]).max() > 0.01

@@ -1,0 +1,251 @@
+"""Route ``cluster`` against optical spectra: 10Dq, and the energies that pair spins.
+
+    python -m tests.benchmarks.cluster_optical --cache DIR [--output TABLE.md]
+
+Half a minute of CPU for each crystal whose fields are not in the folder yet.
+
+* 10Dq with the hopping of the fields as it is, and what a scale on hopping would do.
+* Spin-pairing energies do not depend on 10Dq, only on repulsion: the factor of the Slater
+  integrals that gives the published one is found for each crystal, and the straight line of
+  ``compute.cluster.parameters.SLATER_SCALE`` in the ion's charge is fitted to these. "Held out"
+  is the energy by the line through the other elements' ions.
+
+No L2,3 spectrum is looked at here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pickle
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import pairwise, product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compute.cluster.model import ChargeTransferModel
+from compute.cluster.parameters import integrals, model_of, slater_scale, solve_fields
+from compute.errors import ConvergenceError
+from compute.library.crystals import crystal
+from compute.ligandfield.calibrate import published
+from compute.ligandfield.splitting import hund_exchange
+from compute.multiplet.case import parse_case
+from compute.multiplet.determinants import space
+from compute.multiplet.ligand_field import build_problem
+from compute.multiplet.thermal import populate
+from compute.sites import analyze_sites
+
+FloatArray = NDArray[np.float64]
+Level = tuple[float, int]  # energy above the lowest, degeneracy
+
+_HOPPING_SCALES = (0.9, 0.95, 1.0, 1.05, 1.1)
+_FACTORS = (0.75, 0.85, 0.95)  # of the Slater integrals; between them by interpolation
+_ALL_LEVELS_K = 3e5
+_SAME_EV = 1e-3
+_PAIR_EV = 0.1  # how far 4A1 and 4E lie apart at most
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """What a site's fields say, Slater integrals unscaled."""
+
+    element: str
+    charge: int
+    model: ChargeTransferModel
+    slater: dict[str, float]
+
+    def at(self, factor: float, hopping: float = 1.0) -> ChargeTransferModel:
+        """The model with scaled Slater integrals and hopping."""
+        exchange = hund_exchange({key: factor * value for key, value in self.slater.items()})
+        before, after = (
+            replace(field, hopping=hopping * field.hopping)
+            for field in (self.model.initial, self.model.final)
+        )
+        return replace(self.model, initial=before, final=after, exchange=exchange)
+
+    def ten_dq(self, hopping: float = 1.0) -> float:
+        return self.at(slater_scale(self.charge), hopping).ten_dq()
+
+    @cache  # noqa: B019 - one table of a few sites
+    def levels(self, factor: float) -> list[Level]:
+        """Of the initial state in the cubic mean of its field, without spin-orbit coupling."""
+        field, transfer = self.model.initial, self.model.transfer()
+        case = {
+            "element": self.element,
+            "charge": self.charge,
+            "initial": {k: factor * v for k, v in self.slater.items()} | {"zeta_3d": 0.0},
+            "crystal_field": {"matrix": _cubic(field.crystal_field)},
+            "charge_transfer": {
+                "delta": transfer.delta,
+                "u_dd": transfer.u_dd,
+                "u_pd": transfer.u_pd,
+                "v": _cubic(field.hopping),
+                "ligand": _cubic(field.ligand),
+                "configurations": transfer.configurations,
+            },
+        }
+        problem = build_problem(parse_case(case))
+        charges, modulus = problem.charges, problem.modulus
+        before = space(problem.shells, problem.initial_configurations, charges, modulus)
+        energies = np.sort(populate(problem, before, _ALL_LEVELS_K, dense=True).energies)
+        energies -= energies[0]
+        starts = [0, *(i + 1 for i, gap in enumerate(np.diff(energies)) if gap > _SAME_EV)]
+        return [(float(energies[a]), b - a) for a, b in pairwise([*starts, energies.size])]
+
+
+def _cubic(matrix: FloatArray) -> list[list[float]]:
+    d = np.diag(matrix)
+    return np.diag([d[:2].mean()] * 2 + [d[2:].mean()] * 3).tolist()
+
+
+def pairing(levels: Sequence[Level], transition: str) -> float:
+    """Energy of a transition, eV, by the degeneracies of the cubic terms.
+
+    Raises
+    ------
+    ValueError
+        The term is not there.
+    """
+    above = levels[1:]
+    if transition == "4A1,4E":
+        single, double = ([e for e, found in above if found == g] for g in (4, 8))
+        for first, second in product(single, double):
+            if abs(second - first) < _PAIR_EV:
+                return (first + second) / 2.0
+        raise ValueError(transition)
+    degeneracy = {"2E": 4, "1E": 2}[transition]
+    return next(energy for energy, found in above if found == degeneracy)
+
+
+def energy(kept: Kept, transition: str, factor: float) -> float:
+    """By interpolation over factors."""
+    values = [pairing(kept.levels(f), transition) for f in _FACTORS]
+    return float(np.polyval(np.polyfit(_FACTORS, values, 2), factor))
+
+
+def best_factor(kept: Kept, transition: str, measured: float) -> float:
+    factors = np.linspace(0.5, 1.2, 701)
+    errors = [abs(energy(kept, transition, f) - measured) for f in factors]
+    return float(factors[int(np.argmin(errors))])
+
+
+def fields_of(entry: dict[str, Any], folder: Path) -> Kept:
+    """A site's fields, kept in a folder (our own pickles)."""
+    geometry, lattice = entry.get("geometry"), entry.get("lattice_ang", "")
+    name = "-".join(str(x) for x in (entry["crystal"], entry["element"], geometry or "", lattice))
+    path = folder / f"{name}.pickle"
+    if path.exists():
+        kept: Kept = pickle.loads(path.read_bytes())
+        return kept
+    known = crystal(entry["crystal"])
+    if lattice:
+        known = replace(known, lattice=(lattice,) * 3 + (90.0, 90.0, 90.0))
+    structure = known.structure()
+    sites = analyze_sites(structure)
+    site = next(
+        s for s in sites if s.element == entry["element"] and geometry in (None, s.geometry)
+    )
+    fields = solve_fields(structure, sites, site)
+    slater = integrals(fields, fields.initial, 1.0, ("F2dd", "F4dd"))
+    found = Kept(site.element, round(site.oxidation_state), model_of(fields, site), slater)
+    path.write_bytes(pickle.dumps(found))
+    return found
+
+
+def rows(entries: Sequence[dict[str, Any]], folder: Path) -> Iterator[tuple[dict[str, Any], Kept]]:
+    """Every entry whose site converges; a failure is told on stderr."""
+    for entry in entries:
+        try:
+            yield entry, fields_of(entry, folder)
+        except ConvergenceError as error:
+            sys.stderr.write(f"{entry['crystal']} {entry['element']}: {error}\n")
+
+
+def splitting_report(folder: Path) -> str:
+    entries = [e for e in published()["splitting"] if "total_10dq" in e]
+    out = ["| crystal | ion | Δ | Δ_f | published 10Dq | computed | difference |"]
+    out.append("|---" * 7 + "|")
+    errors = []
+    for entry, kept in rows(entries, folder):
+        transfer = kept.model.transfer()
+        values = [kept.ten_dq(scale) for scale in _HOPPING_SCALES]
+        found = kept.ten_dq()
+        cells = [f"{transfer.delta:.1f}", f"{transfer.delta + transfer.u_dd - transfer.u_pd:.1f}"]
+        cells += [f"{entry['total_10dq']:.2f}", f"{found:.2f}"]
+        difference = found - entry["total_10dq"]
+        if kept.model.n_d:
+            errors.append([value - entry["total_10dq"] for value in values])
+            cells.append(f"{difference:+.2f}")
+        else:
+            cells.append(f"({difference:+.2f})")
+        name = f"{entry['crystal']} | {kept.element}{kept.charge}+"
+        out.append(f"| {name} | " + " | ".join(cells) + " |")
+    error = np.array(errors)
+    out += [f"\n{len(error)} optical values (those of d0 are fits of spectra, another quantity):\n"]
+    out += ["| hopping times | mean absolute error | mean | RMS |", "|---|---|---|---|"]
+    for k, scale in enumerate(_HOPPING_SCALES):
+        e = error[:, k]
+        cells = [f"{np.mean(np.abs(e)):.3f}", f"{e.mean():+.3f}", f"{np.sqrt(np.mean(e**2)):.3f}"]
+        out.append(f"| {scale} | " + " | ".join(cells) + " |")
+    return "\n".join(out) + "\n"
+
+
+def line(charges: FloatArray, factors: FloatArray) -> FloatArray:
+    """Factor of a divalent ion and what each unit of charge takes off, by least squares."""
+    design = np.stack([np.ones_like(charges), -(charges - 2.0)], axis=1)
+    return np.asarray(np.linalg.lstsq(design, factors, rcond=None)[0])
+
+
+def pairing_report(folder: Path) -> str:
+    found = [
+        (e, kept, best_factor(kept, e["transition"], e["energy_ev"]))
+        for e, kept in rows(published()["spin_pairing"], folder)
+    ]
+    charges = np.array([kept.charge for _, kept, _ in found], dtype=float)
+    factors = np.array([factor for _, _, factor in found])
+    out = ["| crystal | ion | term | published | best factor | computed | held out |"]
+    out.append("|---" * 7 + "|")
+    errors, left = [], []
+    for entry, kept, factor in found:
+        ion = (kept.element, kept.charge)
+        others = np.array([(other.element, other.charge) != ion for _, other, _ in found])
+        held = line(charges[others], factors[others])
+        values = [
+            energy(kept, entry["transition"], f)
+            for f in (slater_scale(kept.charge), held[0] - held[1] * (kept.charge - 2.0))
+        ]
+        errors.append(values[0] - entry["energy_ev"])
+        left.append(values[1] - entry["energy_ev"])
+        cells = [entry["crystal"], f"{kept.element}{kept.charge}+", entry["transition"]]
+        cells += [f"{entry['energy_ev']:.2f}", f"{factor:.3f}", *(f"{v:.2f}" for v in values)]
+        out.append("| " + " | ".join(cells) + " |")
+    fitted = line(charges, factors)
+    spread = factors - (fitted[0] - fitted[1] * (charges - 2.0))
+    out.append(
+        f"\nLeast squares: {fitted[0]:.3f} for a divalent ion, {fitted[1]:.3f} less for each unit "
+        f"of charge (scatter {spread.std(ddof=2):.3f}). Mean absolute error of the energies "
+        f"{np.mean(np.abs(errors)):.3f} eV, ions held out {np.mean(np.abs(left)):.3f} eV."
+    )
+    return "\n".join(out) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--cache", type=Path, required=True, help="folder of computed fields")
+    parser.add_argument("--output", type=Path, help="Markdown file; stdout without it")
+    arguments = parser.parse_args()
+    arguments.cache.mkdir(parents=True, exist_ok=True)
+    text = splitting_report(arguments.cache) + "\n" + pairing_report(arguments.cache)
+    if arguments.output:
+        arguments.output.write_text(text, encoding="utf-8")
+    else:
+        sys.stdout.write(text)
+
+
+if __name__ == "__main__":
+    main()
