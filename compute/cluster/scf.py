@@ -11,6 +11,7 @@ without any scale (docs/cluster.md).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -183,7 +184,7 @@ def localise(cluster: Cluster, references: References, fock: FloatArray) -> Orbi
     cores, occupied, above = c[:, :n_core], c[:, n_core : n_core + n_p], c[:, n_core + n_p :]
     atomic = np.hstack([references.d, references.p])
     shown = above.T @ s @ _orthonormal(atomic, s)
-    upper = above @ _most_like(shown)
+    upper = above @ most_like(shown)
     manifold = np.hstack([occupied, upper])
     shown_d, shown_p = np.split(manifold.T @ s @ atomic, [5], axis=1)
     p_part = _nearest(shown_p)
@@ -205,7 +206,7 @@ def localise(cluster: Cluster, references: References, fock: FloatArray) -> Orbi
     return Orbitals(core, d, p, ligand, filled, bonds[:, 5:])
 
 
-def _most_like(shown: FloatArray) -> FloatArray:
+def most_like(shown: NDArray[Any]) -> NDArray[Any]:
     """The five combinations (n, 5) of n states nearest to atomic functions.
 
     States that are mostly d and p enter as they are, so that the field stays stationary; only
@@ -213,14 +214,14 @@ def _most_like(shown: FloatArray) -> FloatArray:
 
     Parameters
     ----------
-    shown : float64 (n, m)
-        States on the orthonormal atomic functions.
+    shown : (n, m)
+        States on the orthonormal atomic functions; real, or complex in a crystal.
     """
-    weight = np.einsum("ij,ij->i", shown, shown)
+    weight = np.sum(np.abs(shown) ** 2, axis=1)
     pure = np.sort(np.argsort(-weight)[:5])
     pure = pure[weight[pure] > _PURE]
     mixed = np.setdiff1d(np.arange(len(shown)), pure)
-    out = np.zeros((len(shown), 5))
+    out = np.zeros((len(shown), 5), shown.dtype)
     out[pure, np.arange(pure.size)] = 1.0
     u, _, _ = np.linalg.svd(shown[mixed], full_matrices=False)
     out[mixed, pure.size :] = u[:, : 5 - pure.size]

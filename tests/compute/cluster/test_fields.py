@@ -164,7 +164,7 @@ def test_states_that_are_mostly_atomic_are_not_mixed_with_others() -> None:
     shown[[0, 2, 3, 5], range(4)] = [0.9, 0.95, 0.8, 0.85]
     shown[4, 4], shown[6, 4] = 0.6, 0.5
     shown[1] = 0.02
-    chosen = scf._most_like(shown)
+    chosen = scf.most_like(shown)
     np.testing.assert_allclose(chosen.T @ chosen, np.eye(5), atol=1e-12)
     assert (np.count_nonzero(chosen, axis=0)[:4] == 1).all()
     assert set(np.argmax(np.abs(chosen[:, :4]), axis=0)) == {0, 2, 3, 5}
