@@ -126,7 +126,10 @@ def solve_field(
                 return found
             traces.append(", ".join(f"{value:.1e}" for value in trace[-6:]))
             residual = trace[-1]
-    what = f"Kohn-Sham field of {occupation}; last residuals of each start: {' | '.join(traces)};"
+    what = (
+        f"Kohn-Sham field of 2p{6 - occupation.core_hole:g} 3d{occupation.d:g}; last residuals of "
+        f"each start: {' | '.join(traces)};"
+    )
     raise ConvergenceError(what, residual, _TOLERANCE)
 
 

@@ -88,7 +88,8 @@ def parameters(spectrum: Spectrum) -> list[Parameter]:
             for key, value in given.items()
             if isinstance(value, int | float | str) and not isinstance(value, bool)
         ][:20]
-    return multiplet_parameters(given, (calculation.results or {}).get("ten_dq"))
+    ten_dq = (calculation.results or {}).get("ten_dq")
+    return multiplet_parameters(given, ten_dq, ab_initio=calculation.route == "cluster")
 
 
 def shared_charge(spectrum: Spectrum) -> str:
@@ -112,10 +113,13 @@ def _ion(case: dict[str, Any]) -> str:
     return f"{case['element']}^{{{case['charge']}+}}"
 
 
-def multiplet_parameters(case: dict[str, Any], mean_ten_dq: float | None = None) -> list[Parameter]:
+def multiplet_parameters(
+    case: dict[str, Any], mean_ten_dq: float | None = None, *, ab_initio: bool = False
+) -> list[Parameter]:
     """A CASE.json's values by the symbols of the field.
 
     ``mean_ten_dq`` is the splitting with covalency where the crystal field is given as a matrix.
+    ``ab_initio`` says that the Slater integrals are no multiples of a free ion's.
     """
     rows: list[Parameter] = []
 
@@ -150,7 +154,7 @@ def multiplet_parameters(case: dict[str, Any], mean_ten_dq: float | None = None)
         add("V<sub>t2g</sub>", t2g, gettext("t<sub>2g</sub> hopping beside the core hole"))
     first, last = case.get("initial") or {}, case.get("final") or {}
     scale = case.get("slater_scale")
-    if beside:
+    if ab_initio:
         slater = gettext("Slater, of the cluster’s orbitals")  # scaled already
     else:
         slater = gettext("Slater, %s × HF") % f"{scale:g}" if scale else gettext("Slater")

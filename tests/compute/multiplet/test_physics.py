@@ -12,6 +12,7 @@ from scipy.linalg import expm
 
 from compute.errors import InputError
 from compute.multiplet import angular, solve
+from compute.multiplet.frame import about, turn_d
 
 ZERO_FINAL = {
     "F2dd": 0.0, "F4dd": 0.0, "zeta_3d": 0.0, "F2pd": 0.0, "G1pd": 0.0, "G3pd": 0.0, "zeta_2p": 9.0,
@@ -289,6 +290,25 @@ def test_an_empty_shell_sees_the_final_states_field_alone_and_a_full_one_the_ini
     case = ion(n_d, crystal_field=first, final_field={"crystal_field": FIELDS[1].tolist()})
     same = ion(n_d, crystal_field=(first, second)[seen])
     np.testing.assert_allclose(solve(case)["intensity"], solve(same)["intensity"], atol=1e-10)
+
+
+def test_symmetry_that_the_final_state_lacks_is_not_used() -> None:
+    """A cubic field before absorption says nothing about a tilted one after it."""
+    tilt = turn_d(about(np.array([0.36, 0.48, 0.8]), 0.7))
+    tilted = (tilt.T @ FIELDS[1] @ tilt).tolist()
+    case = ion(0, crystal_field={"ten_dq": 1.5}, final_field={"crystal_field": tilted})
+    same = ion(0, crystal_field={"matrix": tilted})
+    np.testing.assert_allclose(solve(case)["intensity"], solve(same)["intensity"], atol=1e-10)
+
+
+def test_a_higher_mean_ligand_level_of_the_final_field_is_a_lower_final_delta() -> None:
+    """The average without a ligand hole stays the zero of energy in either state."""
+    transfer = {"delta": 4.0, "u_dd": 6.5, "u_pd": 7.5, "v_eg": 2.0, "v_t2g": 1.0}
+    zero, v = np.zeros((5, 5)), np.diag([2.0, 2.0, 1.0, 1.0, 1.0])
+    higher = {"crystal_field": zero, "v": v, "ligand": zero + 0.8 * np.eye(5)}
+    case = ion(7, charge_transfer=transfer, final_field=higher)
+    same = ion(7, charge_transfer=transfer | {"u_pd": 8.3})
+    np.testing.assert_allclose(solve(case)["intensity"], solve(same)["intensity"], atol=1e-8)
 
 
 @pytest.mark.parametrize("method", ["dense", "lanczos"])

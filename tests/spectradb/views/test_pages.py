@@ -266,3 +266,15 @@ def test_a_shared_charge_tells_whose_levels_and_parameters_are_shown(client) -> 
     text = client.get(f"/spectra/{whole.pk}/").content.decode()
     assert "lowest 2" in text
     assert "Fe<sup>2+</sup>" not in text
+
+
+@pytest.mark.parametrize(
+    ("route", "told"), [("cluster", "of the cluster’s orbitals"), ("cheap", "0.8 × HF")]
+)
+def test_slater_integrals_are_told_to_be_a_free_ions_only_where_they_are(
+    client, route, told
+) -> None:
+    case = {"element": "Ni", "charge": 2, "n_d": 8, "slater_scale": 0.8, "final": {"F2pd": 6.2}}
+    row = make_spectrum(calculation_route=route, calculation_parameters=case)
+    text = client.get(f"/spectra/{row.pk}/").content.decode()
+    assert [told in text, text.count("Slater, ")] == [True, 1]
