@@ -15,6 +15,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_POST
 
+from compute.atom import atomic_parameters
 from compute.errors import ConvergenceError, InputError
 from spectradb.models import Calculation
 from spectradb.plots import Curve, Figure, Marker, Sticks, nice_range
@@ -25,13 +26,14 @@ from spectradb.services.solve_now import BusyError, solve_now
 from spectradb.throttle import throttled
 from spectradb.views.figures import Plot
 from spectradb.views.levels import levels_of
-from spectradb.views.provenance import multiplet_parameters
+from spectradb.views.provenance import cubic_means, cubic_part, multiplet_parameters
 
 _Z = {"Sc": 21, "Ti": 22, "V": 23, "Cr": 24, "Mn": 25, "Fe": 26, "Co": 27, "Ni": 28, "Cu": 29}
 _CHARGES = {
     "Sc": (3,), "Ti": (3, 4), "V": (3, 4, 5), "Cr": (3, 6), "Mn": (2, 3, 4), "Fe": (2, 3),
     "Co": (2, 3), "Ni": (2, 3), "Cu": (2,),
 }  # fmt: skip
+_SLATER = ("F2pd", "G1pd", "G3pd")  # every ion has them
 IONS = tuple((symbol, charge) for symbol, charges in _CHARGES.items() for charge in charges)
 
 
@@ -264,7 +266,7 @@ def _group(name: str, chosen: dict[str, Any]) -> dict[str, Any]:
 
 
 def _from_calculation(request: HttpRequest) -> dict[str, str] | None:
-    """The fields of a stored calculation, so that a spectrum opens here."""
+    """The fields of a stored calculation, matrices as cubic means: a spectrum opens here."""
     pk = request.GET.get("calculation", "")
     if not pk.isdecimal():
         return None
@@ -276,15 +278,33 @@ def _from_calculation(request: HttpRequest) -> dict[str, str] | None:
     if not isinstance(widths, dict):
         widths = {"l3": widths, "l2": widths}
     values: dict[str, Any] = {
-        "element": p["element"], "charge": p.get("charge"), "slater_scale": p.get("slater_scale"),
+        "element": p["element"], "charge": p.get("charge"), "slater_scale": _slater_scale(p),
         "temperature_k": p.get("temperature_k"), "polarization": p.get("polarization"),
         "fwhm_gauss_ev": p.get("fwhm_gauss_ev"), "l3": widths.get("l3"), "l2": widths.get("l2"),
     }  # fmt: skip
-    values |= {k: v for k, v in (p.get("crystal_field") or {}).items() if k != "matrix"}
+    field = p.get("crystal_field") or {}
+    values |= {k: v for k, v in field.items() if k != "matrix"}
+    if "matrix" in field:
+        values["ten_dq"] = cubic_part(field["matrix"])
     if transfer := p.get("charge_transfer"):
         values |= {k: v for k, v in transfer.items() if not isinstance(v, list)}
         values["transfer"] = "1"
-    return {k: str(v) for k, v in values.items() if v is not None}
+        if "v" in transfer:
+            values["v_eg"], values["v_t2g"] = cubic_means(transfer["v"])
+    return {
+        k: f"{v:.6g}" if isinstance(v, float) else str(v)
+        for k, v in values.items()
+        if v is not None
+    }
+
+
+def _slater_scale(case: dict[str, Any]) -> Any:
+    """The integrals of the final state over the free ion's: a route may scale them otherwise."""
+    used = case.get("final") or {}
+    if not all(key in used for key in _SLATER):
+        return case.get("slater_scale")
+    ion = atomic_parameters(case["element"], case["charge"], case.get("n_d"), empty_shells=True)
+    return sum(used[key] for key in _SLATER) / sum(ion["final"][key] for key in _SLATER)
 
 
 @permission_required("spectradb.add_calculation", raise_exception=True)

@@ -130,7 +130,7 @@ def multiplet_parameters(
     field = case.get("crystal_field") or {}
     if "matrix" in field:
         add("10Dq", mean_ten_dq, gettext("With covalency, as in optical spectra"))
-        add("10Dq", _cubic_part(field["matrix"]), gettext("Crystal field alone, ionic"))
+        add("10Dq", cubic_part(field["matrix"]), gettext("Crystal field alone, ionic"))
     add("10Dq", field.get("ten_dq"), gettext("Crystal field"))
     if field.get("ds") or field.get("dt"):
         add("Ds", field.get("ds"), gettext("Tetragonal"))
@@ -140,16 +140,16 @@ def multiplet_parameters(
     add("U<sub>dd</sub>", transfer.get("u_dd"), gettext("d–d repulsion"))
     add("U<sub>pd</sub>", transfer.get("u_pd"), gettext("Core–d attraction"))
     if "v" in transfer:
-        eg, t2g = _means(transfer["v"])
+        eg, t2g = cubic_means(transfer["v"])
         add("V<sub>eg</sub>", eg, gettext("e<sub>g</sub> hopping, mean of z², x²−y²"))
         add("V<sub>t2g</sub>", t2g, gettext("t<sub>2g</sub> hopping, mean of xy, xz, yz"))
     add("V<sub>eg</sub>", transfer.get("v_eg"), gettext("e<sub>g</sub> hopping"))
     add("V<sub>t2g</sub>", transfer.get("v_t2g"), gettext("t<sub>2g</sub> hopping"))
     beside = case.get("final_field") or {}
     if "crystal_field" in beside:
-        add("10Dq", _cubic_part(beside["crystal_field"]), gettext("Ionic, beside the core hole"))
+        add("10Dq", cubic_part(beside["crystal_field"]), gettext("Ionic, beside the core hole"))
     if "v" in beside:
-        eg, t2g = _means(beside["v"])
+        eg, t2g = cubic_means(beside["v"])
         add("V<sub>eg</sub>", eg, gettext("e<sub>g</sub> hopping beside the core hole"))
         add("V<sub>t2g</sub>", t2g, gettext("t<sub>2g</sub> hopping beside the core hole"))
     first, last = case.get("initial") or {}, case.get("final") or {}
@@ -178,14 +178,15 @@ def multiplet_parameters(
     return [Parameter(mark_safe(row.symbol), row.value, mark_safe(row.meaning)) for row in rows]  # noqa: S308 (fixed words above)
 
 
-def _means(matrix: list[list[float]]) -> tuple[float, float]:
+def cubic_means(matrix: list[list[float]]) -> tuple[float, float]:
     """Mean diagonal over z², x²−y² and over xy, xz, yz."""
     diagonal = [row[k] for k, row in enumerate(matrix)]
     return sum(diagonal[:2]) / 2, sum(diagonal[2:]) / 3
 
 
-def _cubic_part(matrix: list[list[float]]) -> float:
-    eg, t2g = _means(matrix)
+def cubic_part(matrix: list[list[float]]) -> float:
+    """The mean of z², x²−y² above that of xy, xz, yz."""
+    eg, t2g = cubic_means(matrix)
     return eg - t2g
 
 

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from compute.atom import atomic_parameters
 from spectradb.models import Kind, Status
 from spectradb.throttle import Throttle
 from tests.factories import make_peak_fit, make_site, make_spectrum, make_structure, make_user
@@ -278,3 +279,20 @@ def test_slater_integrals_are_told_to_be_a_free_ions_only_where_they_are(
     row = make_spectrum(calculation_route=route, calculation_parameters=case)
     text = client.get(f"/spectra/{row.pk}/").content.decode()
     assert [told in text, text.count("Slater, ")] == [True, 1]
+
+
+def test_a_spectrum_made_from_a_structure_opens_as_its_cubic_mean(client) -> None:
+    ion = atomic_parameters("Ni", 2)
+    case = {
+        "element": "Ni", "charge": 2, "n_d": 8, "slater_scale": 1.0,
+        "final": {key: 0.9 * value for key, value in ion["final"].items()},
+        "crystal_field": {"matrix": np.diag([0.5, 0.3, -0.1, -0.3, -0.4]).tolist()},
+        "charge_transfer": {
+            "delta": 5.6, "u_dd": 6.5, "u_pd": 8.0, "configurations": 2,
+            "v": np.diag([1.9, 2.1, 1.0, 1.1, 1.2]).tolist(), "ligand": np.zeros((5, 5)).tolist(),
+        },
+    }  # fmt: skip
+    row = make_spectrum(calculation_parameters=case)
+    chosen = client.get(f"/multiplet/?calculation={row.calculation_id}").context["chosen"]
+    asked = {"ten_dq": 0.666667, "v_eg": 2.0, "v_t2g": 1.1, "delta": 5.6, "slater_scale": 0.9}
+    assert {key: chosen[key] for key in asked} == asked
