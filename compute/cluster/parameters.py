@@ -44,8 +44,10 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 VERSION = "cluster-4"  # part of every input hash; raise it whenever results change
-# Factor of the Slater integrals of a divalent ion, and what each further unit of charge takes off.
+# Factor of the Slater integrals of a divalent ion, and what each further unit of charge takes off;
+# known of charges 2 to 4, and kept beyond.
 SLATER_SCALE = (0.918, 0.093)
+_KNOWN_CHARGES = (2.0, 4.0)
 _ZERO_EV = 1e-6
 
 
@@ -145,8 +147,8 @@ def case_of(fields: ClusterFields, site: Site, *, temperature_k: float = 300.0) 
 
 def slater_scale(valence: float) -> float:
     """What is left of the Slater integrals beside correlation and a polarisable lattice."""
-    divalent, by_valence = SLATER_SCALE
-    return divalent - by_valence * (valence - 2.0)
+    divalent, by_charge = SLATER_SCALE
+    return divalent - by_charge * (float(np.clip(valence, *_KNOWN_CHARGES)) - 2.0)
 
 
 def model_of(fields: ClusterFields, site: Site) -> ChargeTransferModel:

@@ -58,6 +58,7 @@ def references_and_starts(
     charges : mapping
         Formal charge of each kind of ligand.
     """
+    # Halfway between the initial and the final configuration: the references serve both.
     ion = solve_atom(metal, metal_occupation(n_d + 0.5, 0.5), cluster.functional, absorber=True)
     neutral = {e: solve_atom(e, ground_occupation(e), cluster.functional) for e in charges}
     starts = []

@@ -147,13 +147,15 @@ def parse_case(case: Mapping[str, Any]) -> Case:
     parameters = {
         "element": element, "charge": charge, "n_d": n_d, "edge": edge,
         "initial": initial, "final": final, "slater_scale": scale,
-        "crystal_field": field_json, "charge_transfer": ct_json, "final_field": final_json,
+        "crystal_field": field_json, "charge_transfer": ct_json,
         "exchange_field_ev": list(exchange), "temperature_k": temperature,
         "polarization": polarization,
         "grid": dict(zip(("start", "stop", "step"), grid, strict=True)),
         "hwhm_ev": hwhm_json, "hwhm_growth": growth_json, "fano_q": fano_q,
         "fwhm_gauss_ev": gauss, "method": method,
     }  # fmt: skip
+    if final_json is not None:
+        parameters["final_field"] = final_json
     return Case(
         element, charge, n_d, initial, final, crystal_field, charge_transfer, final_field,
         exchange, temperature, polarization, grid, hwhm, growth, fano_q, gauss, method, parameters,

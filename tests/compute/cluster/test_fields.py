@@ -81,9 +81,11 @@ def test_the_absorbers_functions_reach_as_far_as_its_d_electrons(
     assert f2dd() == pytest.approx(before, rel=2e-3)
 
 
-def test_slater_integrals_are_lessened_more_the_higher_the_charge() -> None:
+def test_slater_integrals_are_not_lessened_further_where_no_spectrum_says_by_how_much() -> None:
     factors = [slater_scale(charge) for charge in (2.0, 3.0, 4.0)]
     assert 1.0 > factors[0] > factors[1] > factors[2] > 0.5
+    assert slater_scale(7.0) == factors[2]
+    assert slater_scale(1.0) == factors[0]
 
 
 def test_exchange_and_correlation_agree_with_pyscf(field: Field, tif4) -> None:
