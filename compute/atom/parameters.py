@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from numbers import Integral
 from pathlib import Path
@@ -12,6 +13,7 @@ from compute.errors import InputError
 
 TABLE = Path(__file__).with_name("table.json")
 _MOMENTS = ("r2_3d", "r4_3d")
+_CORE_VALENCE = ("F2pd", "G1pd", "G3pd")
 _PAIRS = ("F2dd", "F4dd")  # mean nothing for fewer than two electrons
 
 
@@ -53,6 +55,25 @@ def atomic_parameters(
             values |= dict.fromkeys(absent, 0.0)
         out[state] = values
     return out
+
+
+def hartree_fock_share(
+    element: str, charge: int, n_d: int | None, integrals: Mapping[str, float]
+) -> float:
+    """What share of the free ion's core-valence integrals the given ones are.
+
+    Parameters
+    ----------
+    integrals : mapping
+        Of the final state, eV, with F2pd, G1pd and G3pd, which every ion has.
+
+    Raises
+    ------
+    InputError
+        As :func:`atomic_parameters`.
+    """
+    ion = atomic_parameters(element, charge, n_d, empty_shells=True)["final"]
+    return sum(integrals[key] for key in _CORE_VALENCE) / sum(ion[key] for key in _CORE_VALENCE)
 
 
 def orbital_moments(element: str, charge: int, n_d: int | None = None) -> dict[str, float]:

@@ -15,7 +15,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_POST
 
-from compute.atom import atomic_parameters
+from compute.atom import hartree_fock_share
 from compute.errors import ConvergenceError, InputError
 from spectradb.models import Calculation
 from spectradb.plots import Curve, Figure, Marker, Sticks, nice_range
@@ -33,7 +33,6 @@ _CHARGES = {
     "Sc": (3,), "Ti": (3, 4), "V": (3, 4, 5), "Cr": (3, 6), "Mn": (2, 3, 4), "Fe": (2, 3),
     "Co": (2, 3), "Ni": (2, 3), "Cu": (2,),
 }  # fmt: skip
-_SLATER = ("F2pd", "G1pd", "G3pd")  # every ion has them
 IONS = tuple((symbol, charge) for symbol, charges in _CHARGES.items() for charge in charges)
 
 
@@ -277,8 +276,11 @@ def _from_calculation(request: HttpRequest) -> dict[str, str] | None:
     widths = p.get("hwhm_ev") or {}
     if not isinstance(widths, dict):
         widths = {"l3": widths, "l2": widths}
+    scale, final = p.get("slater_scale"), p.get("final") or {}
+    if "G1pd" in final:  # a route may have scaled them otherwise
+        scale = hartree_fock_share(p["element"], p["charge"], p.get("n_d"), final)
     values: dict[str, Any] = {
-        "element": p["element"], "charge": p.get("charge"), "slater_scale": _slater_scale(p),
+        "element": p["element"], "charge": p.get("charge"), "slater_scale": scale,
         "temperature_k": p.get("temperature_k"), "polarization": p.get("polarization"),
         "fwhm_gauss_ev": p.get("fwhm_gauss_ev"), "l3": widths.get("l3"), "l2": widths.get("l2"),
     }  # fmt: skip
@@ -296,15 +298,6 @@ def _from_calculation(request: HttpRequest) -> dict[str, str] | None:
         for k, v in values.items()
         if v is not None
     }
-
-
-def _slater_scale(case: dict[str, Any]) -> Any:
-    """The integrals of the final state over the free ion's: a route may scale them otherwise."""
-    used = case.get("final") or {}
-    if not all(key in used for key in _SLATER):
-        return case.get("slater_scale")
-    ion = atomic_parameters(case["element"], case["charge"], case.get("n_d"), empty_shells=True)
-    return sum(used[key] for key in _SLATER) / sum(ion["final"][key] for key in _SLATER)
 
 
 @permission_required("spectradb.add_calculation", raise_exception=True)

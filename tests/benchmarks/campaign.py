@@ -22,6 +22,8 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tests.benchmarks.output import write
+
 ROOT = Path(__file__).resolve().parents[2]
 _POLL_SECONDS = 0.2
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -175,10 +177,7 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         outcome = campaign(folder, arguments.element, arguments.per_element, arguments.kills)
     text = json.dumps(asdict(outcome) | {"whole": outcome.whole}, indent=1) + "\n"
-    if arguments.output:
-        arguments.output.write_text(text, encoding="utf-8")
-    else:
-        sys.stdout.write(text)
+    write(text, arguments.output)
     sys.exit(0 if outcome.whole else 1)
 
 

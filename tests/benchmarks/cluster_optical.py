@@ -39,6 +39,7 @@ from compute.multiplet.determinants import space
 from compute.multiplet.ligand_field import build_problem
 from compute.multiplet.thermal import populate
 from compute.sites import analyze_sites
+from tests.benchmarks.output import write
 
 FloatArray = NDArray[np.float64]
 Level = tuple[float, int]  # energy above the lowest, degeneracy
@@ -241,10 +242,7 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.cache.mkdir(parents=True, exist_ok=True)
     text = splitting_report(arguments.cache) + "\n" + pairing_report(arguments.cache)
-    if arguments.output:
-        arguments.output.write_text(text, encoding="utf-8")
-    else:
-        sys.stdout.write(text)
+    write(text, arguments.output)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from compute.library.prototypes import variants
 from compute.ligandfield.spectra import l23_spectrum
 from compute.sites import Site, analyze_sites
 from compute.spinstate import d_electrons
+from tests.benchmarks.output import write
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -104,10 +105,7 @@ def main() -> None:
         "rows": rows,
     }
     text = json.dumps(found, indent=1) + "\n"
-    if arguments.output:
-        arguments.output.write_text(text, encoding="utf-8")
-    else:
-        sys.stdout.write(text)
+    write(text, arguments.output)
 
 
 if __name__ == "__main__":

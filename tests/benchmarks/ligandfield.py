@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,7 @@ from compute.ligandfield.anchoring import REFERENCES
 from compute.ligandfield.spectra import l3_maximum
 from compute.routes import ROUTES, l23_spectrum
 from compute.sites import analyze_sites
+from tests.benchmarks.output import write
 from tests.shared_data import shared_data
 
 FloatArray = NDArray[np.float64]
@@ -100,6 +102,7 @@ class Curve:
         return self.energy[low & (second < 0.015 * second.min())]
 
 
+@cache
 def computed(name: str, source: Source) -> tuple[FloatArray, FloatArray]:
     """Energy and intensity of a compound, kept in a folder if one is given."""
     path = source.cache / f"{source.route}-{name}.npz" if source.cache else None
@@ -355,10 +358,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="Markdown file; stdout without it")
     arguments = parser.parse_args()
     text = report(Source(arguments.route, arguments.cache))
-    if arguments.output:
-        arguments.output.write_text(text, encoding="utf-8")
-    else:
-        sys.stdout.write(text)
+    write(text, arguments.output)
 
 
 if __name__ == "__main__":

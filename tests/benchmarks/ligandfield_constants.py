@@ -27,6 +27,7 @@ from compute.ligandfield.cheap import parameters
 from compute.ligandfield.spectra import solve_cheap
 from compute.sites import analyze_sites
 from tests.benchmarks.ligandfield import COMPOUNDS, Source, positions
+from tests.benchmarks.output import write
 from tests.shared_data import shared_data
 
 SLATER_SCALES = (0.75, 0.8, 0.85)
@@ -122,10 +123,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="Markdown file; stdout without it")
     arguments = parser.parse_args()
     text = report(dict(errors(arguments.cache)))
-    if arguments.output:
-        arguments.output.write_text(text, encoding="utf-8")
-    else:
-        sys.stdout.write(text)
+    write(text, arguments.output)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from compute.atom import atomic_parameters, orbital_moments
+from compute.atom import atomic_parameters, hartree_fock_share, orbital_moments
 from compute.atom.ions import SERIES, integrals
 from compute.errors import InputError
 from tests.shared_data import shared_data
@@ -92,3 +92,10 @@ def test_looking_up_imports_neither_scipy_nor_numba() -> None:
         "assert not {'scipy', 'numba', 'numpy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_share_of_scaled_integrals_is_their_scale() -> None:
+    ion = atomic_parameters("Ni", 2)["final"]
+    scaled = {key: 0.8 * value for key, value in ion.items()}
+    assert hartree_fock_share("Ni", 2, None, scaled) == pytest.approx(0.8, rel=1e-12)
+    assert hartree_fock_share("Ni", 2, 8, ion | {"G1pd": 0.0}) < 0.8
