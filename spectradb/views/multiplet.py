@@ -278,7 +278,7 @@ def _from_calculation(request: HttpRequest) -> dict[str, str] | None:
         widths = {"l3": widths, "l2": widths}
     scale, final = p.get("slater_scale"), p.get("final") or {}
     if "G1pd" in final:  # a route may have scaled them otherwise
-        scale = hartree_fock_share(p["element"], p["charge"], p.get("n_d"), final)
+        scale = round(hartree_fock_share(p["element"], p["charge"], p.get("n_d"), final), 3)
     values: dict[str, Any] = {
         "element": p["element"], "charge": p.get("charge"), "slater_scale": scale,
         "temperature_k": p.get("temperature_k"), "polarization": p.get("polarization"),
@@ -287,12 +287,13 @@ def _from_calculation(request: HttpRequest) -> dict[str, str] | None:
     field = p.get("crystal_field") or {}
     values |= {k: v for k, v in field.items() if k != "matrix"}
     if "matrix" in field:
-        values["ten_dq"] = cubic_part(field["matrix"])
+        values["ten_dq"] = round(cubic_part(field["matrix"]), 3)
     if transfer := p.get("charge_transfer"):
         values |= {k: v for k, v in transfer.items() if not isinstance(v, list)}
         values["transfer"] = "1"
         if "v" in transfer:
-            values["v_eg"], values["v_t2g"] = cubic_means(transfer["v"])
+            means = cubic_means(transfer["v"])
+            values["v_eg"], values["v_t2g"] = (round(mean, 3) for mean in means)
     return {
         k: f"{v:.6g}" if isinstance(v, float) else str(v)
         for k, v in values.items()
