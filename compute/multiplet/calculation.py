@@ -38,7 +38,8 @@ def solve(case: Mapping[str, Any]) -> dict[str, Any]:
         ``energy_ev`` (n,) eV, ``intensity`` (n,) 1/eV, ``total_intensity``,
         ``initial_eigenvalues_ev``, ``n_initial_states``, ``dimension``, ``branching_ratio``,
         ``l3_fraction``, ``mean_d_holes``, ``sticks`` (dense only, else None), ``expectation``,
-        ``parameters``, ``method``, ``seconds``.
+        ``parameters``, ``method``, ``seconds``, ``warnings`` (list of text: where the grid misses
+        the spectrum or is coarser than its lines).
 
     Raises
     ------
@@ -130,6 +131,7 @@ def solve_problem(
         "sticks": sticks,
         "expectation": expectation,
         "method": spectrum.method,
+        "warnings": list(spectrum.warnings),
     }
 
 

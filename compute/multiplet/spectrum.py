@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from compute.broadening import FWHM_PER_SIGMA, GaussianFilter
 from compute.errors import InputError
+from compute.multiplet.coverage import grid_warnings
 from compute.multiplet.determinants import Space
 from compute.multiplet.edges import CoreLevels, crossing, strength_below
 from compute.multiplet.integrals import Problem
@@ -42,6 +43,7 @@ class Spectrum:
         the branching ratio; None without core orbitals
     sticks : (energies, intensities) when all final states are known
     method : the solver used
+    warnings : where the grid misses the spectrum or is coarser than its lines
     """
 
     intensity: Real
@@ -50,6 +52,7 @@ class Spectrum:
     l3_fraction: float | None
     sticks: tuple[Real, Real] | None
     method: str
+    warnings: tuple[str, ...]
 
 
 def absorption(
@@ -113,7 +116,8 @@ def absorption(
     width = shape.widths(instrument.fine, between, splitting)
     intensity = instrument(shape.intensity(response.green(instrument.fine, width)))
     sticks = lines.sticks() if krylov is None else None
-    return Spectrum(intensity, total, ratio, share, sticks, method)
+    warnings = grid_warnings(energy, shape, fwhm_gauss, response, total)
+    return Spectrum(intensity, total, ratio, share, sticks, method, warnings)
 
 
 def _all_small(after: Space, excited: list[Transition]) -> bool:

@@ -42,6 +42,8 @@ class Command(JsonCommand):
         solved = solve_many(wanted, processes=processes)
         for number, result in enumerate(self.progress(solved, total=len(wanted), unit="case")):
             self.say(f"case {number + 1}: {_summary(result)}")
+            for text in result.get("warnings", ()):
+                self.say(f"case {number + 1}: warning: {text}")
             results.append(result)
         failed = [number for number, result in enumerate(results) if "error" in result]
         if failed and not several:
