@@ -23,7 +23,7 @@ def _make_standing_rows(**kwargs: Any) -> None:
     """The roles, and the minutely look for jobs whose worker died."""
     from django_q.models import Schedule
 
-    from spectradb.services.roles import make_roles
+    from spectradb.services.accounts.roles import make_roles
 
     make_roles()
     Schedule.objects.get_or_create(

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from spectradb.models import Calculation, Export, JobStatus
-from spectradb.services import (
-    compute_spectra,
-    exports,
-    fit_peaks,
-    jobs,
-    match_groups,
-    match_index,
-    match_reliability,
-    match_runs,
-    run_case,
-    train_model,
-    uploads,
-)
+from spectradb.services.calculations import explicit as run_case
+from spectradb.services.calculations import structures as compute_spectra
+from spectradb.services.exports import jobs as exports
+from spectradb.services.imports import uploads
+from spectradb.services.learning import train as train_model
+from spectradb.services.matching import groups as match_groups
+from spectradb.services.matching import index as match_index
+from spectradb.services.matching import reliability as match_reliability
+from spectradb.services.matching import runs as match_runs
+from spectradb.services.peaks import fit as fit_peaks
+from spectradb.services.queue import jobs
 
 _OPEN = [JobStatus.QUEUED, JobStatus.RUNNING]
 

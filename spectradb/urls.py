@@ -6,25 +6,21 @@ from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
-from spectradb.views import (
-    account,
-    browse,
-    compare,
-    coverage,
-    download,
-    fit,
-    home,
-    jobs,
-    match,
-    match_how,
-    models,
-    multiplet,
-    pages,
-    predict,
-    spectrum,
-    structure,
-    upload,
-)
+from spectradb.views.accounts import account
+from spectradb.views.calculations import multiplet
+from spectradb.views.exports import download
+from spectradb.views.imports import upload
+from spectradb.views.learning import models, predict
+from spectradb.views.library import coverage
+from spectradb.views.matching import how as match_how
+from spectradb.views.matching import match
+from spectradb.views.peaks import fit
+from spectradb.views.queue import jobs
+from spectradb.views.search import home
+from spectradb.views.search import results as browse
+from spectradb.views.site import pages
+from spectradb.views.spectra import compare, spectrum
+from spectradb.views.structures import structure
 
 handler400 = pages.bad_request
 handler403 = pages.forbidden
@@ -78,7 +74,7 @@ urlpatterns = [
     path("methods/", pages.methods, name="methods"),
     path("accessibility/", pages.accessibility, name="accessibility"),
     path("api/", pages.api_help, name="api-help"),
-    path("login/", LoginView.as_view(template_name="account/login.html"), name="login"),
+    path("login/", LoginView.as_view(template_name="accounts/login.html"), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("register/", account.register, name="register"),
     path("account/", account.account, name="account"),

@@ -176,7 +176,7 @@ def make_user(name: str = "", role: str = "", **fields: Any) -> User:
     """A person, in a role when one is named."""
     from django.contrib.auth import get_user_model
 
-    from spectradb.services.roles import give_role
+    from spectradb.services.accounts.roles import give_role
 
     user: User = get_user_model().objects.create_user(
         name or f"person{next(_numbers)}", password="password", **fields

@@ -10,11 +10,11 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from spectradb.models import Kind, Measurement, Spectrum
-from spectradb.services.curation import STEPS, history_of, may_take, place_in_queue
-from spectradb.services.quality import CHECK, FAIL, PASS
-from spectradb.views.describe import name_of
-from spectradb.views.figures import Plot
-from spectradb.views.spectrum_figure import Options, caption, spectrum_figure
+from spectradb.services.curation.quality import CHECK, FAIL, PASS
+from spectradb.services.curation.workflow import STEPS, history_of, may_take, place_in_queue
+from spectradb.views.spectra.describe import name_of
+from spectradb.views.spectra.figures import Plot
+from spectradb.views.spectra.spectrum_figure import Options, caption, spectrum_figure
 
 _WORDS = {PASS: "Pass", CHECK: "Check", FAIL: "Fail"}
 _COMPARED = (

@@ -18,7 +18,7 @@ class SpectraAdminSite(AdminSite):
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
-        from spectradb.services import curation  # after the apps are loaded
+        from spectradb.services.curation import workflow as curation  # after the apps are loaded
 
         more = {"waiting": curation.queue().count(), **(extra_context or {})}
         return super().index(request, more)

@@ -16,12 +16,12 @@ from django.utils.safestring import SafeString
 from spectradb.admin.forms import MEASURED, SpectrumForm
 from spectradb.admin.page import context_of, with_story
 from spectradb.models import Kind, Spectrum, Status
-from spectradb.services import curation
-from spectradb.services.curation import CurationError
-from spectradb.services.quality import CHECK, FAIL, keep_checks
-from spectradb.services.roles import may_curate
+from spectradb.services.accounts.roles import may_curate
+from spectradb.services.curation import workflow as curation
+from spectradb.services.curation.quality import CHECK, FAIL, keep_checks
+from spectradb.services.curation.workflow import CurationError
 from spectradb.templatetags.science import edge, formula, sparkline
-from spectradb.views.describe import name_of
+from spectradb.views.spectra.describe import name_of
 
 if TYPE_CHECKING:
     _SpectrumAdmin = admin.ModelAdmin[Spectrum]

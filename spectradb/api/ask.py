@@ -20,10 +20,10 @@ from rest_framework.views import APIView
 from compute.errors import InputError, ReadError, SkipFile
 from spectradb.api.base import StrictMixin, TooLarge
 from spectradb.models import MatchRun, Prediction, Spectrum, Structure, Upload
-from spectradb.services.match_report import report_of
-from spectradb.services.match_runs import FILTERS, Request, default_request, match_now
-from spectradb.services.match_spectrum import MAX_SHIFT_EV, MatchOptions
-from spectradb.services.uploads import keep_spectrum_file
+from spectradb.services.imports.uploads import keep_spectrum_file
+from spectradb.services.matching.as_values import report_of
+from spectradb.services.matching.match import MAX_SHIFT_EV, MatchOptions
+from spectradb.services.matching.runs import FILTERS, Request, default_request, match_now
 
 MAX_BYTES = 10 * 1024 * 1024
 
@@ -148,7 +148,7 @@ class PredictView(StrictMixin, APIView):
     def post(self, request: ApiRequest) -> Response:
         """Predict at once. 422: nothing could be predicted, and ``errors`` say why."""
         # Torch comes with it, which no other route needs.
-        from spectradb.services import predict_runs as service
+        from spectradb.services.learning import prediction_runs as service
 
         given = PredictRequestSerializer(data=request.data)
         given.is_valid(raise_exception=True)

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from spectradb.filters import SearchError
-from spectradb.services.curation import CurationError
+from spectradb.services.curation.workflow import CurationError
 
 M = TypeVar("M", bound=Model)
 

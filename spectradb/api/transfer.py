@@ -22,10 +22,10 @@ from rest_framework.views import APIView
 from compute.errors import InputError
 from spectradb.api.base import Conflict, StrictMixin, TooLarge
 from spectradb.models import Export, JobStatus
-from spectradb.services import exports
-from spectradb.services.export_spectra import COLUMNS, FORMATS, ExportError
-from spectradb.services.import_spectra import import_file
-from spectradb.services.roles import may_contribute, may_curate
+from spectradb.services.accounts.roles import may_contribute, may_curate
+from spectradb.services.exports import jobs as exports
+from spectradb.services.exports.write import COLUMNS, FORMATS, ExportError
+from spectradb.services.imports.spectra import import_file
 
 
 class UploadSerializer(serializers.Serializer[Any]):

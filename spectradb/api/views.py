@@ -40,9 +40,10 @@ from spectradb.models import (
     Structure,
     TrainedModel,
 )
-from spectradb.services import curation, jobs
-from spectradb.services.facets import search
-from spectradb.services.roles import may_curate
+from spectradb.services.accounts.roles import may_curate
+from spectradb.services.curation import workflow as curation
+from spectradb.services.queue import jobs
+from spectradb.services.search.facets import search
 
 _described = extend_schema_view(
     list=extend_schema(parameters=[FIELDS]), retrieve=extend_schema(parameters=[FIELDS])

@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from compute.library.crystals import crystals
+from compute.crystals.published import crystals
 from ml.cgcnn import CgcnnNetwork, Graph, GraphBatch, build_graph, collate
 from ml.crystals import Crystal
 from tests.benchmarks.rows import Row

@@ -23,12 +23,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compute.cluster.energyscale import CORRECTION_EV
-from compute.cluster.parameters import parameters, slater_scale
-from compute.library.crystals import crystal
-from compute.ligandfield.charge_transfer import ATOMIC_NUMBER
-from compute.ligandfield.cheap import CheapCase
-from compute.ligandfield.spectra import solve_cheap
+from compute.crystals.published import crystal
+from compute.l23.charge_transfer import ATOMIC_NUMBER
+from compute.l23.cheap.parameters import CheapCase
+from compute.l23.cluster.energyscale import CORRECTION_EV
+from compute.l23.cluster.parameters import parameters, slater_scale
+from compute.l23.spectrum import solve_cheap
 from compute.sites import analyze_sites
 from tests.benchmarks import ligandfield
 from tests.benchmarks.ligandfield import COMPOUNDS, Source

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
 
-from compute.cluster.scf import most_like
+from compute.l23.cluster.scf import most_like
 from compute.units import HARTREE_EV
 
 Array = NDArray[Any]

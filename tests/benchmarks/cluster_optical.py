@@ -7,7 +7,7 @@ Half a minute of CPU for each crystal whose fields are not in the folder yet.
 * 10Dq with the hopping of the fields as it is, and what a scale on hopping would do.
 * Spin-pairing energies do not depend on 10Dq, only on repulsion: the factor of the Slater
   integrals that gives the published one is found for each crystal, and the straight line of
-  ``compute.cluster.parameters.SLATER_SCALE`` in the ion's charge is fitted to these. "Held out"
+  ``compute.l23.cluster.parameters.SLATER_SCALE`` in the ion's charge is fitted to these. "Held out"
   is the energy by the line through the other elements' ions.
 
 No L2,3 spectrum is looked at here.
@@ -28,12 +28,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compute.cluster.model import ChargeTransferModel
-from compute.cluster.parameters import integrals, model_of, slater_scale, solve_fields
+from compute.crystals.published import crystal
 from compute.errors import ConvergenceError
-from compute.library.crystals import crystal
-from compute.ligandfield.calibrate import published
-from compute.ligandfield.splitting import hund_exchange
+from compute.l23.cheap.fit_prefactors import published
+from compute.l23.cluster.model import ChargeTransferModel
+from compute.l23.cluster.parameters import integrals, model_of, slater_scale, solve_fields
+from compute.l23.splitting import hund_exchange
 from compute.multiplet.case import parse_case
 from compute.multiplet.determinants import space
 from compute.multiplet.ligand_field import build_problem

@@ -15,9 +15,9 @@ import sys
 
 import numpy as np
 
-from compute.cluster.atoms import metal_occupation, solve_atom
-from compute.cluster.molecule import FUNCTIONAL
-from compute.cluster.spinorbit import CORRELATION, mean_field_zeta_2p
+from compute.l23.cluster.atoms import metal_occupation, solve_atom
+from compute.l23.cluster.molecule import FUNCTIONAL
+from compute.l23.cluster.spinorbit import CORRELATION, mean_field_zeta_2p
 
 # element: 3d electrons, Kα₁, Kα₂ (of Ar minus the ionisation energies), uncertainties (eV)
 LINES = {

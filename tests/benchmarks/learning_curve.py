@@ -49,8 +49,8 @@ def curve(asked: argparse.Namespace) -> Any:
     from ml.models import FitOptions, fit_model
     from spectradb.filters import EVERYTHING, apply_where
     from spectradb.models import Spectrum
-    from spectradb.services.train_model import grid_of
-    from spectradb.services.training_data import training_rows
+    from spectradb.services.learning.train import grid_of
+    from spectradb.services.learning.training_data import training_rows
 
     query: dict[str, list[str]] = {}
     for part in asked.where:

@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from compute.library.crystals import crystals
-from compute.library.prototypes import variants
-from compute.ligandfield.spectra import l23_spectrum
+from compute.crystals.prototypes import variants
+from compute.crystals.published import crystals
+from compute.l23.spectrum import l23_spectrum
 from compute.sites import Site, analyze_sites
-from compute.spinstate import d_electrons
+from compute.sites.spin import d_electrons
 from tests.benchmarks.output import write
 
 if TYPE_CHECKING:

@@ -26,11 +26,11 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.optimize import nnls
 
 from compute.atom import atomic_parameters
-from compute.library.crystals import crystal
-from compute.ligandfield.anchor import METAL_2P32_EV
-from compute.ligandfield.anchoring import REFERENCES
-from compute.ligandfield.spectra import l3_maximum
-from compute.routes import ROUTES, l23_spectrum
+from compute.crystals.published import crystal
+from compute.l23.cheap.anchor import METAL_2P32_EV
+from compute.l23.cheap.fit_anchors import REFERENCES
+from compute.l23.routes import ROUTES, l23_spectrum
+from compute.l23.spectrum import l3_maximum
 from compute.sites import analyze_sites
 from tests.benchmarks.output import write
 from tests.shared_data import shared_data

@@ -20,11 +20,11 @@ from pathlib import Path
 
 import numpy as np
 
-from compute.library.crystals import crystal
-from compute.ligandfield.calibrate import fit, published
-from compute.ligandfield.calibration import PREFACTORS, Prefactors
-from compute.ligandfield.cheap import parameters
-from compute.ligandfield.spectra import solve_cheap
+from compute.crystals.published import crystal
+from compute.l23.cheap.fit_prefactors import fit, published
+from compute.l23.cheap.parameters import parameters
+from compute.l23.cheap.prefactors import PREFACTORS, Prefactors
+from compute.l23.spectrum import solve_cheap
 from compute.sites import analyze_sites
 from tests.benchmarks.ligandfield import COMPOUNDS, Source, positions
 from tests.benchmarks.output import write

@@ -59,7 +59,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spectradb.settings")
     django.setup()
     from compute.errors import ComputeError, SkipFile
-    from spectradb.services.match_spectrum import MatchOptions, match_file
+    from spectradb.services.matching.match import MatchOptions, match_file
 
     elements: list[bool] = []
     first: list[bool] = []
@@ -94,7 +94,7 @@ def main() -> None:
 
 def _with_noise(db: float) -> str:
     """Claims and hits of the likeliest valence under white noise of so many dB."""
-    from spectradb.services.match_spectrum import MatchOptions, curve_of_file, match_curve
+    from spectradb.services.matching.match import MatchOptions, curve_of_file, match_curve
 
     claimed, right, none = [], [], []
     for number, path in enumerate(files()):

@@ -12,10 +12,11 @@ from playwright.sync_api import Page, expect
 
 from ml.models import FitOptions
 from spectradb.models import Spectrum, TrainedModel
-from spectradb.services import match_index, predict_runs
-from spectradb.services.train_model import TrainingRequest, train_model
+from spectradb.services.learning import prediction_runs as predict_runs
+from spectradb.services.learning.train import TrainingRequest, train_model
+from spectradb.services.matching import index as match_index
 from tests.factories import lorentzians, rocksalt
-from tests.spectradb.test_learning import store
+from tests.spectradb.learning.test_learning import store
 
 NIO = ((853.4, 0.8, 1.0), (871.0, 1.0, 0.6))
 

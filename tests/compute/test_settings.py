@@ -9,9 +9,9 @@ import pytest
 from pymatgen.core import Structure
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
+from compute.crystals.published import crystal, crystals
 from compute.errors import InputError
-from compute.library.crystals import crystal, crystals
-from compute.ligandfield.cheap import parameters
+from compute.l23.cheap.parameters import parameters
 from compute.sites import Site, analyze_sites
 
 _SAME = 5e-3  # eV; CIFs carry five decimals

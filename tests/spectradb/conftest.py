@@ -9,7 +9,7 @@ from django.conf import LazySettings
 from django.core.cache import cache
 
 from compute.matching import calibration
-from spectradb.services import match_index
+from spectradb.services.matching import index as match_index
 
 
 @pytest.fixture

@@ -10,19 +10,19 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from compute.ligandfield.hopping import D_RADIUS_ANG
+from compute.l23.hopping import D_RADIUS_ANG
 from spectradb.management.json_command import JsonCommand
-from spectradb.services import jobs
-from spectradb.services.build_library import (
+from spectradb.services.library.build import (
     LibraryProgress,
     progress,
     queue_library,
     store_crystals,
     store_variants,
 )
-from spectradb.services.cluster import workers
-from spectradb.services.match_index import refresh_all
-from spectradb.services.match_reliability import measure_next
+from spectradb.services.matching.index import refresh_all
+from spectradb.services.matching.reliability import measure_next
+from spectradb.services.queue import jobs
+from spectradb.services.queue.beside import workers
 
 _POLL_SECONDS = 5.0
 _TAKE_UP_SECONDS = 60.0

@@ -9,11 +9,11 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from compute.errors import InputError
-from compute.routes import ROUTES
+from compute.l23.routes import ROUTES
 from spectradb.filters import EVERYTHING, SearchError, apply_where
 from spectradb.management.json_command import JsonCommand
 from spectradb.models import Site
-from spectradb.services.compute_spectra import (
+from spectradb.services.calculations.structures import (
     EDGES,
     ComputedSite,
     as_computed,

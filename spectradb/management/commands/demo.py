@@ -15,18 +15,18 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from compute.errors import ReadError
 from spectradb.models import Structure
-from spectradb.services.build_library import (
+from spectradb.services.accounts.roles import CURATOR, give_role
+from spectradb.services.library.build import (
     SOURCE,
     LibraryProgress,
     progress,
     queue_library,
     store_crystals,
 )
-from spectradb.services.cluster import workers
-from spectradb.services.library_snapshot import import_library
-from spectradb.services.match_index import refresh_all
-from spectradb.services.match_reliability import measure_next
-from spectradb.services.roles import CURATOR, give_role
+from spectradb.services.library.snapshot import import_library
+from spectradb.services.matching.index import refresh_all
+from spectradb.services.matching.reliability import measure_next
+from spectradb.services.queue.beside import workers
 
 ENOUGH_SPECTRA = 60
 _BUDGET_SECONDS = 480.0  # after that, what is left stays queued

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from spectradb.management.json_command import JsonCommand
-from spectradb.services.library_snapshot import export_library
+from spectradb.services.library.snapshot import export_library
 
 
 class Command(JsonCommand):

@@ -10,7 +10,7 @@ from django.core.management.base import CommandError, CommandParser
 from spectradb.filters import EVERYTHING, SearchError, apply_where
 from spectradb.management.json_command import JsonCommand
 from spectradb.models import Spectrum
-from spectradb.services.export_spectra import COLUMNS, FORMATS, ExportError, export_spectra
+from spectradb.services.exports.write import COLUMNS, FORMATS, ExportError, export_spectra
 
 
 class Command(JsonCommand):

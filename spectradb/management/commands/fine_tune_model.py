@@ -10,7 +10,7 @@ from compute.errors import InputError
 from ml.errors import LearningError
 from spectradb.filters import SearchError
 from spectradb.management.json_command import JsonCommand
-from spectradb.services.fine_tune import fine_tune
+from spectradb.services.learning.fine_tune import fine_tune
 
 
 class Command(JsonCommand):

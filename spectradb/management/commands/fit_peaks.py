@@ -12,7 +12,7 @@ from compute.errors import ComputeError, SkipFile
 from spectradb.filters import EVERYTHING, SearchError, apply_where
 from spectradb.management.json_command import JsonCommand
 from spectradb.models import JobStatus, PeakFit, Spectrum
-from spectradb.services.fit_peaks import (
+from spectradb.services.peaks.fit import (
     UNDETERMINED,
     FitOptions,
     fit_file,

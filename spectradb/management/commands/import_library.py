@@ -9,7 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from compute.errors import ReadError
 from spectradb.management.json_command import JsonCommand
-from spectradb.services.library_snapshot import import_library
+from spectradb.services.library.snapshot import import_library
 
 
 class Command(JsonCommand):

@@ -9,8 +9,8 @@ from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
 from spectradb.management.json_command import JsonCommand
-from spectradb.services.import_mp import import_mp_xas
-from spectradb.services.mp_client import SourceError, XasQuery, XasSource
+from spectradb.services.imports.materials_project import import_mp_xas
+from spectradb.services.imports.mp_client import SourceError, XasQuery, XasSource
 
 
 class Command(JsonCommand):

@@ -11,7 +11,7 @@ from django.core.management.base import CommandError, CommandParser
 from compute.errors import InputError
 from spectradb.management.json_command import JsonCommand
 from spectradb.models import Structure
-from spectradb.services.import_spectra import import_spectra
+from spectradb.services.imports.spectra import import_spectra
 
 
 class Command(JsonCommand):

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from spectradb.management.json_command import JsonCommand
-from spectradb.services.import_structures import import_structures
+from spectradb.services.imports.structures import import_structures
 
 
 class Command(JsonCommand):

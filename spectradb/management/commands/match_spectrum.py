@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from compute.errors import ComputeError, SkipFile
 from spectradb.management.json_command import JsonCommand
 from spectradb.models import Kind, Spectrum
-from spectradb.services import match_details, match_index
-from spectradb.services.match_spectrum import (
+from spectradb.services.matching import details as match_details
+from spectradb.services.matching import index as match_index
+from spectradb.services.matching.match import (
     MAX_SHIFT_EV,
     Answer,
     MatchOptions,

@@ -11,7 +11,7 @@ from ml.errors import LearningError
 from spectradb.filters import EVERYTHING, SearchError, apply_where
 from spectradb.management.json_command import JsonCommand
 from spectradb.models import Structure
-from spectradb.services.predict_spectra import Predictor
+from spectradb.services.learning.predict import Predictor
 
 
 class Command(JsonCommand):

@@ -6,7 +6,7 @@ from typing import Any
 
 from django_q.management.commands import qcluster
 
-from spectradb import sturdy_cluster
+from spectradb.services.queue import qcluster as sturdy_cluster
 
 
 class Command(qcluster.Command):  # type: ignore[misc]

@@ -15,7 +15,7 @@ from ml.models import KINDS, FitOptions, Step, default_kind
 from spectradb.filters import SearchError
 from spectradb.management.json_command import JsonCommand
 from spectradb.models import TrainedModel
-from spectradb.services.train_model import TrainingRequest, train_model
+from spectradb.services.learning.train import TrainingRequest, train_model
 
 
 class Command(JsonCommand):

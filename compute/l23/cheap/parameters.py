@@ -1,0 +1,355 @@
+"""Route ``cheap``: from a structure to the parameters of a ligand-field calculation, in ms.
+
+The crystal field is the lattice's point-charge potential (k = 2 and 4) plus the repulsion from
+filled ligand s orbitals; the covalent part is left to explicit hopping to ligand p orbitals,
+so that ``crystal_field`` is the *ionic* part and the total splitting is larger
+(``splitting``). Nothing here depends on the compound but its structure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import pi
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compute.errors import InputError
+from compute.l23.charge_transfer import (
+    S_BELOW_P_EV,
+    ChargeTransferEnergies,
+    energies,
+    nephelauxetic_factor,
+)
+from compute.l23.cheap.anchor import energy_offset
+from compute.l23.cheap.ewald import lattice_multipoles
+from compute.l23.cheap.prefactors import PREFACTORS, Prefactors
+from compute.l23.cheap.radial import Radial, radial
+from compute.l23.hopping import (
+    D_RADIUS_ANG,
+    ligand_hopping,
+    ligand_shell,
+    outer_hopping,
+    outer_shift,
+    p_hopping,
+    s_hopping,
+    s_repulsion,
+    strength,
+)
+from compute.l23.splitting import effective_splitting as total_splitting
+from compute.l23.splitting import hund_exchange
+from compute.orbitals import gaunt, rotation_matrix
+from compute.sites import Site
+from compute.sites.spin import d_electrons
+from compute.units import BOHR_ANGSTROM, HARTREE_EV
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+FloatArray = NDArray[np.float64]
+
+COULOMB_EV_ANG = HARTREE_EV * BOHR_ANGSTROM
+VERSION = "cheap-3"  # part of every input hash; raise it whenever results change
+HWHM_EV = {"l3": 0.2, "l2": 0.4}
+_ZERO = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class LigandField:
+    """One site's ligand field, local axes, order z², x²−y², xy, xz, yz; matrices (5, 5) in eV.
+
+    Attributes
+    ----------
+    crystal_field : float64 (5, 5)
+        Ionic part, traceless.
+    v : float64 (5, 5)
+        Hopping to the ligand shell.
+    ligand : float64 (5, 5)
+        Ligand shell: p–p hopping, traceless, and what the metal's 4s and 4p push down.
+    charge_transfer : ChargeTransferEnergies
+    radial : Radial
+        Unscaled Slater integrals.
+    slater_scale : float
+    """
+
+    element: str
+    valence: float
+    n_d: int
+    crystal_field: FloatArray
+    v: FloatArray
+    ligand: FloatArray
+    charge_transfer: ChargeTransferEnergies
+    radial: Radial
+    slater_scale: float
+
+
+@dataclass(frozen=True)
+class CheapCase:
+    """A calculation ready for ``compute.multiplet.solve`` and its place on the energy scale.
+
+    Attributes
+    ----------
+    case : dict
+        CASE.json; energies relative (DESIGN section 4).
+    energy_offset_ev, energy_offset_err : float
+        To be added to the relative energies, and its standard error.
+    ten_dq : float or None
+        Effective splitting of the d levels, eV: mean of z², x²−y² less mean of xy, xz, yz.
+    """
+
+    case: dict[str, Any]
+    energy_offset_ev: float
+    energy_offset_err: float
+    ten_dq: float
+
+
+@dataclass(frozen=True, eq=False)
+class Ingredients:
+    """Textbook expressions of one site, not yet multiplied by any prefactor; local axes, eV.
+
+    Attributes
+    ----------
+    quadrupole, hexadecapole : float64 (5, 5)
+        Potential of the other ions at l = 2 and 4, for unit <r²> and <r⁴> (bohr).
+    s_repulsion : float64 (5, 5)
+    sigma, pi : float64 (5, 3n)
+        Harrison's pdσ and pdπ hopping.
+    among : float64 (3n, 3n)
+        Hopping among the ligands.
+    outer : float64 (4, 3n)
+        Hopping to the metal's empty 4s and 4p.
+    rotations : float64 (g, 5, 5)
+        The site's point operations on d orbitals.
+    """
+
+    site: Site
+    n_d: int
+    charge_transfer: ChargeTransferEnergies
+    quadrupole: FloatArray
+    hexadecapole: FloatArray
+    s_repulsion: FloatArray
+    sigma: FloatArray
+    pi: FloatArray
+    among: FloatArray
+    outer: FloatArray
+    rotations: FloatArray
+
+
+def ingredients(
+    structure: Structure,
+    sites: Sequence[Site],
+    site: Site,
+    powers: tuple[float, float] = (PREFACTORS.d_power, PREFACTORS.ligand_power),
+) -> Ingredients:
+    """What the structure alone gives.
+
+    Parameters
+    ----------
+    structure : pymatgen Structure
+    sites : sequence of Site
+        All distinct sites (their charges make the potential).
+    site : Site
+        The absorbing one.
+    powers : (float, float)
+        Of the d radius and of the ligand radius in the hopping.
+    """
+    n_d = d_electrons(site.element, site.oxidation_state)
+    if n_d is None:
+        known = ", ".join(D_RADIUS_ANG)
+        raise InputError(
+            f"sites[{site.index}]",
+            f"{site.element} {site.oxidation_state:+g}",
+            f"no 3d ion; the route knows {known} with 0 to 10 d electrons",
+        )
+    if n_d == 10:
+        reason = "the 3d shell is full: no 2p electron can go there"
+        raise InputError(
+            f"sites[{site.index}]", f"{site.element} {site.oxidation_state:+g}", reason
+        )
+    if site.oxidation_state <= 0:
+        reason = "no ion: a ligand field does not describe metals, intermetallics and carbonyls"
+        raise InputError(
+            f"sites[{site.index}]", f"{site.element} {site.oxidation_state:+g}", reason
+        )
+    if site.coordination_number == 0:
+        raise InputError(f"sites[{site.index}]", site.element, "has no ligands")
+    transfer = energies(site.element, site.oxidation_state, site.ligand_elements, n_d)
+    vectors = site.ligand_vectors @ site.local_axes.T
+    sigma, pi_part, repulsion = _hoppings(site, vectors, transfer, powers)
+    quadrupole, hexadecapole = point_charge_fields(structure, sites, site)
+    return Ingredients(
+        site=site,
+        n_d=n_d,
+        charge_transfer=transfer,
+        quadrupole=quadrupole,
+        hexadecapole=hexadecapole,
+        among=ligand_hopping(vectors, site.ligand_elements),
+        outer=outer_hopping(vectors, site.ligand_elements),
+        sigma=sigma,
+        pi=pi_part,
+        s_repulsion=repulsion,
+        rotations=np.array(
+            [
+                rotation_matrix(site.local_axes @ operation @ site.local_axes.T)
+                for operation in site.symmetry_rotations
+            ]
+        ),
+    )
+
+
+def _hoppings(
+    site: Site,
+    vectors: FloatArray,
+    transfer: ChargeTransferEnergies,
+    powers: tuple[float, float],
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """pdσ, pdπ and the repulsion from ligand s orbitals."""
+    strengths = [
+        strength(site.element, ligand, float(np.linalg.norm(vector)), powers)
+        for ligand, vector in zip(site.ligand_elements, vectors, strict=True)
+    ]
+    gaps = [max(transfer.delta, 0.0) + S_BELOW_P_EV[ligand] for ligand in site.ligand_elements]
+    sigma, pi_part = p_hopping(vectors, strengths)
+    repulsion = s_repulsion(s_hopping(vectors, strengths), gaps)
+    return sigma, pi_part, repulsion
+
+
+def with_powers(parts: Ingredients, powers: tuple[float, float]) -> Ingredients:
+    """The same site with other powers in the hopping; the potential is not summed again."""
+    site = parts.site
+    vectors = site.ligand_vectors @ site.local_axes.T
+    sigma, pi_part, repulsion = _hoppings(site, vectors, parts.charge_transfer, powers)
+    return replace(parts, sigma=sigma, pi=pi_part, s_repulsion=repulsion)
+
+
+def assemble(parts: Ingredients, prefactors: Prefactors = PREFACTORS) -> LigandField:
+    """The ligand field that the prefactors make of a site's ingredients."""
+    shell = _radial(parts, prefactors)
+    potential = shell.r2 * parts.quadrupole + shell.r4 * parts.hexadecapole
+    field = prefactors.point_charge * potential + prefactors.sd * parts.s_repulsion
+    hopping = prefactors.pd_sigma * parts.sigma + prefactors.pd_pi * parts.pi
+    v, among = ligand_shell(hopping, prefactors.pp * parts.among)
+    _, outer = ligand_shell(hopping, outer_shift(prefactors.outer * parts.outer))
+    return LigandField(
+        element=parts.site.element,
+        valence=parts.site.oxidation_state,
+        n_d=parts.n_d,
+        crystal_field=_tidy(_traceless(field), parts.rotations),
+        v=_tidy(v, parts.rotations),
+        ligand=_tidy(_traceless(among) + outer, parts.rotations),
+        charge_transfer=parts.charge_transfer,
+        radial=shell,
+        slater_scale=prefactors.slater_scale * nephelauxetic_factor(parts.site.ligand_elements),
+    )
+
+
+def _radial(parts: Ingredients, prefactors: Prefactors) -> Radial:
+    site = parts.site
+    return radial(site.element, site.oxidation_state, parts.n_d, prefactors.charge_share)
+
+
+def ligand_field(
+    structure: Structure,
+    sites: Sequence[Site],
+    site: Site,
+    prefactors: Prefactors = PREFACTORS,
+) -> LigandField:
+    """Ligand field of one site of a structure."""
+    powers = (prefactors.d_power, prefactors.ligand_power)
+    return assemble(ingredients(structure, sites, site, powers), prefactors)
+
+
+def parameters(
+    structure: Structure,
+    sites: Sequence[Site],
+    site: Site,
+    *,
+    temperature_k: float = 300.0,
+    prefactors: Prefactors = PREFACTORS,
+) -> CheapCase:
+    """Everything that the engine needs for the L2,3 spectrum of one site.
+
+    ``prefactors`` other than the calibrated ones are for calibration and benchmarks.
+
+    Raises
+    ------
+    InputError
+        A site without d electrons to speak of, without ligands, or with a ligand that the
+        charge-transfer rule does not know.
+    """
+    field = ligand_field(structure, sites, site, prefactors)
+    transfer = field.charge_transfer
+    hops = transfer.configurations > 1 and float(np.trace(field.v)) > 1e-3
+    case: dict[str, Any] = {
+        "element": field.element,
+        "charge": round(field.valence),
+        "n_d": field.n_d,
+        "edge": "L23",
+        "slater_scale": field.slater_scale,  # told only: the integrals below are scaled
+        "initial": _scaled(field.radial.initial, field.slater_scale),
+        "final": _scaled(field.radial.final, field.slater_scale),
+        "crystal_field": {"matrix": field.crystal_field.tolist()},
+        "charge_transfer": {
+            "delta": transfer.delta,
+            "u_dd": transfer.u_dd,
+            "u_pd": transfer.u_pd,
+            "v": field.v.tolist(),
+            "ligand": field.ligand.tolist(),
+            "configurations": transfer.configurations,
+        }
+        if hops
+        else None,
+        "temperature_k": temperature_k,
+        "hwhm_ev": dict(HWHM_EV),
+    }
+    offset, error = energy_offset(field.element, field.valence)
+    return CheapCase(case, offset, error, effective_splitting(field))
+
+
+def effective_splitting(field: LigandField) -> float:
+    """Total splitting with covalency, to compare with optical 10Dq, eV."""
+    exchange = field.slater_scale * hund_exchange(field.radial.initial)
+    return total_splitting(
+        field.n_d, field.crystal_field, field.v, field.ligand, field.charge_transfer, exchange
+    )
+
+
+def _scaled(integrals: Mapping[str, float], scale: float) -> dict[str, float]:
+    return {key: round(scale * value, 6) for key, value in integrals.items()}
+
+
+def point_charge_fields(
+    structure: Structure, sites: Sequence[Site], site: Site
+) -> tuple[FloatArray, FloatArray]:
+    """(5, 5) energies of d electrons in the potential of all other ions, l = 2 and 4.
+
+    Local axes, eV; to be multiplied by <r²> in bohr² and <r⁴> in bohr⁴.
+    """
+    charges = np.zeros(len(structure))
+    for other in sites:
+        charges[list(other.equivalent_indices)] = other.oxidation_state
+    lattice = np.asarray(structure.lattice.matrix, dtype=float) @ site.local_axes.T
+    fractional = np.asarray(structure.frac_coords, dtype=float)
+
+    def field(l: int) -> FloatArray:
+        b = lattice_multipoles(lattice, fractional, charges, site.index, l)
+        potential = np.einsum("k,kmn->mn", b, gaunt(l))
+        result: FloatArray = -COULOMB_EV_ANG * 4.0 * pi / (2 * l + 1) * BOHR_ANGSTROM**l * potential
+        return result
+
+    return field(2), field(4)
+
+
+def _traceless(matrix: FloatArray) -> FloatArray:
+    result: FloatArray = matrix - np.trace(matrix) / 5.0 * np.eye(5)
+    return result
+
+
+def _tidy(matrix: FloatArray, rotations: FloatArray) -> FloatArray:
+    """Average over the site's symmetry, so that a solver finds the blocks it should find."""
+    average: FloatArray = (rotations.transpose(0, 2, 1) @ matrix @ rotations).mean(axis=0)
+    average = (average + average.T) / 2.0
+    average[np.abs(average) < _ZERO] = 0.0
+    return average

@@ -1,0 +1,155 @@
+"""From a site to its L2,3 spectrum on the absolute energy scale, by route ``cheap``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compute.atom import atomic_parameters
+from compute.l23.cheap.parameters import CheapCase, parameters
+from compute.multiplet import solve
+from compute.sites import Site
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+FloatArray = NDArray[np.float64]
+
+BELOW_L3_EV, ABOVE_L3_EV, STEP_EV = 10.0, 30.0, 0.05
+_MARGIN_EV = 25.0  # how far the L3 maximum may lie from −ζ/2 and the grid still reach
+_ONSET = 0.1  # of the maximum
+_L3_WIDTH = 1.2  # the L3 maximum lies within this times ζ_2p above the onset; L2 starts at 1.5
+
+
+@dataclass(frozen=True, eq=False)
+class SiteSpectrum:
+    """A computed spectrum.
+
+    Attributes
+    ----------
+    energy_ev : float64 (n,)
+        Absolute (offset included), 10 eV below to 30 eV above the L3 maximum.
+    intensity : float64 (n,)
+        1/eV, radial integral 1.
+    energy_offset_ev, energy_offset_err : float
+    ten_dq : float
+        Effective splitting of the d levels, eV.
+    result : dict
+        Everything else that the engine returned, and ``parameters``, the case with all values.
+    """
+
+    energy_ev: FloatArray
+    intensity: FloatArray
+    energy_offset_ev: float
+    energy_offset_err: float
+    ten_dq: float
+    result: dict[str, Any]
+
+
+def l23_spectrum(
+    structure: Structure, sites: Sequence[Site], site: Site, *, temperature_k: float = 300.0
+) -> SiteSpectrum:
+    """The L2,3 spectrum of one site from the structure alone.
+
+    Raises
+    ------
+    InputError
+        If the route does not know the site (see :func:`compute.l23.cheap.parameters.parameters`).
+    ConvergenceError
+        If the engine did not converge.
+    """
+    return solve_cheap(parameters(structure, sites, site, temperature_k=temperature_k))
+
+
+def solve_cheap(prepared: CheapCase) -> SiteSpectrum:
+    """Solve a prepared case and cut the spectrum around its L3 maximum."""
+    case = dict(prepared.case)
+    zeta = atomic_parameters(case["element"], case["charge"], case["n_d"])["final"]["zeta_2p"]
+    start = -_grid(zeta / 2.0 + _MARGIN_EV + BELOW_L3_EV)
+    stop = _grid(_MARGIN_EV + ABOVE_L3_EV - zeta / 2.0)
+    case["grid"] = {"start": start, "stop": stop, "step": STEP_EV}
+    result = solve(case)
+    energy = np.asarray(result.pop("energy_ev"), dtype=float)
+    intensity = np.asarray(result.pop("intensity"), dtype=float)
+    peak = l3_maximum(energy, intensity, zeta)
+    keep = (energy > peak - BELOW_L3_EV - STEP_EV / 2) & (energy < peak + ABOVE_L3_EV + STEP_EV / 2)
+    return SiteSpectrum(
+        energy_ev=energy[keep] + prepared.energy_offset_ev,
+        intensity=intensity[keep],
+        energy_offset_ev=prepared.energy_offset_ev,
+        energy_offset_err=prepared.energy_offset_err,
+        ten_dq=prepared.ten_dq,
+        result=result,
+    )
+
+
+def mixed(parts: Sequence[SiteSpectrum], weights: Sequence[float]) -> SiteSpectrum:
+    """Spectrum of a site that is each of several ions for a share of the time, or of the atoms.
+
+    Weights that leave something of one leave it to a full shell, which absorbs nothing: it counts
+    in averages over the atoms, but has no energy scale and no splitting of its own.
+    Absolute energies are kept; the window is that of the sum's L3 maximum where the parts reach so
+    far. Parameters and levels told are those of the likeliest ion, averages those of all, and
+    ``result["mixture"]`` has each ion's weight and parameters.
+    """
+    main = parts[int(np.argmax(weights))]
+    start = min(part.energy_ev[0] for part in parts)
+    stop = max(part.energy_ev[-1] for part in parts)
+    energy = start + STEP_EV * np.arange(int((stop - start) / STEP_EV) + 1)
+    intensity = np.zeros_like(energy)
+    for part, weight in zip(parts, weights, strict=True):
+        intensity += weight * np.interp(energy, part.energy_ev, part.intensity)
+    zeta = float(main.result["parameters"]["final"]["zeta_2p"])
+    peak = l3_maximum(energy, intensity, zeta)
+    keep = (energy > peak - BELOW_L3_EV - STEP_EV / 2) & (energy < peak + ABOVE_L3_EV + STEP_EV / 2)
+
+    def mean(values: Sequence[Any]) -> Any:
+        return sum(w * value for w, value in zip(weights, values, strict=True))
+
+    absorbing = sum(weights)
+    shared = set.intersection(*(set(part.result["expectation"]) for part in parts))
+    averages = {
+        key: mean([part.result["expectation"][key] for part in parts])
+        for key in sorted(shared - {"configuration_weights"})
+    }
+    averages["n_d"] += 10.0 * (1.0 - absorbing)
+    result = main.result | {
+        "sticks": None,
+        "expectation": averages,
+        "total_intensity": mean([part.result["total_intensity"] for part in parts]),
+        "mean_d_holes": mean([part.result["mean_d_holes"] for part in parts]),
+        "branching_ratio": mean(
+            [part.result["branching_ratio"] * part.result["total_intensity"] for part in parts]
+        )
+        / mean([part.result["total_intensity"] for part in parts]),
+        "l3_fraction": None,
+        "mixture": [
+            {"weight": weight, "parameters": part.result["parameters"]}
+            for part, weight in zip(parts, weights, strict=True)
+        ],
+        "seconds": sum(part.result["seconds"] for part in parts),
+    }
+    return SiteSpectrum(
+        energy_ev=energy[keep],
+        intensity=intensity[keep],
+        energy_offset_ev=mean([part.energy_offset_ev for part in parts]) / absorbing,
+        energy_offset_err=max(part.energy_offset_err for part in parts),
+        ten_dq=mean([part.ten_dq for part in parts]) / absorbing,
+        result=result,
+    )
+
+
+def l3_maximum(energy: FloatArray, intensity: FloatArray, zeta_2p: float) -> float:
+    """Where the L3 edge is highest, eV; L2 may well be higher (d0)."""
+    onset = int(np.argmax(intensity > _ONSET * intensity.max()))
+    within = (energy >= energy[onset]) & (energy <= energy[onset] + _L3_WIDTH * zeta_2p)
+    return float(energy[within][np.argmax(intensity[within])])
+
+
+def _grid(value: float) -> float:
+    """Rounded up to a whole eV, so that all spectra share one grid."""
+    return float(np.ceil(value))

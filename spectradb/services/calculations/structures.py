@@ -1,0 +1,331 @@
+"""Compute L2,3 spectra of structures: one calculation a site, queued or at once.
+
+A calculation is known by the hash of what goes into it (structure, site, edge, route, version of
+the route), so that asking twice runs once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+from numpy.typing import NDArray
+
+from compute.errors import ComputeError, InputError, ReadError
+from compute.l23.routes import ROUTES, VERSIONS, l23_spectrum
+from compute.l23.spectrum import SiteSpectrum
+from compute.sites import Site as FoundSite
+from compute.sites import analyze_sites
+from spectradb.models import Calculation, JobStatus, Site, Spectrum, Structure
+from spectradb.models.spectra import Kind, Quantity, Status
+from spectradb.plots.sparkline import sparkline_path
+from spectradb.services.accounts.roles import may_contribute, may_curate
+from spectradb.services.curation.workflow import submit
+from spectradb.services.imports.structure_files import read_structures
+from spectradb.services.imports.structures import SYMPREC
+from spectradb.services.queue import jobs
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+    from pymatgen.core import Structure as PymatgenStructure
+
+ENGINE = "spectradb.multiplet"
+EDGES = ("L23",)
+_KEPT = (
+    "total_intensity", "initial_eigenvalues_ev", "n_initial_states", "dimension", "l3_fraction",
+    "branching_ratio", "mean_d_holes", "expectation", "method", "seconds",
+    "mixture",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ComputedSite:
+    """One absorbing site's spectrum, or the reason why there is none."""
+
+    source_id: str
+    formula: str
+    site_index: int | None
+    element: str
+    oxidation_state: float | None
+    route: str
+    status: str  # done, failed, queued …
+    energy_ev: NDArray[np.float64] | None = None
+    intensity: NDArray[np.float64] | None = None
+    energy_offset_ev: float | None = None
+    energy_offset_err: float | None = None
+    ten_dq: float | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+    seconds: float | None = None
+    error: str | None = None
+
+
+def check_request(absorber: str, edge: str, route: str) -> None:
+    """Refuse what no route can do, before any work.
+
+    Raises
+    ------
+    InputError
+    """
+    from compute.l23.hopping import D_RADIUS_ANG
+
+    if absorber not in D_RADIUS_ANG:
+        raise InputError("absorber", absorber, f"known: {', '.join(D_RADIUS_ANG)}")
+    if edge not in EDGES:
+        raise InputError("edge", edge, f"known: {', '.join(EDGES)}")
+    if route not in ROUTES:
+        raise InputError("route", route, f"known: {', '.join(ROUTES)}")
+
+
+def compute_files(
+    paths: Iterable[Path], absorber: str, edge: str, route: str
+) -> Iterator[ComputedSite]:
+    """Spectra of structure files; nothing is stored, no database, no queue.
+
+    A file or site that fails gives its reason and stops nothing else.
+    """
+    check_request(absorber, edge, route)
+    for path in paths:
+        try:
+            found = read_structures(path)
+        except (ReadError, InputError) as error:
+            yield _failure(path.stem, "", absorber, route, str(error))
+            continue
+        for one in found:
+            yield from _compute_structure(
+                one.structure, one.source_id or path.stem, absorber, route
+            )
+
+
+def _compute_structure(
+    structure: PymatgenStructure, source_id: str, absorber: str, route: str
+) -> Iterator[ComputedSite]:
+    formula = structure.composition.reduced_formula
+    try:
+        sites = analyze_sites(structure, symprec=SYMPREC)
+    except InputError as error:
+        yield _failure(source_id, formula, absorber, route, str(error))
+        return
+    absorbing = [site for site in sites if site.element == absorber]
+    if not absorbing:
+        yield _failure(source_id, formula, absorber, route, f"{formula} holds no {absorber}")
+    for site in absorbing:
+        started = time.perf_counter()
+        common = (source_id, formula, site.index, absorber, site.oxidation_state, route)
+        try:
+            found = l23_spectrum(structure, sites, site, route)
+        except ComputeError as error:
+            seconds = time.perf_counter() - started
+            yield ComputedSite(*common, status="failed", seconds=seconds, error=str(error))
+            continue
+        yield ComputedSite(
+            *common,
+            status="done",
+            energy_ev=found.energy_ev,
+            intensity=found.intensity,
+            energy_offset_ev=found.energy_offset_ev,
+            energy_offset_err=found.energy_offset_err,
+            ten_dq=found.ten_dq,
+            parameters=found.result["parameters"],
+            seconds=time.perf_counter() - started,
+        )
+
+
+def _failure(source_id: str, formula: str, absorber: str, route: str, error: str) -> ComputedSite:
+    return ComputedSite(
+        source_id, formula, None, absorber, None, route, status="failed", error=error
+    )
+
+
+def queue_sites(
+    sites: QuerySet[Site],
+    edge: str = "L23",
+    route: str = "cheap",
+    *,
+    order: Mapping[int, int] | None = None,
+    send: bool = True,
+    requested_by: User | None = None,
+) -> list[Calculation]:
+    """A calculation for each site, made and queued where there is none yet.
+
+    Parameters
+    ----------
+    order : mapping, optional
+        Site number to rank, if the jobs are to run in another order than the sites'.
+    send : bool
+        False makes the rows only: the caller runs them (:func:`run_calculation`).
+    requested_by : User, optional
+        Who asked; None for the operator's commands. It decides what becomes of the spectrum
+        (:func:`store_calculated`).
+    """
+    wanted: dict[str, Site] = {}
+    found = list(sites.select_related("structure").defer("structure__data"))
+    if order is not None:
+        found.sort(key=lambda site: order[site.pk])
+    for site in found:
+        check_request(site.element, edge, route)
+        wanted[input_hash(site, edge, route)] = site
+    known = set(
+        Calculation.objects.filter(input_hash__in=wanted).values_list("input_hash", flat=True)
+    )
+    with transaction.atomic():
+        for digest, site in wanted.items():
+            if digest in known:
+                continue
+            Calculation.objects.create(
+                engine=ENGINE,
+                version=VERSIONS[route],
+                route=route,
+                structure=site.structure,
+                site=site,
+                absorber=site.element,
+                edge=edge,
+                input_hash=digest,
+                requested_by=requested_by,
+            )
+        rows = {
+            row.input_hash: row
+            for row in Calculation.objects.filter(input_hash__in=wanted).select_related(
+                "site", "structure"
+            )
+        }
+        if send:
+            fresh = [rows[digest].pk for digest in wanted if digest not in known]
+            jobs.enqueue(Calculation, fresh)
+    return [rows[digest] for digest in wanted]
+
+
+def input_hash(site: Site, edge: str, route: str) -> str:
+    """SHA-256 of everything that decides the result."""
+    key = [ENGINE, route, VERSIONS[route], site.structure.content_hash, site.index, edge]
+    return hashlib.sha256(json.dumps(key).encode()).hexdigest()
+
+
+def run_calculation(pk: int) -> bool:
+    """Run a queued calculation of ours, if it is still to be had; whether this call finished it."""
+    return jobs.run(Calculation, pk, _work, _store)
+
+
+def _work(row: Calculation) -> SiteSpectrum:
+    if row.structure is None or row.site is None:
+        raise InputError("calculation", row.pk, "has no structure or site")
+    structure = row.structure.to_pymatgen()
+    sites = analyze_sites(structure, symprec=SYMPREC)
+    return l23_spectrum(structure, sites, _site_at(sites, row.site.index), row.route)
+
+
+def _site_at(sites: Iterable[FoundSite], index: int) -> FoundSite:
+    for site in sites:
+        if index in site.equivalent_indices:
+            return site
+    raise InputError("site", index, "is no atom of the structure")
+
+
+def _store(row: Calculation, found: SiteSpectrum) -> None:
+    kept = {key: _plain(found.result[key]) for key in _KEPT if key in found.result}
+    row.parameters = _plain(found.result["parameters"])
+    row.results = kept | {"ten_dq": found.ten_dq}
+    sticks = found.result.get("sticks")
+    if sticks is not None:
+        row.sticks = np.stack(
+            [sticks["energy_ev"] + found.energy_offset_ev, sticks["intensity"]], 1
+        )
+    row.save(update_fields=["parameters", "results", "sticks"])
+    offset, error = found.energy_offset_ev, found.energy_offset_err
+    store_calculated(row, found.energy_ev, found.intensity, offset, error)
+
+
+def store_calculated(
+    row: Calculation,
+    energy_ev: NDArray[np.float64],
+    intensity: NDArray[np.float64],
+    energy_offset_ev: float,
+    energy_offset_err: float,
+) -> Spectrum:
+    """The spectrum of a finished calculation; energies absolute.
+
+    What the operator's campaigns and the curators ask for is published at once: structure, engine
+    and parameters are the library's own, and nobody could read thousands. What a contributor asks
+    for goes through the automatic checks to a curator, like everything else people bring.
+    """
+    asked = row.requested_by
+    public = asked is None or may_curate(asked)
+    structure: Structure | None = row.structure
+    now = timezone.now()
+    formula = structure.formula if structure is not None else ""
+    spectrum = Spectrum(
+        kind=Kind.THEORY,
+        technique="XANES",
+        absorber=row.absorber,
+        edge=row.edge,
+        structure=structure,
+        site=row.site,
+        formula=formula,
+        title=f"{formula} {row.absorber} L2,3, multiplet",
+        quantity=Quantity.RADIAL,
+        energy_offset_ev=energy_offset_ev,
+        energy_offset_err=energy_offset_err,
+        status=Status.PUBLISHED if public else Status.DRAFT,
+        submitted_at=now if public else None,
+        published_at=now if public else None,
+        contributor=asked,
+        calculation=row,
+    )
+    spectrum.set_arrays(energy_ev, intensity)
+    spectrum.sparkline = sparkline_path(spectrum.energy, spectrum.intensity)
+    spectrum.content_hash = spectrum.hash_content(row.input_hash)
+    spectrum.save()
+    if not public and asked is not None and may_contribute(asked):
+        return submit(spectrum, asked)
+    return spectrum
+
+
+def as_computed(row: Calculation) -> ComputedSite:
+    """A calculation row in the words of the command; loads its spectrum if there is one."""
+    structure, site = row.structure, row.site
+    spectrum = Spectrum.objects.filter(calculation=row).first()
+    return ComputedSite(
+        source_id=(structure.source_id or f"SDB-S{structure.pk}") if structure else "",
+        formula=structure.formula if structure else "",
+        site_index=site.index if site else None,
+        element=row.absorber,
+        oxidation_state=site.oxidation_state if site else None,
+        route=row.route,
+        status=row.job_status,
+        energy_ev=spectrum.energy if spectrum else None,
+        intensity=spectrum.intensity if spectrum else None,
+        energy_offset_ev=spectrum.energy_offset_ev if spectrum else None,
+        energy_offset_err=spectrum.energy_offset_err if spectrum else None,
+        ten_dq=row.results.get("ten_dq"),
+        parameters=row.parameters,
+        seconds=row.seconds,
+        error=row.error or None,
+    )
+
+
+def run_here(rows: Iterable[Calculation]) -> Iterator[ComputedSite]:
+    """Run what is not done yet in this process, one after the other."""
+    for row in rows:
+        if row.job_status in (JobStatus.FAILED, JobStatus.CANCELLED):
+            jobs.retry(Calculation.objects.filter(pk=row.pk))
+        run_calculation(row.pk)
+        yield as_computed(Calculation.objects.select_related("site", "structure").get(pk=row.pk))
+
+
+def _plain(value: Any) -> Any:
+    """Arrays as lists, numpy numbers as Python's, for JSON columns."""
+    if isinstance(value, dict):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,240 @@
+"""From draft to published: submit, publish, send back, reject, withdraw.
+
+::
+
+    draft ──submit──> submitted ──publish──> published ──withdraw──> withdrawn
+      ^                   │ └────reject────> rejected
+      └────send back──────┘
+
+Every step is kept in the history with who took it and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from simple_history.models import DeletedObject
+
+from spectradb.models import Spectrum, Status
+from spectradb.services.accounts.roles import may_contribute, may_curate
+from spectradb.services.curation.quality import blocking, keep_checks
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
+
+class CurationError(ValueError):
+    """A step that cannot be taken now, and why."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One kind of decision."""
+
+    start: Status
+    end: Status
+    needs_note: bool
+    done: str
+
+
+STEPS: dict[str, Step] = {
+    "submit": Step(Status.DRAFT, Status.SUBMITTED, False, "Submitted"),
+    "publish": Step(Status.SUBMITTED, Status.PUBLISHED, False, "Published"),
+    "send_back": Step(Status.SUBMITTED, Status.DRAFT, True, "Sent back"),
+    "reject": Step(Status.SUBMITTED, Status.REJECTED, True, "Rejected"),
+    "withdraw": Step(Status.PUBLISHED, Status.WITHDRAWN, True, "Withdrawn"),
+}
+
+
+def submit(spectrum: Spectrum, user: User | AnonymousUser, note: str = "") -> Spectrum:
+    """Hand a draft to the curators; the automatic checks run now. Its author or a curator may."""
+    return decide(spectrum, "submit", user, note)
+
+
+def publish(spectrum: Spectrum, user: User | AnonymousUser, note: str = "") -> Spectrum:
+    """Show a submitted spectrum to everyone; a failed check blocks it."""
+    return decide(spectrum, "publish", user, note)
+
+
+def send_back(spectrum: Spectrum, user: User | AnonymousUser, note: str) -> Spectrum:
+    """Return a submitted spectrum to its author, saying what to mend."""
+    return decide(spectrum, "send_back", user, note)
+
+
+def reject(spectrum: Spectrum, user: User | AnonymousUser, note: str) -> Spectrum:
+    """Refuse a submitted spectrum for good, saying why."""
+    return decide(spectrum, "reject", user, note)
+
+
+def withdraw(spectrum: Spectrum, user: User | AnonymousUser, note: str) -> Spectrum:
+    """Take a published spectrum out of the library; its page says why."""
+    return decide(spectrum, "withdraw", user, note)
+
+
+def decide(spectrum: Spectrum, action: str, user: User | AnonymousUser, note: str = "") -> Spectrum:
+    """Take one step; returns the row as it is now.
+
+    Raises
+    ------
+    PermissionDenied
+        If this person may not take it.
+    CurationError
+        If the step does not fit the present status, needs a note, or a check has failed.
+    """
+    if action not in STEPS:
+        raise CurationError(f"no step {action!r}; there are {', '.join(STEPS)}")
+    step, note = STEPS[action], note.strip()
+    with transaction.atomic():
+        # SQLite's transactions are IMMEDIATE, so there the lock is on the whole database.
+        row = Spectrum.objects.select_for_update(of=("self",)).get(pk=spectrum.pk)
+        if not may_take(action, row, user):
+            raise PermissionDenied(f"you may not {action.replace('_', ' ')} SDB-{row.pk}")
+        if row.status != step.start:
+            raise CurationError(
+                f"SDB-{row.pk} is {row.status}; only a {step.start.value} spectrum can be "
+                f"{step.done.lower()}"
+            )
+        if step.needs_note and not note:
+            raise CurationError("A note is needed: say why.")
+        now = timezone.now()
+        if action in {"submit", "publish"}:
+            keep_checks(row)
+        if action == "publish" and (reasons := blocking(row.checks)):
+            raise CurationError(f"SDB-{row.pk} cannot be published. {' '.join(reasons)}")
+        if action == "submit":
+            row.submitted_at = now
+        if action == "publish":
+            row.published_at = now
+        row.status, row.status_note = step.end, note
+        save_with_reason(row, user, f"{step.done}. {note}".strip())
+        if action == "publish" and row.replaces_id is not None:
+            _retire(row.replaces_id, row, user)
+    return row
+
+
+def may_take(action: str, spectrum: Spectrum, user: User | AnonymousUser) -> bool:
+    """Whether this person may take the step: authors submit their own, curators do all."""
+    if may_curate(user):
+        return True
+    return action == "submit" and may_contribute(user) and spectrum.contributor_id == user.pk
+
+
+def save_with_reason(spectrum: Spectrum, user: User | AnonymousUser | None, reason: str) -> None:
+    """Save, and keep in the history who did it and why."""
+    spectrum._change_reason = reason  # type: ignore[attr-defined]  # of simple_history
+    if user is not None and user.is_authenticated:
+        spectrum._history_user = user  # type: ignore[attr-defined]
+    spectrum.save()
+
+
+def _retire(older_id: int, newer: Spectrum, user: User | AnonymousUser) -> None:
+    """A published new version takes the place of the old one."""
+    older = Spectrum.objects.select_for_update(of=("self",)).get(pk=older_id)
+    if older.status == Status.PUBLISHED:
+        older.status = Status.WITHDRAWN
+        older.status_note = f"Replaced by SDB-{newer.pk}, version {newer.version}."
+        save_with_reason(older, user, older.status_note)
+
+
+@dataclass
+class BulkResult:
+    """What became of a bulk decision."""
+
+    done: list[int] = field(default_factory=list)
+    refused: dict[int, str] = field(default_factory=dict)
+
+
+def decide_all(
+    spectra: Iterable[Spectrum], action: str, user: User | AnonymousUser, note: str = ""
+) -> BulkResult:
+    """Take one step for many; one that cannot be taken is told and stops no other.
+
+    Raises
+    ------
+    PermissionDenied
+        If this person may not take it at all.
+    """
+    result = BulkResult()
+    for spectrum in spectra:
+        try:
+            decide(spectrum, action, user, note)
+        except CurationError as error:
+            result.refused[spectrum.pk] = str(error)
+        else:
+            result.done.append(spectrum.pk)
+    return result
+
+
+def queue() -> QuerySet[Spectrum]:
+    """Submitted spectra, the longest waiting first."""
+    waiting = Spectrum.objects.filter(status=Status.SUBMITTED)
+    return waiting.without_arrays().order_by("submitted_at", "pk")
+
+
+@dataclass(frozen=True)
+class QueuePlace:
+    """Where a spectrum stands among the submitted ones."""
+
+    position: int
+    length: int
+    previous: int | None
+    next: int | None
+
+
+def place_in_queue(spectrum: Spectrum) -> QueuePlace:
+    """Its place, and its neighbours, by the time of submission."""
+    waiting = Spectrum.objects.filter(status=Status.SUBMITTED).exclude(pk=spectrum.pk)
+    when = spectrum.submitted_at or spectrum.created
+    before = waiting.filter(Q(submitted_at__lt=when) | Q(submitted_at=when, pk__lt=spectrum.pk))
+    after = waiting.filter(Q(submitted_at__gt=when) | Q(submitted_at=when, pk__gt=spectrum.pk))
+    n_before, n_after = before.count(), after.count()
+    return QueuePlace(
+        position=n_before + 1,
+        length=n_before + n_after + 1,
+        previous=before.order_by("-submitted_at", "-pk").values_list("pk", flat=True).first(),
+        next=after.order_by("submitted_at", "pk").values_list("pk", flat=True).first(),
+    )
+
+
+def history_of(row: Any) -> list[dict[str, Any]]:
+    """Every change of a row with history, newest first.
+
+    When, who, why, and each field before and after; people and rows by their names.
+    """
+    records = list(row.history.select_related("history_user").order_by("-history_id")[:100])
+    found = []
+    for n, record in enumerate(records):
+        older = records[n + 1] if n + 1 < len(records) else None
+        changes = (
+            record.diff_against(older, foreign_keys_are_objs=True).changes
+            if older is not None
+            else []
+        )
+        found.append(
+            {
+                "when": record.history_date,
+                "who": record.history_user,
+                "reason": record.history_change_reason or "",
+                "first": older is None and record.history_type == "+",
+                "changes": [
+                    {"field": one.field, "before": _shown(one.old), "after": _shown(one.new)}
+                    for one in changes
+                    if one.field not in _QUIET
+                ],
+            }
+        )
+    return found
+
+
+def _shown(value: Any) -> Any:
+    """A related row that is not there, or no longer, has no name to show."""
+    return (value.pk or "") if isinstance(value, DeletedObject) else value
+
+
+_QUIET = {"updated", "checks", "quality", "submitted_at", "published_at", "status_note"}

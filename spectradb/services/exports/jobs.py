@@ -1,0 +1,89 @@
+"""Bulk downloads too large to answer at once: asked for, written by a worker, kept a week."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from spectradb.filters import SearchError, apply_where
+from spectradb.models import Export, Spectrum
+from spectradb.services.exports.write import COLUMNS, FORMATS, Exported, ExportError, export_spectra
+from spectradb.services.queue import jobs
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
+KEEP_SECONDS = 7 * 24 * 3600
+_ENDINGS = {"parquet": "parquet", "hdf5": "h5", "json": "json", "csv": "csv", "xdi": "zip"}
+
+
+def folder() -> Path:
+    """Where the files are."""
+    return Path(settings.VAR_DIR) / "exports"
+
+
+def file_of(export: Export) -> Path:
+    """The file of a finished export; it may have been cleared away."""
+    return folder() / Path(export.file_name).name
+
+
+def request_export(
+    query: Mapping[str, Sequence[str]],
+    format: str,
+    *,
+    columns: Sequence[str] = (),
+    user: User | AnonymousUser | None = None,
+) -> Export:
+    """Queue the export of what this person may see of a search.
+
+    Raises
+    ------
+    SearchError
+        If a key or value of the search is bad.
+    ExportError
+        If the format or a column is unknown, or nothing is selected.
+    """
+    if format not in FORMATS:
+        raise ExportError(f"format {format!r}: choose one of {', '.join(FORMATS)}")
+    if unknown := [name for name in columns if name not in COLUMNS]:
+        raise ExportError(f"columns {', '.join(unknown)}: choose of {', '.join(COLUMNS)}")
+    if not apply_where(Spectrum, query, user).exists():
+        raise ExportError("the search selects no spectrum")
+    known = user if user is not None and user.is_authenticated else None
+    row = Export.objects.create(
+        query=dict(query), format=format, columns=list(columns), requested_by=known
+    )
+    jobs.enqueue(Export, [row.pk])
+    return row
+
+
+def write(row: Export) -> Exported:
+    """Write the file of a queued export, and clear away the old ones."""
+    place = folder()
+    place.mkdir(parents=True, exist_ok=True)
+    _clear(place)
+    try:
+        # Whoever asked may have lost a right meanwhile: rights are those of now.
+        rows = apply_where(Spectrum, row.query, row.requested_by)
+    except SearchError as error:
+        raise ExportError(str(error)) from error
+    name = f"spectradb-{row.pk}.{_ENDINGS[row.format]}"
+    return export_spectra(rows, row.format, place / name, columns=row.columns or None)
+
+
+def keep(row: Export, written: Exported) -> None:
+    """Note where the file is."""
+    row.file_name = written.path.name
+    row.n_rows, row.n_bytes = written.n_rows, written.n_bytes
+    row.save(update_fields=["file_name", "n_rows", "n_bytes"])
+
+
+def _clear(place: Path) -> None:
+    oldest = time.time() - KEEP_SECONDS
+    for path in place.iterdir():
+        if path.is_file() and path.stat().st_mtime < oldest:
+            path.unlink(missing_ok=True)

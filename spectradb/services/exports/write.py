@@ -1,0 +1,338 @@
+"""Write spectra out: Parquet, HDF5 (NXdata), JSON, CSV and XDI, one batch of rows in memory.
+
+The file appears under its name only when it is whole. What each format holds is in
+``docs/formats.md``.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import h5py
+import pyarrow as pa
+import pyarrow.parquet as pq
+from django.db.models import QuerySet
+
+from compute.io import Measurement as RawMeasurement
+from compute.io.xdi_write import XdiRecord, xdi_lines
+from spectradb.models import Kind, Spectrum
+from spectradb.services.imports.spectra import EXPORTED_HASH
+
+FORMATS = ("parquet", "hdf5", "json", "csv", "xdi")
+_BATCH = 200
+
+
+class ExportError(ValueError):
+    """An export that cannot be written as asked, and why."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """Where an export is, and how large."""
+
+    path: Path
+    n_rows: int
+    n_bytes: int
+
+
+def _measured(name: str) -> Callable[[Spectrum], Any]:
+    return lambda row: getattr(row.measurement, name, None) if row.measurement_id else None
+
+
+def _calculated(name: str) -> Callable[[Spectrum], Any]:
+    return lambda row: getattr(row.calculation, name, None) if row.calculation_id else None
+
+
+COLUMNS: dict[str, tuple[pa.DataType, Callable[[Spectrum], Any]]] = {
+    "id": (pa.int64(), lambda row: row.pk),
+    "title": (pa.string(), lambda row: row.title),
+    "formula": (pa.string(), lambda row: row.formula),
+    "kind": (pa.string(), lambda row: row.kind),
+    "technique": (pa.string(), lambda row: row.technique),
+    "absorber": (pa.string(), lambda row: row.absorber),
+    "edge": (pa.string(), lambda row: row.edge),
+    "quantity": (pa.string(), lambda row: row.quantity),
+    "status": (pa.string(), lambda row: row.status),
+    "version": (pa.int64(), lambda row: row.version),
+    "source_id": (pa.string(), lambda row: row.structure.source_id if row.structure else None),
+    "site_index": (pa.int64(), lambda row: row.site.index if row.site else None),
+    "energy_offset_ev": (pa.float64(), lambda row: row.energy_offset_ev),
+    "energy_offset_err": (pa.float64(), lambda row: row.energy_offset_err),
+    "engine": (pa.string(), _calculated("engine")),
+    "engine_version": (pa.string(), _calculated("version")),
+    "facility": (pa.string(), _measured("facility")),
+    "beamline": (pa.string(), _measured("beamline")),
+    "mode": (pa.string(), _measured("mode")),
+    "monochromator": (pa.string(), _measured("monochromator")),
+    "resolution_ev": (pa.float64(), _measured("resolution_ev")),
+    "temperature_k": (pa.float64(), _measured("temperature_k")),
+    "sample_name": (pa.string(), _measured("sample_name")),
+    "sample_formula": (pa.string(), _measured("sample_formula")),
+    "sample_preparation": (pa.string(), _measured("sample_preparation")),
+    "is_reference": (pa.bool_(), _measured("is_reference")),
+    "measured_on": (pa.string(), lambda row: _iso(_measured("measured_on")(row))),
+    "licence": (pa.string(), lambda row: row.licence),
+    "citation": (pa.string(), lambda row: row.citation),
+    "doi": (pa.string(), lambda row: row.doi),
+    "content_hash": (pa.string(), lambda row: row.content_hash),
+    "n_points": (pa.int64(), lambda row: row.n_points),
+}
+"""What is written of a spectrum besides its arrays, in this order."""
+
+
+def export_spectra(
+    rows: QuerySet[Spectrum], format: str, to: Path, *, columns: Sequence[str] | None = None
+) -> Exported:
+    """Write these spectra to a file.
+
+    Parameters
+    ----------
+    format : str
+        One of :data:`FORMATS`. XDI holds one spectrum a file: several go into a ``.zip`` or, where
+        ``to`` is or names a folder (no ending), into files ``SDB-<id>.xdi`` in it.
+    columns : sequence of str, optional
+        Of :data:`COLUMNS`; all of them if None. XDI always has them all.
+
+    Raises
+    ------
+    ExportError
+        If the format or a column is unknown, nothing is selected, or several spectra are to go
+        into one ``.xdi`` file.
+    OSError
+        If the place cannot be written to.
+    """
+    if format not in FORMATS:
+        raise ExportError(f"format {format!r}: choose one of {', '.join(FORMATS)}")
+    names = list(COLUMNS) if columns is None else list(columns)
+    if unknown := [name for name in names if name not in COLUMNS]:
+        raise ExportError(f"columns {', '.join(unknown)}: choose of {', '.join(COLUMNS)}")
+    chosen = rows.select_related("measurement", "calculation", "structure", "site")
+    if not chosen.exists():
+        raise ExportError("the search selects no spectrum: nothing is written")
+    to = to.absolute()
+    if format == "xdi" and (to.is_dir() or not to.suffix):
+        return _xdi_folder(chosen, to)
+    if to.is_dir():
+        raise ExportError(f"{to} is a folder: name a file")
+    if format == "xdi" and to.suffix.lower() != ".zip" and chosen.count() > 1:
+        raise ExportError(
+            f"{chosen.count()} spectra do not fit into one XDI file: name a folder or a .zip"
+        )
+    if not to.parent.is_dir():
+        raise ExportError(f"{to.parent} is no folder")
+    writer = {
+        "parquet": _parquet,
+        "hdf5": _hdf5,
+        "json": _json,
+        "csv": _csv,
+        "xdi": _xdi_zip if to.suffix.lower() == ".zip" else _xdi_file,
+    }[format]
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=to.parent) as folder:
+        part = Path(folder) / "part"
+        n = writer(_stream(chosen), part, names)
+        part.replace(to)
+    return Exported(to, n, to.stat().st_size)
+
+
+def xdi_text(row: Spectrum) -> str:
+    """One spectrum as XDI; it imports again as the same one."""
+    return "".join(xdi_lines(_record(row)))
+
+
+def _stream(rows: QuerySet[Spectrum]) -> Iterator[Spectrum]:
+    """The rows one by one, each let go after use.
+
+    A row and its one-to-one provenance point at each other, so that only the garbage collector,
+    which waits for long, would free them.
+    """
+    for row in rows.iterator(chunk_size=_BATCH):
+        yield row
+        row._state.fields_cache.clear()
+
+
+def _values(row: Spectrum, names: Iterable[str]) -> dict[str, Any]:
+    return {name: COLUMNS[name][1](row) for name in names}
+
+
+def _iso(when: datetime | None) -> str | None:
+    return when.isoformat() if when else None
+
+
+# --- formats ----------------------------------------------------------------------------------
+
+
+def _parquet(rows: Iterator[Spectrum], path: Path, names: list[str]) -> int:
+    """A row a spectrum; ``energy_ev`` and ``intensity`` are lists of doubles."""
+    arrays = pa.list_(pa.float64())
+    schema = pa.schema(
+        [(name, COLUMNS[name][0]) for name in names]
+        + [("energy_ev", arrays), ("intensity", arrays)]
+    )
+    n = 0
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        batch: list[dict[str, Any]] = []
+        for row in rows:
+            batch.append(
+                {**_values(row, names), "energy_ev": row.energy, "intensity": row.intensity}
+            )
+            n += 1
+            if len(batch) == _BATCH:
+                writer.write_table(pa.Table.from_pylist(batch, schema=schema))
+                batch = []
+        if batch:
+            writer.write_table(pa.Table.from_pylist(batch, schema=schema))
+    return n
+
+
+def _hdf5(rows: Iterator[Spectrum], path: Path, names: list[str]) -> int:
+    """A NeXus NXentry a spectrum, ``/SDB-<id>``, with an NXdata group that our reader takes."""
+    n = 0
+    with h5py.File(path, "w") as file:
+        file.attrs["creator"] = "SpectraDB"
+        for row in rows:
+            entry = file.create_group(f"SDB-{row.pk}")
+            entry.attrs["NX_class"] = "NXentry"
+            for name, value in _values(row, names).items():
+                if value not in (None, ""):
+                    entry.attrs[name] = value
+            entry.attrs["element"] = row.absorber
+            entry.attrs["edge"] = row.edge
+            entry.attrs["quantity"] = row.quantity
+            measured = row.measurement
+            entry.attrs["role"] = "reference" if measured and measured.is_reference else "sample"
+            data = entry.create_group("data")
+            data.attrs.update({"NX_class": "NXdata", "signal": "intensity", "axes": "energy"})
+            data.create_dataset("energy", data=row.energy).attrs["units"] = "eV"
+            data.create_dataset("intensity", data=row.intensity)
+            n += 1
+    return n
+
+
+def _json(rows: Iterator[Spectrum], path: Path, names: list[str]) -> int:
+    """A JSON list, one object a line."""
+    n = 0
+    with path.open("w", encoding="utf-8") as stream:
+        stream.write("[")
+        for row in rows:
+            values = _values(row, names)
+            values["energy_ev"] = row.energy.tolist()
+            values["intensity"] = row.intensity.tolist()
+            stream.write(",\n" if n else "\n")
+            stream.write(json.dumps(values, ensure_ascii=False, allow_nan=False))
+            n += 1
+        stream.write("\n]\n")
+    return n
+
+
+def _csv(rows: Iterator[Spectrum], path: Path, names: list[str]) -> int:
+    """A line a point: the columns of its spectrum, then ``energy_ev`` and ``intensity``."""
+    n = 0
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow([*names, "energy_ev", "intensity"])
+        for row in rows:
+            values = ["" if v is None else _cell(v) for v in _values(row, names).values()]
+            writer.writerows(
+                [*values, repr(energy), repr(value)]
+                for energy, value in zip(row.energy.tolist(), row.intensity.tolist(), strict=True)
+            )
+            n += 1
+    return n
+
+
+def _cell(value: Any) -> Any:
+    """Text that a spreadsheet would take as a formula is marked as text."""
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return "'" + value
+    return value
+
+
+def _xdi_file(rows: Iterator[Spectrum], path: Path, names: list[str]) -> int:
+    row = next(rows)
+    with path.open("w", encoding="utf-8", newline="\n") as stream:
+        stream.writelines(xdi_lines(_record(row)))
+    return 1
+
+
+def _xdi_zip(rows: Iterator[Spectrum], path: Path, names: list[str]) -> int:
+    n = 0
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for row in rows:
+            archive.writestr(f"SDB-{row.pk}.xdi", xdi_text(row))
+            n += 1
+    return n
+
+
+def _xdi_folder(rows: QuerySet[Spectrum], folder: Path) -> Exported:
+    """Files in a folder, which is made if need be; all are written before any is moved there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    total = n = 0
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=folder.parent) as temporary:
+        for row in _stream(rows):
+            path = Path(temporary) / f"SDB-{row.pk}.xdi"
+            path.write_text(xdi_text(row), encoding="utf-8", newline="\n")
+            total += path.stat().st_size
+            n += 1
+        for path in sorted(Path(temporary).iterdir()):
+            shutil.move(path, folder / path.name)
+    return Exported(folder, n, total)
+
+
+def _record(row: Spectrum) -> XdiRecord:
+    m = row.measurement
+    fields: dict[str, str] = {}
+    comments: tuple[str, ...] = ()
+    axis_unit = "eV"
+    measurement = RawMeasurement(sample_name=row.title or row.formula, sample_formula=row.formula)
+    if m is not None:
+        kept = m.header if isinstance(m.header, dict) else {}
+        axis_unit = str(kept.get("axis_unit", "eV"))
+        if m.file_format == "xdi":
+            fields = {key: value for key, value in kept.items() if isinstance(value, str)}
+            comments = tuple(str(text) for text in kept.get("XDI comments", []))
+        measurement = RawMeasurement(
+            facility=m.facility or None,
+            beamline=m.beamline or None,
+            source=fields.get("Facility.xray_source"),
+            monochromator=fields.get("Mono.name") or m.monochromator or None,
+            resolution_ev=m.resolution_ev,
+            temperature_k=m.temperature_k,
+            sample_name=m.sample_name or None,
+            sample_formula=m.sample_formula or row.formula or None,
+            sample_preparation=m.sample_preparation or None,
+            date=m.measured_on,
+        )
+    ours = {
+        "SpectraDB.id": f"SDB-{row.pk}",
+        "SpectraDB.kind": row.kind,
+        "SpectraDB.licence": row.licence,
+        "SpectraDB.citation": row.citation,
+        "SpectraDB.doi": row.doi,
+        EXPORTED_HASH: row.content_hash,
+    }
+    if row.kind == Kind.THEORY and row.calculation is not None:
+        ours["SpectraDB.engine"] = f"{row.calculation.engine} {row.calculation.version}".strip()
+    return XdiRecord(
+        energy_ev=row.energy,
+        intensity=row.intensity,
+        element=row.absorber or None,
+        edge=row.edge or None,
+        quantity=row.quantity,
+        technique=row.technique,
+        mode=(m.mode or None) if m else None,
+        role="reference" if m and m.is_reference else "sample",
+        measurement=measurement,
+        fields=fields,
+        own={name: value for name, value in ours.items() if value},
+        comments=comments,
+        axis_unit=axis_unit,
+    )

@@ -1,0 +1,400 @@
+"""Store measured spectra from files: one draft each, the file kept verbatim, nothing twice."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import DatabaseError, transaction
+
+from compute.errors import ReadError, SkipFile
+from compute.io import LIMITS, RawSpectrum, read_bytes
+from spectradb.models import Kind, Measurement, SourceFile, Spectrum, Status, Structure
+from spectradb.plots import sparkline_path
+from spectradb.services.curation.quality import keep_checks
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+EXPORTED_HASH = "SpectraDB.content_hash"
+"""Header field of our XDI exports that names the row they came from."""
+
+
+@dataclass(frozen=True)
+class ImportedFile:
+    """What became of one file.
+
+    ``element``, ``edge``, ``n_points`` and the range are those of its first spectrum;
+    ``spectra`` has them for each. The range is None where the abscissa is no energy.
+    """
+
+    path: str
+    status: str  # imported, unchanged, skipped or failed
+    format: str | None = None
+    element: str | None = None
+    edge: str | None = None
+    n_points: int | None = None
+    energy_min_ev: float | None = None
+    energy_max_ev: float | None = None
+    warnings: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    reason: str | None = None
+    sha256: str | None = None
+    spectra: list[dict[str, Any]] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class _Stored:
+    row: Spectrum
+    is_new: bool
+
+
+def import_spectra(
+    paths: Iterable[Path],
+    *,
+    element: str | None = None,
+    edge: str | None = None,
+    dry_run: bool = False,
+    contributor: User | None = None,
+    structure: Structure | None = None,
+) -> Iterator[ImportedFile]:
+    """Store every spectrum of these files and folders; one result a file, as it is done.
+
+    A file is stored whole or not at all, and one that fails stops nothing else. ``structure`` is
+    the crystal that was measured; reference channels are of something else and do not get it.
+
+    Raises
+    ------
+    InputError
+        If ``element`` or ``edge`` does not exist.
+    """
+    first: dict[str, str] = {}  # of this run: SHA-256 to path
+    for path in _files(paths):
+        name = str(path.absolute())
+        try:
+            data = _content(path)
+        except ReadError as error:
+            yield ImportedFile(name, "failed", errors=error.errors)
+            continue
+        done = import_file(
+            name,
+            data,
+            element=element,
+            edge=edge,
+            dry_run=dry_run,
+            contributor=contributor,
+            structure=structure,
+        )
+        if done.status in ("imported", "unchanged") and done.sha256 in first:
+            # Stored by this very run, once: the copy is imported as much as the first file.
+            text = f"the same bytes as {first[done.sha256]}: stored once"
+            done = replace(done, status="imported", warnings=[*done.warnings, text])
+        elif done.status == "imported" and done.sha256:
+            first[done.sha256] = name
+        yield done
+
+
+def import_file(
+    name: str,
+    data: bytes,
+    *,
+    element: str | None = None,
+    edge: str | None = None,
+    dry_run: bool = False,
+    contributor: User | None = None,
+    structure: Structure | None = None,
+) -> ImportedFile:
+    """Store the spectra of one file in memory (an upload); ``name`` need not exist anywhere.
+
+    A second import of the same bytes changes nothing, except that an element, edge or structure
+    given now fills the empty field of a draft.
+
+    Raises
+    ------
+    InputError
+        If ``element`` or ``edge`` does not exist.
+    """
+    digest = hashlib.sha256(data).hexdigest()
+    try:
+        raws = read_bytes(Path(name).name, data, element=element, edge=edge)
+    except SkipFile as skip:
+        return ImportedFile(
+            name, "skipped", warnings=[skip.reason], reason=skip.reason, sha256=digest
+        )
+    except ReadError as error:
+        return ImportedFile(name, "failed", errors=error.errors, sha256=digest)
+    try:
+        with transaction.atomic():
+            stored = _store_all(name, data, digest, raws, contributor)
+            if structure is not None:
+                stored = [_with_structure(one, structure) for one in stored]
+            if dry_run:
+                transaction.set_rollback(True)
+    except DatabaseError as error:
+        return ImportedFile(
+            name, "failed", errors=[f"the database refused it: {error}"], sha256=digest
+        )
+    status = "imported" if any(one.is_new for one in stored) else "unchanged"
+    return _result(name, status, digest, raws, stored, dry_run=dry_run)
+
+
+# --- files ------------------------------------------------------------------------------------
+
+
+def _files(paths: Iterable[Path]) -> Iterator[Path]:
+    """The files named, and those inside the folders named; hidden ones are left out."""
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        for inside in sorted(path.rglob("*")):
+            parts = inside.relative_to(path).parts
+            if inside.is_file() and not any(part.startswith(".") for part in parts):
+                yield inside
+
+
+def _content(path: Path) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > LIMITS.bytes:
+            raise ReadError(
+                [f"{size / 2**20:.1f} MiB; the limit is {LIMITS.bytes / 2**20:.0f} MiB"]
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise ReadError([f"{path.name}: {error.strerror}"], permanent=False) from error
+
+
+# --- rows -------------------------------------------------------------------------------------
+
+
+def _store_all(
+    name: str, data: bytes, digest: str, raws: list[RawSpectrum], contributor: User | None
+) -> list[_Stored]:
+    file, _ = SourceFile.objects.get_or_create(
+        sha256=digest,
+        defaults={"name": Path(name).name[:255], "n_bytes": len(data), "data": data},
+    )
+    known = {
+        row.measurement.file_part: row
+        for row in Spectrum.objects.filter(measurement__file=file).select_related("measurement")
+        if row.measurement is not None
+    }
+    stored: list[_Stored] = []
+    for number, raw in enumerate(raws, start=1):
+        part = f"{number}: {raw.label}"[:120] if len(raws) > 1 else ""
+        row = known.get(part)
+        if row is not None:
+            stored.append(_Stored(row, _fill_in(row, raw)))
+            continue
+        row = _our_own(raw)
+        if row is not None:
+            stored.append(_Stored(row, False))
+            continue
+        stored.append(_Stored(_create(file, part, raw, contributor), True))
+    if not any(one.is_new for one in stored) and not file.measurements.exists():
+        file.delete()  # an export of ours: the rows are here already
+    return stored
+
+
+def _our_own(raw: RawSpectrum) -> Spectrum | None:
+    """The row that an XDI file of ours was exported from, if it is still the same curve."""
+    exported = raw.header.get(EXPORTED_HASH)
+    if not isinstance(exported, str):
+        return None
+    row = Spectrum.objects.filter(content_hash=exported).first()
+    if row is None or row.n_points != raw.n_points:
+        return None
+    same = (row.energy == raw.energy_ev).all() and (row.intensity == raw.intensity).all()
+    named = (row.absorber, row.edge) == (raw.element or "", raw.edge or "")
+    return row if same and named else None
+
+
+def _create(file: SourceFile, part: str, raw: RawSpectrum, contributor: User | None) -> Spectrum:
+    m = raw.measurement
+    measurement = Measurement.objects.create(
+        facility=_short(m.facility, 120),
+        beamline=_short(m.beamline, 120),
+        mode=raw.mode or "",
+        monochromator=_short(_monochromator(raw), 120),
+        resolution_ev=m.resolution_ev,
+        temperature_k=m.temperature_k,
+        sample_name=_short(m.sample_name or raw.label, 200),
+        sample_formula=_short(m.sample_formula, 200),
+        sample_preparation=_text(m.sample_preparation),
+        is_reference=raw.role == "reference",
+        measured_on=_date(m.date),
+        file=file,
+        file_format=raw.format,
+        file_part=part,
+        header=_plain({**raw.header, **_axis(raw)}),
+        warnings=list(raw.warnings),
+    )
+    row = Spectrum(
+        kind=Kind.EXPERIMENT,
+        technique=raw.technique,
+        absorber=raw.element or "",
+        edge=raw.edge or "",
+        formula=_formula(m.sample_formula, m.sample_name),
+        title=_short(raw.label or m.sample_name or file.name, 200),
+        quantity=raw.quantity,
+        status=Status.DRAFT,
+        contributor=contributor,
+        measurement=measurement,
+        sparkline=sparkline_path(raw.energy_ev, raw.intensity),
+    )
+    row.set_arrays(raw.energy_ev, raw.intensity)
+    row.content_hash = row.hash_content(file.sha256, part)
+    keep_checks(row)
+    row.save()
+    return row
+
+
+def _fill_in(row: Spectrum, raw: RawSpectrum) -> bool:
+    """Complete a draft whose element or edge was open; whether anything changed."""
+    open_fields = {"absorber": raw.element, "edge": raw.edge}
+    found = {k: v for k, v in open_fields.items() if v and not getattr(row, k)}
+    if row.status != Status.DRAFT or not found or row.measurement is None:
+        return False
+    for name, value in found.items():
+        setattr(row, name, value)
+    row.technique = raw.technique
+    row.content_hash = row.hash_content(
+        row.measurement.file.sha256 if row.measurement.file else "", row.measurement.file_part
+    )
+    row.measurement.warnings = list(raw.warnings)
+    row.measurement.save()
+    keep_checks(row)
+    row.save()
+    return True
+
+
+def _with_structure(stored: _Stored, structure: Structure) -> _Stored:
+    """Fill the structure of a draft that has none."""
+    row = stored.row
+    is_reference = row.measurement is not None and row.measurement.is_reference
+    if row.status != Status.DRAFT or row.structure_id is not None or is_reference:
+        return stored
+    row.structure = structure
+    row.formula = structure.formula
+    row.save()
+    return _Stored(row, True)
+
+
+def _axis(raw: RawSpectrum) -> dict[str, str]:
+    return {} if raw.axis_unit == "eV" else {"axis_unit": raw.axis_unit}
+
+
+def _monochromator(raw: RawSpectrum) -> str | None:
+    m = raw.measurement
+    if m.d_spacing_angstrom is None:
+        return m.monochromator
+    return f"{m.monochromator or ''} d = {m.d_spacing_angstrom:g} Å".strip()
+
+
+def _formula(formula: str | None, name: str | None) -> str:
+    """The reduced formula where the file gives one; a sample's name that is a formula counts."""
+    from pymatgen.core import Composition
+
+    for text in (formula, name):
+        # A name with blanks is words, even where pymatgen would find elements in it.
+        if not text or not text.strip().isalnum():
+            continue
+        try:
+            reduced = Composition(text.strip()).reduced_formula
+        # pymatgen raises whatever its tokenizer meets: KeyError, ValueError, TypeError …
+        except Exception:
+            continue
+        if len(reduced) <= 120 and "0+" not in reduced:
+            return str(reduced)
+    return _short(formula, 120)
+
+
+def _date(when: datetime | None) -> datetime | None:
+    if when is None:
+        return None
+    return when if settings.USE_TZ else when.replace(tzinfo=None)
+
+
+def _short(text: str | None, length: int) -> str:
+    return _text(text)[:length]
+
+
+def _text(text: str | None) -> str:
+    """Without NUL, which PostgreSQL refuses."""
+    return (text or "").replace("\x00", "").strip()
+
+
+def _plain(value: Any) -> Any:
+    """JSON without NUL, NaN and infinities, which databases refuse."""
+    if isinstance(value, dict):
+        return {_text(str(key)): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, str):
+        return value.replace("\x00", "")
+    if isinstance(value, float) and not (abs(value) < float("inf")):
+        return str(value)
+    return value if isinstance(value, int | float | bool) or value is None else str(value)
+
+
+# --- report -----------------------------------------------------------------------------------
+
+
+def _result(
+    name: str,
+    status: str,
+    digest: str,
+    raws: list[RawSpectrum],
+    stored: list[_Stored],
+    *,
+    dry_run: bool,
+) -> ImportedFile:
+    spectra = [
+        {
+            "id": None if dry_run and one.is_new else one.row.pk,
+            "status": "imported" if one.is_new else "unchanged",
+            "label": raw.label,
+            "role": raw.role,
+            "mode": raw.mode,
+            "technique": raw.technique,
+            "quantity": raw.quantity,
+            "element": raw.element or one.row.absorber or None,
+            "edge": raw.edge or one.row.edge or None,
+            **_range(raw),
+            "warnings": list(raw.warnings),
+        }
+        for raw, one in zip(raws, stored, strict=True)
+    ]
+    first = spectra[0]
+    warnings = list(dict.fromkeys(text for raw in raws for text in raw.warnings))
+    return ImportedFile(
+        path=name,
+        status=status,
+        format=raws[0].format,
+        element=first["element"],
+        edge=first["edge"],
+        n_points=first["n_points"],
+        energy_min_ev=first["energy_min_ev"],
+        energy_max_ev=first["energy_max_ev"],
+        warnings=warnings,
+        sha256=digest,
+        spectra=spectra,
+    )
+
+
+def _range(raw: RawSpectrum) -> dict[str, Any]:
+    energies = raw.axis_unit == "eV"
+    return {
+        "n_points": raw.n_points,
+        "energy_min_ev": float(raw.energy_ev[0]) if energies else None,
+        "energy_max_ev": float(raw.energy_ev[-1]) if energies else None,
+    }

@@ -1,0 +1,294 @@
+"""Store crystal structures, each once, with symmetry and distinct sites."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from django.db import IntegrityError, transaction
+from numpy.typing import NDArray
+from simple_history.utils import bulk_create_with_history
+
+from compute.errors import InputError, ReadError
+from compute.sites import Site as FoundSite
+from compute.sites import analyze_sites
+from spectradb.models import Site, Structure, StructureElement
+from spectradb.services.imports.structure_files import read_structures, structure_files
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure as PymatgenStructure
+
+SYMPREC = 0.01  # Å, for space group and sites alike
+_SAME = 0.01  # Å: atoms closer than this in two files are one atom
+_LENGTH_STEP = 1e-3  # Å, of the content hash
+_ANGLE_STEP = 1e-2  # degrees
+_FRACTION_STEPS = 4800  # of the content hash; a multiple of 24: special places sit on a step
+
+
+class StructureConflict(ValueError):
+    """A source id that is already stored with another structure."""
+
+
+@dataclass(frozen=True)
+class ImportedStructure:
+    """What became of one structure of one file."""
+
+    path: Path
+    status: str  # new, unchanged or failed
+    structure_id: int | None = None
+    formula: str = ""
+    space_group: str = ""
+    source_id: str = ""
+    n_sites: int = 0
+    errors: list[str] = field(default_factory=list)
+
+
+def import_structures(paths: list[Path], **fields: Any) -> Iterator[ImportedStructure]:
+    """Store every structure of these files and folders, one result each as it is done.
+
+    A file that fails stops nothing else; nothing of it is stored. ``fields`` are those of
+    :func:`store_structure` for all of them.
+    """
+    for path in structure_files(paths):
+        try:
+            found = read_structures(path)
+        except ReadError as error:
+            yield ImportedStructure(path, "failed", errors=error.errors)
+            continue
+        for one in found:
+            origin = {"source": one.source, "source_id": one.source_id} | fields
+            try:
+                row, is_new = store_structure(one.structure, **origin)
+            except (InputError, StructureConflict) as error:
+                yield ImportedStructure(
+                    path, "failed", source_id=one.source_id, errors=[f"{path.name}: {error}"]
+                )
+                continue
+            yield ImportedStructure(
+                path,
+                "new" if is_new else "unchanged",
+                row.pk,
+                row.formula,
+                row.space_group_symbol,
+                row.source_id,
+                row.sites.count(),
+            )
+
+
+def store_structure(
+    structure: PymatgenStructure,
+    *,
+    source: str = "file",
+    source_id: str = "",
+    name: str = "",
+    citation: str = "",
+    doi: str = "",
+    hypothetical: bool = False,
+    energy_above_hull: float | None = None,
+) -> tuple[Structure, bool]:
+    """The row of this structure, and whether it is new.
+
+    The same crystal in the same cell is one row, whatever the order of its atoms and the noise
+    of its numbers. Sites number the atoms of the *stored* cell; :func:`atom_order` translates.
+
+    Raises
+    ------
+    InputError
+        If the structure cannot be analysed (partial occupancy, overlapping atoms …).
+    StructureConflict
+        If the source id is stored with another structure.
+    """
+    digest = content_hash(structure)
+    row = known_structure(structure)
+    if row is not None:
+        return row, False
+    found = analyze_sites(structure, symprec=SYMPREC)
+    fields = {
+        "source": source,
+        "source_id": source_id,
+        "name": name,
+        "citation": citation,
+        "doi": doi,
+        "hypothetical": hypothetical,
+        "energy_above_hull": energy_above_hull,
+        "content_hash": digest,
+    }
+    try:
+        with transaction.atomic():
+            row = Structure.objects.create(**describe(structure), **fields)
+            _join_elements(row, structure)
+            bulk_create_with_history([_site_row(row, one) for one in found], Site, batch_size=500)
+    except IntegrityError as error:
+        # Another import stored it meanwhile, or the source id is taken.
+        if row := Structure.objects.filter(content_hash=digest).first():
+            return row, False
+        raise StructureConflict(f"{source_id} is stored with another structure") from error
+    return row, True
+
+
+def known_structure(structure: PymatgenStructure) -> Structure | None:
+    """The row of the same crystal in the same cell, if it is stored."""
+    same = Structure.objects.filter(content_hash=content_hash(structure)).first()
+    return same or _nearly_same(structure)
+
+
+def describe(structure: PymatgenStructure) -> dict[str, Any]:
+    """The columns of a Structure that follow from the crystal alone."""
+    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer, SymmetryUndeterminedError
+
+    composition = structure.composition.element_composition
+    symbols = sorted(str(element) for element in composition.elements)
+    try:
+        symmetry = SpacegroupAnalyzer(structure, symprec=SYMPREC)
+        group: dict[str, Any] = {
+            "space_group_number": symmetry.get_space_group_number(),
+            "space_group_symbol": symmetry.get_space_group_symbol(),
+            "crystal_system": symmetry.get_crystal_system(),
+        }
+    except (SymmetryUndeterminedError, TypeError):
+        # spglib gives up on some strained cells; the structure is still worth having.
+        group = {"space_group_number": None, "space_group_symbol": "", "crystal_system": ""}
+    lattice = structure.lattice
+    return {
+        "formula": composition.reduced_formula,
+        "formula_anonymous": composition.anonymized_formula,
+        "chemical_system": "-".join(symbols),
+        "n_elements": len(symbols),
+        "n_sites": len(structure),
+        **group,
+        **dict(zip(("a", "b", "c"), map(float, lattice.abc), strict=True)),
+        **dict(zip(("alpha", "beta", "gamma"), map(float, lattice.angles), strict=True)),
+        "volume": float(lattice.volume),
+        "density": float(structure.density),
+        "data": _plain_dict(structure),
+    }
+
+
+def content_hash(structure: PymatgenStructure) -> str:
+    """SHA-256 of cell and atoms, blind to the order of atoms and to noise below about 1e-4.
+
+    Noise can still carry a number over a rounding step; :func:`store_structure` therefore also
+    compares with the rows that have the same formula and cell.
+    """
+    lattice = structure.lattice
+    cell = [round(x / _LENGTH_STEP) for x in lattice.abc]
+    cell += [round(x / _ANGLE_STEP) for x in lattice.angles]
+    steps = np.rint(np.asarray(structure.frac_coords) * _FRACTION_STEPS).astype(int)
+    atoms = sorted(
+        (symbol, *map(int, place))
+        for symbol, place in zip(_symbols(structure), steps % _FRACTION_STEPS, strict=True)
+    )
+    return hashlib.sha256(json.dumps([cell, atoms]).encode()).hexdigest()
+
+
+def atom_order(stored: Structure, structure: PymatgenStructure) -> list[int]:
+    """For each atom of a structure, its number in the stored row of the same crystal.
+
+    Raises
+    ------
+    ValueError
+        If the two are not the same crystal in the same cell.
+    """
+    order = _same_atoms(stored.to_pymatgen(), structure)
+    if order is None:
+        raise ValueError(f"not the crystal stored as {stored}")
+    return order
+
+
+def site_of_atom(stored: Structure, atom: int) -> Site | None:
+    """The distinct site whose orbit holds this atom of the stored cell."""
+    return next((site for site in stored.sites.all() if atom in site.equivalent_indices), None)
+
+
+def _symbols(structure: PymatgenStructure) -> list[str]:
+    return [
+        getattr(site.specie, "element", site.specie).symbol
+        if site.is_ordered
+        else str(site.species)
+        for site in structure
+    ]
+
+
+def _plain_dict(structure: PymatgenStructure) -> dict[str, Any]:
+    """pymatgen's dictionary without what only its classes could read back."""
+    data: dict[str, Any] = json.loads(json.dumps(structure.as_dict(), default=str))
+    data["properties"] = {}
+    for site in data["sites"]:
+        site["properties"] = {}
+    return data
+
+
+def _nearly_same(structure: PymatgenStructure) -> Structure | None:
+    """A stored structure with the same atoms within a hundredth of an ångström."""
+    volume = structure.lattice.volume
+    candidates = Structure.objects.filter(
+        formula=structure.composition.element_composition.reduced_formula,
+        n_sites=len(structure),
+        volume__range=(volume * 0.999, volume * 1.001),
+        a__range=(structure.lattice.a - _SAME, structure.lattice.a + _SAME),
+    ).order_by("pk")
+    for row in candidates:
+        if _same_atoms(row.to_pymatgen(), structure) is not None:
+            return row
+    return None
+
+
+def _same_atoms(first: PymatgenStructure, second: PymatgenStructure) -> list[int] | None:
+    """For each atom of ``second`` its index in ``first``; None if they differ."""
+    if len(first) != len(second):
+        return None
+    a, b = np.asarray(first.lattice.parameters), np.asarray(second.lattice.parameters)
+    if np.abs(a[:3] - b[:3]).max() > _SAME or np.abs(a[3:] - b[3:]).max() > 0.1:
+        return None
+    symbols = np.asarray(_symbols(first))
+    wanted = _symbols(second)
+    places: NDArray[np.float64] = np.asarray(first.frac_coords)
+    order: list[int] = []
+    for symbol, place in zip(wanted, np.asarray(second.frac_coords), strict=True):
+        step = places - place
+        distance = np.linalg.norm((step - np.round(step)) @ first.lattice.matrix, axis=1)
+        distance[symbols != symbol] = np.inf
+        nearest = int(np.argmin(distance))
+        if distance[nearest] > _SAME:
+            return None
+        order.append(nearest)
+    return order if len(set(order)) == len(order) else None
+
+
+def _join_elements(row: Structure, structure: PymatgenStructure) -> None:
+    composition = structure.composition.element_composition
+    StructureElement.objects.bulk_create(
+        StructureElement(
+            structure=row,
+            element=str(element),
+            fraction=float(composition.get_atomic_fraction(element)),
+        )
+        for element in composition.elements
+    )
+
+
+def _site_row(row: Structure, found: FoundSite) -> Site:
+    return Site(
+        structure=row,
+        index=found.index,
+        element=found.element,
+        multiplicity=found.multiplicity,
+        equivalent_indices=list(found.equivalent_indices),
+        oxidation_state=found.oxidation_state,
+        oxidation_method=found.oxidation_source,
+        oxidation_confidence=found.oxidation_confidence,
+        spin_state=found.spin_state,
+        coordination_number=found.coordination_number,
+        geometry=found.geometry,
+        ligands="-".join(sorted(set(found.ligand_elements)))[:60],
+        site_symmetry=found.point_group,
+        mean_bond_length=found.mean_bond_length_ang
+        if isfinite(found.mean_bond_length_ang)
+        else None,
+    )

@@ -1,0 +1,193 @@
+"""Predict the spectra of structures, each with its error bars and the trust it deserves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from django.db import transaction
+from django.db.models import QuerySet
+from numpy.typing import NDArray
+
+from compute.errors import InputError, ReadError
+from compute.sites import analyze_sites
+from ml.data import Dataset
+from ml.errors import LearningError
+from ml.mixed import Part
+from spectradb.models import Prediction, Structure
+from spectradb.services.imports.structure_files import read_structures
+from spectradb.services.learning.train import stored_model, training_keys
+from spectradb.services.learning.training_data import crystal_of
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure as PymatgenStructure
+
+
+HIGH_TRUST, MEDIUM_TRUST = 0.7, 0.4
+
+
+@dataclass(frozen=True)
+class PredictedSite:
+    """One absorbing site, or the reason why there is none."""
+
+    file: str
+    source_id: str
+    formula: str
+    site_index: int | None
+    element: str
+    model: str
+    energy_ev: NDArray[np.float64] | None = None
+    intensity: NDArray[np.float64] | None = None
+    sigma: NDArray[np.float64] | None = None
+    trust: float | None = None
+    neighbours: tuple[tuple[str, int], ...] = ()
+    error: str = ""
+
+
+class Predictor:
+    """A stored model, ready to answer for any number of structures."""
+
+    def __init__(self, name: str) -> None:
+        self.row, self.model = stored_model(name)
+        self._keys = training_keys(name)
+        if not self.row.absorber:
+            raise LearningError("model", name, "was trained on several absorbers")
+
+    def of_files(self, paths: list[Path]) -> Iterator[PredictedSite]:
+        """Every absorbing site of every structure; a file that fails stops nothing else."""
+        for path in paths:
+            try:
+                found = read_structures(path)
+            except ReadError as error:
+                yield self._failed(str(path), path.stem, "", "; ".join(error.errors))
+                continue
+            for one in found:
+                yield from self.of_structure(one.structure, str(path), one.source_id or path.stem)
+
+    def of_structure(
+        self, structure: PymatgenStructure, file: str, source_id: str
+    ) -> list[PredictedSite]:
+        """Each symmetry-distinct absorbing site of a structure."""
+        formula = structure.composition.reduced_formula
+        try:
+            sites: dict[int, float | None] = {
+                site.index: site.oxidation_state
+                for site in analyze_sites(structure)
+                if site.element == self.row.absorber
+            }
+            if not sites:
+                raise LearningError(
+                    "structure", formula, f"holds no {self.row.absorber}, which the model is for"
+                )
+            return self.of_sites(structure.as_dict(), sites, file, source_id, formula)
+        except (LearningError, InputError) as error:
+            return [self._failed(file, source_id, formula, str(error))]
+
+    def of_rows(self, structures: QuerySet[Structure]) -> Iterator[PredictedSite]:
+        """Predict stored structures and keep the answers as Predictions."""
+        for row in structures.prefetch_related("sites").iterator(200):
+            sites = {s.index: s for s in row.sites.all() if s.element == self.row.absorber}
+            if not sites:
+                continue
+            try:
+                valence = {index: site.oxidation_state for index, site in sites.items()}
+                found = self.of_sites(row.data, valence, "", row.source_id, row.formula)
+            except LearningError as error:
+                yield self._failed("", row.source_id, row.formula, str(error))
+                continue
+            with transaction.atomic():
+                for one in found:
+                    if one.site_index is None or one.trust is None:
+                        continue
+                    Prediction.objects.update_or_create(
+                        model=self.row,
+                        structure=row,
+                        site_index=one.site_index,
+                        defaults={
+                            "site": sites[one.site_index],
+                            "absorber": self.row.absorber,
+                            "edge": self.row.edge,
+                            "trust": one.trust,
+                            "trust_reason": trust_in_words(one),
+                            "neighbours": [list(key) for key in one.neighbours],
+                            "energy": one.energy_ev,
+                            "intensity": one.intensity,
+                            "sigma": one.sigma,
+                        },
+                    )
+            yield from found
+
+    def of_sites(
+        self,
+        structure: dict[str, Any],
+        sites: Mapping[int, float | None],
+        file: str,
+        source_id: str,
+        formula: str,
+    ) -> list[PredictedSite]:
+        """These atoms (each with its oxidation state, if known) of a structure, given as
+        pymatgen's own dictionary.
+
+        Raises
+        ------
+        LearningError
+            If the model cannot take the structure.
+        """
+        crystal = crystal_of(structure, source_id)
+        model: Part = self.model
+        energy = model.energy_ev
+        data = Dataset(
+            energy,
+            [crystal],
+            np.zeros(len(sites), dtype=np.int64),
+            np.array(list(sites), dtype=np.int64),
+            np.zeros((len(sites), energy.size), dtype=np.float32),
+            valence=self._valence(sites, formula),
+        )
+        predicted = model.predict(data)
+        return [
+            PredictedSite(
+                file,
+                source_id,
+                formula,
+                site,
+                self.row.absorber,
+                self.row.name,
+                energy,
+                predicted.mean[at],
+                predicted.sigma[at],
+                float(predicted.trust[at]),
+                tuple((self._keys[i][0], self._keys[i][2]) for i in predicted.neighbours[at]),
+            )
+            for at, site in enumerate(sites)
+        ]
+
+    def _valence(
+        self, sites: Mapping[int, float | None], formula: str
+    ) -> NDArray[np.float64] | None:
+        known = [value for value in sites.values() if value is not None and np.isfinite(value)]
+        if len(known) == len(sites):
+            return np.array(known)
+        if self.row.edge == "K":  # such a model does not ask for it
+            return None
+        raise LearningError("structure", formula, "the absorber's oxidation state is not known")
+
+    def _failed(self, file: str, source_id: str, formula: str, why: str) -> PredictedSite:
+        return PredictedSite(
+            file, source_id, formula, None, self.row.absorber, self.row.name, error=why
+        )
+
+
+def trust_in_words(one: PredictedSite) -> str:
+    """High ≥ 0.7, medium ≥ 0.4, low with the reason."""
+    if one.trust is None:
+        return one.error
+    if one.trust >= HIGH_TRUST:
+        return "High"
+    nearest = one.neighbours[0][0] if one.neighbours else "nothing"
+    if one.trust >= MEDIUM_TRUST:
+        return f"Medium: the nearest training structure is {nearest}"
+    return f"Low: unlike the training structures; the nearest is {nearest}"

@@ -1,0 +1,189 @@
+"""Libraries for matching, one for each group of published spectra, kept in ``var/match``.
+
+Arrays never change under a number, so the numbers that are published say whether an index is up to
+date, and what has to be added and removed. Whoever asks a question is served the index as it is;
+workers bring it up to date.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+
+from django.conf import settings
+from django.core.cache import cache
+from django_q.tasks import async_task
+
+from compute.errors import InputError, ReadError
+from compute.matching import SpectrumLibrary
+from spectradb.services.matching.groups import Curve, Group, groups, prepared, usable
+from spectradb.services.matching.teaching import pair_numbers, teach
+
+_REBUILD_SHARE = 0.5
+_BATCH = 500
+_LOADED: dict[Path, tuple[int, SpectrumLibrary]] = {}
+_ASKED_SECONDS = 300  # a refresh that was asked for is not asked for again so soon
+
+
+class IndexState(StrEnum):
+    """How an index stands to the database."""
+
+    CURRENT = "current"
+    STALE = "stale"
+    MISSING = "missing"
+
+
+def library_of(group: Group) -> SpectrumLibrary:
+    """The library of a group as it was last indexed; built here only if there is none.
+
+    It may hold spectra that are public no more, and lack new ones: see `state_of`.
+
+    Raises
+    ------
+    InputError
+        If nothing in the group can be matched.
+    """
+    library = _stored(group)
+    return refresh(group) if library is None else library
+
+
+def state_of(group: Group) -> IndexState:
+    """Whether the index is there, and of what is published now. Asks for the numbers of all."""
+    if _version(group) == 0:
+        return IndexState.MISSING
+    return IndexState.CURRENT if read_stamp(group) == _stamp(group) else IndexState.STALE
+
+
+def refresh(group: Group) -> SpectrumLibrary:
+    """Bring a group's index up to date, and its calibration with it.
+
+    Raises
+    ------
+    InputError
+        If nothing in the group can be matched.
+    """
+    with _alone(group):
+        return _refresh(group)
+
+
+def refresh_all() -> int:
+    """Bring every index up to date; how many there are."""
+    count = 0
+    for group, _, _ in groups():
+        if state_of(group) is not IndexState.CURRENT:
+            try:
+                refresh(group)
+            except InputError:  # nothing in it can be matched, so nobody is kept waiting
+                continue
+        count += 1
+    return count
+
+
+def ask_for_refresh(wanted: Iterable[Group]) -> None:
+    """Tell the workers to bring indexes up to date, each at most once in some minutes."""
+    for group in wanted:
+        if cache.add(f"match-index-{group.path.name}", True, _ASKED_SECONDS):
+            async_task(
+                "spectradb.tasks.refresh_match_index", group.absorber, group.edge, group.kind
+            )
+
+
+def forget() -> None:
+    """Drop all saved libraries; they are built again when they are asked for."""
+    _LOADED.clear()
+    shutil.rmtree(Path(settings.VAR_DIR) / "match", ignore_errors=True)
+
+
+def read_stamp(group: Group) -> str:
+    """What the saved library was made of."""
+    stamp = group.path / "stamp"
+    return stamp.read_text() if stamp.exists() else ""
+
+
+@contextmanager
+def _alone(group: Group) -> Iterator[None]:
+    """One builder of an index at a time, over all processes of this host."""
+    group.path.parent.mkdir(parents=True, exist_ok=True)
+    with (group.path.parent / f".{group.path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _stamp(group: Group) -> str:
+    wanted = sorted(group.rows().values_list("pk", flat=True))
+    return hashlib.sha256(json.dumps([wanted, pair_numbers(group)]).encode()).hexdigest()
+
+
+def _refresh(group: Group) -> SpectrumLibrary:
+    stamp = _stamp(group)
+    library = _stored(group)
+    if library is not None and read_stamp(group) == stamp:
+        return library
+    wanted = set(group.rows().values_list("pk", flat=True))
+    # What cannot be used stays out, so compare with what was tried, not with what is in.
+    before = set(library.ids) if library is not None else set()
+    gone, new = before - wanted, wanted - before
+    if library is None or len(gone) + len(new) > _REBUILD_SHARE * len(wanted):
+        curves = dict(_curves(group, wanted))
+        if not curves:
+            raise InputError(
+                "library", 0, f"no published {group.absorber} {group.edge} spectrum can be matched"
+            )
+        library = SpectrumLibrary.from_spectra(list(curves.values()), list(curves))
+    else:
+        library = SpectrumLibrary.load(group.path)  # others go on asking the one in memory
+        fresh = _fitting(library, dict(_curves(group, new)))
+        if fresh:
+            library.put(list(fresh.values()), list(fresh))
+        if gone:
+            library.remove(gone)
+    teach(library, group, pair_numbers(group))
+    library.save(group.path)
+    (group.path / "stamp").write_text(stamp)
+    _LOADED[group.path] = (_version(group), library)
+    return library
+
+
+def _curves(group: Group, numbers: set[int]) -> Iterator[tuple[int, Curve]]:
+    listed = sorted(numbers)
+    for first in range(0, len(listed), _BATCH):
+        for row in group.rows().filter(pk__in=listed[first : first + _BATCH]):
+            curve = prepared(row)
+            if curve is not None and usable(curve):
+                yield row.pk, curve
+
+
+def _fitting(library: SpectrumLibrary, curves: dict[int, Curve]) -> dict[int, Curve]:
+    """Those that cover half of the library's range."""
+    low, high = library.grid.start_ev, library.grid.stop_ev
+    return {
+        pk: (e, v)
+        for pk, (e, v) in curves.items()
+        if min(e[-1], high) - max(e[0], low) >= 0.5 * (high - low)
+    }
+
+
+def _stored(group: Group) -> SpectrumLibrary | None:
+    version = _version(group)
+    if version == 0:
+        return None
+    held = _LOADED.get(group.path)
+    if held is not None and held[0] == version:
+        return held[1]
+    try:
+        library = SpectrumLibrary.load(group.path)
+    except ReadError:
+        return None
+    _LOADED[group.path] = (version, library)
+    return library
+
+
+def _version(group: Group) -> int:
+    meta = group.path / "library.json"
+    return meta.stat().st_mtime_ns if meta.exists() else 0

@@ -1,0 +1,389 @@
+"""Match a spectrum against the published library."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compute.errors import InputError
+from compute.io import RawSpectrum, read
+from compute.matching import Match as Found
+from compute.matching import MatchResult
+from compute.matching.grid import MIN_POINTS, checked_curve
+from compute.matching.search import EXACT
+from spectradb.models import Spectrum
+from spectradb.services.matching.groups import Group, groups, whole_valences
+from spectradb.services.matching.index import library_of
+from spectradb.services.matching.region import edge_region, smooth_share
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+FloatArray = NDArray[np.float64]
+
+_OVERLAP = 0.5  # of a library's range that the query has to cover
+# Of an energy axis that a file brings: surveys of energy losses are off by 4 to 6 eV now and then.
+# The prior makes large shifts unlikely; a limit close by would make the wrong candidate sure.
+MAX_SHIFT_EV = 8.0
+_SURELY_KEV = 10.0  # no spectrum in eV ends below
+_BETWEEN_GROUPS = 0.3  # factor on log-evidence between elements, as within an uncalibrated one
+
+
+@dataclass(frozen=True)
+class MatchOptions:
+    """What to search for and where; energies in eV."""
+
+    absorber: str | None = None
+    edge: str | None = None
+    kind: str | None = None
+    energy_range: tuple[float, float] | None = None
+    top: int = 10
+    max_shift_ev: float = MAX_SHIFT_EV
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> MatchOptions:
+        pair = values.get("energy_range")
+        return cls(**{**values, "energy_range": None if pair is None else (pair[0], pair[1])})
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One candidate with its place in the database."""
+
+    spectrum_id: int
+    structure_id: int | None
+    source_id: str | None
+    formula: str
+    absorber: str
+    edge: str
+    kind: str
+    oxidation_state: float | None
+    score: float
+    probability: float
+    shift_ev: float
+    scale: float
+    sigma_ev: float
+    gamma_ev: float
+    r_squared: float
+
+
+@dataclass(frozen=True)
+class ValenceShare:
+    """Probability of an absorber's oxidation state, summed over all candidates of it.
+
+    A site of mixed valence counts for both its whole neighbours; None where it is not known.
+    """
+
+    absorber: str
+    oxidation_state: int | None
+    probability: float
+
+
+@dataclass(frozen=True)
+class EdgeShare:
+    """Probability of an element's edge, summed over all candidates of it."""
+
+    absorber: str
+    edge: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Candidates, best first, over all libraries searched.
+
+    ``valences`` and ``edges``, likeliest first, sum over all candidates compared (not only those
+    listed); with ``none_of_these`` each comes to 1, but for candidates too poor to be compared.
+    ``calibrated`` only if every library in which candidates were found is.
+    """
+
+    matches: list[Candidate]
+    valences: list[ValenceShare]
+    edges: list[EdgeShare]
+    none_of_these: float
+    calibrated: bool
+    n_calibration_pairs: int
+    n_library: int
+    p_value: float
+    range_ev: tuple[float, float]
+    warnings: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def match_file(path: Path, options: MatchOptions) -> Answer:
+    """Match the first sample spectrum of a file; nothing is stored.
+
+    Raises
+    ------
+    ReadError, SkipFile
+        If the file cannot be read, or holds no spectrum.
+    InputError
+        If it cannot be matched.
+    """
+    energy, intensity, options = curve_of_file(path, options)
+    return match_curve(energy, intensity, options)
+
+
+def curve_of_file(path: Path, options: MatchOptions) -> tuple[FloatArray, FloatArray, MatchOptions]:
+    """Energy (n,) in eV and intensity (n,) of the first sample spectrum, and completed options.
+
+    Raises
+    ------
+    ReadError, SkipFile, InputError
+        As `sample_of_file`.
+    """
+    raw = sample_of_file(path)
+    return raw.energy_ev, raw.intensity, completed(options, raw)
+
+
+def sample_of_file(path: Path) -> RawSpectrum:
+    """The first sample spectrum of a file.
+
+    Raises
+    ------
+    ReadError, SkipFile
+        If the file cannot be read, or holds no spectrum.
+    InputError
+        If no spectrum in it has an energy axis.
+    """
+    raws = [raw for raw in read(path) if raw.role != "reference" and raw.axis_unit == "eV"]
+    if not raws:
+        raise InputError("file", str(path), "holds no spectrum on an energy axis")
+    return raws[0]
+
+
+def match_curve(
+    energy_ev: FloatArray,
+    intensity: FloatArray,
+    options: MatchOptions,
+    *,
+    within: QuerySet[Spectrum] | None = None,
+    without: int | None = None,
+) -> Answer:
+    """Match a curve (n,) in eV.
+
+    Parameters
+    ----------
+    within
+        Only these rows are candidates (a search of the site).
+    without
+        A row that is no candidate: the query itself.
+
+    Raises
+    ------
+    InputError
+        Bad options or data, or no library in the query's range.
+    """
+    energy, values = checked_query(energy_ev, intensity, options)
+    wanted = None if within is None else set(within.values_list("pk", flat=True))
+    found: list[tuple[Group, MatchResult]] = []
+    edgeless: list[tuple[Group, MatchResult]] = []
+    reasons: list[str] = []
+    for group in searched_groups(energy, options):
+        try:
+            answered = _in_group(group, energy, values, options, wanted, without)
+        except InputError as error:
+            reasons.append(f"{group.absorber} {group.edge}: {error}")
+            continue
+        if answered is not None:
+            result, smooth = answered
+            seen = result.matches[0].r_squared >= smooth
+            (found if seen else edgeless).append((group, result))
+    range_ev = (float(energy[0]), float(energy[-1]))
+    if found:
+        return _joined(found, options, range_ev)
+    if not edgeless:
+        where = f"{energy[0]:.1f} to {energy[-1]:.1f} eV"
+        told = "; ".join(reasons) or _out_of_reach(energy, options)
+        raise InputError("energy_ev", where, told)
+    answer = _joined(edgeless, options, range_ev)
+    told = "No edge is seen: a smooth background explains more than any candidate."
+    return replace(answer, warnings=[told, *answer.warnings])
+
+
+def searched_groups(energy: FloatArray, options: MatchOptions) -> list[Group]:
+    """The groups that options name and of whose range a query on ``energy`` (n,) covers enough."""
+    low_ev, high_ev = float(energy.min()), float(energy.max())
+    return [
+        group
+        for group, low, high in groups(
+            absorber=options.absorber, edge=options.edge, kind=options.kind
+        )
+        if min(high_ev, high) - max(low_ev, low) >= _OVERLAP * (high - low)
+    ]
+
+
+def _out_of_reach(energy: FloatArray, options: MatchOptions) -> str:
+    """Why no library was asked, with what would have to be covered."""
+    there = groups(absorber=options.absorber, edge=options.edge, kind=options.kind)
+    if not there:
+        named = " ".join(x for x in (options.absorber, options.edge, options.kind) if x)
+        return f"there is no published spectrum {f'of {named}' if named else 'yet'}"
+    if searched_groups(energy, options):
+        return "no published spectrum that overlaps it is among those to be searched"
+    low, high = min(low for _, low, _ in there), max(high for _, _, high in there)
+    told = (
+        f"no published spectrum overlaps it enough; those of {len(there)} edges lie between "
+        f"{low:.0f} and {high:.0f} eV"
+    )
+    if energy[-1] < _SURELY_KEV and searched_groups(1000.0 * energy, options):
+        told += "; are the energies in keV?"
+    return told
+
+
+def checked_query(
+    energy_ev: FloatArray, intensity: FloatArray, options: MatchOptions
+) -> tuple[FloatArray, FloatArray]:
+    """A curve (n,) in ascending energy, cut to the range asked for.
+
+    Raises
+    ------
+    InputError
+        Too few points (in the range), NaN, constant data.
+    """
+    energy, values = checked_curve(energy_ev, intensity)
+    if options.energy_range is not None:
+        low, high = options.energy_range
+        inside = (energy >= low) & (energy <= high)
+        if int(inside.sum()) < MIN_POINTS:
+            raise InputError("range", options.energy_range, "holds fewer than 8 points")
+        energy, values = energy[inside], values[inside]
+    return energy, values
+
+
+def _in_group(
+    group: Group,
+    energy: FloatArray,
+    values: FloatArray,
+    options: MatchOptions,
+    wanted: set[int] | None,
+    without: int | None,
+) -> tuple[MatchResult, float] | None:
+    """What one library answers, and how much of what it was asked a smooth curve explains."""
+    library = library_of(group)
+    # An index may be older than the last withdrawal.
+    public = set(group.rows().values_list("pk", flat=True))
+    if wanted is not None:
+        public &= wanted
+    allowed = [pk for pk in library.ids if pk in public and pk != without]
+    if not allowed:
+        return None
+    among = None if len(allowed) == len(library) else allowed
+    e, v = edge_region(energy, values, group, library, options.max_shift_ev)
+    top = max(options.top, EXACT)  # all that are compared: valences and edges sum over them
+    result = library.match(e, v, top=top, max_shift_ev=options.max_shift_ev, among=among)
+    return result, smooth_share(e, v)
+
+
+def _joined(
+    found: list[tuple[Group, MatchResult]], options: MatchOptions, range_ev: tuple[float, float]
+) -> Answer:
+    """One list from several libraries, weighed by the evidence of their best candidates.
+
+    A library in which nothing fits says little of the others: a survey over several edges need
+    show one of them only.
+    """
+    best = np.array([result.matches[0].score for _, result in found])
+    none = np.array([result.none_of_these for _, result in found])
+    weight = np.exp(_BETWEEN_GROUPS * (best - best.max())) * np.maximum(1.0 - none, 1e-6)
+    weight /= weight.sum()
+    pooled: list[tuple[Found, float, Group]] = []
+    for w, (group, result) in zip(weight.tolist(), found, strict=True):
+        pooled += [(m, w * m.probability, group) for m in result.matches]
+    pooled.sort(key=lambda one: (-one[1], -one[0].score))
+    valences, edges = _summed(pooled)
+    pooled = pooled[: options.top]
+    rows = (
+        Spectrum.objects.without_arrays()
+        .select_related("structure", "site")
+        .in_bulk([m.spectrum_id for m, _, _ in pooled])
+    )
+    matches = [_candidate(m, p, group, rows[m.spectrum_id]) for m, p, group in pooled]
+    leading = found[int(np.argmax(weight))][1]
+    used = [result for w, (_, result) in zip(weight, found, strict=True) if w > 0.01]
+    return Answer(
+        matches=matches,
+        valences=valences,
+        edges=edges,
+        none_of_these=float(weight @ none),
+        calibrated=all(result.calibrated for result in used),
+        n_calibration_pairs=leading.n_calibration_pairs,
+        n_library=sum(result.n_library for _, result in found),
+        p_value=leading.p_value,
+        range_ev=range_ev,
+        warnings=leading.warnings,
+    )
+
+
+def _summed(
+    pooled: list[tuple[Found, float, Group]],
+) -> tuple[list[ValenceShare], list[EdgeShare]]:
+    """Probabilities by oxidation state and by edge, likeliest first."""
+    numbers = [int(str(m.spectrum_id)) for m, _, _ in pooled]
+    state = dict(Spectrum.objects.filter(pk__in=numbers).values_list("pk", "site__oxidation_state"))
+    by_valence: defaultdict[tuple[str, int | None], float] = defaultdict(float)
+    by_edge: defaultdict[tuple[str, str], float] = defaultdict(float)
+    for number, (_, probability, group) in zip(numbers, pooled, strict=True):
+        by_edge[group.absorber, group.edge] += probability
+        for valence, share in whole_valences(state[number]).items():
+            by_valence[group.absorber, valence] += share * probability
+    return (
+        sorted((ValenceShare(*k, p) for k, p in by_valence.items()), key=lambda v: -v.probability),
+        sorted((EdgeShare(*k, p) for k, p in by_edge.items()), key=lambda e: -e.probability),
+    )
+
+
+def _candidate(found: Found, probability: float, group: Group, row: Spectrum) -> Candidate:
+    return Candidate(
+        spectrum_id=row.pk,
+        structure_id=row.structure_id,
+        source_id=row.structure.source_id if row.structure else None,
+        formula=row.formula,
+        absorber=group.absorber,
+        edge=group.edge,
+        kind=group.kind,
+        oxidation_state=row.site.oxidation_state if row.site else None,
+        score=found.score,
+        probability=probability,
+        shift_ev=found.shift_ev,
+        scale=found.scale,
+        sigma_ev=found.sigma_ev,
+        gamma_ev=found.gamma_ev,
+        r_squared=found.r_squared,
+    )
+
+
+def completed(options: MatchOptions, raw: RawSpectrum) -> MatchOptions:
+    """Element and edge from the file where the caller does not say them and a library has them."""
+    if options.absorber or options.edge or not raw.element:
+        return options
+    told = replace(options, absorber=raw.element, edge=raw.edge)
+    return told if groups(absorber=raw.element, edge=raw.edge) else options
+
+
+# --- stored queries ---------------------------------------------------------------------------
+
+
+def match_row(row: Spectrum, options: MatchOptions) -> Answer:
+    """Match a stored spectrum against all others."""
+    energy, intensity, options = curve_of_row(row, options)
+    return match_curve(energy, intensity, options, without=row.pk)
+
+
+def curve_of_row(
+    row: Spectrum, options: MatchOptions
+) -> tuple[FloatArray, FloatArray, MatchOptions]:
+    """The curve of a stored spectrum, and options completed by its element and edge."""
+    if not options.absorber and row.absorber:
+        options = replace(options, absorber=row.absorber, edge=options.edge or row.edge)
+    return np.asarray(row.energy), np.asarray(row.intensity), options

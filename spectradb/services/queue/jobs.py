@@ -1,0 +1,315 @@
+"""Jobs: claimed once, stored whole, taken up again when their worker dies.
+
+A job is a row (a calculation, a fit, an export …). The broker carries only its number, so a
+number delivered twice, or lost, does no harm: the row is claimed by a conditional update, its
+result is stored in one transaction together with the status *done*, and only while the claim
+still holds.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from django.db import transaction
+from django.db.models import Count, F, Max, Min, Q, QuerySet
+from django.utils import timezone
+from django_q.brokers import get_broker
+from django_q.tasks import async_task
+
+from compute.errors import ConvergenceError, InputError, ReadError
+from spectradb.models import Calculation, Export, ImportRun, JobStatus, MatchRun, PeakFit
+from spectradb.models.jobs import Job
+from spectradb.models.predictions import TrainedModel
+from spectradb.services.queue.workers import Heartbeat, identity, is_alive
+
+J = TypeVar("J", bound=Job)
+R = TypeVar("R")
+
+MAX_ATTEMPTS = 3
+_LOST_AFTER = timedelta(seconds=60)
+_TASKS: dict[type[Job], str] = {
+    Calculation: "spectradb.tasks.run_calculation",
+    PeakFit: "spectradb.tasks.run_peak_fit",
+    MatchRun: "spectradb.tasks.run_match",
+    TrainedModel: "spectradb.tasks.run_training",
+    Export: "spectradb.tasks.run_export",
+    ImportRun: "spectradb.tasks.run_import",
+}
+_TIMEOUTS: dict[type[Job], int] = {TrainedModel: 4 * 3600}
+"""Seconds that a job may take where that is more than the queue's own limit."""
+
+
+def enqueue(model: type[Job], ids: Iterable[int]) -> int:
+    """Tell the workers about queued rows once the present transaction has ended; how many."""
+    wanted = list(ids)
+    transaction.on_commit(lambda: _send(model, wanted))
+    return len(wanted)
+
+
+def _send(model: type[Job], ids: list[int]) -> None:
+    options = {"timeout": _TIMEOUTS[model]} if model in _TIMEOUTS else {}
+    with transaction.atomic():  # one commit for thousands of rows of the ORM broker
+        for pk in ids:
+            name = f"{model.__name__}-{pk}"
+            async_task(_TASKS[model], pk, group=model.__name__, task_name=name, **options)
+
+
+def claim(model: type[J], pk: int) -> J | None:
+    """The row, now running and ours; None if it is not queued (any more)."""
+    now = timezone.now()
+    taken = model._default_manager.filter(pk=pk, job_status=JobStatus.QUEUED).update(
+        job_status=JobStatus.RUNNING,
+        attempts=F("attempts") + 1,
+        worker=identity(),
+        started=now,
+        heartbeat=now,
+        finished=None,
+        seconds=None,
+        error="",
+        error_cause="",
+    )
+    return model._default_manager.get(pk=pk) if taken else None
+
+
+def run(model: type[J], pk: int, work: Callable[[J], R], store: Callable[[J, R], None]) -> bool:
+    """Do one job, if it is still to be had.
+
+    Parameters
+    ----------
+    work
+        The long part, outside any transaction; what it raises is kept on the row as the reason
+        of the failure.
+    store
+        Writes the result. It shares one transaction with the status *done*, so there is never
+        half a result. It must not set the job's own fields.
+
+    Returns
+    -------
+    bool
+        Whether this call finished the job. False if another worker had it, it was cancelled
+        meanwhile, or it failed.
+    """
+    row = claim(model, pk)
+    if row is None:
+        return False
+    try:
+        with Heartbeat(row):
+            result = work(row)
+        with transaction.atomic():
+            if not _end(row, JobStatus.DONE):
+                return False
+            row.refresh_from_db()
+            store(row, result)
+    # Whatever stops a job is told on its row; the worker goes on with the next.
+    except Exception as error:
+        fail(row, error)
+        return False
+    return True
+
+
+def _end(row: Job, status: JobStatus, **values: Any) -> bool:
+    """Leave *running*, provided the claim still holds."""
+    now = timezone.now()
+    started = row.started or now
+    return bool(
+        _held(row).update(
+            job_status=status,
+            finished=now,
+            seconds=(now - started).total_seconds(),
+            **values,
+        )
+    )
+
+
+def _held(row: Job) -> QuerySet[Any]:
+    return type(row)._default_manager.filter(
+        pk=row.pk, worker=row.worker, attempts=row.attempts, job_status=JobStatus.RUNNING
+    )
+
+
+def fail(row: Job, error: Exception) -> None:
+    """Keep why a job failed: a cause to group by, words, and for calculations the traceback."""
+    values: dict[str, Any] = {"error": in_words(error), "error_cause": cause_of(error)}
+    if isinstance(row, Calculation):
+        trace = "".join(traceback.format_exception(error))
+        values["trace"] = trace[-20_000:]
+    _end(row, JobStatus.FAILED, **values)
+
+
+def cause_of(error: Exception) -> str:
+    """A short class of failure; an error may bring its own as ``cause``."""
+    given = getattr(error, "cause", None)
+    if isinstance(given, str) and given:
+        return given[:60]
+    for kind, words in _CAUSES.items():
+        if isinstance(error, kind):
+            return words
+    return f"Internal error ({type(error).__name__})"[:60]
+
+
+_CAUSES: dict[type[Exception], str] = {
+    ConvergenceError: "Not converged",
+    InputError: "Input not usable",
+    ReadError: "File not readable",
+    MemoryError: "Out of memory",
+    TimeoutError: "Took too long",
+}
+
+
+def in_words(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__)[:4000]
+
+
+def cancel(rows: QuerySet[Any]) -> int:
+    """Cancel what is queued or running; a running one stores nothing when it ends. How many."""
+    return rows.filter(job_status__in=[JobStatus.QUEUED, JobStatus.RUNNING]).update(
+        job_status=JobStatus.CANCELLED, finished=timezone.now()
+    )
+
+
+def retry(rows: QuerySet[Any]) -> int:
+    """Queue failed and cancelled rows again, with a fresh count of attempts; how many."""
+    again = rows.filter(job_status__in=[JobStatus.FAILED, JobStatus.CANCELLED])
+    ids = list(again.values_list("pk", flat=True))
+    with transaction.atomic():
+        again.model._default_manager.filter(pk__in=ids).update(
+            job_status=JobStatus.QUEUED, attempts=0, error="", error_cause="", finished=None
+        )
+        enqueue(again.model, ids)
+    return len(ids)
+
+
+def any_running() -> bool:
+    """Whether a job of any kind is being worked on, by whomever."""
+    return any(
+        model._default_manager.filter(job_status=JobStatus.RUNNING).exists() for model in _TASKS
+    )
+
+
+def take_up_again() -> int:
+    """Queue the jobs of dead workers again, and tell the workers of rows the broker lost.
+
+    A job whose worker died :data:`MAX_ATTEMPTS` times has failed. Safe to call at any time and
+    by several hosts at once.
+    """
+    return sum(_take_up_again(model) for model in _TASKS)
+
+
+def _take_up_again(model: type[Job]) -> int:
+    now = timezone.now()
+    ids = []
+    for row in model._default_manager.filter(job_status=JobStatus.RUNNING):
+        if is_alive(row.worker, row.heartbeat or row.started, now):
+            continue
+        if row.attempts >= MAX_ATTEMPTS:
+            _end(
+                row,
+                JobStatus.FAILED,
+                error=f"The worker died {row.attempts} times while it ran this.",
+                error_cause="Worker died",
+            )
+        elif _held(row).update(job_status=JobStatus.QUEUED, worker="", heartbeat=None):
+            ids.append(row.pk)
+    if not ids and get_broker().queue_size() == 0:
+        lost = model._default_manager.filter(
+            job_status=JobStatus.QUEUED, created__lt=now - _LOST_AFTER
+        )
+        ids = list(lost.values_list("pk", flat=True))
+    return enqueue(model, ids)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Failed jobs of one cause."""
+
+    cause: str
+    count: int
+    example_id: int
+    example: str
+    last: datetime | None
+
+
+@dataclass(frozen=True)
+class JobSummary:
+    """What the job page shows of one kind of job."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    per_minute: float | None = None
+    """Finished per minute lately; None when nothing has finished within the hour."""
+    seconds_left: float | None = None
+    median_seconds: float | None = None
+    failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def open(self) -> int:
+        return self.counts["queued"] + self.counts["running"]
+
+
+def summary(rows: QuerySet[Any] | None = None) -> JobSummary:
+    """Counts, rate, time left and failures by cause; of all calculations unless told which."""
+    rows = (Calculation.objects.all() if rows is None else rows).order_by()
+    found = dict(rows.values_list("job_status").annotate(n=Count("pk")))
+    counts = {status: found.get(status, 0) for status in JobStatus.values}
+    per_minute = _rate(rows)
+    left = counts["queued"] + counts["running"]
+    times = list(
+        rows.filter(job_status=JobStatus.DONE, seconds__isnull=False)
+        .order_by("-pk")
+        .values_list("seconds", flat=True)[:200]
+    )
+    return JobSummary(
+        counts,
+        per_minute,
+        60 * left / per_minute if per_minute and left else None,
+        sorted(times)[len(times) // 2] if times else None,
+        _failures(rows) if counts["failed"] else [],
+    )
+
+
+def _rate(rows: QuerySet[Any]) -> float | None:
+    """Jobs finished per minute over the last five minutes, or the last hour if those are idle."""
+    now = timezone.now()
+    for window in (timedelta(minutes=5), timedelta(hours=1)):
+        ended = rows.filter(finished__gte=now - window).filter(
+            Q(job_status=JobStatus.DONE) | Q(job_status=JobStatus.FAILED)
+        )
+        seen = ended.aggregate(n=Count("pk"), first=Min("started"), last=Max("finished"))
+        if seen["n"] >= 2 and seen["first"] is not None:
+            # From the first start inside the window: a queue just begun is not called slow.
+            begin = max(seen["first"], now - window)
+            seconds = max((seen["last"] - begin).total_seconds(), 1e-3)
+            return 60.0 * int(seen["n"]) / float(seconds)
+    return None
+
+
+def _failures(rows: QuerySet[Any]) -> list[Failure]:
+    grouped = (
+        rows.filter(job_status=JobStatus.FAILED)
+        .values("error_cause")
+        .annotate(n=Count("pk"), example=Max("pk"), last=Max("finished"))
+        .order_by("-n")[:50]
+    )
+    groups = list(grouped)
+    texts = dict(
+        rows.model._default_manager.filter(pk__in=[one["example"] for one in groups]).values_list(
+            "pk", "error"
+        )
+    )
+    return [
+        Failure(
+            one["error_cause"] or "Unknown",
+            one["n"],
+            one["example"],
+            texts.get(one["example"], ""),
+            one["last"],
+        )
+        for one in groups
+    ]

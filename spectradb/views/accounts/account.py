@@ -1,0 +1,108 @@
+"""Accounts: register, one's own page with keys and spectra, theme."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import login
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext
+from django.views.decorators.http import require_http_methods, require_POST
+
+from spectradb.forms import ApiKeyForm, RegisterForm
+from spectradb.models import ApiKey, Spectrum
+from spectradb.services.accounts.roles import (
+    CONTRIBUTOR,
+    CURATOR,
+    give_role,
+    may_contribute,
+    may_curate,
+)
+from spectradb.views.site.context import THEMES
+
+_YEAR = 365 * 24 * 3600
+
+
+@require_http_methods(["GET", "POST"])
+def register(request: HttpRequest) -> HttpResponse:
+    """A new contributor; what they send is seen by nobody until a curator publishes it."""
+    if request.user.is_authenticated:
+        return redirect("account")
+    form = RegisterForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        user = form.save()
+        give_role(user, CONTRIBUTOR)
+        login(request, user)
+        messages.success(request, gettext("Your account is ready. You can send spectra now."))
+        return redirect("account")
+    return render(request, "accounts/register.html", {"form": form})
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def account(request: HttpRequest) -> HttpResponse:
+    """Keys, drafts and roles of the person signed in; a new key is shown once."""
+    assert request.user.is_authenticated  # by the decorator; for the type checker
+    form = ApiKeyForm(request.POST or None)
+    issued = ""
+    if request.method == "POST" and form.is_valid():
+        _key, issued = ApiKey.issue(request.user, form.cleaned_data["name"])
+        form = ApiKeyForm()
+    mine = (
+        Spectrum.objects.filter(contributor_id=request.user.pk)
+        .without_arrays()
+        .order_by("-created")
+    )
+    roles = []
+    if may_curate(request.user):
+        roles.append(CURATOR)
+    if may_contribute(request.user):
+        roles.append(CONTRIBUTOR)
+    response = render(
+        request,
+        "accounts/account.html",
+        {
+            "form": form,
+            "issued": issued,
+            "keys": ApiKey.objects.filter(user=request.user).order_by("-created"),
+            "mine": mine[:50],
+            "roles": roles,
+            "may_curate": may_curate(request.user),
+        },
+    )
+    if issued:
+        response["Cache-Control"] = "no-store"
+    return response
+
+
+@login_required
+@require_POST
+def revoke_key(request: HttpRequest, pk: int) -> HttpResponse:
+    key = get_object_or_404(ApiKey, pk=pk, user=request.user)
+    key.revoked = True
+    key.save(update_fields=["revoked"])
+    messages.success(request, gettext("The key %s no longer works.") % key.prefix)
+    return redirect("account")
+
+
+@require_POST
+def theme(request: HttpRequest) -> HttpResponse:
+    """Keep light or dark in a cookie, for readers without scripts; then back to the page."""
+    chosen = request.POST.get("theme", "")
+    response = HttpResponseRedirect(_back(request))
+    if chosen in THEMES:
+        response.set_cookie(
+            "theme", chosen, max_age=_YEAR, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE
+        )
+    else:
+        response.delete_cookie("theme")
+    return response
+
+
+def _back(request: HttpRequest) -> str:
+    to = request.POST.get("next", "/")
+    safe = url_has_allowed_host_and_scheme(to, {request.get_host()}, request.is_secure())
+    return to if safe else "/"

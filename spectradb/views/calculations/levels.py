@@ -1,0 +1,222 @@
+"""Levels of a multiplet calculation, ready to draw: of its initial state, and of one d electron."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+
+from compute.multiplet.diagram import d_levels
+from spectradb.models import Site, Spectrum
+from spectradb.plots.levels import Group, draw_levels, grouped
+from spectradb.templatetags.science import number
+
+# Ground terms of dⁿ in octahedral and tetrahedral fields by n and multiplicity: orbital label and
+# degeneracy (Y. Tanabe and S. Sugano, J. Phys. Soc. Jpn. 9 (1954) 753).
+_OCTAHEDRAL = {
+    (1, 2): ("T_{2}", 3), (2, 3): ("T_{1}", 3), (3, 4): ("A_{2}", 1), (4, 5): ("E", 2),
+    (4, 3): ("T_{1}", 3), (5, 6): ("A_{1}", 1), (5, 2): ("T_{2}", 3), (6, 5): ("T_{2}", 3),
+    (6, 1): ("A_{1}", 1), (7, 4): ("T_{1}", 3), (7, 2): ("E", 2), (8, 3): ("A_{2}", 1),
+    (9, 2): ("E", 2),
+}  # fmt: skip
+_TETRAHEDRAL = {
+    (1, 2): ("E", 2), (2, 3): ("A_{2}", 1), (3, 4): ("T_{1}", 3), (4, 5): ("T_{2}", 3),
+    (5, 6): ("A_{1}", 1), (6, 5): ("E", 2), (7, 4): ("A_{2}", 1), (8, 3): ("T_{1}", 3),
+    (9, 2): ("T_{2}", 3),
+}  # fmt: skip
+_PURE = 0.12  # a spin this near to a whole or half number is called one
+
+
+@dataclass(frozen=True)
+class Weight:
+    """Share of one charge-transfer configuration in the initial state, percent."""
+
+    name: str
+    percent: str
+    colour: str
+    start: str
+    width: str
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Drawing, number of levels, configuration weights, ground term in the plots' markup."""
+
+    drawing: SafeString
+    n: int
+    weights: list[Weight]
+    temperature: str
+    ground: str
+    expectations: list[Expectation]
+
+
+def level_plot(spectrum: Spectrum) -> Levels | None:
+    """Levels of a stored calculation; None where the engine left none."""
+    calculation = spectrum.calculation
+    if calculation is None:
+        return None
+    return levels_of(calculation.results or {}, calculation.parameters, spectrum.site)
+
+
+def levels_of(
+    results: dict[str, Any], case: dict[str, Any], site: Site | None = None
+) -> Levels | None:
+    """Levels from a result of the engine and the case it answers."""
+    energies = results.get("initial_eigenvalues_ev")
+    if energies is None or len(energies) == 0:
+        return None
+    groups = grouped(list(energies)[:40])
+    ground = ground_term(results, case, groups[0])
+    names = [ground] + [""] * (len(groups) - 1)
+    drawing = draw_levels(groups, names, [_words(group) for group in groups])
+    temperature = case.get("temperature_k", 300)
+    return Levels(
+        drawing,
+        len(energies),
+        weights_of(results, case),
+        f"{temperature:g}",
+        ground,
+        expectations(results, site, case),
+    )
+
+
+def ground_term(results: dict[str, Any], case: dict[str, Any], group: Group) -> str:
+    """The ground term, where spin and degeneracy leave no doubt: a cubic field, a pure spin."""
+    field = case.get("crystal_field") or {}
+    if "matrix" in field or field.get("ds") or field.get("dt"):
+        return ""
+    if not (field.get("ten_dq") or 0) > 0:
+        return ""
+    spin = effective_spin(results)
+    n = case.get("n_d")
+    if spin is None or n is None or abs(spin - round(2 * spin) / 2) > _PURE / 2:
+        return ""
+    multiplicity = round(2 * spin) + 1
+    label, degeneracy = _OCTAHEDRAL.get((n, multiplicity), ("", 0))
+    if len(group.energies) != multiplicity * degeneracy:
+        return ""
+    return f"^{{{multiplicity}}}{label}"
+
+
+def effective_spin(results: dict[str, Any]) -> float | None:
+    """S from ⟨S²⟩ = S (S + 1)."""
+    s2 = (results.get("expectation") or {}).get("S2")
+    return None if s2 is None else -0.5 + (0.25 + max(float(s2), 0.0)) ** 0.5
+
+
+def parent_term(results: dict[str, Any], case: dict[str, Any], geometry: str) -> str:
+    """The cubic term that the ground state of an octahedral or tetrahedral site descends from.
+
+    In the plots' markup; empty where the spin is mixed or the polyhedron another.
+    """
+    spin, n = effective_spin(results), case.get("n_d")
+    terms = {"octahedron": _OCTAHEDRAL, "tetrahedron": _TETRAHEDRAL}.get(geometry)
+    if spin is None or terms is None or n is None:
+        return ""
+    multiplicity = round(2 * spin) + 1
+    label, _ = terms.get((n, multiplicity), ("", 0))
+    if not label or abs(spin - (multiplicity - 1) / 2) > _PURE:
+        return ""
+    if geometry == "octahedron":
+        label = label.replace("}", "g}") if "}" in label else f"{label}_{{g}}"
+    return f"^{{{multiplicity}}}{label}"
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """An expectation value of the initial state: symbol in the plots' markup, value."""
+
+    symbol: str
+    value: str
+
+
+def expectations(
+    results: dict[str, Any], site: Site | None, case: dict[str, Any]
+) -> list[Expectation]:
+    """What the initial state is, in numbers; and the term it descends from."""
+    found = results.get("expectation") or {}
+    out = []
+    spin = effective_spin(results)
+    if spin is not None:
+        out.append(Expectation("S", number(spin, 2)))
+        term = parent_term(results, case, site.geometry if site is not None else "")
+        if term:
+            out.append(Expectation(gettext("parent term"), term))
+    for key, symbol in (
+        ("S2", "⟨S^{2}⟩"), ("L2", "⟨L^{2}⟩"), ("J2", "⟨J^{2}⟩"), ("Sz", "⟨S_{z}⟩"),
+        ("Lz", "⟨L_{z}⟩"), ("n_d", "⟨n_{d}⟩"),
+    ):  # fmt: skip
+        if found.get(key) is not None:
+            out.append(Expectation(symbol, number(float(found[key]), 2)))
+    return out
+
+
+@dataclass(frozen=True)
+class FieldLevels:
+    """One-electron levels: drawing, and in words for those who cannot see it."""
+
+    drawing: SafeString
+    words: list[str]
+
+
+def field_levels(spectrum: Spectrum) -> FieldLevels | None:
+    """The ligand-field diagram of a calculation made from a structure; None for others."""
+    calculation, site = spectrum.calculation, spectrum.site
+    case = calculation.parameters if calculation is not None else {}
+    matrix = (case.get("crystal_field") or {}).get("matrix")
+    if matrix is None:
+        return None
+    transfer = case.get("charge_transfer") or {}
+    v, ligand = (
+        np.array(transfer[key]) if transfer.get(key) is not None else None
+        for key in ("v", "ligand")
+    )
+    found = d_levels(
+        np.array(matrix), v, ligand, transfer.get("delta", 0.0), site.site_symmetry if site else ""
+    )
+    groups = [Group((level.energy_ev,) * level.degeneracy) for level in found]
+    names = [_mulliken(level.symbol) for level in found]
+    words = [
+        f"{', '.join(level.orbitals)}: {number(level.energy_ev, 2)} eV, "
+        + gettext("%s %% 3d") % number(100 * level.d_share, 0)
+        for level in found
+    ]
+    return FieldLevels(draw_levels(groups, names, words), words)
+
+
+def _mulliken(symbol: str) -> str:
+    return f"{symbol[0]}_{{{symbol[1:]}}}" if len(symbol) > 1 else symbol
+
+
+def weights_of(results: dict[str, Any], case: dict[str, Any]) -> list[Weight]:
+    """d⁸, d⁹L … with their shares."""
+    found = (results.get("expectation") or {}).get("configuration_weights")
+    n = case.get("n_d")
+    if found is None or n is None or len(found) < 2:
+        return []
+    weights: list[Weight] = []
+    before = 0.0
+    for k, share in enumerate(found):
+        holes = "" if k == 0 else "~{L}" if k == 1 else f"~{{L}}^{{{k}}}"
+        name = f"d^{{{n + k}}}{holes}"
+        percent = 100 * float(share)
+        weights.append(
+            Weight(name, number(percent, 1), f"f-s{k % 6 + 1}", f"{before:.2f}", f"{percent:.2f}")
+        )
+        before += percent
+    return weights
+
+
+def _words(group: Group) -> str:
+    n = len(group.energies)
+    states = ngettext("%(n)d state", "%(n)d states", n) % {"n": n}
+    if group.high - group.low < 0.005:
+        return f"{states}, {number(group.low, 2)} eV"
+    return f"{states}, {number(group.low, 2)}–{number(group.high, 2)} eV"
+
+
+def populated(temperature: str) -> str:
+    return gettext("populated at %s K") % temperature

@@ -1,0 +1,183 @@
+"""Files: one spectrum, the file it came from, a structure, a whole search."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import BadRequest
+from django.db.models import QuerySet
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.views.decorators.http import require_GET
+
+from spectradb.filters import SearchError, apply_where
+from spectradb.models import Export, JobStatus, Spectrum, Structure
+from spectradb.services.exports.jobs import file_of, request_export
+from spectradb.services.exports.write import COLUMNS, FORMATS, ExportError, export_spectra
+from spectradb.views.search.results import asked
+from spectradb.views.spectra.describe import name_of
+
+AT_ONCE = 5_000
+"""More rows than this are written by a job."""
+_TYPES = {
+    "csv": ("text/csv; charset=utf-8", "csv"),
+    "xdi": ("text/plain; charset=utf-8", "xdi"),
+    "json": ("application/json", "json"),
+    "hdf5": ("application/x-hdf5", "h5"),
+    "parquet": ("application/vnd.apache.parquet", "parquet"),
+    "zip": ("application/zip", "zip"),
+}
+_OWN = ("format", "columns", "go")
+# Bytes a spectrum of 800 points takes, measured on the starter library.
+_SIZES = {"parquet": 9_000, "hdf5": 21_000, "json": 30_000, "csv": 190_000, "xdi": 26_000}
+
+
+@require_GET
+def spectrum_file(request: HttpRequest, pk: int, format: str) -> HttpResponse | FileResponse:
+    """One spectrum; the CSV is two columns under a commented header."""
+    row = get_object_or_404(
+        Spectrum.objects.visible_to(request.user).select_related("measurement", "calculation"),
+        pk=pk,
+    )
+    if format == "csv":
+        response = HttpResponse(_csv(row), content_type=_TYPES["csv"][0])
+        response["Content-Disposition"] = f'attachment; filename="SDB-{pk}.csv"'
+        return response
+    if format not in ("xdi", "json", "hdf5"):
+        raise Http404
+    return _written(Spectrum.objects.filter(pk=pk), format, f"SDB-{pk}", None)
+
+
+@require_GET
+def source_file(request: HttpRequest, pk: int) -> HttpResponse:
+    """The uploaded file, verbatim."""
+    row = get_object_or_404(
+        Spectrum.objects.visible_to(request.user).select_related("measurement__file"), pk=pk
+    )
+    if row.measurement is None or row.measurement.file is None:
+        raise Http404
+    file = row.measurement.file
+    response = HttpResponse(bytes(file.data), content_type="application/octet-stream")
+    response.headers["Content-Disposition"] = _attachment(file.name)
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+@require_GET
+def structure_cif(request: HttpRequest, pk: int) -> HttpResponse:
+    """The structure as CIF, its symmetry found again within 0.01 Å."""
+    from pymatgen.io.cif import CifWriter
+
+    row = get_object_or_404(Structure, pk=pk)
+    text = str(CifWriter(row.to_pymatgen(), symprec=0.01))
+    response = HttpResponse(text, content_type="chemical/x-cif")
+    response.headers["Content-Disposition"] = _attachment(f"{row.source_id or row.formula}.cif")
+    return response
+
+
+@require_GET
+def export(request: HttpRequest) -> HttpResponse | FileResponse:
+    """Choose a format for a search; up to 5,000 rows come at once, more by a job."""
+    query = {key: values for key, values in asked(request.GET).items() if key not in _OWN}
+    try:
+        rows = apply_where(Spectrum, query, request.user)
+    except SearchError as error:
+        raise BadRequest(str(error)) from error
+    n = rows.order_by().count()
+    format = request.GET.get("format", "")
+    if request.GET.get("go") and format in FORMATS and n:
+        columns = [name for name in request.GET.getlist("columns") if name in COLUMNS] or None
+        if n <= AT_ONCE:
+            return _written(rows, format, f"spectradb-{n}-spectra", columns)
+        return _queued(request, query, format, columns)
+    return render(
+        request,
+        "exports/export.html",
+        {
+            "n": n,
+            "query": query,
+            "formats": [
+                {"key": key, "size": _SIZES[key] * n, "words": _words(key)} for key in FORMATS
+            ],
+            "columns": list(COLUMNS),
+            "at_once": AT_ONCE,
+            "fragment": request.headers.get("HX-Request") == "true",
+        },
+    )
+
+
+@require_GET
+def export_file(request: HttpRequest, pk: int) -> HttpResponse | FileResponse:
+    """The file of a finished export job, for the person who asked."""
+    row = get_object_or_404(Export, pk=pk, job_status=JobStatus.DONE)
+    if not request.user.is_authenticated or row.requested_by_id != request.user.pk:
+        raise Http404
+    path = file_of(row)
+    if not path.is_file():
+        raise Http404
+    return FileResponse(path.open("rb"), as_attachment=True, filename=path.name)
+
+
+def _queued(
+    request: HttpRequest, query: dict[str, list[str]], format: str, columns: list[str] | None
+) -> HttpResponse:
+    if not request.user.is_authenticated:
+        return redirect(f"{reverse('login')}?next={request.path}")
+    request_export(query, format, columns=columns or (), user=request.user)
+    return redirect(f"{reverse('jobs')}?kind=exports")
+
+
+def _written(
+    rows: QuerySet[Spectrum], format: str, name: str, columns: list[str] | None
+) -> FileResponse:
+    """Write to a file that is gone once it has been sent."""
+    key = "zip" if format == "xdi" and rows.count() > 1 else format
+    content_type, ending = _TYPES[key]
+    folder = tempfile.TemporaryDirectory(prefix="spectradb-")
+    path = Path(folder.name) / f"{name}.{ending}"
+    try:
+        export_spectra(rows, format, path, columns=columns)
+    except ExportError as error:
+        folder.cleanup()
+        raise BadRequest(str(error)) from error
+    response = FileResponse(path.open("rb"), as_attachment=True, filename=path.name)
+    response["Content-Type"] = content_type
+    folder.cleanup()  # the open file stays readable until the response is closed
+    return response
+
+
+def _csv(row: Spectrum) -> str:
+    heads: dict[str, Any] = {
+        "id": f"SDB-{row.pk}",
+        "formula": name_of(row),
+        "element": row.absorber,
+        "edge": row.edge,
+        "kind": row.kind,
+        "intensity": row.get_quantity_display(),
+        "licence": row.licence,
+    }
+    lines = [f"# {key}: {str(value).splitlines()[0]}" for key, value in heads.items() if value]
+    lines.append("energy_ev,intensity")
+    pairs = zip(row.energy.tolist(), row.intensity.tolist(), strict=True)
+    lines += [f"{energy!r},{intensity!r}" for energy, intensity in pairs]
+    return "\n".join(lines) + "\n"
+
+
+def _attachment(name: str) -> str:
+    from django.utils.http import content_disposition_header
+
+    return content_disposition_header(True, name) or "attachment"
+
+
+def _words(format: str) -> str:
+    return {
+        "parquet": gettext("a row a spectrum, arrays as lists; for pandas, polars, training"),
+        "hdf5": gettext("NeXus NXdata groups; for larch, h5py, MATLAB"),
+        "json": gettext("a list, an object a spectrum"),
+        "csv": gettext("a line a point; large"),
+        "xdi": gettext("an XDI file a spectrum, zipped; imports again unchanged"),
+    }[format]

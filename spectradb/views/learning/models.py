@@ -1,0 +1,333 @@
+"""Trained models: what they learnt from, how well they do, what they find surprising."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext
+from django.views.decorators.http import require_GET, require_POST
+
+from compute.edges import normalise_edge, normalise_element
+from ml.errors import LearningError
+from spectradb.filters import SearchError
+from spectradb.models import JobStatus, Prediction, Structure, TrainedModel
+from spectradb.plots import Band, Curve, Figure, nice_range
+from spectradb.services.accounts.roles import may_curate
+from spectradb.views.spectra.figures import Plot
+
+KINDS = (
+    "mixed-chgnet",
+    "mixed",
+    "krr-nmf",
+    "mlp",
+    "cgcnn",
+    "ace",
+    "chgnet-krr",
+    "chgnet-mlp",
+    "chgnet-ace",
+)
+MOST_TRIALS = 200
+MOST_MEMBERS = 20
+_METRICS = (
+    "mse",
+    "r2_vs_mean",
+    "relative_error_median",
+    "relative_error_p90",
+    "captured",
+    "pearson_098",
+)
+_SHARES = {"relative_error_median", "relative_error_p90", "captured", "pearson_098"}
+
+
+@require_GET
+def models(request: HttpRequest) -> HttpResponse:
+    """Every model and training; what runs shows how far it is."""
+    rows = list(TrainedModel.objects.defer("report").order_by("-created")[:200])
+    running = [r for r in rows if r.job_status in (JobStatus.QUEUED, JobStatus.RUNNING)]
+    context = {
+        "running": [
+            {
+                "row": r,
+                "progress": _progress(r),
+                "percent": round(100 * _progress(r).get("done", 0.0)),
+            }
+            for r in running
+        ],
+        "models": [r for r in rows if r.job_status == JobStatus.DONE],
+        "failed": [r for r in rows if r.job_status in (JobStatus.FAILED, JobStatus.CANCELLED)],
+        "may_train": may_curate(request.user),
+        "kinds": KINDS,
+    }
+    return render(request, "learning/models.html", context)
+
+
+@require_GET
+def model(request: HttpRequest, name: str) -> HttpResponse:
+    """One model's card."""
+    row = get_object_or_404(TrainedModel, name=name)
+    report = row.report or {}
+    example = request.GET.get("example", "median")
+    examples = report.get("examples", {})
+    if example not in examples:
+        example = "median" if "median" in examples else ""
+    surprises = _with_structures(report.get("surprises", []))
+    context = {
+        "row": row,
+        "percent": round(100 * _progress(row).get("done", 0.0)),
+        "progress": _progress(row),
+        "open": row.job_status in (JobStatus.QUEUED, JobStatus.RUNNING),
+        "metrics": _metric_rows(row),
+        "parts": [(part, row.metrics[part]) for part in ("val", "test") if part in row.metrics],
+        "loss": loss_plots(row),
+        "parity": parity_plots(report),
+        "example": example,
+        "examples": [
+            (key, words, examples[key])
+            for key, words in (
+                ("best", gettext("Best")),
+                ("median", gettext("Median")),
+                ("worst", gettext("Worst")),
+            )
+            if key in examples
+        ],
+        "shown": examples.get(example),
+        "shown_structure": _with_structures([examples[example]])[0] if example else None,
+        "plot": example_plot(row, examples[example]) if example else None,
+        "trust": _trust_rows(report),
+        "surprises": surprises,
+        "importance": _importance(row),
+        "trials": trial_plot(row),
+        "n_predictions": Prediction.objects.filter(model=row, upload=None).count(),
+        "options": _options(row),
+        "may_curate": may_curate(request.user),
+    }
+    return render(request, "learning/model.html", context)
+
+
+@permission_required("spectradb.curate_spectrum", raise_exception=True)
+@require_POST
+def train(request: HttpRequest) -> HttpResponse:
+    """Queue a training."""
+    # Torch is imported with it, which no other page needs.
+    from ml.models import FitOptions
+    from spectradb.services.learning.train import TrainingRequest, queue_training
+
+    element = normalise_element(request.POST.get("element", "").strip())
+    edge = normalise_edge(request.POST.get("edge", "").strip())
+    if element is None or edge is None:
+        messages.error(request, gettext("Write an element such as Cu and an edge such as K."))
+        return redirect("models")
+    numbers: dict[str, int] = {}
+    for name, low, high, default in (
+        ("trials", 0, MOST_TRIALS, 0),
+        ("members", 1, MOST_MEMBERS, 5),
+        ("seed", 0, 10**6, 0),
+    ):
+        text = request.POST.get(name, "").strip() or str(default)
+        if not text.isdecimal() or not low <= int(text) <= high:
+            words = gettext("%(name)s: a whole number from %(low)d to %(high)d is needed.")
+            messages.error(request, words % {"name": name, "low": low, "high": high})
+            return redirect("models")
+        numbers[name] = int(text)
+    asked = TrainingRequest(
+        kind=request.POST.get("kind", ""),
+        name=request.POST.get("name", "").strip(),
+        query={"absorber": [element], "edge": [edge], "kind": ["theory"]},
+        options=FitOptions(seed=numbers["seed"], n_members=numbers["members"]),
+        n_trials=numbers["trials"],
+    )
+    try:
+        row = queue_training(asked, requested_by=request.user)  # type: ignore[arg-type]
+    except (LearningError, SearchError) as error:
+        messages.error(request, str(error))
+        return redirect("models")
+    messages.success(request, gettext("Queued. Its progress shows here."))
+    return redirect("model", row.name)
+
+
+def loss_plots(row: TrainedModel) -> list[Plot]:
+    """Error of each member against the epoch, trained rows and those held out, by kind."""
+    plots = []
+    for kind, members in (row.curves or {}).items():
+        if kind == "progress":
+            continue
+        curves, values = [], []
+        for k, member in enumerate(members):
+            for key, colour, words in (
+                ("train", "s1", gettext("Trained rows")),
+                ("held_out", "s2", gettext("Rows held out")),
+            ):
+                y = np.asarray(member.get(key) or [], dtype=float)
+                if y.size < 2 or not (y > 0).all():
+                    continue
+                values.append(np.log10(y))
+                epoch = np.arange(1, y.size + 1, dtype=float)
+                curves.append(
+                    Curve(f"{words} {k + 1}", epoch, values[-1], "line", colour, key=words)
+                )
+        if not curves:
+            continue
+        longest = max(np.size(curve.x) for curve in curves)
+        low, high = min(v.min() for v in values), max(np.quantile(v, 0.98) for v in values)
+        figure = Figure(
+            gettext("Epoch"),
+            gettext("log_{10} mean squared error"),
+            (1.0, float(longest)),
+            nice_range(float(low), float(high), floor=None),
+            curves,
+        )
+        words = gettext("Loss of %s") % kind
+        plots.append(Plot(f"loss-{kind}", figure, words, "short"))
+    return plots
+
+
+def parity_plots(report: dict[str, Any]) -> list[Plot]:
+    """True against predicted: energy and height of the main peak."""
+    peaks = report.get("peaks") or {}
+    plots = []
+    for name, x_label, y_label in (
+        ("energy", gettext("True main peak (eV)"), gettext("Predicted (eV)")),
+        ("height", gettext("True height"), gettext("Predicted height")),
+    ):
+        truth = np.asarray(peaks.get(f"{name}_true") or [], dtype=float)
+        found = np.asarray(peaks.get(f"{name}_predicted") or [], dtype=float)
+        if truth.size < 3:
+            continue
+        order = np.argsort(truth, kind="stable")
+        # A few outliers must not press the rest into a corner; zooming out shows them.
+        low, high = (float(x) for x in np.quantile(np.concatenate([truth, found]), [0.01, 0.99]))
+        margin = 0.1 * ((high - low) or 1.0)
+        both = (low - margin, high + margin)
+        line = Curve(
+            gettext("exact"),
+            np.array(both),
+            np.array(both),
+            "reference",
+            "ink",
+            key=gettext("exact"),
+        )
+        words = gettext("Held-out spectra")
+        cloud = Curve(words, truth[order], found[order], "points", "s1", key=words)
+        plots.append(
+            Plot(
+                f"parity-{name}",
+                Figure(x_label, y_label, both, both, [line, cloud]),
+                y_label,
+                "short",
+            )
+        )
+    return plots
+
+
+def example_plot(row: TrainedModel, example: dict[str, Any]) -> Plot:
+    """One held-out spectrum under its prediction."""
+    x, y, sigma = (np.asarray(example[key], float) for key in ("energy", "mean", "sigma"))
+    truth = np.asarray(example["truth"], float)
+    computed, words = gettext("Computed"), gettext("Predicted")
+    figure = Figure(
+        gettext("Photon energy (eV)"),
+        gettext("Normalised μ") if row.edge == "K" else gettext("Intensity"),
+        (float(x[0]), float(x[-1])),
+        nice_range(
+            float(min(truth.min(), y.min())), float(max(truth.max(), (y + 2 * sigma).max()))
+        ),
+        [
+            Curve(computed, x, truth, "reference", "ink", key=computed),
+            Curve(words, x, y, "theory", "s1", key=words),
+        ],
+        [
+            Band(x, y - 2 * sigma, y + 2 * sigma, 2, "s1", "±2σ"),
+            Band(x, y - sigma, y + sigma, 1, "s1", "±1σ"),
+        ],
+    )
+    return Plot("plot", figure, gettext("A held-out spectrum under its prediction"))
+
+
+def trial_plot(row: TrainedModel) -> Plot | None:
+    """Error of each trial of the search for hyperparameters."""
+    tuned = (row.hyperparameters or {}).get("tuned") or {}
+    done = [(one.get("number"), one.get("value")) for one in tuned.get("trials") or []]
+    kept = [(float(n), float(v)) for n, v in done if n is not None and v]
+    if len(kept) < 3:
+        return None
+    x, y = np.array(kept).T
+    best = np.minimum.accumulate(y)
+    words, least = gettext("Trial"), gettext("Best so far")
+    high = float(np.quantile(y, 0.9))
+    figure = Figure(
+        gettext("Trial"),
+        gettext("Held-out mean squared error"),
+        (float(x[0]) - 0.5, float(x[-1]) + 0.5),
+        nice_range(float(y.min()), high, floor=None),
+        [
+            Curve(least, x, best, "line", "s2", key=least),
+            Curve(words, x, y, "points", "s1", key=words),
+        ],
+    )
+    return Plot("trials", figure, gettext("Search for hyperparameters"), "short")
+
+
+def _progress(row: TrainedModel) -> dict[str, Any]:
+    """While it runs: the part it is at, the share that is done, words beside it."""
+    told: dict[str, Any] = (row.curves or {}).get("progress") or {}
+    return told
+
+
+def _metric_rows(row: TrainedModel) -> list[dict[str, Any]]:
+    """Each metric of each part with its interval, in the unit it is told in."""
+    names = {
+        "mse": gettext("Mean squared error"),
+        "r2_vs_mean": gettext("R² against the mean spectrum"),
+        "relative_error_median": gettext("Median relative error"),
+        "relative_error_p90": gettext("90th percentile of the relative error"),
+        "captured": gettext("Captured: main peak within 1 eV and 10 %, Pearson at least 0.95"),
+        "pearson_098": gettext("Pearson at least 0.98"),
+    }
+    parts = [part for part in ("val", "test") if part in row.metrics]
+    rows = []
+    for name in _METRICS:
+        cells = [row.metrics[part].get(name) for part in parts]
+        if any(cells):
+            rows.append(
+                {"name": names[name], "cells": cells, "share": name in _SHARES, "key": name}
+            )
+    return rows
+
+
+def _trust_rows(report: dict[str, Any]) -> list[dict[str, Any]]:
+    top = max((one["median"] for one in report.get("trust", [])), default=0.0) or 1.0
+    return [
+        {**one, "high": one["low"] + 0.2, "width": round(100 * one["median"] / top)}
+        for one in report.get("trust", [])
+    ]
+
+
+def _with_structures(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of the report with the structure each is about, if it is still there; one query."""
+    found = Structure.objects.defer("data").in_bulk([one["structure"] for one in rows])
+    return [{**one, "row": found.get(one["structure"])} for one in rows]
+
+
+def _importance(row: TrainedModel) -> list[dict[str, Any]]:
+    told = ((row.hyperparameters or {}).get("tuned") or {}).get("importance") or {}
+    ranked = sorted(told.items(), key=lambda pair: -pair[1])
+    top = max((share for _, share in ranked), default=0.0) or 1.0
+    return [
+        {"name": name, "percent": round(100 * share), "width": round(100 * share / top)}
+        for name, share in ranked
+    ]
+
+
+def _options(row: TrainedModel) -> list[tuple[str, str]]:
+    """Hyperparameters as pairs; what is told elsewhere on the page is left out."""
+    hidden = {"tuned", "request"}
+    return [
+        (name, str(value))
+        for name, value in (row.hyperparameters or {}).items()
+        if name not in hidden and value is not None
+    ]

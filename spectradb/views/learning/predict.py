@@ -1,0 +1,303 @@
+"""Predict spectra from a structure: with error bars, and with how far to trust them."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from compute.errors import InputError, ReadError
+from ml.errors import LearningError
+from spectradb.models import JobStatus, Prediction, Structure, TrainedModel, Upload
+from spectradb.services.imports.structures import StructureConflict
+from spectradb.services.learning import prediction_runs as service
+from spectradb.templatetags.science import edge_text
+from spectradb.views.learning.predict_figure import known_spectrum, prediction_plot, trust_of
+from spectradb.views.site.throttle import throttled
+
+LIMIT_MB = service.MAX_BYTES // 2**20
+
+
+@dataclass
+class SiteChoice:
+    """One row of the list of sites: what it is, and the models that can predict it."""
+
+    index: int
+    element: str
+    label: str
+    words: dict[str, Any]
+    models: list[TrainedModel] = field(default_factory=list)
+
+
+@require_http_methods(["GET", "POST"])
+@throttled
+def predict(request: HttpRequest) -> HttpResponse:
+    """The way in: a structure file, or a structure of the library."""
+    if request.method == "POST":
+        return _asked(request)
+    number = request.GET.get("structure", "").strip()
+    if not number:
+        return _landing(request)
+    row = _structure(number)
+    if row is None:
+        return _landing(request, gettext("%s: no such structure here.") % number, 404)
+    return redirect("predict-structure", row.pk)
+
+
+@require_http_methods(["GET", "POST"])
+@throttled
+def predict_upload(request: HttpRequest, token: str) -> HttpResponse:
+    """What was predicted of a file; posting predicts with a further model."""
+    return _subject(request, get_object_or_404(Upload.objects.defer("data"), token=token))
+
+
+@require_http_methods(["GET", "POST"])
+@throttled
+def predict_structure(request: HttpRequest, pk: int) -> HttpResponse:
+    """The same of a stored structure, where predictions stay."""
+    return _subject(request, get_object_or_404(Structure, pk=pk))
+
+
+@permission_required("spectradb.add_structure", raise_exception=True)
+@require_POST
+def save(request: HttpRequest, token: str) -> HttpResponse:
+    """Keep an uploaded structure and its predictions for good."""
+    upload = get_object_or_404(Upload.objects.defer("data"), token=token)
+    if "structure" not in upload.told:
+        raise Http404
+    try:
+        row = service.save_upload(upload)
+    except (InputError, StructureConflict, LearningError) as error:
+        messages.error(request, str(error))
+        return redirect("predict-upload", token)
+    messages.success(request, gettext("Saved. Structure and predictions are in the library."))
+    return redirect("predict-structure", row.pk)
+
+
+@require_GET
+def table(request: HttpRequest) -> HttpResponse:
+    """One prediction as CSV: energy, intensity, sigma."""
+    rows = Prediction.objects.select_related("model", "structure", "upload").defer("upload__data")
+    number, token = request.GET.get("id", ""), request.GET.get("token", "")
+    if not number.isdecimal() or len(number) > 17:
+        raise Http404
+    # That of a file is seen by those who know its address.
+    row = get_object_or_404(rows.filter(Q(upload=None) | Q(upload__token=token)), pk=int(number))
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    formula = row.structure.formula if row.structure else row.upload.told["formula"]  # type: ignore[union-attr]
+    name = f"{formula}-{row.absorber}-{row.edge}-{row.site_index}-{row.model.name}.csv"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    writer = csv.writer(response)
+    writer.writerow(["energy_ev", "intensity", "sigma"])
+    writer.writerows(zip(row.energy, row.intensity, row.sigma, strict=True))
+    return response
+
+
+def _asked(request: HttpRequest) -> HttpResponse:
+    file = request.FILES.get("file")
+    number = request.POST.get("structure", "").strip()
+    subject: Structure | Upload | None
+    if file is not None:
+        size = file.size or 0
+        if size > service.MAX_BYTES:
+            words = gettext("%(name)s has %(size).1f MB; a structure file may have %(limit)d MB.")
+            told = {"name": file.name, "size": size / 1e6, "limit": LIMIT_MB}
+            return _landing(request, words % told, 413)
+        try:
+            subject = service.keep_structure_file(
+                file.name or "file.cif", file.read(), request.user
+            )
+        except ReadError as error:
+            return _landing(request, " ".join(error.errors), 400)
+        except InputError as error:
+            return _landing(request, f"{file.name}: {error}", 400)
+    elif number:
+        subject = _structure(number)
+        if subject is None:
+            return _landing(request, gettext("%s: no such structure here.") % number, 404)
+    else:
+        return _landing(request, gettext("Choose a file, or write the number of a structure."), 400)
+    _, errors = service.predict_with(subject)
+    for text in errors:
+        messages.error(request, text)
+    return redirect(_address(subject))
+
+
+def _subject(request: HttpRequest, subject: Structure | Upload) -> HttpResponse:
+    if isinstance(subject, Upload) and "structure" not in subject.told:
+        raise Http404
+    sites = _sites(subject)
+    models = service.models_for({site.element for site in sites})
+    for site in sites:
+        site.models = [
+            one for (element, _), ones in models.items() if element == site.element for one in ones
+        ]
+    sites.sort(key=lambda one: not one.models)  # those that can be predicted first
+    asked = request.POST if request.method == "POST" else request.GET
+    chosen = _chosen_site(sites, asked.get("site", ""))
+    model = next(
+        (one for one in (chosen.models if chosen else []) if one.name == asked.get("model")), None
+    )
+    if request.method == "POST":
+        for text in service.predict_with(subject, model.name if model else None)[1]:
+            messages.error(request, text)
+        query = f"?site={chosen.index}&model={model.name}" if chosen and model else ""
+        return redirect(_address(subject) + query)
+    done = list(service.predictions_of(subject))
+    model = model or _predicted_with(chosen, done)
+    shown = next(
+        (
+            p
+            for p in done
+            if chosen and model and p.site_index == chosen.index and p.model_id == model.pk
+        ),
+        None,
+    )
+    known = _known(subject)
+    sigma2 = "shown" not in request.GET or request.GET.get("two") == "1"
+    reference = known_spectrum(known, sites, shown) if shown else None
+    compared = "shown" not in request.GET or request.GET.get("known") == "1"
+    context = {
+        "subject": subject,
+        "is_upload": isinstance(subject, Upload),
+        "told": _told(subject),
+        "known": known,
+        "address": _address(subject),
+        "sites": sites,
+        "site": chosen,
+        "model": model,
+        "edge": edge_text(model.edge) if model else "",
+        "covered": sorted({f"{a} {edge_text(e)}" for a, e in _covered()}),
+        "prediction": shown,
+        "predicted_sites": {p.site_index for p in done},
+        "reference": reference,
+        "two": sigma2,
+        "compared": compared,
+        "plot": prediction_plot(shown, reference if compared else None, two=sigma2)
+        if shown
+        else None,
+        "trust": trust_of(shown) if shown else None,
+        "tests": _tests(model),
+        "may_save": request.user.has_perm("spectradb.add_structure"),
+    }
+    return render(request, "learning/subject.html", context)
+
+
+def _chosen_site(sites: list[SiteChoice], text: str) -> SiteChoice | None:
+    """The site of the address, else the first that a model covers."""
+    for site in sites:
+        if text == str(site.index) and site.models:
+            return site
+    return next((site for site in sites if site.models), None)
+
+
+def _predicted_with(site: SiteChoice | None, done: list[Prediction]) -> TrainedModel | None:
+    if site is None:
+        return None
+    known = {p.model_id for p in done if p.site_index == site.index}
+    return next((one for one in site.models if one.pk in known), site.models[0])
+
+
+def _sites(subject: Structure | Upload) -> list[SiteChoice]:
+    if isinstance(subject, Upload):
+        return [
+            SiteChoice(site["index"], site["element"], site["label"], site)
+            for site in subject.told["sites"]
+        ]
+    seen: dict[str, int] = {}
+    rows = []
+    for site in subject.sites.order_by("index"):
+        seen[site.element] = seen.get(site.element, 0) + 1
+        words = {
+            "oxidation_state": site.oxidation_state,
+            "coordination_number": site.coordination_number,
+            "geometry": site.geometry,
+            "ligands": site.ligands,
+            "multiplicity": site.multiplicity,
+        }
+        rows.append(
+            SiteChoice(site.index, site.element, f"{site.element}{seen[site.element]}", words)
+        )
+    return rows
+
+
+def _told(subject: Structure | Upload) -> dict[str, Any]:
+    if isinstance(subject, Upload):
+        return {**{k: v for k, v in subject.told.items() if k != "structure"}, "file": subject.name}
+    return {
+        "formula": subject.formula,
+        "space_group_symbol": subject.space_group_symbol,
+        "space_group_number": subject.space_group_number,
+        "n_atoms": subject.n_sites,
+        "source_id": subject.source_id,
+        "n_structures": 1,
+    }
+
+
+def _known(subject: Structure | Upload) -> Structure | None:
+    if isinstance(subject, Structure):
+        return subject
+    pk = subject.told.get("known")
+    return Structure.objects.defer("data").filter(pk=pk).first() if pk else None
+
+
+def _address(subject: Structure | Upload) -> str:
+    if isinstance(subject, Upload):
+        return reverse("predict-upload", args=[subject.token])
+    return reverse("predict-structure", args=[subject.pk])
+
+
+def _tests(model: TrainedModel | None) -> list[dict[str, Any]]:
+    """The model card's rows: each part of the data that was held out, with its metrics."""
+    if model is None:
+        return []
+    names = {
+        "val": gettext("Held-out materials, validation"),
+        "test": gettext("Held-out materials, test"),
+    }
+    return [
+        {"name": words, **model.metrics[part]}
+        for part, words in names.items()
+        if isinstance(model.metrics.get(part), dict)
+    ]
+
+
+def _covered() -> set[tuple[str, str]]:
+    done = (
+        TrainedModel.objects.filter(job_status=JobStatus.DONE).exclude(absorber="").exclude(edge="")
+    )
+    return set(done.values_list("absorber", "edge").distinct())
+
+
+def _structure(text: str) -> Structure | None:
+    if text.isdecimal() and len(text) < 18:
+        return Structure.objects.filter(pk=int(text)).first()
+    return Structure.objects.filter(source_id__iexact=text).order_by("pk").first()
+
+
+def _landing(request: HttpRequest, error: str = "", status: int = 200) -> HttpResponse:
+    models = list(
+        TrainedModel.objects.filter(job_status=JobStatus.DONE)
+        .exclude(absorber="")
+        .defer("curves", "report")
+        .order_by("absorber", "edge", "-is_default", "-finished")[:50]
+    )
+    absorbers = {one.absorber for one in models}
+    examples = Structure.objects.filter(sites__element__in=absorbers).defer("data").distinct()
+    context = {
+        "error": error,
+        "limit_mb": LIMIT_MB,
+        "limit_atoms": service.MAX_ATOMS,
+        "models": models,
+        "examples": list(examples.order_by("n_sites", "pk")[:4]) if absorbers else [],
+    }
+    return render(request, "learning/predict.html", context, status=status)

@@ -1,0 +1,160 @@
+"""Upload and match: which substance is it, how surely, and why."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.db.models import Prefetch, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from compute.errors import InputError, ReadError, SkipFile
+from spectradb.models import Match, MatchRun, Spectrum, Upload
+from spectradb.services.imports.spectra import import_file
+from spectradb.services.imports.uploads import keep_spectrum_file
+from spectradb.services.matching.as_values import report_of
+from spectradb.services.matching.groups import groups
+from spectradb.services.matching.runs import Request, match_now
+from spectradb.views.imports.upload import FORMATS
+from spectradb.views.matching.answer import answer_context
+from spectradb.views.matching.form import request_of
+from spectradb.views.site.throttle import throttled
+
+LIMIT_MB = 10
+MAX_BYTES = LIMIT_MB * 1024 * 1024
+
+
+@require_http_methods(["GET", "POST"])
+@throttled
+def match(request: HttpRequest) -> HttpResponse:
+    """The way in: a file, or the number of a stored spectrum."""
+    if request.method == "POST":
+        return _asked(request)
+    number = request.GET.get("spectrum", "")
+    chosen = None
+    if number:
+        chosen = _stored(request, number)
+        if chosen is None:
+            return _landing(request, gettext("%s: no such public spectrum.") % number, 404)
+    return _landing(request, chosen=chosen)
+
+
+@require_http_methods(["GET", "POST"])
+@throttled
+def match_run(request: HttpRequest, token: str) -> HttpResponse:
+    """One match; posting asks again with other choices."""
+    run = _run(request, token)
+    if request.method == "POST":
+        asked, errors = request_of(request.POST, run)
+        if not errors:
+            query = run.query or run.upload
+            assert query is not None  # one of the two, says the table
+            user = request.user if request.user.is_authenticated else None
+            new = match_now(query, asked, requested_by=user)  # type: ignore[arg-type]
+            return redirect("match-run", new.token)
+        context = answer_context(request, run, errors, asked)
+        return render(request, "matching/run.html", context, status=400)
+    context = answer_context(request, run, {}, Request.from_json(run.options))
+    return render(request, "matching/run.html", context)
+
+
+@require_GET
+def report(request: HttpRequest, token: str) -> HttpResponse:
+    """The whole answer as JSON."""
+    run = _run(request, token)
+    response = JsonResponse(report_of(run), json_dumps_params={"indent": 1})
+    response["Content-Disposition"] = f'attachment; filename="match-{token}.json"'
+    return response
+
+
+@permission_required("spectradb.add_spectrum", raise_exception=True)
+@require_POST
+def submit(request: HttpRequest, token: str) -> HttpResponse:
+    """Keep the uploaded file for good, as drafts of the person who asks."""
+    run = _run(request, token)
+    if run.upload is None:
+        raise Http404
+    done = import_file(run.upload.name, bytes(run.upload.data), contributor=request.user)  # type: ignore[arg-type]
+    ids = [one["id"] for one in done.spectra if one.get("id")]
+    if not ids:
+        messages.error(request, " ".join(done.errors) or gettext("Nothing could be stored."))
+        return redirect("match-run", token)
+    part = Request.from_json(run.options).part
+    messages.success(request, gettext("Kept as a draft. Send it for review when it is complete."))
+    return redirect("spectrum", ids[min(part, len(ids) - 1)])
+
+
+def _asked(request: HttpRequest) -> HttpResponse:
+    """A file or a number was sent: match it, and go to the answer's own address."""
+    user = request.user if request.user.is_authenticated else None
+    number = request.POST.get("spectrum", "").strip()
+    file = request.FILES.get("file")
+    query: Spectrum | Upload | None
+    if file is not None:
+        size = file.size or 0
+        if size > MAX_BYTES:
+            words = gettext("%(name)s has %(size).1f MB; a file may have %(limit)d MB.")
+            told = {"name": file.name, "size": size / 1e6, "limit": LIMIT_MB}
+            return _landing(request, words % told, 413)
+        try:
+            query = keep_spectrum_file(file.name or "file", file.read(), request.user)
+        except (ReadError, SkipFile, InputError) as error:
+            words = gettext("Can’t read %(name)s: %(why)s")
+            return _landing(request, words % {"name": file.name, "why": error}, 400)
+    elif number:
+        query = _stored(request, number)
+        if query is None:
+            return _landing(request, gettext("%s: no such public spectrum.") % number, 404)
+    else:
+        return _landing(request, gettext("Choose a file, or write the number of a spectrum."), 400)
+    run = match_now(query, requested_by=user)  # type: ignore[arg-type]
+    return redirect("match-run", run.token)
+
+
+def _landing(
+    request: HttpRequest, error: str = "", status: int = 200, chosen: Spectrum | None = None
+) -> HttpResponse:
+    measured = Spectrum.objects.published().filter(kind="experiment").exclude(absorber="")
+    examples = list(measured.filter(edge="L23").without_arrays().order_by("pk")[:3])
+    if len(examples) < 3:
+        rest = measured.exclude(edge="L23").without_arrays().order_by("pk")
+        examples += list(rest[: 3 - len(examples)])
+    context = {
+        "error": error,
+        "chosen": chosen,
+        "formats": FORMATS,
+        "limit_mb": LIMIT_MB,
+        "examples": examples,
+        "libraries": groups(),
+    }
+    return render(request, "matching/match.html", context, status=status)
+
+
+def _run(request: HttpRequest, token: str) -> MatchRun:
+    """The run of an address, if this person may see what it asks about."""
+    published = Match.objects.filter(candidate__status="published")
+    matches: QuerySet[Match] = published.select_related(
+        "candidate__structure", "candidate__site", "candidate__measurement"
+    ).defer("candidate__energy", "candidate__intensity", "candidate__structure__data")
+    run = get_object_or_404(
+        MatchRun.objects.select_related("query", "upload")
+        .defer("query__energy", "query__intensity", "upload__data")
+        .prefetch_related(Prefetch("matches", matches.order_by("rank"))),
+        token=token,
+    )
+    if run.query_id and not Spectrum.objects.visible_to(request.user).filter(pk=run.query_id):
+        raise Http404
+    return run
+
+
+def _stored(request: HttpRequest, number: str) -> Spectrum | None:
+    text = number.strip().upper().removeprefix("SDB-")
+    if not text.isdecimal() or len(text) > 17:
+        return None
+    return Spectrum.objects.visible_to(request.user).filter(pk=int(text)).first()
+
+
+assert MAX_BYTES <= settings.UPLOAD_MAX_BYTES

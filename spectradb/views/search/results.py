@@ -1,0 +1,283 @@
+"""The results page: facets, chips, rows; the address holds the whole search."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext, gettext_lazy
+from django.views.decorators.http import require_GET
+
+from spectradb.filters import SearchError, parse_text
+from spectradb.models import Kind, Spectrum, Structure
+from spectradb.services.search.facets import Choice, Found, search
+from spectradb.templatetags.science import edge_text, valence
+from spectradb.views.spectra.describe import site_labels, source_line
+from spectradb.views.spectra.figures import Plot, overlay_figure
+
+PAGE_SIZE = 25
+OWN_KEYS = ("page", "view", "format")
+ORDERINGS = (
+    ("-published_at", gettext_lazy("Newest")),
+    ("formula", gettext_lazy("Formula")),
+    ("energy_above_hull", gettext_lazy("Energy above hull")),
+    ("-n_points", gettext_lazy("Points")),
+    ("id", gettext_lazy("Number")),
+)
+EDGES = ("K", "L1", "L23", "L3", "M23", "M45", "N45")
+LABELS = {
+    "q": gettext_lazy("Text"),
+    "absorber": gettext_lazy("Absorber"),
+    "edge": gettext_lazy("Edge"),
+    "kind": gettext_lazy("Kind"),
+    "technique": gettext_lazy("Technique"),
+    "elements": gettext_lazy("Contains"),
+    "without_elements": gettext_lazy("Without"),
+    "chemsys": gettext_lazy("System"),
+    "coordination_number": gettext_lazy("Neighbours"),
+    "geometry": gettext_lazy("Coordination"),
+    "oxidation_state": gettext_lazy("Oxidation state"),
+    "ligands": gettext_lazy("Ligands"),
+    "crystal_system": gettext_lazy("Crystal system"),
+    "energy_above_hull_min": gettext_lazy("Above hull ≥"),
+    "energy_above_hull_max": gettext_lazy("Above hull ≤"),
+    "peak_position_min": gettext_lazy("Peak above"),
+    "peak_position_max": gettext_lazy("Peak below"),
+    "peak_hwhm_max": gettext_lazy("HWHM ≤"),
+    "peak_main": gettext_lazy("Largest peak"),
+    "structure": gettext_lazy("Structure"),
+    "status": gettext_lazy("Status"),
+    "formula": gettext_lazy("Formula"),
+}
+_UNITS = {
+    "energy_above_hull_min": " eV",
+    "energy_above_hull_max": " eV",
+    "peak_position_min": " eV",
+    "peak_position_max": " eV",
+    "peak_hwhm_max": " eV",
+}
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One choice in force, and the address without it."""
+
+    label: str
+    text: str
+    drop: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Facet:
+    """A group of check boxes; the first ``SHOWN`` are in sight, the rest behind a fold."""
+
+    key: str
+    label: str
+    options: list[dict[str, Any]]
+    more: list[dict[str, Any]]
+
+
+SHOWN = 5
+
+
+@require_GET
+def results(request: HttpRequest) -> HttpResponse:
+    started = time.perf_counter()
+    if found := _exact(request):
+        return found
+    query = asked(request.GET)
+    context: dict[str, Any] = {
+        "query": query,
+        "chips": _chips(query),
+        "orderings": ORDERINGS,
+        "edges": EDGES,
+        "view": request.GET.get("view", ""),
+        "api_call": f"{reverse('api-help').rstrip('/')}",
+        "api_query": urlencode(query, doseq=True),
+    }
+    try:
+        found_rows = search(query, request.user)
+    except SearchError as error:
+        context["errors"] = error.errors
+        return render(request, "search/results.html", context, status=400)
+    page, rows = _page(request, found_rows)
+    labels = site_labels(spectrum.structure_id for spectrum in rows)
+    for spectrum in rows:
+        spectrum.source_line = source_line(spectrum, labels)  # type: ignore[attr-defined]
+    context |= {
+        "found": found_rows,
+        "page": page,
+        "rows": rows,
+        "facets": _facets(found_rows, query),
+        "n_chosen": len(context["chips"]),
+    }
+    if not rows:
+        context["ways_out"] = _ways_out(query, request)
+    elif context["view"] == "overlay":
+        full = Spectrum.objects.filter(pk__in=[row.pk for row in rows[:20]]).select_related(
+            "structure", "measurement"
+        )
+        figure = overlay_figure(sorted(full, key=lambda s: [r.pk for r in rows].index(s.pk)))
+        context["plot"] = Plot(
+            "overlay", figure, gettext("Spectra of this page over one another"), "tall"
+        )
+    context["milliseconds"] = round((time.perf_counter() - started) * 1000)
+    return render(request, "search/results.html", context)
+
+
+def asked(get: QueryDict) -> dict[str, list[str]]:
+    """The search among the parameters: no empty values, none of the page's own.
+
+    The form's field is ``contains``: one named ``elements``, as the key is, would hide the form's
+    own list of elements from scripts.
+    """
+    query = {
+        key: [value.strip() for value in values if value.strip()]
+        for key, values in get.lists()
+        if key not in OWN_KEYS
+    }
+    if contains := query.pop("contains", None):
+        query["elements"] = query.get("elements", []) + contains
+    return {key: values for key, values in query.items() if values}
+
+
+def _exact(request: HttpRequest) -> HttpResponse | None:
+    """A search for one exact id goes straight there."""
+    text = request.GET.get("q", "").strip()
+    if not text or len(asked(request.GET)) > 1:
+        return None
+    meant = parse_text(text)
+    if meant.spectrum_id is not None:
+        if Spectrum.objects.visible_to(request.user).filter(pk=meant.spectrum_id).exists():
+            return redirect("spectrum", meant.spectrum_id)
+    elif meant.source_id:
+        known = Structure.objects.filter(source_id__iexact=meant.source_id).values_list("pk")[:1]
+        if known:
+            return redirect("structure", known[0][0])
+    return None
+
+
+def _page(request: HttpRequest, found: Found) -> tuple[Any, list[Any]]:
+    """The page and its rows."""
+    page = Paginator(found.rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    return page, list(page.object_list)
+
+
+def _chips(query: dict[str, list[str]]) -> list[Chip]:
+    chips = []
+    for key, values in query.items():
+        if key == "ordering":
+            continue
+        for value in [part for text in values for part in _parts(key, text)]:
+            chips.append(
+                Chip(
+                    str(LABELS.get(key, key)),
+                    _value_text(key, value),
+                    _without(query, key, value),
+                    key,
+                )
+            )
+    return chips
+
+
+def _parts(key: str, text: str) -> list[str]:
+    return [text] if key == "q" else [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _value_text(key: str, value: str) -> str:
+    if key == "edge":
+        return edge_text(value)
+    if key == "oxidation_state":
+        try:
+            return valence(float(value))
+        except ValueError:
+            return value
+    if key == "kind" and value in Kind.values:
+        return gettext(str(Kind(value).label))
+    return value + _UNITS.get(key, "")
+
+
+def _without(query: dict[str, list[str]], key: str, value: str) -> str:
+    kept = {name: values for name, values in query.items() if name != key}
+    rest = [part for text in query[key] for part in _parts(key, text) if part != value]
+    if rest:
+        kept[key] = rest
+    return "?" + urlencode(kept, doseq=True)
+
+
+def _ways_out(query: dict[str, list[str]], request: HttpRequest) -> list[dict[str, Any]]:
+    """For an empty set: each choice whose removal would leave something, most first."""
+    ways = []
+    for chip in _chips(query)[:8]:
+        rest = asked(QueryDict(chip.drop[1:]))
+        n = search(rest, request.user).n_spectra
+        if n:
+            ways.append({"chip": chip, "n": n})
+    return sorted(ways, key=lambda way: -way["n"])
+
+
+def _facets(found: Found, query: dict[str, list[str]]) -> list[Facet]:
+    absorbers = [part for text in query.get("absorber", []) for part in _parts("absorber", text)]
+    symbol = absorbers[0] if len(absorbers) == 1 else ""
+    facets = [
+        _facet("kind", found, lambda value: gettext(str(Kind(value).label))),
+        _facet("technique", found, str, least=2),
+        _facet("geometry", found, lambda value: gettext(value)),
+        _facet("coordination_number", found, str, by_value=True)
+        if query.get("coordination_number")
+        else None,
+        _facet(
+            "oxidation_state",
+            found,
+            lambda value: valence(value),
+            by_value=True,
+            symbol=symbol,
+        ),
+        _facet("ligands", found, str),
+        _facet("crystal_system", found, lambda value: gettext(value).capitalize(), least=2),
+    ]
+    return [facet for facet in facets if facet is not None]
+
+
+def _facet(
+    key: str,
+    found: Found,
+    word: Any,
+    *,
+    least: int = 1,
+    by_value: bool = False,
+    symbol: str = "",
+) -> Facet | None:
+    choices: list[Choice] = found.facets[key]
+    if len(choices) < least and not any(choice.chosen for choice in choices):
+        return None
+    if not choices:
+        return None
+    head = choices[:SHOWN] + [choice for choice in choices[SHOWN:] if choice.chosen]
+    tail = [choice for choice in choices[SHOWN:] if not choice.chosen]
+    if by_value:
+        head.sort(key=lambda choice: float(choice.value))
+        tail.sort(key=lambda choice: float(choice.value))
+    if key == "kind":
+        head.sort(key=lambda choice: str(choice.value), reverse=True)
+
+    def option(choice: Choice) -> dict[str, Any]:
+        value = f"{choice.value:g}" if isinstance(choice.value, float) else choice.value
+        return {
+            "value": value,
+            "text": word(choice.value)
+            if choice.beside is None
+            else f"{choice.beside}, {word(choice.value)}",
+            "symbol": symbol,
+            "count": choice.count,
+            "chosen": choice.chosen,
+        }
+
+    return Facet(key, str(LABELS[key]), [option(c) for c in head], [option(c) for c in tail[:20]])

@@ -1,0 +1,186 @@
+"""Figures made of rows: which curves, which names, which range."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from numpy.typing import NDArray
+
+from compute.edges import edge_energy, members
+from spectradb.models import Kind, Quantity, Spectrum
+from spectradb.plots import Curve, Figure, Marker, draw, edge_window, nice_range
+from spectradb.plots.figure import COLOURS, DASHES
+from spectradb.services.spectra.compare import Aligned, align
+from spectradb.views.spectra.describe import name_of
+
+FloatArray = NDArray[np.float64]
+Range = tuple[float, float]
+
+
+@dataclass
+class Plot:
+    """A figure in a page: its element's id, its drawing, its legend, its words."""
+
+    id: str
+    figure: Figure
+    label: str = ""
+    size: str = ""
+
+    @property
+    def data_id(self) -> str:
+        return f"{self.id}-data"
+
+    @cached_property
+    def drawing(self) -> SafeString:
+        return draw(self.figure)
+
+    @property
+    def n_sticks(self) -> int:
+        return 0 if self.figure.sticks is None else int(np.size(self.figure.sticks.x))
+
+    @property
+    def data(self) -> dict[str, Any]:
+        return self.figure.to_json()
+
+
+def energy_label(spectrum: Spectrum) -> str:
+    if spectrum.technique.upper() in {"EELS", "ELNES"}:
+        return gettext("Energy loss (eV)")
+    return gettext("Photon energy (eV)")
+
+
+def intensity_label(spectrum: Spectrum, norm: str) -> str:
+    if norm == "peak":
+        return gettext("Intensity (peak = 1)")
+    if norm == "area":
+        return gettext("Intensity (area = 1)")
+    if norm == "normalised":
+        return gettext("Normalised μ")
+    return {
+        Quantity.MU: gettext("μ, as measured"),
+        Quantity.NORMALISED: gettext("Normalised μ"),
+        Quantity.COUNTS: gettext("Counts"),
+        Quantity.RADIAL: gettext("Intensity (radial integral = 1)"),
+    }.get(Quantity(spectrum.quantity), gettext("Intensity (arbitrary units)"))
+
+
+def shown_range(energy: FloatArray, intensity: FloatArray) -> Range:
+    """The part worth showing first: the edge of a long scan, the lines of a computed spectrum."""
+    lo, hi = edge_window(energy, intensity)
+    inside = (energy >= lo) & (energy <= hi)
+    e, y = energy[inside], intensity[inside]
+    lit = np.flatnonzero(y > y.min() + 0.004 * (y.max() - y.min()))
+    if lit.size and (lit[0] > 0 or lit[-1] < e.size - 1):
+        lo, hi = max(lo, float(e[lit[0]]) - 1.0), min(hi, float(e[lit[-1]]) + 1.0)
+    return (lo, hi) if hi > lo else (float(e[0]), float(e[-1]))
+
+
+def edge_markers(absorber: str, edge: str, x_range: Range, *, shift: float = 0.0) -> list[Marker]:
+    """Tabulated edges of the absorber inside the range, named."""
+    if not absorber or not edge:
+        return []
+    found = []
+    for name in members(edge):
+        energy = edge_energy(absorber, name)
+        if energy is None or not x_range[0] <= energy + shift <= x_range[1]:
+            continue
+        text = f"{name[0]}_{{{name[1:]}}}" if len(name) > 1 else f"{absorber} {name}"
+        found.append(Marker(energy + shift, text))
+    return found
+
+
+def reaching_edge(absorber: str, edge: str, x_range: Range) -> Range:
+    """The range, begun a little earlier where that brings the tabulated edge into sight."""
+    energy = edge_energy(absorber, edge) if absorber and edge else None
+    if energy is not None and x_range[0] - 15.0 <= energy < x_range[0]:
+        return energy - 3.0, x_range[1]
+    return x_range
+
+
+def rich_formula(text: str) -> str:
+    """A formula in the plots' own markup: ``TiO_{2}``."""
+
+    return re.sub(r"(?<=[A-Za-z)\]])(\d+(?:\.\d+)?)", r"_{\1}", text)
+
+
+def style(position: int) -> tuple[str, str]:
+    """Colour and dash of the nth line: six colours, then the same dashed, dotted, dash-dotted."""
+    return COLOURS[position % 6], DASHES[min(position // 6, 3)]
+
+
+def arrays(spectrum: Spectrum) -> tuple[FloatArray, FloatArray]:
+    return np.asarray(spectrum.energy), np.asarray(spectrum.intensity)
+
+
+def role_of(spectrum: Spectrum) -> str:
+    return "experiment" if spectrum.kind == Kind.EXPERIMENT else "theory"
+
+
+def overlay_figure(spectra: Sequence[Spectrum]) -> Figure:
+    """Spectra over one another, each to its own maximum, named at the line ends."""
+    curves = align([arrays(s) for s in spectra], [0.0] * len(spectra), scale="peak")
+    return together(spectra, curves, offset=0.0, y_label=gettext("Intensity (peak = 1)"))
+
+
+def together(
+    spectra: Sequence[Spectrum],
+    curves: Sequence[Aligned],
+    *,
+    offset: float,
+    y_label: str,
+    styles: Sequence[int] | None = None,
+) -> Figure:
+    """Curves of several spectra in one figure; ``offset`` lifts each above the one before."""
+    windows = [shown_range(c.energy, c.intensity) for c in curves]
+    x_range = min(w[0] for w in windows), max(w[1] for w in windows)
+    if x_range[1] - x_range[0] > 400:
+        x_range = windows[0]
+    drawn = []
+    names = [name_of(spectrum) for spectrum in spectra]
+    top, bottom = -np.inf, np.inf
+    for k, (spectrum, curve) in enumerate(zip(spectra, curves, strict=True)):
+        colour, dash = style(styles[k] if styles else k)
+        y = curve.intensity + k * offset
+        inside = (curve.energy >= x_range[0]) & (curve.energy <= x_range[1])
+        if inside.any():
+            top, bottom = max(top, float(y[inside].max())), min(bottom, float(y[inside].min()))
+        name = rich_formula(name_of(spectrum))
+        if names.count(name_of(spectrum)) > 1:
+            name += f", SDB-{spectrum.pk}"
+        shifted = f" {_signed(curve.shift_ev)} eV" if curve.shift_ev else ""
+        drawn.append(
+            Curve(
+                f"{name} SDB-{spectrum.pk}",
+                curve.energy,
+                y,
+                role=role_of(spectrum),  # type: ignore[arg-type]
+                colour=colour,
+                dash=dash,
+                end_label=name + shifted,
+            )
+        )
+    if not np.isfinite(top):
+        bottom, top = 0.0, 1.0
+    return Figure(
+        energy_label(spectra[0]),
+        y_label,
+        x_range,
+        nice_range(bottom, top),
+        drawn,
+        y_numbers=offset == 0,
+        x_full=(
+            float(min(c.energy[0] for c in curves)),
+            float(max(c.energy[-1] for c in curves)),
+        ),
+    )
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.1f}".replace("-", "−")

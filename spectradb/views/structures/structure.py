@@ -1,0 +1,241 @@
+"""The structure page: cell in 3D, sites, spectra by site."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import BadRequest
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext, ngettext
+from django.views.decorators.http import require_GET, require_POST
+
+from compute.errors import InputError
+from spectradb.models import Calculation, JobStatus, Kind, Site, Spectrum, Status, Structure
+from spectradb.plots import Curve, Figure, nice_range
+from spectradb.services.accounts.roles import may_contribute
+from spectradb.services.calculations.structures import queue_sites
+from spectradb.services.spectra.compare import scaled
+from spectradb.templatetags.science import edge_text
+from spectradb.views.spectra.figures import (
+    Plot,
+    arrays,
+    edge_markers,
+    energy_label,
+    intensity_label,
+    reaching_edge,
+    role_of,
+    shown_range,
+    style,
+)
+from spectradb.views.structures.cell import legend, viewer_data, viewer_picture
+
+_L23_ELEMENTS = frozenset(["Sc", "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu"])
+_MAX_LINES = 12
+
+
+@dataclass
+class SiteRow:
+    """One row of the sites table."""
+
+    site: Site
+    label: str
+    edges: list[dict[str, Any]] = field(default_factory=list)
+    sparkline: str = ""
+    spark_kind: str = ""
+    can_compute: bool = False
+    job: str = ""
+    review: str = ""
+
+
+@require_GET
+def structure(request: HttpRequest, pk: int) -> HttpResponse:
+    shown = get_object_or_404(Structure, pk=pk)
+    sites = list(shown.sites.order_by("index"))
+    rows_query = (
+        Spectrum.objects.visible_to(request.user)
+        .filter(structure=shown)
+        .without_arrays()
+        .select_related("site", "calculation", "measurement")
+        .defer("calculation__results", "calculation__sticks")
+        .order_by("absorber", "edge", "site_id", "pk")
+    )
+    spectra = list(rows_query[:500])
+    edges = _edges(spectra)
+    chosen = request.GET.get("edge", "")
+    if chosen not in [key for key, _, _ in edges]:
+        chosen = edges[0][0] if edges else ""
+    mean = request.GET.get("mean") == "1"
+    plot = _plot(rows_query, spectra, chosen, sites, mean=mean)
+    return render(
+        request,
+        "structures/structure.html",
+        {
+            "structure": shown,
+            "rows": _site_rows(sites, spectra, shown, request),
+            "edges": edges,
+            "chosen": chosen,
+            "mean": mean,
+            "plot": plot,
+            "n_spectra": len(spectra),
+            "others": [s for s in spectra if s.site_id is None][:20],
+            "viewer": viewer_data(shown, sites),
+            "may_compute": may_contribute(request.user),
+            "can_compute": any(site.element in _L23_ELEMENTS for site in sites),
+            "elements": legend(shown),
+            "n_atoms": shown.n_sites,
+            "cell": viewer_picture(shown),
+        },
+    )
+
+
+def labels_of(sites: list[Site]) -> dict[int, str]:
+    """Cu1, Cu2, O1 …: numbered within each element, in the order of the sites."""
+    seen: dict[str, int] = defaultdict(int)
+    labels = {}
+    for site in sites:
+        seen[site.element] += 1
+        labels[site.pk] = f"{site.element}{seen[site.element]}"
+    return labels
+
+
+def _edges(spectra: list[Spectrum]) -> list[tuple[str, str, int]]:
+    """Absorber-edge pairs of the spectra: key, words, how many; most first."""
+    counts: dict[tuple[str, str], int] = defaultdict(int)
+    for spectrum in spectra:
+        if spectrum.absorber:
+            counts[spectrum.absorber, spectrum.edge] += 1
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [(f"{a}-{e}", f"{a} {edge_text(e)}", n) for (a, e), n in ranked]
+
+
+def _plot(
+    query: QuerySet[Spectrum],
+    spectra: list[Spectrum],
+    chosen: str,
+    sites: list[Site],
+    *,
+    mean: bool,
+) -> Plot | None:
+    """The spectra of one edge, a line for each site, or their mean weighted by multiplicity."""
+    if not chosen:
+        return None
+    absorber, edge = chosen.split("-", 1)
+    wanted = [s.pk for s in spectra if (s.absorber, s.edge) == (absorber, edge)][:_MAX_LINES]
+    full = list(query.filter(pk__in=wanted).defer(None).defer("calculation__results"))
+    labels = labels_of(sites)
+    curves = []
+    for k, spectrum in enumerate(full):
+        energy, intensity = arrays(spectrum)
+        if spectrum.kind == Kind.EXPERIMENT:
+            intensity = scaled(energy, intensity, "step" if edge == "K" else "peak")
+        colour, dash = style(k)
+        label = labels.get(spectrum.site_id or 0, "")
+        site = spectrum.site
+        around = f", {site.coordination_number} {site.ligands}" if site and site.ligands else ""
+        words = label + around if label else gettext("SDB-%d") % spectrum.pk
+        curves.append(
+            (
+                Curve(
+                    words, energy, intensity, role_of(spectrum), colour, dash, key=words,  # type: ignore[arg-type]
+                ),
+                (site.multiplicity if site else 1),
+            )
+        )  # fmt: skip
+    theory = [(c, m) for c, m in curves if c.role == "theory"]
+    if mean and len(theory) > 1:
+        lo = max(float(np.asarray(c.x)[0]) for c, _ in theory)
+        hi = min(float(np.asarray(c.x)[-1]) for c, _ in theory)
+        grid = np.linspace(lo, hi, 1000)
+        total = sum(m for _, m in theory)
+        y = sum(m * np.interp(grid, np.asarray(c.x), np.asarray(c.y)) for c, m in theory) / total
+        words = gettext("Mean over sites, by multiplicity")
+        curves = [(Curve(words, grid, y, "theory", "s1", key=words), 1)]
+    windows = [shown_range(np.asarray(c.x), np.asarray(c.y)) for c, _ in curves]
+    x_range = min(w[0] for w in windows), max(w[1] for w in windows)
+    x_range = reaching_edge(absorber, edge, x_range)
+    values = np.concatenate(
+        [
+            np.asarray(c.y)[(np.asarray(c.x) >= x_range[0]) & (np.asarray(c.x) <= x_range[1])]
+            for c, _ in curves
+        ]
+    )
+    figure = Figure(
+        energy_label(full[0]),
+        intensity_label(full[0], "computed"),
+        x_range,
+        nice_range(float(values.min()), float(values.max())),
+        [c for c, _ in curves],
+        markers=edge_markers(absorber, edge, x_range),
+    )
+    words = ngettext(
+        "%(edge)s spectrum of %(n)d site", "%(edge)s spectra of %(n)d sites", len(full)
+    ) % {"edge": f"{absorber} {edge_text(edge)}", "n": len(full)}
+    return Plot("plot", figure, words)
+
+
+def _site_rows(
+    sites: list[Site], spectra: list[Spectrum], shown: Structure, request: HttpRequest
+) -> list[SiteRow]:
+    labels = labels_of(sites)
+    by_site: dict[int, list[Spectrum]] = defaultdict(list)
+    for spectrum in spectra:
+        if spectrum.site_id is not None:
+            by_site[spectrum.site_id].append(spectrum)
+    jobs = dict(
+        Calculation.objects.filter(
+            structure=shown, job_status__in=[JobStatus.QUEUED, JobStatus.RUNNING]
+        ).values_list("site_id", "job_status")
+    )
+    waiting = dict(
+        Spectrum.objects.filter(
+            structure=shown, kind=Kind.THEORY, edge="L23",
+            status__in=[Status.DRAFT, Status.SUBMITTED],
+        ).values_list("site_id", "status")
+    )  # fmt: skip
+    rows = []
+    for site in sites:
+        row = SiteRow(site, labels[site.pk])
+        for spectrum in by_site[site.pk]:
+            if spectrum.edge not in [one["edge"] for one in row.edges]:
+                row.edges.append({"edge": spectrum.edge, "pk": spectrum.pk})
+            if not row.sparkline:
+                row.sparkline, row.spark_kind = spectrum.sparkline, spectrum.kind
+        row.job = jobs.get(site.pk, "")
+        row.review = waiting.get(site.pk, "")
+        row.can_compute = (
+            site.element in _L23_ELEMENTS
+            and not row.job
+            and not row.review  # asked for already, by somebody else perhaps
+            and "L23" not in [one["edge"] for one in row.edges]
+        )
+        rows.append(row)
+    return rows
+
+
+@permission_required("spectradb.add_calculation", raise_exception=True)
+@require_POST
+def compute(request: HttpRequest, pk: int) -> HttpResponse:
+    """Queue the L2,3 spectrum of one site; asked for twice it runs once."""
+    shown = get_object_or_404(Structure, pk=pk)
+    wanted = request.POST.get("site", "")
+    site = get_object_or_404(Site, structure=shown, pk=int(wanted) if wanted.isdecimal() else 0)
+    try:
+        assert request.user.is_authenticated  # by the decorator; for the type checker
+        queue_sites(Site.objects.filter(pk=site.pk), "L23", requested_by=request.user)
+    except InputError as error:
+        raise BadRequest(str(error)) from error
+    if request.headers.get("HX-Request") == "true":
+        request.method = "GET"
+        return structure(request, pk)
+    messages.success(
+        request,
+        gettext("Queued. The spectrum shows here when it is done and a curator has seen it."),
+    )
+    return redirect("structure", pk)

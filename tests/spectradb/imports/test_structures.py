@@ -1,0 +1,166 @@
+"""Structures are stored once, with symmetry and sites, and bad files are told apart."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.core.management import CommandError, call_command
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pymatgen.core import Lattice
+from pymatgen.core import Structure as PymatgenStructure
+
+from compute.errors import InputError
+from spectradb.models import Site, Structure
+from spectradb.services.imports.structures import (
+    StructureConflict,
+    atom_order,
+    content_hash,
+    site_of_atom,
+    store_structure,
+)
+from tests.factories import rocksalt
+
+pytestmark = pytest.mark.django_db
+
+
+def rutile() -> PymatgenStructure:
+    lattice = Lattice.tetragonal(4.5937, 2.9587)
+    return PymatgenStructure.from_spacegroup(
+        "P4_2/mnm", lattice, ["Ti", "O"], [[0, 0, 0], [0.3053, 0.3053, 0]]
+    )
+
+
+def disturbed(structure: PymatgenStructure, seed: int, noise: float) -> PymatgenStructure:
+    """Atoms in another order, in other periodic images, with noise."""
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(structure))
+    places = structure.frac_coords[order] + rng.integers(-1, 2, (len(order), 3))
+    places = places + noise * rng.standard_normal(places.shape)
+    matrix = structure.lattice.matrix * (1 + noise * rng.standard_normal())
+    return PymatgenStructure(Lattice(matrix), [structure[i].species for i in order], places)
+
+
+def test_rutile_gets_its_symmetry_elements_and_sites() -> None:
+    row, is_new = store_structure(rutile(), source="library", source_id="rutile", name="Rutile")
+    assert is_new
+    assert (row.formula, row.formula_anonymous, row.chemical_system) == ("TiO2", "AB2", "O-Ti")
+    assert (row.space_group_number, row.crystal_system, row.n_sites) == (136, "tetragonal", 6)
+    assert {e.element: round(e.fraction, 3) for e in row.element_rows.all()} == {
+        "Ti": 0.333,
+        "O": 0.667,
+    }
+    titanium = row.sites.get(element="Ti")
+    assert (titanium.oxidation_state, titanium.coordination_number) == (4, 6)
+    assert (titanium.ligands, titanium.site_symmetry, titanium.multiplicity) == ("O", "mmm", 2)
+    assert titanium.mean_bond_length == pytest.approx(1.96, abs=0.02)
+    assert site_of_atom(row, 1) == titanium
+    assert row.to_pymatgen() == rutile()
+    assert Site.history.count() == 2
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(seed=st.integers(0, 10_000), noise=st.sampled_from([0.0, 1e-9, 1e-6, 1e-5]))
+def test_order_and_noise_do_not_make_another_structure(seed: int, noise: float) -> None:
+    row, _ = store_structure(rutile())
+    other = disturbed(rutile(), seed, noise)
+    again, is_new = store_structure(other)
+    assert (again.pk, is_new) == (row.pk, False)
+    for number, stored in enumerate(atom_order(row, other)):
+        assert other[number].species == row.to_pymatgen()[stored].species
+
+
+def test_a_different_crystal_is_another_structure() -> None:
+    store_structure(rocksalt("NiO"))
+    assert store_structure(rocksalt("NiO", a=4.22))[1]
+    assert store_structure(rocksalt("CoO", a=4.177))[1]
+    assert content_hash(rocksalt("NiO")) != content_hash(rocksalt("NiO", a=4.18))
+    with pytest.raises(ValueError, match="not the crystal"):
+        atom_order(Structure.objects.first(), rutile())  # type: ignore[arg-type]
+
+
+def test_a_source_id_names_one_structure() -> None:
+    store_structure(rocksalt("NiO"), source="mp", source_id="mp-19009")
+    with pytest.raises(StructureConflict, match="mp-19009"):
+        store_structure(rutile(), source="mp", source_id="mp-19009")
+    assert Structure.objects.count() == 1
+    assert Site.objects.count() == 2
+
+
+def test_what_cannot_be_analysed_leaves_nothing_behind() -> None:
+    with pytest.raises(InputError, match="partial occupancy"):
+        store_structure(
+            PymatgenStructure(
+                Lattice.cubic(4.2), [{"Ni": 0.5, "Co": 0.5}, "O"], [[0, 0, 0], [0.5] * 3]
+            )
+        )
+    assert not Structure.objects.exists()
+
+
+def write_files(folder: Path) -> None:
+    (folder / "mp-2657.cif").write_text(rutile().to(fmt="cif"))
+    (folder / "POSCAR").write_text(rocksalt("NiO").to(fmt="poscar"))
+    (folder / "two.json").write_text(
+        json.dumps([rocksalt("MnO").as_dict(), {"structure": rocksalt("CoO").as_dict()}])
+    )
+    with gzip.open(folder / "FeO.json.gz", "wt") as file:
+        file.write(json.dumps(rocksalt("FeO").as_dict()))
+    (folder / "notes.txt").write_text("not a structure")
+
+
+def test_a_folder_is_imported_and_again_is_unchanged(tmp_path: Path) -> None:
+    write_files(tmp_path)
+    report = tmp_path / "report.out"
+    for status in ("new", "unchanged"):
+        call_command("import_structures", str(tmp_path), output=str(report))
+        rows = json.loads(report.read_text())
+        assert [row["status"] for row in rows] == [status] * 5
+    assert {row["formula"] for row in rows} == {"TiO2", "NiO", "MnO", "CoO", "FeO"}
+    assert Structure.objects.get(formula="TiO2").source == "mp"
+
+
+BAD = {
+    "empty.cif": ("", "no data_ block"),
+    "broken.cif": ("data_x\n_cell_length_a abc\n", "cannot be read"),
+    "list.json": ("[1, 2]", "not a structure but int"),
+    "syntax.json": ('{"a": 1,\n oops}', "line 2"),
+    "other.json": ('{"@class": "Thing"}', "no lattice and sites"),
+    "bomb.json.gz": ("", "unpacks to more than"),
+    "torn.json.gz": ("", "gzip"),
+    "partial.cif": ("", "partially occupied"),
+    "missing.cif": (None, "No such file"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_file_is_named_and_the_rest_goes_on(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text, message = BAD[name]
+    path = tmp_path / name
+    if name == "bomb.json.gz":
+        path.write_bytes(gzip.compress(bytes(21 * 2**20)))
+    elif name == "torn.json.gz":
+        path.write_bytes(gzip.compress(b"{}")[:8])
+    elif name == "partial.cif":
+        path.write_text(
+            PymatgenStructure(
+                Lattice.cubic(4.2), [{"Ni": 0.5, "Co": 0.5}, "O"], [[0, 0, 0], [0.5] * 3]
+            ).to(fmt="cif")
+        )
+    elif text is not None:
+        path.write_text(text)
+    good = tmp_path / "good.json"
+    good.write_text(json.dumps(rocksalt().as_dict()))
+    with pytest.raises(CommandError, match="1 of 2"):
+        call_command("import_structures", str(path), str(good), output="-")
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["status"] for row in rows] == ["failed", "new"]
+    assert name in rows[0]["errors"][0]
+    assert message in rows[0]["errors"][0]

@@ -1,0 +1,96 @@
+"""Training asked for on a page: queued, run by a worker, looked at afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.conf import LazySettings
+
+from ml.errors import LearningError
+from ml.models import FitOptions
+from spectradb.models import JobStatus, TrainedModel
+from spectradb.services.learning.residual_map import residual_map
+from spectradb.services.learning.results import Scored, model_folder, scored
+from spectradb.services.learning.train import TrainingRequest, queue_training, run_training
+from tests.spectradb.learning.test_learning import store
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def crystals(settings: LazySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.VAR_DIR = tmp_path
+    # Queued messages are run by hand here.
+    monkeypatch.setattr("spectradb.services.queue.jobs.async_task", lambda *a, **k: None)
+    for number, a in enumerate(np.linspace(3.8, 4.8, 40)):
+        store(number, float(a))
+
+
+def request(**changes: object) -> TrainingRequest:
+    split = {f"mp-{n}": "val" if n % 4 == 1 else "train" for n in range(40)}
+    return TrainingRequest(
+        **{"kind": "krr-nmf", "name": "asked", "query": {}, "split": split} | changes
+    )
+
+
+def test_a_queued_model_is_trained_once_and_can_be_looked_at(crystals: None) -> None:
+    row = queue_training(request(grid=(851.0, 879.0, 0.5), options=FitOptions(seed=2)))
+    assert row.job_status == JobStatus.QUEUED
+    assert run_training(row.pk)
+    assert not run_training(row.pk)
+    row.refresh_from_db()
+    assert row.job_status == JobStatus.DONE
+    assert (row.absorber, row.edge, row.seed) == ("Ni", "L23", 2)
+    assert row.metrics["val"]["n"] == 10
+    assert row.metrics["cross_validation"]["mse"] > 0
+    kept = scored("asked")
+    assert kept.truth.shape == (10, 57)
+    assert len(kept.keys) == 10
+    assert kept.mse.mean() == pytest.approx(row.metrics["val"]["mse"]["value"], rel=1e-3)
+    with pytest.raises(LearningError, match="test"):
+        scored("asked", "test")
+
+
+def test_a_training_that_fails_says_why_and_leaves_no_model(crystals: None) -> None:
+    row = queue_training(request(split={"mp-0": "train", "mp-1": "val"}))
+    assert not run_training(row.pk)
+    row.refresh_from_db()
+    assert row.job_status == JobStatus.FAILED
+    assert "at least" in row.error
+    assert not model_folder("asked").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [({"name": "a/b"}, "letters"), ({"kind": "oracle"}, "choose from"), ({}, "taken")],
+)
+def test_a_request_that_cannot_be_kept_is_refused(
+    crystals: None, changes: dict[str, object], words: str
+) -> None:
+    if not changes:
+        queue_training(request())
+    with pytest.raises(LearningError, match=words):
+        queue_training(request(**changes))
+    assert TrainedModel.objects.count() == (0 if changes else 1)
+
+
+def test_examples_are_the_best_the_middle_and_the_worst() -> None:
+    truth = np.zeros((5, 3), np.float32)
+    predicted = np.array([3, 1, 0, 4, 2], np.float32)[:, None] * np.ones(3, np.float32)
+    some = Scored(np.arange(3.0), truth, predicted, truth, np.ones(5), [("m", i) for i in range(5)])
+    assert some.examples() == {"best": [2], "median": [4], "worst": [3]}
+
+
+def test_a_spectrum_that_breaks_the_rule_is_the_most_surprising(crystals: None) -> None:
+    store(41, 4.25, off=6.0)
+    split = {f"mp-{n}": "val" if n % 4 == 1 else "train" for n in range(42)}
+    assert run_training(queue_training(request(split=split)).pk)
+    found = residual_map("asked", {})
+    assert len(found) == 41
+    assert found[0].source_id == "mp-41"
+    assert not found[0].seen  # it is in the validation part
+    assert found[0].correlation < 0.5 < found[-1].correlation
+    assert sum(one.seen for one in found) == 30
+    assert residual_map("asked", {}, top=3) == found[:3]
