@@ -1,11 +1,7 @@
 #!/usr/bin/env python
-"""Command line of the site."""
+"""Command line of the site, from a checkout."""
 
-import os
-import sys
-
-from django.core.management import execute_from_command_line
+from spectradb.__main__ import main
 
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spectradb.settings")
-    execute_from_command_line(sys.argv)
+    main()

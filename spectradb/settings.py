@@ -23,6 +23,8 @@ from typing import Any
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
+from spectradb import __version__
+
 
 def _flag(name: str, default: bool = False) -> bool:
     text = os.environ.get(name, "").strip().lower()
@@ -55,8 +57,11 @@ def _secret_key(var: Path) -> str:
 
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = Path(os.environ.get("SPECTRADB_VAR", BASE_DIR / "var")).resolve()
-VERSION = "0.1.0"
+IS_CHECKOUT = (BASE_DIR / "manage.py").is_file()
+# An installed copy keeps what it writes where it is started, never in its own folder.
+HOME_DIR = BASE_DIR if IS_CHECKOUT else Path.cwd()
+VAR_DIR = Path(os.environ.get("SPECTRADB_VAR") or HOME_DIR / "var").resolve()
+VERSION = __version__
 
 DEBUG = _flag("DEBUG")
 SECRET_KEY = _secret_key(VAR_DIR)
@@ -101,7 +106,7 @@ WSGI_APPLICATION = "spectradb.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [(BASE_DIR if IS_CHECKOUT else BASE_DIR / "spectradb") / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -176,7 +181,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = Path(os.environ.get("STATIC_ROOT", BASE_DIR / "staticfiles"))
+STATIC_ROOT = Path(os.environ.get("STATIC_ROOT") or HOME_DIR / "staticfiles")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     # Hashed names once ``collectstatic`` has made them; before that, files as they are.

@@ -29,9 +29,10 @@ def workers() -> Iterator[subprocess.Popen[bytes]]:
     behind, so both become an ordinary exit here.
     """
     environment = os.environ | dict.fromkeys(_THREAD_SETTINGS, "1")
-    manage = settings.BASE_DIR / "manage.py"
+    here = [str(settings.BASE_DIR), *filter(None, [environment.get("PYTHONPATH")])]
+    environment["PYTHONPATH"] = os.pathsep.join(here)
     cluster = subprocess.Popen(
-        [sys.executable, str(manage), "qcluster"],
+        [sys.executable, "-m", "spectradb", "qcluster"],
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
