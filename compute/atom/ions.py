@@ -1,11 +1,7 @@
-"""Ions as data: which shells a series of elements fills, and the solved ion with its integrals.
-
-A further series is one more entry of ``SERIES``; nothing else knows about 3d.
-"""
+"""Solved ions of the series of :mod:`compute.ions`: configurations, radial functions, integrals."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 from compute.atom.hartree_fock import (
@@ -15,63 +11,8 @@ from compute.atom.hartree_fock import (
     solve_configuration,
 )
 from compute.atom.spin_orbit import spin_orbit_parameter
-from compute.errors import InputError
+from compute.ions import atomic_number, series_of
 from compute.units import HARTREE_EV
-
-
-@dataclass(frozen=True)
-class Series:
-    """Elements whose ions are a closed core and an open valence shell.
-
-    Attributes
-    ----------
-    elements : tuple[str, ...]
-        In order of atomic number, the first being ``first_z``.
-    core : str
-        Closed shells, all that lie below the valence shell in the ion.
-    valence, core_hole : str
-        The open shell, and the shell that loses an electron in absorption.
-    """
-
-    elements: tuple[str, ...]
-    first_z: int
-    core: str
-    valence: str
-    core_hole: str
-
-
-_KRYPTON_CORE = "1s 2s 2p 3s 3p 3d 4s 4p"
-SERIES = {
-    "3d": Series(
-        ("Sc", "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn"),
-        21,
-        "1s 2s 2p 3s 3p",
-        "3d",
-        "2p",
-    ),
-    "4d": Series(
-        ("Y", "Zr", "Nb", "Mo", "Tc", "Ru", "Rh", "Pd", "Ag", "Cd"),
-        39,
-        _KRYPTON_CORE,
-        "4d",
-        "2p",
-    ),
-    "4f": Series(
-        ("La", "Ce", "Pr", "Nd", "Pm", "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb", "Lu"),
-        57,
-        _KRYPTON_CORE + " 4d 5s 5p",
-        "4f",
-        "3d",
-    ),
-}
-
-
-def series_of(element: str) -> Series:
-    """The series that an element belongs to."""
-    for series in SERIES.values():
-        if element in series.elements:
-            return series
-    raise InputError("element", element, "not an element of the 3d, 4d or 4f series")
 
 
 def configuration(element: str, electrons: int, *, core_hole: bool = False) -> tuple[Shell, ...]:
@@ -103,8 +44,7 @@ def solve_ion(element: str, electrons: int, *, core_hole: bool = False) -> Radia
     state. The result has ``grid.r`` (bohr), ``radial("3d")`` = P_nl, ``power("3d", 2)`` =
     <r^2> and ``slater(k, "2p", "3d", "3d", "2p")`` = G^k, all in atomic units.
     """
-    series = series_of(element)
-    z = series.first_z + series.elements.index(element)
+    z = atomic_number(element)
     return solve_configuration(z, configuration(element, electrons, core_hole=core_hole))
 
 

@@ -7,16 +7,16 @@ import json
 import sys
 from pathlib import Path
 
-from compute.atom.ions import SERIES, integrals
+from compute.atom.ions import integrals
 from compute.atom.parameters import TABLE
+from compute.ions import ELEMENTS_3D, SERIES, atomic_number
 
 _DECIMALS = 6
 
 
 def element_rows(element: str) -> dict[str, object]:
     """Rows of one element: every [Ar]3d^n from n = 0 to the neutral atom or n = 10."""
-    series = SERIES["3d"]
-    beyond_core = series.first_z + series.elements.index(element) - 18
+    beyond_core = atomic_number(element) - SERIES["3d"].noble_gas_z
     rows = {}
     for n in range(min(10, beyond_core - 1) + 1):
         states = {
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
         "units": "F, G, zeta: eV, unscaled; r2, r4: bohr^2, bohr^4",
         "method": "Hartree-Fock of the configuration average, Cowan-Griffin mass-velocity and "
         "Darwin, Blume-Watson zeta; python -m compute.atom.table",
-        "ions": {element: element_rows(element) for element in SERIES["3d"].elements},
+        "ions": {element: element_rows(element) for element in ELEMENTS_3D},
     }
     path.write_text(json.dumps(table, indent=1) + "\n")
 

@@ -19,9 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compute.errors import InputError
-from compute.l23.hopping import D_RADIUS_ANG
-
-ATOMIC_NUMBER = {element: 21 + i for i, element in enumerate(D_RADIUS_ANG)}
+from compute.ions import atomic_number
 
 JORGENSEN_EV = 3.72
 # Optical electronegativities of the ligands. O is that of the lattice oxide; chalcogenides lie
@@ -92,7 +90,7 @@ def energies(
     n_d : int
         Bounds the number of configurations.
     """
-    number = ATOMIC_NUMBER[element]
+    number = atomic_number(element)
     shift = JORGENSEN_EV * (mean_electronegativity(ligands) - OPTICAL_ELECTRONEGATIVITY["O"])
     delta = _plane(DELTA_EV, number, valence) + shift
     u_dd = _plane(U_DD_EV, number, valence)

@@ -8,11 +8,11 @@ from math import floor
 from typing import TYPE_CHECKING
 
 from compute.errors import InputError
+from compute.ions import d_electrons
 from compute.l23.cheap import parameters as cheap
 from compute.l23.cluster import parameters as cluster
 from compute.l23.spectrum import SiteSpectrum, mixed, solve_cheap
 from compute.sites import Site
-from compute.sites.spin import d_electrons
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure

@@ -11,13 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compute.errors import InputError
+from compute.ions import ELEMENTS_3D, SERIES, atomic_number
 
 Array = NDArray[Any]
 
-ELEMENTS = {
-    "Sc": 21, "Ti": 22, "V": 23, "Cr": 24, "Mn": 25,
-    "Fe": 26, "Co": 27, "Ni": 28, "Cu": 29, "Zn": 30,
-}  # fmt: skip
 POLARIZATIONS = ("isotropic", "x", "y", "z", "plus", "minus")
 METHODS = ("auto", "dense", "lanczos", "rscg")
 INITIAL_KEYS = ("F2dd", "F4dd", "zeta_3d")
@@ -238,10 +235,10 @@ def _ion(case: Mapping[str, Any]) -> tuple[str, int, int]:
         if key not in case:
             raise InputError(key, None, "is required")
     element = case["element"]
-    if not isinstance(element, str) or element not in ELEMENTS:
-        raise InputError("element", element, f"must be one of {', '.join(ELEMENTS)}")
+    if not isinstance(element, str) or element not in ELEMENTS_3D:
+        raise InputError("element", element, f"must be one of {', '.join(ELEMENTS_3D)}")
     charge = _integer("charge", case["charge"])
-    outer = ELEMENTS[element] - 18 - charge  # 3d and 4s electrons
+    outer = atomic_number(element) - SERIES["3d"].noble_gas_z - charge  # 3d and 4s electrons
     if charge < 0 or outer < 0:
         raise InputError("charge", case["charge"], f"{element} has no such 3d ion")
     if case.get("n_d") is None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from compute.sites.coordination import (
     paired,
 )
 from compute.sites.frame import local_axes, orbits, point_group
-from compute.sites.oxidation import Valence, assign
+from compute.sites.oxidation import STATED, assign
 from compute.sites.polyhedra import nearest_shape
 from compute.sites.spin import spin_state
 
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 FloatArray = NDArray[np.float64]
+
+_NEUTRAL = 1e-3
+_CONFIDENCE_OF_CHARGED = 0.7
+_HIGHEST_STATE = 9.0  # iridium's in IrO4+
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,20 +102,31 @@ class Site:
     local_axes: FloatArray
 
 
-def analyze_sites(structure: Structure, *, symprec: float = 0.01) -> list[Site]:
+def analyze_sites(
+    structure: Structure,
+    *,
+    symprec: float = 0.01,
+    stated: Mapping[int | str, float] | None = None,
+) -> list[Site]:
     """The symmetry-distinct sites of an ordered crystal, in order of first atom.
 
     Parameters
     ----------
     structure : pymatgen Structure
-        Stated charges (``Fe3+``) are kept when every site has one.
+        Its own charges (``Fe3+``) are kept.
     symprec : float
         Tolerance of the symmetry search, Å.
+    stated : mapping, optional
+        Oxidation states that are known, by index of an atom (which holds for all that are
+        equivalent to it) or by element; the index goes before the element, and both before the
+        structure's own charges. Other sites are analysed beside them. Whether the total is
+        neutral tells :func:`charge_warnings`.
 
     Raises
     ------
     InputError
-        Partial occupancy, no atoms, an element that is none, or atoms on top of each other.
+        Partial occupancy, no atoms, an element that is none, atoms on top of each other, a state
+        for an atom or element that is not there, two states of equivalent atoms.
     """
     elements = _elements(structure)
     members, rotations_of = orbits(structure, elements, symprec)
@@ -148,7 +165,20 @@ def analyze_sites(structure: Structure, *, symprec: float = 0.01) -> list[Site]:
                 local_axes=local_axes(shape.name, shape.axes, vectors, rotations_of[index][1]),
             )
         )
-    return _with_valences(structure, bare, elements, around)
+    return _with_valences(structure, bare, elements, around, stated or {})
+
+
+def charge_warnings(sites: Sequence[Site]) -> tuple[str, ...]:
+    """Why the oxidation states of a structure's sites do not fit together; empty where they do."""
+    total = sum(site.oxidation_state * site.multiplicity for site in sites)
+    if abs(total) < _NEUTRAL:
+        return ()
+    states = ", ".join(
+        f"{site.element}[{site.index}] {site.oxidation_state:+g} × {site.multiplicity}"
+        + (" (stated)" if site.oxidation_source == STATED else "")
+        for site in sites
+    )
+    return (f"the oxidation states add up to {total:+.4g} in the cell, not to 0: {states}",)
 
 
 def _elements(structure: Structure) -> list[str]:
@@ -177,24 +207,33 @@ def _is_element(symbol: str) -> bool:
 
 
 def _with_valences(
-    structure: Structure, sites: list[Site], elements: list[str], near: dict[int, Neighbours]
+    structure: Structure,
+    sites: list[Site],
+    elements: list[str],
+    near: dict[int, Neighbours],
+    stated: Mapping[int | str, float],
 ) -> list[Site]:
-    stated = [getattr(structure[s.index].specie, "oxi_state", None) for s in sites]
-    if all(charge is not None for charge in stated):
-        total = sum(float(q) * s.multiplicity for q, s in zip(stated, sites, strict=True) if q)
-        confidence = 1.0 if abs(total) < 1e-3 else 0.7
+    by_person = _stated(sites, stated, len(structure))
+    known = [
+        _own_charge(structure, site.index) if value is None else value
+        for site, value in zip(sites, by_person, strict=True)
+    ]
+    valences = assign(
+        [s.element for s in sites],
+        [s.multiplicity for s in sites],
+        [s.bond_valence_sum for s in sites],
+        [s.bond_valence_sum < -0.2 for s in sites],
+        [paired(elements, s.index, near[s.index]) for s in sites],
+        known,
+    )
+    total = sum(v.value * s.multiplicity for v, s in zip(valences, sites, strict=True))
+    if abs(total) >= _NEUTRAL:  # a structure's own charges may be a slip of the pen
         valences = [
-            Valence(float(q or 0.0), "stated", confidence, s.bond_valence_sum)
-            for q, s in zip(stated, sites, strict=True)
+            replace(v, confidence=_CONFIDENCE_OF_CHARGED)
+            if v.source == STATED and value is None
+            else v
+            for v, value in zip(valences, by_person, strict=True)
         ]
-    else:
-        valences = assign(
-            [s.element for s in sites],
-            [s.multiplicity for s in sites],
-            [s.bond_valence_sum for s in sites],
-            [s.bond_valence_sum < -0.2 for s in sites],
-            [paired(elements, s.index, near[s.index]) for s in sites],
-        )
     out = []
     for site, valence in zip(sites, valences, strict=True):
         filled = replace(
@@ -204,6 +243,39 @@ def _with_valences(
             oxidation_confidence=valence.confidence,
         )
         out.append(replace(filled, spin_state=spin_state(filled)))
+    return out
+
+
+def _own_charge(structure: Structure, index: int) -> float | None:
+    charge = getattr(structure[index].specie, "oxi_state", None)
+    return None if charge is None else float(charge)
+
+
+def _stated(
+    sites: Sequence[Site], stated: Mapping[int | str, float], n_atoms: int
+) -> list[float | None]:
+    """What is stated of each site, after a check that everything stated has a place."""
+    elements = {site.element for site in sites}
+    for key, value in stated.items():
+        there = key in elements if isinstance(key, str) else 0 <= key < n_atoms
+        if not there:
+            what = "element" if isinstance(key, str) else "atom"
+            raise InputError(f"oxidation_states[{key}]", value, f"the structure has no such {what}")
+        if not (isfinite(value) and abs(value) <= _HIGHEST_STATE):
+            raise InputError(
+                f"oxidation_states[{key}]", value, f"must be within ±{_HIGHEST_STATE:g}"
+            )
+    out = []
+    for site in sites:
+        given = {float(stated[i]) for i in site.equivalent_indices if i in stated}
+        if len(given) > 1:
+            raise InputError(
+                f"oxidation_states[{site.index}]",
+                sorted(given),
+                f"one state for the equivalent atoms {list(site.equivalent_indices)}",
+            )
+        by_element = stated.get(site.element)
+        out.append(next(iter(given), None if by_element is None else float(by_element)))
     return out
 
 

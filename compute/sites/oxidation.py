@@ -31,11 +31,14 @@ _TRANSITION_PRIOR: Mapping[str, Mapping[int, float]] = {
     "Cu": {2: 0.0, 1: 0.3, 3: 3.5},
     "Zn": {2: 0.0},
 }
+STATED = "stated"  # by a person or in the structure itself
 _CHALCOGENS = frozenset(("O", "S", "Se", "Te"))
 _RARE = 1.5  # prior cost of a valence that the ICSD lists but textbooks do not
 _FRACTIONAL = 0.8  # prior cost of equivalent atoms that share a charge
 _CONFIDENCE_OF_AVERAGE = 0.3
 _PRUNE = 14.0  # states this much worse than the best are tried only when nothing else is neutral
+_CHARGE_DECIMALS = 2  # of a total: stated thirds are written 2.6667
+
 _BOND_VALENCE_B = 0.37  # Å, the universal slope
 # R0 in Å of the 3d elements, from Brese and O'Keeffe, Acta Cryst. B47 (1991) 192, averaged over
 # the usual valences (they differ by some 0.03 Å).
@@ -86,8 +89,12 @@ def assign(
     bond_valence_sums: Sequence[float],
     forms_anions: Sequence[bool],
     self_bonded: Sequence[bool],
+    stated: Sequence[float | None] | None = None,
 ) -> list[Valence]:
     """Oxidation states of the distinct sites of a neutral solid.
+
+    What is stated stays as it is. The other sites take what neutrality then asks of them if it is
+    a usual state of their element; if not, they keep their likeliest and the total is charged.
 
     Parameters
     ----------
@@ -97,23 +104,27 @@ def assign(
         Whether the site acts as an anion, which makes negative states likely.
     self_bonded : sequence of bool
         Whether it is bound to its like (peroxide, disulphide), which opens the state −1.
+    stated : sequence of float or None, optional
+        What is known of each site, None where nothing is.
     """
     sums = [float(s) for s in bond_valence_sums]
+    fixed = [None] * len(sums) if stated is None else list(stated)
     if not any(forms_anions):
-        return [Valence(0.0, "composition", 0.5, s) for s in sums]
+        return _as_stated([Valence(0.0, "composition", 0.5, s) for s in sums], fixed)
+    usual = any(known is not None for known in fixed)
     options = [
-        _costs(element, total, anion, paired)
-        for element, total, anion, paired in zip(
-            elements, sums, forms_anions, self_bonded, strict=True
+        _costs(element, total, anion, paired, usual=usual) if known is None else {known: 0.0}
+        for element, total, anion, paired, known in zip(
+            elements, sums, forms_anions, self_bonded, fixed, strict=True
         )
     ]
     likely = [
         {v: c for v, c in costs.items() if c < min(costs.values()) + _PRUNE} for costs in options
     ]
     posteriors = _posteriors(likely, multiplicities) or _posteriors(options, multiplicities)
-    averaged, averaged_cost = _averaged(elements, options, multiplicities, sums)
+    averaged, averaged_cost = _averaged(elements, options, multiplicities, sums, fixed)
     if posteriors is None:
-        return averaged
+        return _as_stated(averaged, fixed)
     out, cost = [], 0.0
     for posterior, costs, total in zip(posteriors, options, sums, strict=True):
         value = max(posterior, key=lambda v: posterior[v])
@@ -121,29 +132,41 @@ def assign(
         source = "bond valence" if agrees else "composition"
         out.append(Valence(float(value), source, round(posterior[value], 4), total))
         cost += costs[value]
-    neutral = sum(v.value * m for v, m in zip(out, multiplicities, strict=True)) == 0
+    neutral = _charge(sum(v.value * m for v, m in zip(out, multiplicities, strict=True))) == 0
     states: dict[str, set[float]] = {}
-    for element, valence in zip(elements, out, strict=True):
-        states.setdefault(element, set()).add(valence.value)
+    for element, valence, known in zip(elements, out, fixed, strict=True):
+        if known is None:
+            states.setdefault(element, set()).add(valence.value)
     mixed = any(len(states[element]) > 1 for element in states if element in _TRANSITION_PRIOR)
-    return averaged if not neutral or (mixed and averaged_cost < cost) else out
+    return _as_stated(averaged if not neutral or (mixed and averaged_cost < cost) else out, fixed)
+
+
+def _as_stated(valences: Sequence[Valence], fixed: Sequence[float | None]) -> list[Valence]:
+    """The same with what is stated in its place."""
+    return [
+        valence if known is None else Valence(known, STATED, 1.0, valence.bond_valence_sum)
+        for valence, known in zip(valences, fixed, strict=True)
+    ]
 
 
 def _averaged(
     elements: Sequence[str],
-    options: Sequence[Mapping[int, float]],
+    options: Sequence[Mapping[float, float]],
     multiplicities: Sequence[int],
     sums: Sequence[float],
+    fixed: Sequence[float | None],
 ) -> tuple[list[Valence], float]:
     """Most probable states, with what is missing to neutrality shared by the most variable sites.
 
     Wanted when equivalent atoms carry a fractional charge (Fe3O4), or when nothing is neutral.
-    Also returns the cost, to compare with the whole-numbered assignment.
+    Beside stated sites only 3d elements take a share, and one that they can have. Also returns
+    the cost, to compare with the whole-numbered assignment.
     """
     best = [min(costs, key=lambda v: costs[v]) for costs in options]
-    transition = [i for i, element in enumerate(elements) if element in _TRANSITION_PRIOR]
-    variable = transition or [i for i, costs in enumerate(options) if len(costs) > 1]
-    variable = variable or list(range(len(options)))
+    free = [i for i, known in enumerate(fixed) if known is None]
+    variable = [i for i in free if elements[i] in _TRANSITION_PRIOR]
+    if not variable and len(free) == len(fixed):
+        variable = [i for i in free if len(options[i]) > 1] or free
     chosen, value, cost = -1, 0.0, np.inf
     floor = sum(min(costs.values()) for costs in options)
     charge = sum(b * m for b, m in zip(best, multiplicities, strict=True))
@@ -157,10 +180,12 @@ def _averaged(
     values = [float(b) for b in best]
     if chosen >= 0:
         values[chosen] = value
-    else:
+    elif variable:
         share = charge / sum(multiplicities[i] for i in variable)
-        for i in variable:
-            values[i] -= share
+        possible = all(min(options[i]) <= best[i] - share <= max(options[i]) for i in variable)
+        if possible or len(free) == len(fixed):
+            for i in variable:
+                values[i] -= share
     states = [
         Valence(
             value,
@@ -173,14 +198,21 @@ def _averaged(
     return states, floor + cost + _FRACTIONAL
 
 
-def _costs(element: str, bond_valence_sum: float, anion: bool, paired: bool) -> dict[int, float]:
-    """Cost of each state of a site: prior + ½ (distance to the bond-valence sum / σ)²."""
+def _costs(
+    element: str, bond_valence_sum: float, anion: bool, paired: bool, *, usual: bool
+) -> dict[float, float]:
+    """Cost of each state of a site: prior + ½ (distance to the bond-valence sum / σ)².
+
+    ``usual`` leaves out what only the ICSD lists, for all but 3d elements.
+    """
     priors = _priors(element)
+    if usual and element not in _TRANSITION_PRIOR:
+        priors = {v: p for v, p in priors.items() if p < _RARE} or priors
     if element in _CHALCOGENS:
         priors = {v: p for v, p in priors.items() if v != -1}
         if paired:
             priors = {v: p for v, p in priors.items() if v >= 0} | {-1: 0.0}
-    out = {}
+    out: dict[float, float] = {}
     for state, prior in priors.items():
         against = (state < 0) != anion and element not in _TRANSITION_PRIOR and len(priors) > 1
         sigma = 0.25 + 0.12 * abs(state)
@@ -206,15 +238,15 @@ def _priors(element: str) -> dict[int, float]:
 
 
 def _posteriors(
-    options: Sequence[Mapping[int, float]], multiplicities: Sequence[int]
-) -> list[dict[int, float]] | None:
+    options: Sequence[Mapping[float, float]], multiplicities: Sequence[int]
+) -> list[dict[float, float]] | None:
     """Marginal of every site's state over all neutral assignments; None if there are none."""
-    forward: list[dict[int, float]] = [{0: 0.0}]  # −ln of summed weight, by running charge
+    forward: list[dict[float, float]] = [{0: 0.0}]  # −ln of summed weight, by running charge
     for costs, m in zip(options, multiplicities, strict=True):
         forward.append(_step(forward[-1], costs, m))
     if 0 not in forward[-1]:
         return None
-    backward: list[dict[int, float]] = [{0: 0.0}]
+    backward: list[dict[float, float]] = [{0: 0.0}]
     for costs, m in zip(reversed(options), reversed(multiplicities), strict=True):
         backward.append(_step(backward[-1], {-s: c for s, c in costs.items()}, m))
     backward.reverse()  # backward[i][q]: sites i… must add −q
@@ -223,9 +255,9 @@ def _posteriors(
         weights = {}
         for state, cost in costs.items():
             terms = [
-                before + cost + backward[i + 1][charge + m * state]
+                before + cost + backward[i + 1][_charge(charge + m * state)]
                 for charge, before in forward[i].items()
-                if charge + m * state in backward[i + 1]
+                if _charge(charge + m * state) in backward[i + 1]
             ]
             if terms:
                 weights[state] = -_soft_min(terms)
@@ -236,12 +268,17 @@ def _posteriors(
     return out
 
 
-def _step(table: Mapping[int, float], costs: Mapping[int, float], m: int) -> dict[int, float]:
-    terms: dict[int, list[float]] = {}
+def _step(table: Mapping[float, float], costs: Mapping[float, float], m: int) -> dict[float, float]:
+    terms: dict[float, list[float]] = {}
     for charge, before in table.items():
         for state, cost in costs.items():
-            terms.setdefault(charge + m * state, []).append(before + cost)
+            terms.setdefault(_charge(charge + m * state), []).append(before + cost)
     return {charge: _soft_min(list_) for charge, list_ in terms.items()}
+
+
+def _charge(total: float) -> float:
+    """A running charge as a key: stated fractions of electrons add up to whole ones."""
+    return round(total, _CHARGE_DECIMALS)
 
 
 def _soft_min(costs: Sequence[float]) -> float:

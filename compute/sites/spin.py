@@ -7,22 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from compute.ions import d_electrons
+
 if TYPE_CHECKING:
     from compute.sites import Site
 
-_ORDER = ("Sc", "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn")
 _LOW_SPIN_ANYWHERE = frozenset(((3, "Co"), (3, "Ni"), (4, "Co")))
 _LOW_SPIN_COVALENT = frozenset(((2, "Fe"), (2, "Co")))  # only with ligands of _SOFT, C or N
 _SOFT = frozenset(("P", "S", "As", "Se", "Te", "Br", "I"))
 _SOFT_SHORTENING_ANG = 0.10  # covalent bonds are shorter than Shannon's radii by about this
-
-
-def d_electrons(element: str, oxidation_state: float) -> int | None:
-    """Number of 3d electrons of a 3d ion, or None if it is not one (or is impossible)."""
-    if element not in _ORDER:
-        return None
-    count = _ORDER.index(element) + 3 - round(oxidation_state)
-    return count if 0 <= count <= 10 else None
 
 
 def spin_state(site: Site) -> str:

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compute.crystals.published import crystal
-from compute.l23.charge_transfer import ATOMIC_NUMBER
+from compute.ions import atomic_number
 from compute.l23.cheap.parameters import CheapCase
 from compute.l23.cluster.energyscale import CORRECTION_EV
 from compute.l23.cluster.parameters import parameters, slater_scale
@@ -116,7 +116,7 @@ def energy_report(cache: Path) -> str:
         (COMPOUNDS[name][1], float(measured) - float(computed) + CORRECTION_EV)
         for name, measured, computed, _ in ligandfield.absolute(source)
     ]
-    numbers = np.array([ATOMIC_NUMBER[element] - 25.0 for element, _ in found])
+    numbers = np.array([atomic_number(element) - 25.0 for element, _ in found])
     missing = np.array([value for _, value in found])
     out = [f"Measured less computed L3 without the correction: {np.round(missing, 2).tolist()}"]
     designs = {

@@ -23,9 +23,9 @@ import numpy as np
 
 from compute.crystals.prototypes import variants
 from compute.crystals.published import crystals
+from compute.ions import d_electrons
 from compute.l23.spectrum import l23_spectrum
 from compute.sites import Site, analyze_sites
-from compute.sites.spin import d_electrons
 from tests.benchmarks.output import write
 
 if TYPE_CHECKING:

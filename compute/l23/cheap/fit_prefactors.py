@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from compute.crystals.published import crystal
-from compute.l23.charge_transfer import ATOMIC_NUMBER, energies
+from compute.ions import atomic_number
+from compute.l23.charge_transfer import energies
 from compute.l23.cheap.parameters import (
     Ingredients,
     assemble,
@@ -116,7 +117,7 @@ def leave_one_out(
 def fit_plane(entries: Sequence[dict[str, Any]], key: str) -> tuple[FloatArray, float]:
     """(base, by number, by valence) of an oxide's charge-transfer energy; leave-one-out RMS, eV."""
     rows = [entry for entry in entries if key in entry and "ligand" not in entry]
-    design = np.array([[1.0, ATOMIC_NUMBER[e["element"]] - 25, e["valence"] - 2] for e in rows])
+    design = np.array([[1.0, atomic_number(e["element"]) - 25, e["valence"] - 2] for e in rows])
     values = np.array([e[key] for e in rows])
     weights = np.array([1.0 if e["seen"] else _UNSEEN_WEIGHT for e in rows])
     plane = np.linalg.lstsq(design * weights[:, None], values * weights, rcond=None)[0]

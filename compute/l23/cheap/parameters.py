@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compute.errors import InputError
+from compute.ions import ELEMENTS_3D, d_electrons
 from compute.l23.charge_transfer import (
     S_BELOW_P_EV,
     ChargeTransferEnergies,
@@ -28,7 +29,6 @@ from compute.l23.cheap.ewald import lattice_multipoles
 from compute.l23.cheap.prefactors import PREFACTORS, Prefactors
 from compute.l23.cheap.radial import Radial, radial
 from compute.l23.hopping import (
-    D_RADIUS_ANG,
     ligand_hopping,
     ligand_shell,
     outer_hopping,
@@ -42,7 +42,6 @@ from compute.l23.splitting import effective_splitting as total_splitting
 from compute.l23.splitting import hund_exchange
 from compute.orbitals import gaunt, rotation_matrix
 from compute.sites import Site
-from compute.sites.spin import d_electrons
 from compute.units import BOHR_ANGSTROM, HARTREE_EV
 
 if TYPE_CHECKING:
@@ -157,7 +156,7 @@ def ingredients(
     """
     n_d = d_electrons(site.element, site.oxidation_state)
     if n_d is None:
-        known = ", ".join(D_RADIUS_ANG)
+        known = ", ".join(ELEMENTS_3D)
         raise InputError(
             f"sites[{site.index}]",
             f"{site.element} {site.oxidation_state:+g}",

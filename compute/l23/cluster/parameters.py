@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from compute.atom import atomic_parameters
 from compute.errors import InputError
+from compute.ions import d_electrons
 from compute.l23.charge_transfer import energies
 from compute.l23.cheap.parameters import HWHM_EV, CheapCase
 from compute.l23.cluster.energyscale import CORRECTION_EV, ERROR_EV
@@ -35,7 +36,6 @@ from compute.l23.cluster.spinorbit import zeta_2p
 from compute.l23.splitting import hund_exchange
 from compute.orbitals import rotation_matrix
 from compute.sites import Site
-from compute.sites.spin import d_electrons
 from compute.units import HARTREE_EV
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from django.db.models import Count
 
 from compute.crystals.prototypes import variants
 from compute.crystals.published import Crystal, crystals
+from compute.ions import d_electrons
 from compute.l23.hopping import D_RADIUS_ANG
-from compute.sites.spin import d_electrons
 from spectradb.models import Calculation, JobStatus, Site, Structure
 from spectradb.services.calculations.structures import queue_sites
 from spectradb.services.imports.structures import store_structure

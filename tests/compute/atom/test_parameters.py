@@ -9,8 +9,9 @@ import sys
 import pytest
 
 from compute.atom import atomic_parameters, hartree_fock_share, orbital_moments
-from compute.atom.ions import SERIES, integrals
+from compute.atom.ions import integrals
 from compute.errors import InputError
+from compute.ions import SERIES
 from tests.shared_data import shared_data
 
 TOLERANCE = {"zeta_3d": 0.03, "zeta_2p": 0.01}  # 1 % for every F and G
