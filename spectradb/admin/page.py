@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from django.contrib.admin import ModelAdmin
@@ -13,8 +13,9 @@ from spectradb.models import Kind, Measurement, Spectrum
 from spectradb.services.curation.quality import CHECK, FAIL, PASS
 from spectradb.services.curation.workflow import STEPS, history_of, may_take, place_in_queue
 from spectradb.views.spectra.describe import name_of
-from spectradb.views.spectra.figures import Plot
-from spectradb.views.spectra.spectrum_figure import Options, caption, spectrum_figure
+
+if TYPE_CHECKING:
+    from spectradb.views.spectra.figures import Plot
 
 _WORDS = {PASS: "Pass", CHECK: "Check", FAIL: "Fail"}
 _COMPARED = (
@@ -80,6 +81,10 @@ def _change_url(pk: int | None) -> str:
 def _plot(
     row: Spectrum, view: str, theory: Spectrum | None, older: Spectrum | None
 ) -> tuple[Plot, str]:
+    # The admin is loaded by every command; what draws needs SciPy and Numba.
+    from spectradb.views.spectra.figures import Plot
+    from spectradb.views.spectra.spectrum_figure import Options, caption, spectrum_figure
+
     norm = "computed" if row.kind == Kind.THEORY else "raw"
     options = Options("normalised" if view == "normalised" else norm, lines=False)
     overlay = None

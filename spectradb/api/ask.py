@@ -22,7 +22,7 @@ from spectradb.api.base import StrictMixin, TooLarge
 from spectradb.models import MatchRun, Prediction, Spectrum, Structure, Upload
 from spectradb.services.imports.uploads import keep_spectrum_file
 from spectradb.services.matching.as_values import report_of
-from spectradb.services.matching.match import MAX_SHIFT_EV, MatchOptions
+from spectradb.services.matching.options import MAX_SHIFT_EV, MatchOptions
 from spectradb.services.matching.runs import FILTERS, Request, default_request, match_now
 
 MAX_BYTES = 10 * 1024 * 1024

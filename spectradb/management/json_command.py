@@ -20,7 +20,12 @@ class JsonCommand(BaseCommand):
 
     ``--output FILE.json`` writes the result there; ``--output -`` writes it to stdout, and then
     stdout holds nothing else. Everything for people goes to stderr.
+
+    What a command works with is imported in its ``handle``, so that ``--help`` answers at once.
     """
+
+    # The checks of addresses and pages load all that any page needs; ``check`` runs them.
+    requires_system_checks = ["spectradb"]
 
     def add_output(self, parser: CommandParser) -> None:
         parser.add_argument(

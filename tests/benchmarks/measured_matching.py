@@ -59,7 +59,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spectradb.settings")
     django.setup()
     from compute.errors import ComputeError, SkipFile
-    from spectradb.services.matching.match import MatchOptions, match_file
+    from spectradb.services.matching.match import MatchOptions, curve_of_file, match_curve
 
     elements: list[bool] = []
     first: list[bool] = []
@@ -67,7 +67,7 @@ def main() -> None:
     for path in files():
         label = label_of(path)
         try:
-            answer = match_file(path, MatchOptions())
+            answer = match_curve(*curve_of_file(path, MatchOptions()))
         except (ComputeError, SkipFile) as error:
             _say(f"| {path.name} | {error} |")
             continue

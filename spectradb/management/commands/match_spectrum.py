@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from django.core.management.base import CommandError, CommandParser
-from numpy.typing import NDArray
 
 from compute.errors import ComputeError, SkipFile
 from spectradb.management.json_command import JsonCommand
 from spectradb.models import Kind, Spectrum
-from spectradb.services.matching import details as match_details
-from spectradb.services.matching import index as match_index
-from spectradb.services.matching.match import (
-    MAX_SHIFT_EV,
-    Answer,
-    MatchOptions,
-    completed,
-    curve_of_row,
-    match_curve,
-    sample_of_file,
-    searched_groups,
-)
+from spectradb.services.matching.options import MAX_SHIFT_EV, MatchOptions
 
-FloatArray = NDArray[np.float64]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from spectradb.services.matching.match import Answer
+
+    FloatArray = NDArray[np.float64]
 
 
 class Command(JsonCommand):
@@ -76,6 +69,9 @@ class Command(JsonCommand):
         output: str | None,
         **options: Any,
     ) -> None:
+        from spectradb.services.matching import index
+        from spectradb.services.matching.match import match_curve, searched_groups
+
         asked = MatchOptions(
             absorber=absorber,
             edge=edge,
@@ -87,17 +83,19 @@ class Command(JsonCommand):
         try:
             energy, intensity, asked, itself, notes = self._query(query, asked)
             for group in searched_groups(energy, asked):
-                match_index.refresh(group)
+                index.refresh(group)
             answer = match_curve(energy, intensity, asked, without=itself)
             told = answer.as_json() | {"notes": notes}
+            if mixture or explain:
+                from spectradb.services.matching import details
             if mixture:
-                mixed = match_details.mixture(
+                mixed = details.mixture(
                     energy, intensity, asked, max_components=mixture, without=itself
                 )
                 told["mixture"] = mixed.as_json()
             if explain:
-                laid = match_details.overlay(energy, intensity, asked, answer.matches[0])
-                told["peaks"] = match_details.peak_list(laid)
+                laid = details.overlay(energy, intensity, asked, answer.matches[0])
+                told["peaks"] = details.peak_list(laid)
         except (ComputeError, SkipFile, OSError) as error:
             raise CommandError(f"{query}: {error}") from error
         self.emit(told, output)
@@ -127,6 +125,8 @@ class Command(JsonCommand):
         self, query: str, asked: MatchOptions
     ) -> tuple[FloatArray, FloatArray, MatchOptions, int | None, list[str]]:
         """Curve, completed options, the query's own number if it is stored, the reader's notes."""
+        from spectradb.services.matching.match import completed, curve_of_row, sample_of_file
+
         path = Path(query)
         if not path.exists() and query.removeprefix("SDB-").isdecimal():
             number = int(query.removeprefix("SDB-"))

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from compute.errors import InputError
-from compute.quality import check_spectrum, curve_difference
 from spectradb.models import Kind, Quantity, Spectrum, Status
 
 PASS, CHECK, FAIL = "pass", "check", "fail"
@@ -98,6 +97,9 @@ def _measurement(spectrum: Spectrum) -> list[Check]:
 
 def _curve(spectrum: Spectrum) -> list[Check]:
     """Grid, noise and edge position, which the arrays tell; the rest is asked for above."""
+    # SciPy and Numba: here, or every command that only starts would wait for them.
+    from compute.quality import check_spectrum
+
     header = spectrum.measurement.header if spectrum.measurement else {}
     try:
         found = check_spectrum(
@@ -127,6 +129,8 @@ def _licence(spectrum: Spectrum) -> Check:
 
 def _duplicate(spectrum: Spectrum) -> Check:
     """Compare with the spectra of the same kind, element and edge that share the range."""
+    from compute.quality import curve_difference
+
     others = (
         Spectrum.objects.filter(
             kind=spectrum.kind,

@@ -19,6 +19,7 @@ from compute.matching.search import EXACT
 from spectradb.models import Spectrum
 from spectradb.services.matching.groups import Group, groups, whole_valences
 from spectradb.services.matching.index import library_of
+from spectradb.services.matching.options import MatchOptions
 from spectradb.services.matching.region import edge_region, smooth_share
 
 if TYPE_CHECKING:
@@ -27,31 +28,8 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 _OVERLAP = 0.5  # of a library's range that the query has to cover
-# Of an energy axis that a file brings: surveys of energy losses are off by 4 to 6 eV now and then.
-# The prior makes large shifts unlikely; a limit close by would make the wrong candidate sure.
-MAX_SHIFT_EV = 8.0
 _SURELY_KEV = 10.0  # no spectrum in eV ends below
 _BETWEEN_GROUPS = 0.3  # factor on log-evidence between elements, as within an uncalibrated one
-
-
-@dataclass(frozen=True)
-class MatchOptions:
-    """What to search for and where; energies in eV."""
-
-    absorber: str | None = None
-    edge: str | None = None
-    kind: str | None = None
-    energy_range: tuple[float, float] | None = None
-    top: int = 10
-    max_shift_ev: float = MAX_SHIFT_EV
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> MatchOptions:
-        pair = values.get("energy_range")
-        return cls(**{**values, "energy_range": None if pair is None else (pair[0], pair[1])})
 
 
 @dataclass(frozen=True)
@@ -118,20 +96,6 @@ class Answer:
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
-
-
-def match_file(path: Path, options: MatchOptions) -> Answer:
-    """Match the first sample spectrum of a file; nothing is stored.
-
-    Raises
-    ------
-    ReadError, SkipFile
-        If the file cannot be read, or holds no spectrum.
-    InputError
-        If it cannot be matched.
-    """
-    energy, intensity, options = curve_of_file(path, options)
-    return match_curve(energy, intensity, options)
 
 
 def curve_of_file(path: Path, options: MatchOptions) -> tuple[FloatArray, FloatArray, MatchOptions]:
@@ -372,12 +336,6 @@ def completed(options: MatchOptions, raw: RawSpectrum) -> MatchOptions:
 
 
 # --- stored queries ---------------------------------------------------------------------------
-
-
-def match_row(row: Spectrum, options: MatchOptions) -> Answer:
-    """Match a stored spectrum against all others."""
-    energy, intensity, options = curve_of_row(row, options)
-    return match_curve(energy, intensity, options, without=row.pk)
 
 
 def curve_of_row(

@@ -71,21 +71,6 @@ def default_request(absorber: str, edge: str, part: int = 0) -> Request:
     return Request(part=part)
 
 
-def request_match(
-    query: Spectrum | Upload,
-    request: Request | None = None,
-    *,
-    requested_by: User | None = None,
-) -> MatchRun:
-    """A queued match; the workers are told.
-
-    Without a request the element and edge of the query are searched.
-    """
-    run = _new_run(query, request, requested_by)
-    jobs.enqueue(MatchRun, [run.pk])
-    return run
-
-
 def match_now(
     query: Spectrum | Upload,
     request: Request | None = None,

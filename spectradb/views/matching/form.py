@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from spectradb.filters import SearchError, filterset
 from spectradb.models import MatchRun, Spectrum
 from spectradb.services.matching.groups import groups
-from spectradb.services.matching.match import MAX_SHIFT_EV, MatchOptions
+from spectradb.services.matching.options import MAX_SHIFT_EV, MatchOptions
 from spectradb.services.matching.runs import Request
 from spectradb.services.search.facets import search
 from spectradb.templatetags.science import edge_text

@@ -11,14 +11,14 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from compute.errors import InputError
-from spectradb.models import Kind, MatchRun, Status
+from spectradb.models import Kind, Status
 from spectradb.services.matching import index as match_index
 from spectradb.services.matching import reliability as match_reliability
 from spectradb.services.matching.groups import Group, whole_valences
 from spectradb.services.matching.index import IndexState, library_of, refresh, state_of
-from spectradb.services.matching.match import MatchOptions, match_curve, match_row
+from spectradb.services.matching.match import MatchOptions, curve_of_row, match_curve
 from spectradb.services.matching.reliability import reliability_of
-from spectradb.services.matching.runs import Request, request_match, run_match
+from spectradb.services.matching.runs import Request, match_now
 from spectradb.services.matching.teaching import expectations
 from tests.factories import lorentzians, make_site, make_spectrum, make_structure
 
@@ -147,18 +147,17 @@ def test_published_measurements_of_known_structures_calibrate():
 
 def test_a_stored_spectrum_is_not_matched_with_itself():
     rows = [_theory("Ni", k) for k in range(4)]
-    answer = match_row(rows[1], MatchOptions())
+    energy, intensity, asked = curve_of_row(rows[1], MatchOptions())
+    answer = match_curve(energy, intensity, asked, without=rows[1].pk)
     assert rows[1].pk not in [one.spectrum_id for one in answer.matches]
     assert answer.n_library == 3
 
 
-def test_a_queued_match_keeps_its_candidates(django_capture_on_commit_callbacks):
+def test_a_kept_match_keeps_its_candidates():
     rows = [_theory("Ni", k) for k in range(4)]
     energy, intensity = _measured("Ni", 2)
     query = make_spectrum(Kind.EXPERIMENT, status=Status.DRAFT, energy=energy, intensity=intensity)
-    run = request_match(query, Request(MatchOptions(absorber="Ni", top=3)))
-    assert run_match(run.pk)
-    run = MatchRun.objects.get(pk=run.pk)
+    run = match_now(query, Request(MatchOptions(absorber="Ni", top=3)))
     assert run.job_status == "done"
     kept = list(run.matches.all())
     assert [one.rank for one in kept] == [1, 2, 3]
