@@ -33,6 +33,7 @@ from spectradb.models import (
     Status,
     Structure,
 )
+from spectradb.models.visibility import Alternatives, as_condition
 
 PEAK_KEYS = ("peak_position_min", "peak_position_max", "peak_hwhm_max", "peak_main")
 
@@ -172,14 +173,16 @@ def further_edges(absorbers: list[str], edges: list[str]) -> QuerySet[SpectrumEd
     return further
 
 
+def main_edge(absorbers: list[str], edges: list[str]) -> Alternatives:
+    """What the main edge of a spectrum must be for both keys; none asks nothing."""
+    wanted = {"absorber": absorbers, "edge": edge_names(edges)}
+    return [{name: values for name, values in wanted.items() if values}]
+
+
 def with_edge(absorbers: list[str], edges: list[str]) -> Q:
     """Spectra of these absorbers at these edges; further edges of a survey count too."""
-    condition = Q()
-    if absorbers:
-        condition &= Q(absorber__in=absorbers)
-    if edges:
-        condition &= Q(edge__in=edge_names(edges))
-    return condition | Q(pk__in=further_edges(absorbers, edges).values("spectrum"))
+    further = further_edges(absorbers, edges).values("spectrum")
+    return as_condition(main_edge(absorbers, edges)) | Q(pk__in=further)
 
 
 def matching_text(text: str) -> Q:

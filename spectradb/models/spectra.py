@@ -17,11 +17,11 @@ from simple_history.models import HistoricalRecords
 from spectradb.models.fields import ArrayField, pack_array
 from spectradb.models.provenance import Calculation, Measurement
 from spectradb.models.structures import Site, Structure
+from spectradb.models.visibility import as_condition, spectra_seen_by
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
-CURATE = "spectradb.curate_spectrum"
 ARRAYS = frozenset({"energy", "intensity"})
 
 
@@ -60,12 +60,8 @@ class SpectrumQuerySet(models.QuerySet["Spectrum"]):
         return self.filter(status=Status.PUBLISHED)
 
     def visible_to(self, user: User | AnonymousUser | None) -> Self:
-        """What this person may see: curators all, contributors their own, everyone published."""
-        if user is not None and user.is_authenticated:
-            if user.has_perm(CURATE):
-                return self
-            return self.filter(Q(status=Status.PUBLISHED) | Q(contributor=user))
-        return self.published()
+        """What this person may see (:mod:`spectradb.models.visibility`)."""
+        return self.filter(as_condition(spectra_seen_by(user)))
 
     def covering(self, energy_ev: float) -> Self:
         """Spectra whose range holds this energy."""

@@ -1,7 +1,13 @@
-"""Rows that hang on a spectrum are seen by those who see the spectrum."""
+"""Who may see a spectrum, and with it every row that hangs on it: one rule.
+
+The rule is a list of alternatives, each a mapping of column → allowed values, so that the database
+(:func:`as_condition`) and the columns held in memory
+(:meth:`spectradb.services.search.columns.Columns.meeting`) follow the same one.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
@@ -10,17 +16,37 @@ from django.db.models import Q
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
-_CURATE = "spectradb.curate_spectrum"
+CURATE = "spectradb.curate_spectrum"
+Alternatives = Sequence[Mapping[str, Collection[Any]]]
+"""A row counts if one of them holds for it: all its columns have one of the allowed values."""
+
+
+def spectra_seen_by(user: User | AnonymousUser | None) -> Alternatives:
+    """Curators see all spectra, everybody the published ones, contributors their own as well."""
+    if user is not None and user.is_authenticated:
+        if user.has_perm(CURATE):
+            return [{}]
+        return [{"status": ["published"]}, {"contributor": [user.pk]}]
+    return [{"status": ["published"]}]
+
+
+def as_condition(alternatives: Alternatives, prefix: str = "") -> Q:
+    """Alternatives as a condition of a query; ``prefix`` leads to the table of their columns."""
+    condition = Q()
+    for columns in alternatives:
+        one = Q()
+        for name, values in columns.items():
+            one &= Q(**{f"{prefix}{name}__in": list(values)})
+        if not one:
+            return Q()  # holds for every row
+        condition |= one
+    return condition
 
 
 class FollowsSpectrum(models.QuerySet[Any]):
     """Rows with a ``spectrum``; those whose spectrum does not exist (yet) are open to all."""
 
     def visible_to(self, user: User | AnonymousUser | None) -> Self:
-        """What this person may see, by the status of the spectrum."""
-        allowed = Q(spectrum__isnull=True) | Q(spectrum__status="published")
-        if user is not None and user.is_authenticated:
-            if user.has_perm(_CURATE):
-                return self
-            allowed |= Q(spectrum__contributor=user)
-        return self.filter(allowed)
+        """What this person may see, by the spectrum."""
+        seen = as_condition(spectra_seen_by(user), "spectrum__")
+        return self.filter(seen | Q(spectrum__isnull=True)) if seen else self

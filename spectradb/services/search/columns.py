@@ -19,6 +19,7 @@ from django.db.models import Max, QuerySet
 from numpy.typing import NDArray
 
 from spectradb.models import Spectrum
+from spectradb.models.visibility import Alternatives
 
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -80,21 +81,20 @@ class Columns:
         self._last = last
         self._orders.clear()
 
-    def visible_to(self, user: Any) -> Mask:
-        """As ``SpectrumQuerySet.visible_to``."""
-        if (
-            user is not None
-            and user.is_authenticated
-            and user.has_perm("spectradb.curate_spectrum")
-        ):
-            return np.ones(self.pk.size, bool)
-        seen = self.among("status", ["published"])
-        if user is not None and user.is_authenticated:
-            seen |= self.contributor == user.pk
-        return seen
+    def meeting(self, alternatives: Alternatives) -> Mask:
+        """Rows for which one of the alternatives holds (:mod:`spectradb.models.visibility`)."""
+        found = np.zeros(self.pk.size, bool)
+        for wanted in alternatives:
+            one = np.ones(self.pk.size, bool)
+            for name, values in wanted.items():
+                one &= self.among(name, values)
+            found |= one
+        return found
 
     def among(self, name: str, values: Iterable[Any]) -> Mask:
-        """Rows whose value of a coded column is one of these."""
+        """Rows whose value of a column is one of these."""
+        if name == "contributor":
+            return _member(self.contributor, values)
         wanted = np.zeros(len(self.values[name]), bool)
         for value in values:
             if (code := self._index[name].get(value)) is not None:

@@ -17,9 +17,10 @@ from django.core.cache import cache
 from django.db.models import Count, Max
 
 from spectradb.filters import SearchError, filterset
-from spectradb.filters.spectra import edge_names, further_edges
+from spectradb.filters.spectra import further_edges, main_edge
 from spectradb.filters.structures import STRUCTURE_KEYS, structures_where
 from spectradb.models import Spectrum, Status
+from spectradb.models.visibility import spectra_seen_by
 from spectradb.services.search.columns import CODED, Columns, Ints, Mask, columns
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def search(query: Query, user: User | AnonymousUser | None) -> Found:
     given = bound.form.cleaned_data
     held, lock = columns()
     with lock:
-        base = held.visible_to(user) & _asked(held, query, given)
+        base = held.meeting(spectra_seen_by(user)) & _asked(held, query, given)
         chosen = {name: held.among(name, given[name]) for name in FACETS if given.get(name)}
         everything = _all_of(base, chosen)
         facets = {name: _choices(held, name, base, chosen, given) for name in FACETS}
@@ -116,7 +117,9 @@ def _asked(held: Columns, query: Query, given: Mapping[str, Any]) -> Mask:
         found &= held.among("status", given["status"])
     done = {*FACETS, "status", "absorber", "edge", "ordering"}
     if given.get("absorber") or given.get("edge"):
-        found &= _with_edge(held, given["absorber"], given["edge"])
+        asked = given["absorber"], given["edge"]
+        further = further_edges(*asked).values_list("spectrum", flat=True)
+        found &= held.meeting(main_edge(*asked)) | held.with_ids(further)
     about_structures = {key: query[key] for key in query if key in STRUCTURE_KEYS}
     about_structures = {key: v for key, v in about_structures.items() if key not in done}
     if about_structures:
@@ -130,18 +133,6 @@ def _asked(held: Columns, query: Query, given: Mapping[str, Any]) -> Mask:
         spectra = filterset(Spectrum, rest, Spectrum.objects.all()).qs
         found &= held.with_ids(spectra.order_by().values_list("pk", flat=True))
     return found
-
-
-def _with_edge(held: Columns, absorbers: list[str], edges: list[str]) -> Mask:
-    """As :func:`spectradb.filters.spectra.with_edge`."""
-    names, further = edge_names(edges), further_edges(absorbers, edges)
-    found = held.with_ids(further.values_list("spectrum", flat=True))
-    main = np.ones(held.pk.size, bool)
-    if absorbers:
-        main &= held.among("absorber", absorbers)
-    if names:
-        main &= held.among("edge", names)
-    return found | main
 
 
 def _all_of(base: Mask, chosen: Mapping[str, Mask], but: str = "") -> Mask:
