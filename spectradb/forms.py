@@ -45,16 +45,16 @@ class FilesField(forms.FileField):
 
     def clean(self, data: Any, initial: Any = None) -> list[Any]:
         files = data if isinstance(data, list | tuple) else [data]
-        limit = settings.UPLOAD_MAX_BYTES
+        limit = settings.SPECTRUM_MAX_MB
         cleaned = []
         for file in files:
             one = super().clean(file, initial)
             if one is None:
                 continue
-            if one.size > limit:
+            if one.size > limit * 1e6:
                 raise ValidationError(
                     gettext("%(name)s has %(size).1f MB; a file may have %(limit)d MB.")
-                    % {"name": one.name, "size": one.size / 1e6, "limit": limit // 1_000_000}
+                    % {"name": one.name, "size": one.size / 1e6, "limit": limit}
                 )
             cleaned.append(one)
         return cleaned

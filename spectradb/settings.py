@@ -1,16 +1,29 @@
 """Every setting, read from the environment; unset means the embedded, single-machine default.
 
-=====================  ========================================================
-``DATABASE_URL``       ``sqlite:////abs/path`` or ``postgres://…``; SQLite in ``var/``
-``REDIS_URL``          broker of the job queue; the database itself when unset
-``SECRET_KEY``         signing key; a generated one is kept in ``var/secret_key``
-``DEBUG``              ``1`` for tracebacks in the browser; never in public
-``ALLOWED_HOSTS``      comma-separated; loopback names only when unset
-``PUBLIC_HTTPS``       ``1`` behind TLS: secure cookies, HSTS, redirect
-``SPECTRADB_VAR``      folder of the database, indexes, exports and models
-``QCLUSTER_WORKERS``   worker processes of one ``qcluster``
-``MP_API_KEY``         Materials Project key; never logged
-=====================  ========================================================
+=======================  ======================================================
+``DATABASE_URL``         ``sqlite:////abs/path`` or ``postgres://…``; SQLite in ``var/``
+``REDIS_URL``            broker of the job queue and the cache that all processes share; unset,
+                         the queue is in the database and every process has a cache of its own
+``SECRET_KEY``           signing key; a generated one is kept in ``var/secret_key``
+``DEBUG``                ``1`` for tracebacks in the browser; never in public
+``ALLOWED_HOSTS``        comma-separated; loopback names only when unset
+``CSRF_TRUSTED_ORIGINS`` comma-separated origins of forms, where a proxy changes the host
+``PUBLIC_HTTPS``         ``1`` behind TLS: secure cookies, HSTS, redirect
+``SPECTRADB_VAR``        folder of the database, indexes, exports and models; ``var``
+``STATIC_ROOT``          folder that ``collectstatic`` fills; ``staticfiles``
+``QCLUSTER_WORKERS``     worker processes of one ``qcluster``; the number of cores
+``SPECTRUM_MAX_MB``      largest measured file that a person may send; 20
+``STRUCTURE_MAX_MB``     largest structure file that a person may send; 2
+``THROTTLE_ANON``        requests of a visitor to the API; ``300/min``
+``THROTTLE_USER``        requests of an account to the API; ``1200/min``
+``THROTTLE_UPLOAD``      files sent to the API; ``60/hour``
+``THROTTLE_OPTIMADE``    requests to OPTIMADE; ``300/min``
+``THROTTLE_COMPUTE``     multiplets of the sliders; ``300/min``
+``THROTTLE_ASK``         matches, fits and predictions asked for; ``120/hour``
+``MP_API_KEY``           Materials Project key; never logged
+``MP_API_ENDPOINT``      another address of the Materials Project's API
+``LOG_LEVEL``            of the log on stderr; ``WARNING``
+=======================  ======================================================
 """
 
 from __future__ import annotations
@@ -157,6 +170,14 @@ Q_CLUSTER: dict[str, Any] = {
 }
 if redis_url := os.environ.get("REDIS_URL", "").strip():
     Q_CLUSTER["redis"] = redis_url
+    # Throttles count in the cache: they hold over all processes only where these share one.
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": redis_url,
+            "KEY_PREFIX": "spectradb-cache",
+        }
+    }
 else:
     Q_CLUSTER["orm"] = "default"
 
@@ -194,11 +215,12 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MANIFEST_STRICT = False
 
-# Uploads: one spectrum file or structure, never more.
-DATA_UPLOAD_MAX_MEMORY_SIZE = 25 * 1024 * 1024
-FILE_UPLOAD_MAX_MEMORY_SIZE = 25 * 1024 * 1024
+# What a person may send, in one place: the pages, the API and the forms tell these limits. What
+# the operator's own commands read is bounded by the readers (compute.io.LIMITS).
+SPECTRUM_MAX_MB = _integer("SPECTRUM_MAX_MB", 20)  # of 10⁶ bytes
+STRUCTURE_MAX_MB = _integer("STRUCTURE_MAX_MB", 2)
 DATA_UPLOAD_MAX_NUMBER_FILES = 20
-UPLOAD_MAX_BYTES = 20 * 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = FILE_UPLOAD_MAX_MEMORY_SIZE = (SPECTRUM_MAX_MB + 5) * 10**6
 
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_SCHEMA_CLASS": "spectradb.api.schema.ApiSchema",

@@ -1,7 +1,8 @@
 """How often one visitor may ask what costs the server work; for pages that are not DRF's.
 
-The rates are those of ``DEFAULT_THROTTLE_RATES``, by address for visitors and by account for
-people who are signed in, and counted in the cache like those of the API.
+DRF's own throttle does the counting; this only lets a plain Django view ask it. The rates are
+those of ``DEFAULT_THROTTLE_RATES``, by address for visitors and by account for people who are
+signed in.
 """
 
 from __future__ import annotations

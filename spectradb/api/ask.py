@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from django.conf import settings
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
@@ -18,14 +19,12 @@ from rest_framework.throttling import ScopedRateThrottle
 from rest_framework.views import APIView
 
 from compute.errors import InputError, ReadError, SkipFile
-from spectradb.api.base import StrictMixin, TooLarge
+from spectradb.api.base import StrictMixin, refuse_larger
 from spectradb.models import MatchRun, Prediction, Spectrum, Structure, Upload
 from spectradb.services.imports.uploads import keep_spectrum_file
 from spectradb.services.matching.as_values import report_of
 from spectradb.services.matching.options import MAX_SHIFT_EV, MatchOptions
 from spectradb.services.matching.runs import FILTERS, Request, default_request, match_now
-
-MAX_BYTES = 10 * 1024 * 1024
 
 
 class MatchRequestSerializer(serializers.Serializer[Any]):
@@ -88,8 +87,7 @@ class MatchView(StrictMixin, APIView):
             rows = Spectrum.objects.visible_to(request.user)
             return get_object_or_404(rows, pk=asked["spectrum"])
         file = asked["file"]
-        if file.size > MAX_BYTES:
-            raise TooLarge(f"{file.size} bytes; at most {MAX_BYTES}")
+        refuse_larger(file, settings.SPECTRUM_MAX_MB)
         try:
             return keep_spectrum_file(file.name, file.read(), request.user)
         except (ReadError, SkipFile, InputError) as error:
@@ -158,8 +156,7 @@ class PredictView(StrictMixin, APIView):
             subject = get_object_or_404(Structure, pk=asked["structure"])
         else:
             file = asked["file"]
-            if file.size > service.MAX_BYTES:
-                raise TooLarge(f"{file.size} bytes; at most {service.MAX_BYTES}")
+            refuse_larger(file, settings.STRUCTURE_MAX_MB)
             try:
                 subject = service.keep_structure_file(file.name, file.read(), request.user)
             except (ReadError, InputError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, TypeVar
 
 from django.core.exceptions import RequestDataTooBig, TooManyFilesSent
+from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Model
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers, viewsets
@@ -34,6 +35,13 @@ class TooLarge(APIException):
     status_code = 413
     default_code = "too_large"
     default_detail = "The upload is too large."
+
+
+def refuse_larger(file: UploadedFile, limit_mb: int) -> None:
+    """Answer 413 for a file above the site's limit, in units of 10⁶ bytes."""
+    size = file.size or 0
+    if size > limit_mb * 1e6:
+        raise TooLarge(f"{file.name} has {size / 1e6:.1f} MB; a file may have {limit_mb} MB.")
 
 
 def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:

@@ -20,7 +20,7 @@ from rest_framework.throttling import ScopedRateThrottle
 from rest_framework.views import APIView
 
 from compute.errors import InputError
-from spectradb.api.base import Conflict, StrictMixin, TooLarge
+from spectradb.api.base import Conflict, StrictMixin, refuse_larger
 from spectradb.models import Export, JobStatus
 from spectradb.services.accounts.roles import may_contribute, may_curate
 from spectradb.services.exports import jobs as exports
@@ -71,8 +71,7 @@ class UploadView(StrictMixin, APIView):
         given = UploadSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         file = given.validated_data["file"]
-        if file.size > settings.UPLOAD_MAX_BYTES:
-            raise TooLarge(f"{file.size} bytes; at most {settings.UPLOAD_MAX_BYTES}")
+        refuse_larger(file, settings.SPECTRUM_MAX_MB)
         try:
             result = import_file(
                 file.name,

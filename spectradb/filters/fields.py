@@ -2,6 +2,11 @@
 
 Every key takes its values from a query dictionary: ``kind=theory&kind=experiment`` and
 ``kind=theory,experiment`` are the same. Values of one key are alternatives.
+
+They are django-filter's filters with fields of our own, since its fields drop what they cannot
+read: an unknown value of a ``BooleanFilter`` or an ``OrderingFilter``, a number that is none. Here
+each is refused by name (:class:`FlagKey`, :class:`OrderingKey`), on the pages, the API and in
+``--where`` alike.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 A recursive-descent parser of the grammar in appendix 1 of the specification, version 1.1,
 without the relationships and the zipped lists (``A:B HAS …``), which are told as not implemented.
+The parser of optimade-python-tools is of the whole standard and comes with a server, pydantic
+models and a grammar compiler; a tenth of it is needed here, with bounds on length and depth.
 """
 
 from __future__ import annotations

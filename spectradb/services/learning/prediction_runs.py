@@ -8,6 +8,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
@@ -24,7 +25,6 @@ from spectradb.services.learning.predict import PredictedSite, Predictor, trust_
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
-MAX_BYTES = 2 * 1024 * 1024
 MAX_ATOMS = 500
 
 
@@ -52,8 +52,9 @@ def keep_structure_file(name: str, data: bytes, user: User | AnonymousUser | Non
     InputError
         If its sites cannot be made out.
     """
-    if len(data) > MAX_BYTES:
-        raise ReadError([f"{name}: {len(data) / 1e6:.1f} MB; at most 2 MB"])
+    limit = settings.STRUCTURE_MAX_MB
+    if len(data) > limit * 1e6:
+        raise ReadError([f"{name}: {len(data) / 1e6:.1f} MB; at most {limit} MB"])
     text = data.decode("utf-8", errors="replace")
     found = parse_structures(text, PurePath(name).name)
     structure = found[0].structure

@@ -5,6 +5,10 @@ when it is killed (SIGKILL, the kernel's out-of-memory killer) the semaphore sta
 worker that replaces it waits for ever, and so does the whole cluster. Here the same queues are
 guarded by file locks, which the kernel gives back when their holder dies. And whoever of the
 cluster loses its parent ends, so that a head killed alone leaves no workers behind.
+
+django-q offers no hook for any of this, so :data:`OVERWRITTEN` names the private attributes that
+are replaced; ``tests/spectradb/queue/test_qcluster.py`` fails on a release that it was not tried
+with.
 """
 
 from __future__ import annotations
@@ -23,6 +27,19 @@ from typing import Any
 
 from django_q import cluster
 from django_q.queues import Queue
+
+TRIED_WITH = "1.11.1"
+OVERWRITTEN = (
+    "django_q.cluster.Sentinel",
+    "django_q.cluster.Sentinel.start",
+    "django_q.cluster.Sentinel.spawn_worker",
+    "django_q.cluster.Sentinel.spawn_process",
+    "django_q.cluster.worker",
+    "django_q.queues.Queue._rlock",
+    "django_q.queues.Queue._wlock",
+    "django_q.queues.Queue.size.count",
+)
+"""What of django-q, of no public interface, is replaced or relied on here."""
 
 _TRY_SECONDS = 0.01
 _LOOK_SECONDS = 2.0  # how often a process looks whether its parent still lives

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
@@ -45,7 +46,12 @@ def upload(request: HttpRequest) -> HttpResponse:
             )
             results.append(_result(done))
     status = 400 if request.method == "POST" and not results else 200
-    context = {"form": form, "results": results, "formats": FORMATS, "limit_mb": 20}
+    context = {
+        "form": form,
+        "results": results,
+        "formats": FORMATS,
+        "limit_mb": settings.SPECTRUM_MAX_MB,
+    }
     return render(request, "imports/upload.html", context, status=status)
 
 

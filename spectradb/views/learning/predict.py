@@ -6,6 +6,7 @@ import csv
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.db.models import Q
@@ -23,8 +24,6 @@ from spectradb.services.learning import prediction_runs as service
 from spectradb.templatetags.science import edge_text
 from spectradb.views.learning.predict_figure import known_spectrum, prediction_plot, trust_of
 from spectradb.views.site.throttle import throttled
-
-LIMIT_MB = service.MAX_BYTES // 2**20
 
 
 @dataclass
@@ -108,9 +107,9 @@ def _asked(request: HttpRequest) -> HttpResponse:
     subject: Structure | Upload | None
     if file is not None:
         size = file.size or 0
-        if size > service.MAX_BYTES:
+        if size > settings.STRUCTURE_MAX_MB * 1e6:
             words = gettext("%(name)s has %(size).1f MB; a structure file may have %(limit)d MB.")
-            told = {"name": file.name, "size": size / 1e6, "limit": LIMIT_MB}
+            told = {"name": file.name, "size": size / 1e6, "limit": settings.STRUCTURE_MAX_MB}
             return _landing(request, words % told, 413)
         try:
             subject = service.keep_structure_file(
@@ -295,7 +294,7 @@ def _landing(request: HttpRequest, error: str = "", status: int = 200) -> HttpRe
     examples = Structure.objects.filter(sites__element__in=absorbers).defer("data").distinct()
     context = {
         "error": error,
-        "limit_mb": LIMIT_MB,
+        "limit_mb": settings.STRUCTURE_MAX_MB,
         "limit_atoms": service.MAX_ATOMS,
         "models": models,
         "examples": list(examples.order_by("n_sites", "pk")[:4]) if absorbers else [],

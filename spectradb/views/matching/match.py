@@ -23,9 +23,6 @@ from spectradb.views.matching.answer import answer_context
 from spectradb.views.matching.form import request_of
 from spectradb.views.site.throttle import throttled
 
-LIMIT_MB = 10
-MAX_BYTES = LIMIT_MB * 1024 * 1024
-
 
 @require_http_methods(["GET", "POST"])
 @throttled
@@ -95,9 +92,9 @@ def _asked(request: HttpRequest) -> HttpResponse:
     query: Spectrum | Upload | None
     if file is not None:
         size = file.size or 0
-        if size > MAX_BYTES:
+        if size > settings.SPECTRUM_MAX_MB * 1e6:
             words = gettext("%(name)s has %(size).1f MB; a file may have %(limit)d MB.")
-            told = {"name": file.name, "size": size / 1e6, "limit": LIMIT_MB}
+            told = {"name": file.name, "size": size / 1e6, "limit": settings.SPECTRUM_MAX_MB}
             return _landing(request, words % told, 413)
         try:
             query = keep_spectrum_file(file.name or "file", file.read(), request.user)
@@ -126,7 +123,7 @@ def _landing(
         "error": error,
         "chosen": chosen,
         "formats": FORMATS,
-        "limit_mb": LIMIT_MB,
+        "limit_mb": settings.SPECTRUM_MAX_MB,
         "examples": examples,
         "libraries": groups(),
     }
@@ -155,6 +152,3 @@ def _stored(request: HttpRequest, number: str) -> Spectrum | None:
     if not text.isdecimal() or len(text) > 17:
         return None
     return Spectrum.objects.visible_to(request.user).filter(pk=int(text)).first()
-
-
-assert MAX_BYTES <= settings.UPLOAD_MAX_BYTES

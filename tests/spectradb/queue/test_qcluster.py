@@ -12,14 +12,24 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from spectradb.services.queue.qcluster import KernelLock
+from spectradb.services.queue.qcluster import OVERWRITTEN, TRIED_WITH, KernelLock
 
 ROOT = Path(__file__).resolve().parents[3]
 _PATIENCE_SECONDS = 120.0
+
+
+def test_the_library_is_the_one_whose_private_parts_are_known() -> None:
+    """Raise TRIED_WITH after the tests below have passed with the new release."""
+    found = version("django-q2")
+    assert found == TRIED_WITH, (
+        f"django-q2 {found}: {', '.join(OVERWRITTEN)} are private and were tried with "
+        f"{TRIED_WITH} only; run these tests, read its changes, then raise TRIED_WITH"
+    )
 
 
 def _hold(lock: KernelLock, held: object) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.conf import LazySettings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
@@ -177,9 +178,27 @@ def test_asking_again_narrows_the_search_and_bad_fields_are_told() -> None:
     assert run.options["energy_range"] == [845.0, 880.0]
 
 
-def test_too_large_a_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spectradb.views.matching.match.MAX_BYTES", 10)
-    assert upload(Client(), reverse("match"), "ni.csv", csv("Ni", 1)).status_code == 413
+@pytest.mark.parametrize(
+    ("setting", "routes"),
+    [
+        ("SPECTRUM_MAX_MB", ("match", "api:match", "upload", "api:upload")),
+        ("STRUCTURE_MAX_MB", ("predict", "api:predict")),
+    ],
+)
+def test_every_door_tells_and_keeps_one_limit(
+    settings: LazySettings, setting: str, routes: tuple[str, ...]
+) -> None:
+    setattr(settings, setting, 1)
+    client = Client()
+    client.force_login(make_user(role="contributor"))
+    large = b"1 2\n" * 300_000
+    for route in routes:
+        if not route.startswith("api:"):
+            assert " 1 MB" in client.get(reverse(route)).content.decode(), route
+        field = "files" if route == "upload" else "file"
+        answer = client.post(reverse(route), {field: SimpleUploadedFile("large.txt", large)})
+        assert answer.status_code in (400, 413), route
+        assert "1.2 MB" in answer.content.decode(), route
 
 
 def test_questions_are_throttled(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,36 @@
+"""Settings: every variable that is read is told, and processes share what they must share."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from spectradb import settings
+
+_READ = re.compile(r"(?:environ(?:\.get\(|\[)|_flag\(|_integer\(|_names\()\s*\"([A-Z_]+)\"")
+
+
+def test_every_variable_that_is_read_is_in_the_list_and_the_other_way_round() -> None:
+    text = Path(settings.__file__).read_text(encoding="utf-8")
+    told = re.findall(r"^``([A-Z_]+)``", settings.__doc__ or "", re.MULTILINE)
+    assert sorted(told) == sorted(set(_READ.findall(text)))
+    readme = (settings.BASE_DIR / "README.md").read_text(encoding="utf-8")
+    assert "spectradb/settings.py" in readme
+
+
+def _cache_backend(tmp_path: Path, **environment: str) -> str:
+    code = "from spectradb import settings as s; print(s.CACHES['default']['BACKEND'])"
+    given = os.environ | {"SPECTRADB_VAR": str(tmp_path)} | environment
+    answer = subprocess.run(
+        [sys.executable, "-c", code], env=given, capture_output=True, text=True, check=False
+    )
+    return answer.stdout.strip() or answer.stderr.strip().splitlines()[-1]
+
+
+def test_processes_share_a_cache_where_there_is_redis(tmp_path: Path) -> None:
+    told = _cache_backend(tmp_path, REDIS_URL="redis://localhost:6379/0")
+    assert told.endswith("RedisCache")
+    assert "CACHES" in _cache_backend(tmp_path, REDIS_URL="")  # Django's own default then
