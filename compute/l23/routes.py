@@ -1,66 +1,133 @@
-"""The routes from a structure to an L2,3 spectrum, by name."""
+"""The routes from a structure to the parameters of an L2,3 spectrum, by name.
+
+A route is a function (:class:`compute.l23.prepared.Parameters`) with a version, registered here
+and nowhere else.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from math import floor
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from compute.atom.version import VERSION as ATOM
 from compute.errors import InputError
-from compute.ions import d_electrons
+from compute.ions import ELEMENTS_3D
 from compute.l23.cheap import parameters as cheap
 from compute.l23.cluster import parameters as cluster
-from compute.l23.spectrum import SiteSpectrum, mixed, solve_cheap
+from compute.l23.prepared import TEMPERATURE_K, Parameters, PreparedCase
+from compute.multiplet.version import VERSION as ENGINE
 from compute.sites import Site
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-_PARAMETERS: dict[str, Callable[..., cheap.CheapCase]] = {
-    "cheap": cheap.parameters,
-    "cluster": cluster.parameters,
+_DECIMALS = 6  # of a valence in a key
+
+
+@dataclass(frozen=True)
+class Route:
+    """One way to the parameters.
+
+    Attributes
+    ----------
+    name : str
+    version : str
+        Raised whenever the route's parameters change, be it by the analysis of the sites.
+    parameters : Parameters
+    absorbers : tuple of str
+        Elements that it knows.
+    """
+
+    name: str
+    version: str
+    parameters: Parameters
+    absorbers: tuple[str, ...]
+
+
+_REGISTRY = {
+    route.name: route
+    for route in (
+        Route("cheap", cheap.VERSION, cheap.parameters, ELEMENTS_3D),
+        Route("cluster", cluster.VERSION, cluster.parameters, ELEMENTS_3D),
+    )
 }
-# Part of every input hash.
-VERSIONS = {"cheap": cheap.VERSION, "cluster": cluster.VERSION}
-ROUTES = tuple(_PARAMETERS)
-_WHOLE = 1e-3  # valences this near to a whole number are whole
+ROUTES = tuple(_REGISTRY)
 
 
-def l23_spectrum(
+def known(route: str) -> Route:
+    """The route of this name.
+
+    Raises
+    ------
+    InputError
+    """
+    if route not in _REGISTRY:
+        raise InputError("route", route, f"known: {', '.join(ROUTES)}")
+    return _REGISTRY[route]
+
+
+def absorbers(route: str) -> tuple[str, ...]:
+    """The elements whose L2,3 edge a route computes, in order of atomic number."""
+    return known(route).absorbers
+
+
+def version(route: str) -> dict[str, str]:
+    """Versions of all that decides a route's numbers: the route, the engine, the free ions."""
+    return {"route": known(route).version, "engine": ENGINE, "atom": ATOM}
+
+
+def prepare(
     structure: Structure,
     sites: Sequence[Site],
     site: Site,
     route: str = "cheap",
     *,
-    temperature_k: float = 300.0,
-) -> SiteSpectrum:
-    """The L2,3 spectrum of one site from the structure alone.
+    temperature_k: float = TEMPERATURE_K,
+) -> PreparedCase:
+    """Parameters of one site by a route.
 
-    Equivalent atoms that share a charge (Fe2.5+ of magnetite) are taken as the two ions next to
-    it, each for its share.
+    Parameters
+    ----------
+    structure : pymatgen Structure
+    sites : sequence of Site
+        All distinct sites, whose charges make the potential.
+    site : Site
+        The absorbing one.
 
     Raises
     ------
-    InputError
-        An unknown route, or a site that the route does not know.
-    ConvergenceError
-        If a field or the engine did not converge; nothing is returned then.
+    InputError, ConvergenceError
+        An unknown route; what the route says of the site.
     """
-    if route not in _PARAMETERS:
-        raise InputError("route", route, f"known: {', '.join(ROUTES)}")
+    return known(route).parameters(structure, sites, site, temperature_k=temperature_k)
 
-    def solved(ion: Site) -> SiteSpectrum:
-        return solve_cheap(_PARAMETERS[route](structure, sites, ion, temperature_k=temperature_k))
 
-    lower = floor(site.oxidation_state + _WHOLE)
-    share = site.oxidation_state - lower
-    if share < _WHOLE:
-        return solved(site)
-    ions = [(lower, 1.0 - share), (lower + 1, share)]
-    able = [
-        (replace(site, oxidation_state=float(valence)), weight)
-        for valence, weight in ions
-        if (d_electrons(site.element, valence) or 0) < 10  # a full shell absorbs nothing
-    ]
-    return mixed([solved(ion) for ion, _ in able], [weight for _, weight in able])
+def input_key(
+    structure_key: str,
+    valences: Sequence[tuple[int, float]],
+    site_index: int,
+    route: str,
+    *,
+    edge: str = "L23",
+    temperature_k: float = TEMPERATURE_K,
+) -> dict[str, Any]:
+    """Everything that decides the spectrum of a site, ready for JSON: what its hash covers.
+
+    Parameters
+    ----------
+    structure_key : str
+        Stands for cell, atoms and their positions.
+    valences : sequence of (int, float)
+        First atom and oxidation state of every distinct site: all of them make the potential.
+    site_index : int
+        First atom of the absorbing site.
+    """
+    return {
+        "versions": version(route),
+        "structure": structure_key,
+        "valences": sorted([index, round(float(state), _DECIMALS)] for index, state in valences),
+        "site": site_index,
+        "edge": edge,
+        "temperature_k": float(temperature_k),
+    }

@@ -1,16 +1,19 @@
-"""From a site to its L2,3 spectrum on the absolute energy scale, by route ``cheap``."""
+"""From a site to its L2,3 spectrum on the absolute energy scale, by any route."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import floor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from compute.atom import atomic_parameters
-from compute.l23.cheap.parameters import CheapCase, parameters
+from compute.ions import d_electrons
+from compute.l23 import routes
+from compute.l23.prepared import TEMPERATURE_K, Parameters, PreparedCase
 from compute.multiplet import solve
 from compute.sites import Site
 
@@ -22,6 +25,7 @@ FloatArray = NDArray[np.float64]
 BELOW_L3_EV, ABOVE_L3_EV, STEP_EV = 10.0, 30.0, 0.05
 _MARGIN_EV = 25.0  # how far the L3 maximum may lie from −ζ/2 and the grid still reach
 _ONSET = 0.1  # of the maximum
+_WHOLE = 1e-3  # valences this near to a whole number are whole
 _L3_WIDTH = 1.2  # the L3 maximum lies within this times ζ_2p above the onset; L2 starts at 1.5
 
 
@@ -51,23 +55,59 @@ class SiteSpectrum:
 
 
 def l23_spectrum(
-    structure: Structure, sites: Sequence[Site], site: Site, *, temperature_k: float = 300.0
+    structure: Structure,
+    sites: Sequence[Site],
+    site: Site,
+    route: str = "cheap",
+    *,
+    temperature_k: float = TEMPERATURE_K,
 ) -> SiteSpectrum:
     """The L2,3 spectrum of one site from the structure alone.
 
     Raises
     ------
     InputError
-        If the route does not know the site (see :func:`compute.l23.cheap.parameters.parameters`).
+        An unknown route, or a site that the route does not know.
     ConvergenceError
-        If the engine did not converge.
+        If a field or the engine did not converge; nothing is returned then.
     """
-    return solve_cheap(parameters(structure, sites, site, temperature_k=temperature_k))
+    found = routes.known(route).parameters
+    return spectrum_by(found, structure, sites, site, temperature_k=temperature_k)
 
 
-def solve_cheap(prepared: CheapCase) -> SiteSpectrum:
+def spectrum_by(
+    parameters: Parameters,
+    structure: Structure,
+    sites: Sequence[Site],
+    site: Site,
+    *,
+    temperature_k: float = TEMPERATURE_K,
+) -> SiteSpectrum:
+    """The spectrum of one site with the parameters that a function gives.
+
+    Equivalent atoms that share a charge (Fe2.5+ of magnetite) are taken as the two ions next to
+    it, each for its share.
+    """
+
+    def solved(ion: Site) -> SiteSpectrum:
+        return solve_prepared(parameters(structure, sites, ion, temperature_k=temperature_k))
+
+    lower = floor(site.oxidation_state + _WHOLE)
+    share = site.oxidation_state - lower
+    if share < _WHOLE:
+        return solved(site)
+    ions = [(lower, 1.0 - share), (lower + 1, share)]
+    able = [
+        (replace(site, oxidation_state=float(valence)), weight)
+        for valence, weight in ions
+        if (d_electrons(site.element, valence) or 0) < 10  # a full shell absorbs nothing
+    ]
+    return mixed([solved(ion) for ion, _ in able], [weight for _, weight in able])
+
+
+def solve_prepared(prepared: PreparedCase) -> SiteSpectrum:
     """Solve a prepared case and cut the spectrum around its L3 maximum."""
-    case = dict(prepared.case)
+    case = prepared.case()
     zeta = atomic_parameters(case["element"], case["charge"], case["n_d"])["final"]["zeta_2p"]
     start = -_grid(zeta / 2.0 + _MARGIN_EV + BELOW_L3_EV)
     stop = _grid(_MARGIN_EV + ABOVE_L3_EV - zeta / 2.0)

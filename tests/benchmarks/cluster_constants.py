@@ -15,20 +15,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import pickle
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from compute.crystals.published import crystal
 from compute.ions import atomic_number
-from compute.l23.cheap.parameters import CheapCase
 from compute.l23.cluster.energyscale import CORRECTION_EV
 from compute.l23.cluster.parameters import parameters, slater_scale
-from compute.l23.spectrum import solve_cheap
+from compute.l23.prepared import PreparedCase
+from compute.l23.spectrum import solve_prepared
 from compute.sites import analyze_sites
 from tests.benchmarks import ligandfield
 from tests.benchmarks.ligandfield import COMPOUNDS, Source
@@ -49,31 +50,38 @@ _VARIATIONS = (
 _NOT_GATED = "NiO"
 
 
-def kept_case(name: str, cache: Path) -> CheapCase:
+def kept_case(name: str, cache: Path) -> PreparedCase:
     """The route's case of a compound."""
-    path = cache / f"case-{name}.json"
+    path = cache / f"case-{name}.pickle"
     if path.exists():
-        return CheapCase(**json.loads(path.read_text()))
+        kept: PreparedCase = pickle.loads(path.read_bytes())
+        return kept
     crystal_id, element, _ = COMPOUNDS[name]
     structure = crystal(crystal_id).structure()
     sites = analyze_sites(structure)
     found = parameters(structure, sites, next(s for s in sites if s.element == element))
-    path.write_text(json.dumps(found.__dict__))
+    path.write_bytes(pickle.dumps(found))
     return found
 
 
-def varied(prepared: CheapCase, slater: float, hopping: float) -> CheapCase:
+def varied(prepared: PreparedCase, slater: float, hopping: float) -> PreparedCase:
     """The same case with other Slater integrals and hopping; Δ and U_pd as they were."""
-    case: dict[str, Any] = dict(prepared.case)
-    factor = slater_scale(case["charge"])
-    for state in ("initial", "final"):
-        case[state] = {
-            key: value * ((factor + slater) / factor if key[0] in "FG" else 1.0)
-            for key, value in case[state].items()
-        }
-    for key in ("charge_transfer", "final_field"):
-        case[key] = case[key] | {"v": (hopping * np.array(case[key]["v"])).tolist()}
-    return replace(prepared, case=case)
+    transfer, final_field = prepared.charge_transfer, prepared.final_field
+    if transfer is None or final_field is None or final_field.v is None:
+        raise ValueError(f"{prepared.element}: route cluster gives hopping to both states")
+    before = slater_scale(prepared.valence)
+    factor = (before + slater) / before
+
+    def scaled(integrals: Mapping[str, float]) -> dict[str, float]:
+        return {key: value * (factor if key[0] in "FG" else 1) for key, value in integrals.items()}
+
+    return replace(
+        prepared,
+        initial=scaled(prepared.initial),
+        final=scaled(prepared.final),
+        charge_transfer=replace(transfer, v=hopping * transfer.v),
+        final_field=replace(final_field, v=hopping * final_field.v),
+    )
 
 
 def folder_of(slater: float, hopping: float, cache: Path) -> Path:
@@ -83,7 +91,7 @@ def folder_of(slater: float, hopping: float, cache: Path) -> Path:
     for name in COMPOUNDS:
         path = folder / f"cluster-{name}.npz"
         if not path.exists():
-            found = solve_cheap(varied(kept_case(name, cache), slater, hopping))
+            found = solve_prepared(varied(kept_case(name, cache), slater, hopping))
             np.savez(path, energy=found.energy_ev, intensity=found.intensity)
     return folder
 

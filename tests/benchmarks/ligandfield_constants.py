@@ -24,7 +24,7 @@ from compute.crystals.published import crystal
 from compute.l23.cheap.fit_prefactors import fit, published
 from compute.l23.cheap.parameters import parameters
 from compute.l23.cheap.prefactors import PREFACTORS, Prefactors
-from compute.l23.spectrum import solve_cheap
+from compute.l23.spectrum import solve_prepared
 from compute.sites import analyze_sites
 from tests.benchmarks.ligandfield import COMPOUNDS, Source, positions
 from tests.benchmarks.output import write
@@ -79,13 +79,16 @@ def _store(name: str, choice: Choice, prefactors: Prefactors, cache: Path, folde
     sites = analyze_sites(structure)
     site = next(s for s in sites if s.element == element)
     prepared = parameters(structure, sites, site, prefactors=prefactors)
-    transfer = prepared.case["charge_transfer"]
-    second = transfer["delta"] < choice.second_hole_below_ev
-    transfer["configurations"] = min(3 if second else 2, 11 - prepared.case["n_d"])
+    transfer = prepared.charge_transfer
+    if transfer is None:
+        raise SystemExit(f"{name}: no hopping, so that no configuration is to be chosen")
+    second = transfer.delta < choice.second_hole_below_ev
+    configurations = min(3 if second else 2, 11 - prepared.n_d)
     scales = f"{choice.slater_scale:g}_{choice.charge_share:g}"
-    kept = cache / "solved" / f"{name}_{scales}_{transfer['configurations']}.npz"
+    kept = cache / "solved" / f"{name}_{scales}_{configurations}.npz"
     if not kept.exists():
-        found = solve_cheap(prepared)
+        transfer = replace(transfer, configurations=configurations)
+        found = solve_prepared(replace(prepared, charge_transfer=transfer))
         kept.parent.mkdir(parents=True, exist_ok=True)
         np.savez(kept, energy=found.energy_ev, intensity=found.intensity)
     folder.mkdir(parents=True, exist_ok=True)

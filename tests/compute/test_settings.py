@@ -52,10 +52,10 @@ def _of(structure: Structure, sites: list[Site], site: Site) -> Fingerprint | No
     except InputError:
         return None
     numbers = [prepared.ten_dq, prepared.energy_offset_ev]
-    numbers += np.linalg.eigvalsh(prepared.case["crystal_field"]["matrix"]).tolist()
-    transfer = prepared.case["charge_transfer"] or {}
-    for key in ("v", "ligand"):
-        numbers += np.linalg.eigvalsh(transfer[key]).tolist() if key in transfer else []
+    numbers += np.linalg.eigvalsh(prepared.crystal_field).tolist()
+    if prepared.charge_transfer is not None:
+        for matrix in (prepared.charge_transfer.v, prepared.charge_transfer.ligand):
+            numbers += np.linalg.eigvalsh(matrix).tolist()
     return site.element, site.oxidation_state, site.geometry, site.spin_state, tuple(numbers)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import pi
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +38,10 @@ from compute.l23.hopping import (
     s_repulsion,
     strength,
 )
+from compute.l23.prepared import TEMPERATURE_K, PreparedCase
 from compute.l23.splitting import effective_splitting as total_splitting
 from compute.l23.splitting import hund_exchange
+from compute.multiplet.case import ChargeTransfer
 from compute.orbitals import gaunt, rotation_matrix
 from compute.sites import Site
 from compute.units import BOHR_ANGSTROM, HARTREE_EV
@@ -51,7 +53,6 @@ FloatArray = NDArray[np.float64]
 
 COULOMB_EV_ANG = HARTREE_EV * BOHR_ANGSTROM
 VERSION = "cheap-3"  # part of every input hash; raise it whenever results change
-HWHM_EV = {"l3": 0.2, "l2": 0.4}
 _ZERO = 1e-9
 
 
@@ -82,26 +83,6 @@ class LigandField:
     charge_transfer: ChargeTransferEnergies
     radial: Radial
     slater_scale: float
-
-
-@dataclass(frozen=True)
-class CheapCase:
-    """A calculation ready for ``compute.multiplet.solve`` and its place on the energy scale.
-
-    Attributes
-    ----------
-    case : dict
-        CASE.json; energies relative (DESIGN section 4).
-    energy_offset_ev, energy_offset_err : float
-        To be added to the relative energies, and its standard error.
-    ten_dq : float or None
-        Effective splitting of the d levels, eV: mean of z², x²−y² less mean of xy, xz, yz.
-    """
-
-    case: dict[str, Any]
-    energy_offset_ev: float
-    energy_offset_err: float
-    ten_dq: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -265,9 +246,9 @@ def parameters(
     sites: Sequence[Site],
     site: Site,
     *,
-    temperature_k: float = 300.0,
+    temperature_k: float = TEMPERATURE_K,
     prefactors: Prefactors = PREFACTORS,
-) -> CheapCase:
+) -> PreparedCase:
     """Everything that the engine needs for the L2,3 spectrum of one site.
 
     ``prefactors`` other than the calibrated ones are for calibration and benchmarks.
@@ -281,30 +262,31 @@ def parameters(
     field = ligand_field(structure, sites, site, prefactors)
     transfer = field.charge_transfer
     hops = transfer.configurations > 1 and float(np.trace(field.v)) > 1e-3
-    case: dict[str, Any] = {
-        "element": field.element,
-        "charge": round(field.valence),
-        "n_d": field.n_d,
-        "edge": "L23",
-        "slater_scale": field.slater_scale,  # told only: the integrals below are scaled
-        "initial": _scaled(field.radial.initial, field.slater_scale),
-        "final": _scaled(field.radial.final, field.slater_scale),
-        "crystal_field": {"matrix": field.crystal_field.tolist()},
-        "charge_transfer": {
-            "delta": transfer.delta,
-            "u_dd": transfer.u_dd,
-            "u_pd": transfer.u_pd,
-            "v": field.v.tolist(),
-            "ligand": field.ligand.tolist(),
-            "configurations": transfer.configurations,
-        }
+    offset, error = energy_offset(field.element, field.valence)
+    return PreparedCase(
+        element=field.element,
+        valence=field.valence,
+        n_d=field.n_d,
+        initial=_scaled(field.radial.initial, field.slater_scale),
+        final=_scaled(field.radial.final, field.slater_scale),
+        slater_scale=field.slater_scale,
+        crystal_field=field.crystal_field,
+        charge_transfer=ChargeTransfer(
+            delta=transfer.delta,
+            u_dd=transfer.u_dd,
+            u_pd=transfer.u_pd,
+            v=field.v,
+            ligand=field.ligand,
+            configurations=transfer.configurations,
+        )
         if hops
         else None,
-        "temperature_k": temperature_k,
-        "hwhm_ev": dict(HWHM_EV),
-    }
-    offset, error = energy_offset(field.element, field.valence)
-    return CheapCase(case, offset, error, effective_splitting(field))
+        final_field=None,
+        energy_offset_ev=offset,
+        energy_offset_err=error,
+        ten_dq=effective_splitting(field),
+        temperature_k=temperature_k,
+    )
 
 
 def effective_splitting(field: LigandField) -> float:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,6 @@ from compute.atom import atomic_parameters
 from compute.errors import InputError
 from compute.ions import d_electrons
 from compute.l23.charge_transfer import energies
-from compute.l23.cheap.parameters import HWHM_EV, CheapCase
 from compute.l23.cluster.energyscale import CORRECTION_EV, ERROR_EV
 from compute.l23.cluster.levels import levels, slater_integrals
 from compute.l23.cluster.model import ChargeTransferModel, OneElectron
@@ -33,7 +32,9 @@ from compute.l23.cluster.molecule import FUNCTIONAL, Cluster
 from compute.l23.cluster.prepare import prepare
 from compute.l23.cluster.scf import Field, Occupation, solve_field
 from compute.l23.cluster.spinorbit import zeta_2p
+from compute.l23.prepared import TEMPERATURE_K, PreparedCase
 from compute.l23.splitting import hund_exchange
+from compute.multiplet.case import ChargeTransfer, OneElectronField
 from compute.orbitals import rotation_matrix
 from compute.sites import Site
 from compute.units import HARTREE_EV
@@ -89,8 +90,12 @@ def solve_fields(
 
 
 def parameters(
-    structure: Structure, sites: Sequence[Site], site: Site, *, temperature_k: float = 300.0
-) -> CheapCase:
+    structure: Structure,
+    sites: Sequence[Site],
+    site: Site,
+    *,
+    temperature_k: float = TEMPERATURE_K,
+) -> PreparedCase:
     """Everything that the engine needs for the L2,3 spectrum of one site.
 
     Raises
@@ -101,7 +106,9 @@ def parameters(
     return case_of(solve_fields(structure, sites, site), site, temperature_k=temperature_k)
 
 
-def case_of(fields: ClusterFields, site: Site, *, temperature_k: float = 300.0) -> CheapCase:
+def case_of(
+    fields: ClusterFields, site: Site, *, temperature_k: float = TEMPERATURE_K
+) -> PreparedCase:
     """Converged fields as a case of the engine."""
     model = model_of(fields, site)
     transfer = model.transfer()
@@ -111,38 +118,37 @@ def case_of(fields: ClusterFields, site: Site, *, temperature_k: float = 300.0) 
     scale = slater_scale(site.oxidation_state)
     before = integrals(fields, fields.initial, scale, ("F2dd", "F4dd"))
     after = integrals(fields, fields.final, scale, ("F2dd", "F4dd", "F2pd", "G1pd", "G3pd"))
-    case: dict[str, Any] = {
-        "element": site.element,
-        "charge": round(site.oxidation_state),
-        "n_d": fields.n_d,
-        "edge": "L23",
-        "slater_scale": 1.0,  # the integrals below are scaled already
-        "initial": before | {"zeta_3d": atom["initial"]["zeta_3d"]},
-        "final": after
+    total = (fields.final.energy - fields.initial.energy) * HARTREE_EV
+    return PreparedCase(
+        element=site.element,
+        valence=site.oxidation_state,
+        n_d=fields.n_d,
+        initial=before | {"zeta_3d": atom["initial"]["zeta_3d"]},
+        final=after
         | {
             "zeta_3d": atom["final"]["zeta_3d"],
             "zeta_2p": zeta_2p(site.element, fields.n_d + 1),
         },
-        "crystal_field": {"matrix": model.initial.crystal_field.tolist()},
-        "charge_transfer": {
-            "delta": transfer.delta,
-            "u_dd": transfer.u_dd,
-            "u_pd": transfer.u_pd,
-            "v": model.initial.hopping.tolist(),
-            "ligand": model.initial.ligand.tolist(),
-            "configurations": transfer.configurations,
-        },
-        "final_field": {
-            "crystal_field": model.final.crystal_field.tolist(),
-            "v": model.final.hopping.tolist(),
-            "ligand": model.final.ligand.tolist(),
-        },
-        "temperature_k": temperature_k,
-        "hwhm_ev": dict(HWHM_EV),
-    }
-    total = (fields.final.energy - fields.initial.energy) * HARTREE_EV
-    offset = float(total - model.covalent_shift() + CORRECTION_EV)
-    return CheapCase(case, offset, ERROR_EV, model.ten_dq())
+        slater_scale=1.0,  # the integrals are those of the cluster's own orbitals
+        crystal_field=model.initial.crystal_field,
+        charge_transfer=ChargeTransfer(
+            delta=transfer.delta,
+            u_dd=transfer.u_dd,
+            u_pd=transfer.u_pd,
+            v=model.initial.hopping,
+            ligand=model.initial.ligand,
+            configurations=transfer.configurations,
+        ),
+        final_field=OneElectronField(
+            crystal_field=model.final.crystal_field,
+            v=model.final.hopping,
+            ligand=model.final.ligand,
+        ),
+        energy_offset_ev=float(total - model.covalent_shift() + CORRECTION_EV),
+        energy_offset_err=ERROR_EV,
+        ten_dq=model.ten_dq(),
+        temperature_k=temperature_k,
+    )
 
 
 def slater_scale(valence: float) -> float:

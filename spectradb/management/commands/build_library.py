@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from compute.l23.hopping import D_RADIUS_ANG
+from compute.crystals.prototypes import VALENCES
 from spectradb.management.json_command import JsonCommand
 from spectradb.services.library.build import (
     LibraryProgress,
@@ -38,7 +38,7 @@ class Command(JsonCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--elements", nargs="+", default=list(D_RADIUS_ANG)[:-1], metavar="Ni", help="Sc … Cu"
+            "--elements", nargs="+", default=list(VALENCES), metavar="Ni", help="Sc … Cu"
         )
         parser.add_argument("--per-element", type=int, default=1000, metavar="N")
         parser.add_argument(
@@ -55,11 +55,9 @@ class Command(JsonCommand):
         output: str | None,
         **options: Any,
     ) -> None:
-        unknown = [element for element in elements if element not in D_RADIUS_ANG]
+        unknown = [element for element in elements if element not in VALENCES]
         if unknown:
-            raise CommandError(
-                f"--elements {' '.join(unknown)}: known are {' '.join(D_RADIUS_ANG)}"
-            )
+            raise CommandError(f"--elements {' '.join(unknown)}: known are {' '.join(VALENCES)}")
         if per_element < 1:
             raise CommandError(f"--per-element {per_element}: at least 1")
         list(self.progress(store_crystals(), unit="crystal"))

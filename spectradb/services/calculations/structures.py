@@ -21,8 +21,8 @@ from django.utils import timezone
 from numpy.typing import NDArray
 
 from compute.errors import ComputeError, InputError, ReadError
-from compute.l23.routes import ROUTES, VERSIONS, l23_spectrum
-from compute.l23.spectrum import SiteSpectrum
+from compute.l23 import routes
+from compute.l23.spectrum import SiteSpectrum, l23_spectrum
 from compute.sites import Site as FoundSite
 from compute.sites import analyze_sites
 from spectradb.models import Calculation, JobStatus, Site, Spectrum, Structure
@@ -75,14 +75,11 @@ def check_request(absorber: str, edge: str, route: str) -> None:
     ------
     InputError
     """
-    from compute.l23.hopping import D_RADIUS_ANG
-
-    if absorber not in D_RADIUS_ANG:
-        raise InputError("absorber", absorber, f"known: {', '.join(D_RADIUS_ANG)}")
     if edge not in EDGES:
         raise InputError("edge", edge, f"known: {', '.join(EDGES)}")
-    if route not in ROUTES:
-        raise InputError("route", route, f"known: {', '.join(ROUTES)}")
+    able = routes.absorbers(route)
+    if absorber not in able:
+        raise InputError("absorber", absorber, f"known: {', '.join(able)}")
 
 
 def compute_files(
@@ -182,7 +179,7 @@ def queue_sites(
                 continue
             Calculation.objects.create(
                 engine=ENGINE,
-                version=VERSIONS[route],
+                version=routes.known(route).version,
                 route=route,
                 structure=site.structure,
                 site=site,
@@ -205,7 +202,14 @@ def queue_sites(
 
 def input_hash(site: Site, edge: str, route: str) -> str:
     """SHA-256 of everything that decides the result."""
-    key = [ENGINE, route, VERSIONS[route], site.structure.content_hash, site.index, edge]
+    key = [
+        ENGINE,
+        route,
+        routes.known(route).version,
+        site.structure.content_hash,
+        site.index,
+        edge,
+    ]
     return hashlib.sha256(json.dumps(key).encode()).hexdigest()
 
 

@@ -8,10 +8,9 @@ from math import comb
 
 from django.db.models import Count
 
-from compute.crystals.prototypes import variants
+from compute.crystals.prototypes import VALENCES, variants
 from compute.crystals.published import Crystal, crystals
 from compute.ions import d_electrons
-from compute.l23.hopping import D_RADIUS_ANG
 from spectradb.models import Calculation, JobStatus, Site, Structure
 from spectradb.services.calculations.structures import queue_sites
 from spectradb.services.imports.structures import store_structure
@@ -81,7 +80,7 @@ def store_variants(element: str, wanted: int) -> Iterator[tuple[Structure, bool]
         yield row, is_new
 
 
-def library_sites(elements: Collection[str] = tuple(D_RADIUS_ANG)) -> list[Site]:
+def library_sites(elements: Collection[str] = tuple(VALENCES)) -> list[Site]:
     """Absorbing sites of the library's structures that route ``cheap`` can do, quickest first."""
     sites = Site.objects.filter(
         structure__source=SOURCE, element__in=elements, coordination_number__gt=0
@@ -90,13 +89,13 @@ def library_sites(elements: Collection[str] = tuple(D_RADIUS_ANG)) -> list[Site]
     return sorted(able, key=lambda site: (expected_cost(site), site.pk))
 
 
-def queue_library(elements: Collection[str] = tuple(D_RADIUS_ANG)) -> list[Calculation]:
+def queue_library(elements: Collection[str] = tuple(VALENCES)) -> list[Calculation]:
     """Queue every site of the library that has no calculation yet, quickest first."""
     order = {site.pk: n for n, site in enumerate(library_sites(elements))}
     return queue_sites(Site.objects.filter(pk__in=order), order=order)
 
 
-def progress(elements: Collection[str] = tuple(D_RADIUS_ANG)) -> LibraryProgress:
+def progress(elements: Collection[str] = tuple(VALENCES)) -> LibraryProgress:
     """Of all calculations of the library for these absorbers."""
     rows = Calculation.objects.filter(structure__source=SOURCE, absorber__in=elements)
     counts = dict(rows.order_by().values_list("job_status").annotate(n=Count("pk")))

@@ -252,12 +252,12 @@ def test_ten_dq_is_the_first_excitation_of_the_whole_many_electron_problem(
 ) -> None:
     """³A₂ → ³T₂ of d⁸ and ²T₂ → ²E of d¹ in the cubic average of the field, without spin-orbit."""
 
-    def cubic(matrix: list[list[float]]) -> FloatArray:
+    def cubic(matrix: FloatArray) -> FloatArray:
         levels = np.diag(matrix)
         return np.diag(np.repeat([levels[:2].mean(), levels[2:].mean()], [2, 3]))
 
     prepared = parameters(*site_of(name, element))
-    case = prepared.case
+    case = prepared.case()
     case["initial"]["zeta_3d"] = 0.0
     case["crystal_field"]["matrix"] = cubic(case["crystal_field"]["matrix"])
     for key in ("v", "ligand"):
@@ -299,7 +299,7 @@ def test_the_metals_outer_orbitals_spare_an_octahedron_and_lower_a_square():
     ],
 )
 def test_sites_have_the_accepted_spin(name: str, element: str, geometry: str, s2: float) -> None:
-    case = dict(parameters(*site_of(name, element, geometry), temperature_k=30.0).case)
+    case = parameters(*site_of(name, element, geometry), temperature_k=30.0).case()
     case["grid"] = {"start": -5.0, "stop": 5.0, "step": 1.0}
     assert solve(case)["expectation"]["S2"] == pytest.approx(s2, abs=0.25)
 
@@ -312,7 +312,8 @@ def test_what_is_no_3d_ion_is_refused():
 
 def test_a_case_has_every_part_the_engine_needs():
     prepared = parameters(*site_of("rutile-TiO2", "Ti"))
-    assert prepared.case["n_d"] == 0
-    assert np.shape(prepared.case["crystal_field"]["matrix"]) == (5, 5)
-    assert prepared.case["charge_transfer"]["configurations"] == 2
+    assert prepared.n_d == 0
+    assert prepared.crystal_field.shape == (5, 5)
+    assert prepared.charge_transfer is not None
+    assert prepared.charge_transfer.configurations == 2
     assert prepared.energy_offset_err > 0.1

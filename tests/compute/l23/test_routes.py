@@ -9,7 +9,7 @@ import pytest
 
 from compute.crystals.published import crystal
 from compute.errors import InputError
-from compute.l23.routes import l23_spectrum
+from compute.l23.spectrum import l23_spectrum
 from compute.sites import analyze_sites
 
 

@@ -13,7 +13,7 @@ from django.test import Client
 
 from compute.crystals.published import crystal
 from compute.errors import ConvergenceError
-from compute.l23.routes import VERSIONS
+from compute.l23 import routes
 from spectradb.models import Calculation, JobStatus, Site, Spectrum, Structure
 from spectradb.services.calculations.structures import queue_sites, run_calculation
 from spectradb.services.curation.workflow import publish
@@ -123,7 +123,7 @@ def test_fields_that_do_not_converge_leave_their_trace_and_no_spectrum(monkeypat
     monkeypatch.setattr("compute.l23.cluster.parameters.prepare", fail)
     list(store_crystals([crystal("CuO")]))
     (calculation,) = queue_sites(Site.objects.filter(element="Cu"), route="cluster", send=False)
-    assert (calculation.route, calculation.version) == ("cluster", VERSIONS["cluster"])
+    assert (calculation.route, calculation.version) == ("cluster", routes.known("cluster").version)
     assert not run_calculation(calculation.pk)
     calculation.refresh_from_db()
     assert calculation.job_status == JobStatus.FAILED

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from compute.crystals.published import crystal
-from compute.l23.routes import l23_spectrum
-from compute.l23.spectrum import SiteSpectrum
+from compute.l23.spectrum import SiteSpectrum, l23_spectrum
 from compute.sites import analyze_sites
 
 

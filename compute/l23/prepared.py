@@ -1,0 +1,118 @@
+"""A calculation as a route leaves it: the Hamiltonian's parameters and the place in energy.
+
+This is what every route makes and what :func:`compute.l23.spectrum.solve_prepared` solves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compute.multiplet.case import ChargeTransfer, OneElectronField
+from compute.sites import Site
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+FloatArray = NDArray[np.float64]
+
+TEMPERATURE_K = 300.0
+HWHM_EV = (0.2, 0.4)  # Lorentzian, L3 and L2
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedCase:
+    """An ion ready for ``compute.multiplet.solve``; matrices in local axes, z², x²−y², xy, xz, yz.
+
+    Attributes
+    ----------
+    element : str
+    valence : float
+        Of this ion; a site that shares a charge is prepared once for each of its ions.
+    n_d : int
+    initial, final : mapping
+        F2dd, F4dd, zeta_3d; in the final state also F2pd, G1pd, G3pd, zeta_2p. eV, scaled. What
+        is left out the engine takes from the free ion, unscaled.
+    slater_scale : float
+        What the free ion's F and G were multiplied by, for the record.
+    crystal_field : float64 (5, 5)
+        eV, traceless.
+    charge_transfer : ChargeTransfer or None
+    final_field : OneElectronField or None
+        Field, hopping and ligand levels with the core hole; None where they are the initial ones.
+    energy_offset_ev, energy_offset_err : float
+        To be added to the engine's energies, which are relative to the difference of the two
+        configuration averages, and its standard error.
+    ten_dq : float
+        Effective splitting of the d levels, eV: mean of z², x²−y² less mean of xy, xz, yz.
+    temperature_k : float
+    hwhm_ev : (float, float)
+        Lorentzian half widths of L3 and L2.
+    """
+
+    element: str
+    valence: float
+    n_d: int
+    initial: Mapping[str, float]
+    final: Mapping[str, float]
+    slater_scale: float
+    crystal_field: FloatArray
+    charge_transfer: ChargeTransfer | None
+    final_field: OneElectronField | None
+    energy_offset_ev: float
+    energy_offset_err: float
+    ten_dq: float
+    temperature_k: float = TEMPERATURE_K
+    hwhm_ev: tuple[float, float] = HWHM_EV
+
+    def case(self) -> dict[str, Any]:
+        """The keys of CASE.json, matrices as arrays, which the engine takes as they are."""
+        transfer, final_field = self.charge_transfer, self.final_field
+        case: dict[str, Any] = {
+            "element": self.element,
+            "charge": round(self.valence),
+            "n_d": self.n_d,
+            "edge": "L23",
+            "slater_scale": self.slater_scale,
+            "initial": dict(self.initial),
+            "final": dict(self.final),
+            "crystal_field": {"matrix": self.crystal_field},
+            "charge_transfer": None if transfer is None else _fields_of(transfer),
+            "temperature_k": self.temperature_k,
+            "hwhm_ev": dict(zip(("l3", "l2"), self.hwhm_ev, strict=True)),
+        }
+        if final_field is not None:
+            case["final_field"] = _fields_of(final_field)
+        return case
+
+    def as_json(self) -> dict[str, Any]:
+        """CASE.json as text can hold it, matrices as nested lists."""
+        found: dict[str, Any] = _listed(self.case())
+        return found
+
+
+class Parameters(Protocol):
+    """What a route does: parameters of one site from the structure and all its sites."""
+
+    def __call__(
+        self,
+        structure: Structure,
+        sites: Sequence[Site],
+        site: Site,
+        *,
+        temperature_k: float = TEMPERATURE_K,
+    ) -> PreparedCase: ...
+
+
+def _fields_of(part: ChargeTransfer | OneElectronField) -> dict[str, Any]:
+    return dict(vars(part))
+
+
+def _listed(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _listed(one) for key, one in value.items()}
+    return value.tolist() if isinstance(value, np.ndarray) else value
