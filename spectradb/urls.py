@@ -8,6 +8,7 @@ from django.urls import include, path
 
 from spectradb.views.accounts import account
 from spectradb.views.calculations import multiplet
+from spectradb.views.curation import revise
 from spectradb.views.exports import download
 from spectradb.views.imports import upload
 from spectradb.views.learning import models, predict
@@ -37,6 +38,7 @@ urlpatterns = [
     path("spectra/<int:pk>/fit/", fit.fit, name="spectrum-fit"),
     path("spectra/<int:pk>/fit/accept/", fit.accept, name="spectrum-fit-accept"),
     path("spectra/<int:pk>/submit/", upload.submit_spectrum, name="spectrum-submit"),
+    path("spectra/<int:pk>/revise/", revise.revise, name="spectrum-revise"),
     path("spectra/<int:pk>/original/", download.source_file, name="source-file"),
     path(
         "spectra/<int:pk>/download/<str:format>/", download.spectrum_file, name="spectrum-download"

@@ -37,7 +37,7 @@ class TooLarge(APIException):
     default_detail = "The upload is too large."
 
 
-def refuse_larger(file: UploadedFile, limit_mb: int) -> None:
+def refuse_larger(file: UploadedFile[Any], limit_mb: int) -> None:
     """Answer 413 for a file above the site's limit, in units of 10⁶ bytes."""
     size = file.size or 0
     if size > limit_mb * 1e6:

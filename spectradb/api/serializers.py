@@ -236,3 +236,10 @@ class NoteSerializer(serializers.Serializer[Any]):
     """A decision's reason."""
 
     note = serializers.CharField(required=False, allow_blank=True, max_length=2000, default="")
+
+
+class ReviseSerializer(serializers.Serializer[Any]):
+    """Another curve for a measured spectrum."""
+
+    file = serializers.FileField(help_text="XDI, 9809, EMSA, Athena, columns, HDF5/NXdata …")
+    reason = serializers.CharField(max_length=1000, help_text="What changed, and why.")

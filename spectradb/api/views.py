@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
+from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from spectradb.api.base import FIELDS, Conflict, ReadViewSet
+from compute.errors import InputError, ReadError, SkipFile
+from spectradb.api.base import FIELDS, Conflict, ReadViewSet, refuse_larger
 from spectradb.api.serializers import (
     CalculationSerializer,
     NoteSerializer,
     PeakFitSerializer,
     PredictionSerializer,
+    ReviseSerializer,
     SiteSerializer,
     SpectrumSerializer,
     StructureSerializer,
@@ -42,6 +47,7 @@ from spectradb.models import (
 )
 from spectradb.services.accounts.roles import may_curate
 from spectradb.services.curation import workflow as curation
+from spectradb.services.curation.revise import revise_from_file
 from spectradb.services.queue import jobs
 from spectradb.services.search.facets import search
 
@@ -163,6 +169,28 @@ class SpectrumViewSet(ReadViewSet[Spectrum]):
     def withdraw(self, request: Request, pk: str) -> Response:
         """Take a published spectrum out (curators; a note is needed)."""
         return self._decide("withdraw", request)
+
+    @extend_schema(request=ReviseSerializer, responses={201: SpectrumSerializer})
+    @action(
+        detail=True,
+        methods=["post"],
+        permission_classes=[IsAuthenticated],
+        parser_classes=[MultiPartParser],
+    )
+    def revise(self, request: Request, pk: str) -> Response:
+        """A new version of a measured spectrum from a file, as a draft (its author, curators)."""
+        row = self.get_object()
+        if not (may_curate(request.user) or row.contributor_id == request.user.pk):
+            self.permission_denied(request)
+        given = ReviseSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        file, reason = given.validated_data["file"], given.validated_data["reason"]
+        refuse_larger(file, settings.SPECTRUM_MAX_MB)
+        try:
+            new = revise_from_file(row, file.name, file.read(), user=request.user, reason=reason)
+        except (ReadError, SkipFile, InputError) as error:
+            raise ValidationError({"file": [str(error)]}) from error
+        return Response(SpectrumSerializer(new).data, status=201)
 
     def _decide(self, step: str, request: Request) -> Response:
         given = NoteSerializer(data=request.data)

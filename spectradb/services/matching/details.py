@@ -14,7 +14,8 @@ from compute.matching import Overlay, features, pair_features
 from spectradb.models import Spectrum
 from spectradb.services.matching.groups import Group, groups
 from spectradb.services.matching.index import library_of
-from spectradb.services.matching.match import Candidate, MatchOptions, checked_query, match_curve
+from spectradb.services.matching.match import Candidate, checked_query, match_curve
+from spectradb.services.matching.options import MatchOptions
 from spectradb.services.matching.region import edge_region
 
 FloatArray = NDArray[np.float64]

@@ -19,11 +19,11 @@ from spectradb.services.matching.groups import Group, groups
 from spectradb.services.matching.index import IndexState, ask_for_refresh, library_of, state_of
 from spectradb.services.matching.match import (
     Answer,
-    MatchOptions,
     checked_query,
     match_curve,
     searched_groups,
 )
+from spectradb.services.matching.options import MatchOptions
 from spectradb.services.matching.region import edge_region
 from spectradb.services.queue import jobs
 

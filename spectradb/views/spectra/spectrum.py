@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from spectradb.models import JobStatus, Kind, PeakFit, Quantity, Spectrum, Status
 from spectradb.plots.standalone import standalone
 from spectradb.services.accounts.roles import may_contribute, may_curate
+from spectradb.services.curation.revise import may_revise
 from spectradb.services.search.nearest import nearest_spectra
 from spectradb.views.calculations.levels import field_levels, level_plot
 from spectradb.views.spectra import provenance
@@ -73,6 +74,7 @@ def spectrum(request: HttpRequest, pk: int) -> HttpResponse:
             "api_url": request.build_absolute_uri(f"/api/v1/spectra/{shown.pk}/"),
             "may_curate": may_curate(request.user),
             "may_fit": may_contribute(request.user),
+            "can_revise": shown.kind == Kind.EXPERIMENT and may_revise(request.user, shown),
             "can_submit": shown.status in (Status.DRAFT, Status.REJECTED)
             and request.user.is_authenticated
             and shown.contributor_id == request.user.pk,
