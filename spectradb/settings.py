@@ -259,6 +259,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "DESCRIPTION": "Core-level spectra with their structures and every parameter.",
     "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_NO_READ_ONLY_REQUIRED": True,  # ``fields=`` leaves any of them out
 }
 
 # Public over TLS needs PUBLIC_HTTPS=1; on plain loopback http, secure cookies would break login.
