@@ -75,6 +75,8 @@ IS_CHECKOUT = (BASE_DIR / "manage.py").is_file()
 HOME_DIR = BASE_DIR if IS_CHECKOUT else Path.cwd()
 VAR_DIR = Path(os.environ.get("SPECTRADB_VAR") or HOME_DIR / "var").resolve()
 VERSION = __version__
+if not IS_CHECKOUT:  # Numba would keep its compiled kernels beside the installed modules
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(VAR_DIR / "numba"))
 
 DEBUG = _flag("DEBUG")
 SECRET_KEY = _secret_key(VAR_DIR)
