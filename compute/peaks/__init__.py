@@ -2,5 +2,6 @@
 
 from compute.peaks.decompose import decompose
 from compute.peaks.result import Decomposition, OrderStep, Peak
+from compute.peaks.version import VERSION
 
-__all__ = ["Decomposition", "OrderStep", "Peak", "decompose"]
+__all__ = ["VERSION", "Decomposition", "OrderStep", "Peak", "decompose"]

@@ -12,8 +12,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from compute.peaks.judging import Candidate
 from compute.peaks.lineshapes import Floats
-from compute.peaks.search import Candidate, Search
+from compute.peaks.search import Search
 
 CERTAIN = 4.0  # standard deviations of the correlation of white noise that are no chance
 MAX_LENGTH = 0.5  # correlation length over the median HWHM beyond which it is no noise

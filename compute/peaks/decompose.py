@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from compute.errors import InputError
+from compute.peaks.background import AUTO, BACKGROUND_TERMS
 from compute.peaks.colour import tolerated, whitened
 from compute.peaks.edges import edge_starts, place_edge, rivals_of, shape_edge, sown_again
 from compute.peaks.grids import WorkGrid, work_grid
+from compute.peaks.judging import Candidate, to_rounding
 from compute.peaks.lineshapes import Floats
 from compute.peaks.model import (
-    BACKGROUND_TERMS,
     EDGE_KINDS,
     Budget,
     Options,
@@ -26,13 +27,7 @@ from compute.peaks.parsimony import determined, simpler
 from compute.peaks.plausibility import DECISIVE, judge_model, suspected_sigma
 from compute.peaks.refine import polish
 from compute.peaks.result import Decomposition, build_result
-from compute.peaks.search import (
-    LADDER,
-    Candidate,
-    Dictionary,
-    Search,
-    to_rounding,
-)
+from compute.peaks.search import Dictionary, Search
 from compute.peaks.seeds import esprit_candidates, noise_level, prune
 from compute.threads import single_blas
 
@@ -40,9 +35,11 @@ MIN_POINTS = 20
 DEFAULT_MAX_PEAKS = 40
 # Multiplications that a whole search may take: 2 to 4 s; the other steps get parts of it
 SEARCH_WORK = 2e10
+# Not "none": moves find sooner that a constant is not needed than that peaks stand in for one
+FIRST_BACKGROUND = "constant"
 PROMISING = 200.0  # lead of a rival's criterion that further moves may make up for
 
-Background = Literal["auto", "none", "constant", "linear", "power"]
+Background = Literal["auto", "none", "constant", "linear", "flank", "power"]
 Edge = Literal["auto", "arctan", "broadened arctan", "erf"]
 
 
@@ -76,7 +73,8 @@ def decompose(
     max_peaks : int, optional
         At most so many (default 40, or a peak in 8 points).
     background : str
-        ``auto`` chooses none, a constant or a line by the criterion; ``power`` is E^-r.
+        ``auto`` chooses none, a constant, a line or a ``flank`` (of an edge beyond the range) by
+        the criterion; ``power`` is E^-r.
     edge_kind : str
         ``auto`` chooses by the fit.
     edge_splitting_ev : float
@@ -116,14 +114,14 @@ def decompose(
         cap = min(int(max_peaks), max(1, energy.size // 8))
 
     grid = work_grid(energy, y)
-    backgrounds = LADDER if background == "auto" else (background,)
+    backgrounds = AUTO if background == "auto" else (background,)
     edge = None
     if edge_step:
         edge = "arctan" if edge_kind == "auto" else edge_kind
     options = Options(
         sigma=sigma or 0.0,
         phase=phase,
-        background=backgrounds[0],
+        background=FIRST_BACKGROUND if background == "auto" else background,
         edge=edge,
         splitting=edge_splitting_ev,
         noise_floor=noise_floor,
@@ -195,7 +193,7 @@ def _search(
         return search.run(best.problem, best.fit.parameters), search
     problem.budget.grant(work)
     with_line = problem
-    if backgrounds == LADDER:
+    if backgrounds == AUTO:
         with_line = problem.with_options(replace(problem.options, background="linear"))
     seeds = prune(with_line, esprit_candidates(problem, problem.intensity))
     start = search.refined(problem, seeds)

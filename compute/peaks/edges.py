@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from compute.peaks.judging import Candidate, peak_sizes
 from compute.peaks.model import EDGE_KINDS, Fit, Parameters, Problem
 from compute.peaks.refine import active, refine
-from compute.peaks.search import Candidate, Search, peak_sizes
+from compute.peaks.search import Search
 from compute.peaks.seeds import esprit_candidates, prune
 
 # Displacements tried, in widths of the edge and its surroundings

@@ -12,9 +12,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from compute.peaks.background import (
+    BACKGROUND_TERMS,
+    SHAPED,
+    flank,
+    flank_slope,
+    kept_outside,
+)
 from compute.peaks.lineshapes import (
     Floats,
     absorptive,
@@ -24,10 +30,11 @@ from compute.peaks.lineshapes import (
     fill_lorentz,
     fill_voigt,
 )
+from compute.peaks.nonnegative import nonnegative_solve
 
-BACKGROUND_TERMS = {"none": 0, "constant": 1, "linear": 2, "power": 1}
 EVALUATION_COST = 4e6  # of a fit of no size, in multiplications
 VOIGT_COST = 150.0  # of one value of a Voigt profile, in multiplications
+MAX_HWHM = 0.5  # of the range: a peak that is wider is background
 EDGE_KINDS = ("arctan", "broadened arctan", "erf")
 
 
@@ -71,19 +78,21 @@ class Options:
     def shared(self) -> int:
         """Parameters that are not a peak's."""
         edge = 3 if self.edge else 0
-        background = BACKGROUND_TERMS[self.background] + (self.background == "power")
+        background = BACKGROUND_TERMS[self.background] + (self.background in SHAPED)
         return edge + background + int(self.fit_sigma)
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """Non-linear parameters: positions and widths (j,) in eV, edge (position, width), σ, r."""
+    """Non-linear parameters: positions and widths (j,) in eV, edge (position, width), σ, the
+    exponent of a power law, the pole of a flank (eV; None: beyond the higher end)."""
 
     position: Floats
     hwhm: Floats
     edge: tuple[float, float] = (0.0, 1.0)
     sigma: float = 0.0
     exponent: float = 3.0
+    pole: float | None = None
 
     def take(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> Parameters:
         """The same with these peaks only."""
@@ -107,7 +116,7 @@ class Fit:
         Areas (with a phase: A cosφ of all peaks, then A sinφ), background, step height.
     rows : float64 (l + k, n)
         Linear basis functions, then the derivatives by ``(position…, ln hwhm…, edge position,
-        ln edge width, ln σ, exponent)``, coefficients included.
+        ln edge width, ln σ, exponent or ln of the pole's distance)``, coefficients included.
     residual : float64 (n,)
     rss : float
     """
@@ -173,7 +182,7 @@ class Problem:
         self.span = self.high - self.low
         self.step = self.span / (energy.size - 1)
         self.square = float(intensity @ intensity)
-        self.min_hwhm, self.max_hwhm = 0.1 * self.step, self.span
+        self.min_hwhm, self.max_hwhm = 0.1 * self.step, MAX_HWHM * self.span
 
     @property
     def n_independent(self) -> float:
@@ -191,19 +200,28 @@ class Problem:
 
     def n_nonlinear(self, n_peaks: int) -> int:
         o = self.options
-        return 2 * n_peaks + 2 * bool(o.edge) + o.fit_sigma + (o.background == "power")
+        return 2 * n_peaks + 2 * bool(o.edge) + o.fit_sigma + (o.background in SHAPED)
 
-    def background_rows(self, exponent: float) -> Floats:
+    def background_rows(self, p: Parameters) -> Floats:
         """Basis of the background, (terms, n)."""
         kind = self.options.background
         if kind == "power":
-            return ((self.energy / self.low) ** -exponent)[None]
+            return ((self.energy / self.low) ** -p.exponent)[None]
+        if kind == "flank":
+            return np.stack([np.ones_like(self.energy), flank(self.energy, self.pole(p))])
         return self._line[: BACKGROUND_TERMS[kind]]
 
     @cached_property
     def _line(self) -> Floats:
         t = (2.0 * self.energy - self.low - self.high) / self.span
         return np.stack([np.ones_like(t), t])
+
+    def pole(self, p: Parameters) -> float:
+        """Pole of a flank, eV: that of ``p``, or one beyond the higher end of the data."""
+        if p.pole is not None:
+            return p.pole
+        rising = self.intensity[-1] >= self.intensity[0]
+        return self.high + 0.2 * self.span if rising else self.low - 0.2 * self.span
 
     def edge_row(self, position: float, width: float, sigma: float) -> Floats:
         """Step of unit height, or two that make up one, (n,)."""
@@ -246,7 +264,7 @@ class Problem:
         if o.phase:
             im *= -1.0
         at = peaks
-        background = self.background_rows(p.exponent)
+        background = self.background_rows(p)
         rows[at : at + len(background)] = background
         at += len(background)
         if o.edge:
@@ -269,7 +287,8 @@ class Problem:
         if self.options.phase:
             free[:] = True
         else:
-            free[peaks : peaks + BACKGROUND_TERMS[self.options.background]] = True
+            flat = BACKGROUND_TERMS[self.options.background] - (self.options.background == "flank")
+            free[peaks : peaks + flat] = True
         gram = basis @ basis.T
         c = nonnegative_solve(gram, basis @ self.intensity, free)
         if exact:
@@ -307,6 +326,9 @@ class Problem:
         if o.background == "power":
             term = j * (1 + o.phase)
             rows[at + o.fit_sigma] = -c[term] * rows[term] * np.log(self.energy / self.low)
+        if o.background == "flank":
+            term = j * (1 + o.phase) + 1
+            rows[at + o.fit_sigma] = c[term] * flank_slope(self.energy, self.pole(p))
 
     def _edge_derivatives(self, rows: Floats, p: Parameters, c: Floats, sigma: float) -> None:
         position, width = p.edge
@@ -338,7 +360,7 @@ class Problem:
         position = np.clip(p.position + step[:j], self.low, self.high)
         hwhm = p.hwhm * np.exp(np.clip(step[j : 2 * j], -1.0, 1.0))
         hwhm = np.clip(hwhm, self.min_hwhm, self.max_hwhm)
-        at, edge, sigma, exponent = 2 * j, p.edge, p.sigma, p.exponent
+        at, edge, sigma, exponent, pole = 2 * j, p.edge, p.sigma, p.exponent, p.pole
         if o.edge:
             width = edge[1] * math.exp(min(1.0, max(-1.0, step[at + 1])))
             edge = (
@@ -352,62 +374,10 @@ class Problem:
             at += 1
         if o.background == "power":
             exponent = min(max(exponent + min(1.0, max(-1.0, step[at])), 0.0), 12.0)
-        return replace(p, position=position, hwhm=hwhm, edge=edge, sigma=sigma, exponent=exponent)
-
-
-@njit(cache=True)
-def nonnegative_solve(gram: Floats, right: Floats, free: NDArray[np.bool_]) -> Floats:
-    """Minimise ``cᵀGc/2 - bᵀc`` with ``c >= 0`` except where ``free`` (Lawson-Hanson).
-
-    Parameters
-    ----------
-    gram : float64 (l, l)
-        Positive semi-definite.
-    right : float64 (l,)
-    free : bool (l,)
-        Coefficients of any sign.
-    """
-    size = right.size
-    scale = np.empty(size)
-    for i in range(size):
-        scale[i] = 1.0 / np.sqrt(gram[i, i]) if gram[i, i] > 0.0 else 0.0
-    g = gram * scale.reshape(-1, 1) * scale.reshape(1, -1)
-    for i in range(size):
-        g[i, i] += 1e-14
-    b = right * scale
-    tolerance = 1e-10 * np.max(np.abs(b)) + 1e-300
-    used = np.ones(size, dtype=np.bool_)  # start from all: most are positive
-    c = np.zeros(size)
-    for _ in range(5 * size + 10):
-        index = np.flatnonzero(used)
-        if index.size:
-            sub = np.empty((index.size, index.size))
-            for i in range(index.size):
-                for k in range(index.size):
-                    sub[i, k] = g[index[i], index[k]]
-            s = np.linalg.solve(sub, b[index])
-            # step back to the boundary if a constrained coefficient went negative
-            alpha, worst = 1.0, -1
-            for i in range(index.size):
-                if not free[index[i]] and s[i] <= 0.0:
-                    old = c[index[i]]
-                    ratio = old / (old - s[i]) if old > 0.0 else 0.0
-                    if worst < 0 or ratio < alpha or (ratio == alpha and s[i] < s[worst]):
-                        alpha, worst = ratio, i
-            if worst >= 0:
-                for i in range(index.size):
-                    c[index[i]] += alpha * (s[i] - c[index[i]])
-                c[index[worst]] = 0.0
-                used[index[worst]] = False
-                continue
-            for i in range(index.size):
-                c[index[i]] = s[i]
-        gradient = b - g @ c
-        best, pick = tolerance, -1
-        for i in range(size):
-            if not used[i] and gradient[i] > best:
-                best, pick = gradient[i], i
-        if pick < 0:
-            break
-        used[pick] = True
-    return c * scale
+        if o.background == "flank":
+            pole = self.pole(p)
+            end = self.high if pole > self.high else self.low
+            pole = end + (pole - end) * math.exp(min(1.0, max(-1.0, step[at])))
+            pole = kept_outside(pole, self.low, self.high)
+        moved = replace(p, position=position, hwhm=hwhm, edge=edge, sigma=sigma)
+        return replace(moved, exponent=exponent, pole=pole)

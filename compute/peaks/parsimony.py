@@ -13,7 +13,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from compute.peaks.search import Candidate, Search, chi2_to_drop, residual_floor
+from compute.peaks.judging import Candidate, chi2_to_drop, residual_floor
+from compute.peaks.search import Search
 
 DETERMINED = 16.0  # squared: an area of 4 standard errors
 MAX_DOUBTFUL = 1.0 / 3.0  # share of undetermined peaks that a meaningful fit may have

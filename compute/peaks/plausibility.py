@@ -10,9 +10,9 @@ import numpy as np
 
 from compute.peaks.colour import MAX_LENGTH, correlation, length_over_width
 from compute.peaks.grids import WorkGrid
+from compute.peaks.judging import Candidate, chi2_to_drop, peak_sizes, residual_floor
 from compute.peaks.model import Fit, Problem
 from compute.peaks.parsimony import DETERMINED
-from compute.peaks.search import Candidate, chi2_to_drop, peak_sizes, residual_floor
 
 TIGHT = 0.6  # separation over summed widths below which neighbours may be one broadened peak
 MISFIT = 3.0  # residual over noise beyond which a structured residual refutes the model

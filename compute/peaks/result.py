@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from compute.peaks.edges import Rival
+from compute.peaks.judging import Candidate, residual_floor
 from compute.peaks.lineshapes import Floats
 from compute.peaks.model import Fit, Problem
 from compute.peaks.plausibility import Verdict
 from compute.peaks.refine import covariance
-from compute.peaks.search import Candidate, Search, residual_floor
+from compute.peaks.search import Search
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ class Decomposition:
         says why their number means nothing.
     background : dict
         ``kind`` and its coefficients (``constant`` and ``slope_per_ev`` about ``reference_ev``;
-        or ``factor`` and ``exponent`` of ``factor·(E/reference_ev)^-exponent``), ``edge``: None
+        ``factor`` and ``exponent`` of ``factor·(E/reference_ev)^-exponent``; or of a flank
+        ``constant + height·(pole_ev - reference_ev)/(pole_ev - E)``), ``edge``: None
         or ``kind, position_ev, hwhm_ev (σ for an erf), height`` with ``*_err``, and where there are
         two steps ``splitting_ev`` (the height is then that of both).
     gaussian_sigma_ev, gaussian_sigma_err : float
@@ -117,11 +119,11 @@ def build_result(
         peaks.append(Peak(*numbers, *errors, *phase))
     background: dict[str, Any] = {"kind": o.background, "edge": None}
     if o.background != "none":
-        power = o.background == "power"
-        background["reference_ev"] = problem.low if power else 0.5 * (problem.low + problem.high)
-    for name in ("constant", "slope_per_ev", "factor", "exponent"):
+        background["reference_ev"] = _reference(problem, fit)
+    for name in ("constant", "slope_per_ev", "factor", "exponent", "height", "pole_ev"):
         if name in value:
-            background[name], background[f"{name}_err"] = pair(name)
+            key = name.removesuffix("_ev") if name == "pole_ev" else name
+            background[name], background[f"{key}_err"] = pair(name)
     if o.edge:
         edge: dict[str, Any] = {"kind": o.edge}
         if o.splitting:
@@ -170,6 +172,16 @@ def _estimates(problem: Problem, fit: Fit, scale: float) -> tuple[list[str], Flo
     return names, np.array(values), matrix
 
 
+def _reference(problem: Problem, fit: Fit) -> float:
+    """Energy to which the coefficients of the background refer, eV."""
+    kind = problem.options.background
+    if kind == "power":
+        return problem.low
+    if kind == "flank":
+        return problem.high if problem.pole(fit.parameters) > problem.high else problem.low
+    return 0.5 * (problem.low + problem.high)
+
+
 def _named(problem: Problem, fit: Fit, scale: float) -> tuple[list[str], list[float], Floats]:
     """Names and values of what is reported, and its derivatives by the rows of ``fit``."""
     o, p, c, j = problem.options, fit.parameters, fit.coefficients, fit.n_peaks
@@ -197,7 +209,7 @@ def _named(problem: Problem, fit: Fit, scale: float) -> tuple[list[str], list[fl
         else:
             put(f"area_{k}", scale * c[i], {i: scale})
     at, end = j * (1 + o.phase), n_lin + 2 * j
-    if o.background in ("constant", "linear"):
+    if o.background in ("constant", "linear", "flank"):
         put("constant", scale * c[at], {at: scale})
     if o.background == "linear":
         slope = scale * 2.0 / problem.span
@@ -205,6 +217,10 @@ def _named(problem: Problem, fit: Fit, scale: float) -> tuple[list[str], list[fl
     if o.background == "power":
         put("factor", scale * c[at], {at: scale})
         put("exponent", p.exponent, {size - 1: 1.0})
+    if o.background == "flank":
+        pole = problem.pole(p)
+        put("height", scale * c[at + 1], {at + 1: scale})
+        put("pole_ev", pole, {size - 1: pole - _reference(problem, fit)})
     if o.edge:
         put("edge_position_ev", p.edge[0], {end: 1.0})
         put("edge_hwhm_ev", p.edge[1], {end + 1: p.edge[1]})

@@ -1,42 +1,40 @@
-"""How many peaks: forward, backward, merging and background moves judged by a criterion.
-
-The criterion is BIC with one more term for each peak, since a new peak has been looked for in
-many places (extended BIC: Chen & Chen, Biometrika 95 (2008) 759).
-"""
+"""How many peaks: forward, backward, merging and background moves judged by a criterion."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 
+from compute.peaks.exchange import other_backgrounds, peaks_to_background, poorer
+from compute.peaks.judging import (
+    DEEP_PENALTY,
+    Candidate,
+    chi2_to_drop,
+    criterion,
+    deep,
+    peak_sizes,
+    penalty,
+    residual_floor,
+    tangent_space,
+    to_rounding,
+)
 from compute.peaks.lineshapes import Floats, profiles
-from compute.peaks.model import BACKGROUND_TERMS, Fit, Parameters, Problem
-from compute.peaks.refine import active, covariance, polish, refine
+from compute.peaks.model import Fit, Parameters, Problem
+from compute.peaks.refine import polish, refine
 
-# Per peak beyond BIC: measured best between 2 and 4 (docs/peaks.md)
-PEAK_PENALTY = 3.0
-# A background term beyond BIC: without it 1 % of clean spectra would get one
-BACKGROUND_PENALTY = 2.0
 INDISPENSABLE = 1e4  # χ² to drop beyond which a peak is no half of another
 SETTLED = 400.0  # χ² to drop beyond which a peak stays where it is
 MOST_RELOCATED = 4
 TWINS = 0.1  # distance over summed widths of two peaks below which χ² to drop is rounding errors
 SLACK = 4.0  # how wrong a first-order forecast of the criterion may be
-MAX_DEPTH = 0.2  # of the range of intensities: how far a background may run below the data
-DEEP_PENALTY = 100.0
 WORTHWHILE = 0.5  # least fall of the criterion for which a move is made
 WIDTH_RATIO = 1.8
-ROUNDING = 1e-14  # of the highest point: what a noise-free spectrum cannot be fitted below
 
 _CHUNK = 64  # profiles made at a time
-
-# Backgrounds that may replace each other when it is chosen from the data
-LADDER = ("none", "constant", "linear")
 
 
 class Dictionary:
@@ -88,27 +86,6 @@ class Dictionary:
             form -= 2.0 * cross * pulls[0] * pulls[1]
             gain = np.where(det > 1e-4, form / np.maximum(det, 1e-4), 0.0)
         return np.asarray(gain * scale**2, dtype=np.float64)
-
-
-def tangent_space(problem: Problem, fit: Fit) -> tuple[Floats, Floats]:
-    """Orthonormal rows (k, n) that span what small changes of a fit can do, and the residual
-    outside of them (n,)."""
-    keep = active(problem, fit)
-    norms = np.sqrt(np.diag(fit.gram)[keep])
-    gram = fit.gram[np.ix_(keep, keep)] / np.outer(norms, norms)
-    gram[np.diag_indices_from(gram)] += 1e-12
-    lower = scipy.linalg.cholesky(gram, lower=True, check_finite=False)
-    q = scipy.linalg.solve_triangular(lower, fit.rows[keep] / norms[:, None], lower=True)
-    return q, fit.residual - q.T @ (q @ fit.residual)
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A fit together with the problem it solves."""
-
-    problem: Problem
-    fit: Fit
-    criterion: float
 
 
 class Search:
@@ -180,7 +157,8 @@ class Search:
                 or self.merge(now)
                 or self.absorb(now)
                 or self.change_background(now)
-                or (self.relocate(now) if thorough else None)
+                or self.peak_to_background(now)
+                or (self.relocate(now) or self.background_to_peak(now) if thorough else None)
             )
             if better is None:
                 break
@@ -296,99 +274,36 @@ class Search:
 
     def change_background(self, now: Candidate) -> Candidate | None:
         """With another background."""
-        for kind in self.backgrounds:
-            if kind == now.problem.options.background:
+        for other in other_backgrounds(now, self.backgrounds):
+            if other.forecast > now.criterion + SLACK or now.problem.budget.exhausted:
                 continue
-            other = now.problem.with_options(replace(now.problem.options, background=kind))
-            if background_prospect(now, other) > now.criterion + SLACK:
-                continue
-            trial = self.refined(other, now.fit.parameters, rival=now)
+            trial = self.refined(other.problem, other.start, rival=now)
             if self.wins(trial, now):
                 return trial
         return None
 
+    def peak_to_background(self, now: Candidate) -> Candidate | None:
+        """With background in place of the widest peaks, or of those at the ends."""
+        for other in peaks_to_background(now, self.backgrounds):
+            if now.problem.budget.exhausted:
+                break
+            trial = self.refined(other.problem, other.start, rival=now)
+            if self.wins(trial, now):
+                return trial
+        return None
 
-def criterion(problem: Problem, rss: float, n_peaks: int) -> float:
-    """-2 ln likelihood, up to a constant, and the price of the parameters."""
-    mean_square = max(rss, residual_floor(problem)) / problem.energy.size
-    return problem.n_independent * math.log(mean_square) + penalty(problem, n_peaks)
-
-
-def deep(problem: Problem, fit: Fit) -> bool:
-    """Whether the background runs far below the data, filled up by peaks as wide as the range."""
-    o, y = problem.options, problem.intensity
-    if o.phase or not BACKGROUND_TERMS[o.background]:
-        return False
-    terms = slice(fit.n_peaks, fit.n_peaks + BACKGROUND_TERMS[o.background])
-    background = fit.coefficients[terms] @ fit.rows[terms]
-    return bool(background.min() < y.min() - MAX_DEPTH * np.ptp(y))
-
-
-def penalty(problem: Problem, n_peaks: int) -> float:
-    """What the criterion adds to n ln(rss/n)."""
-    o = problem.options
-    bic = math.log(problem.n_independent) * (o.per_peak * n_peaks + o.shared)
-    return bic + PEAK_PENALTY * n_peaks + BACKGROUND_PENALTY * o.shared
-
-
-def background_prospect(now: Candidate, other: Problem) -> float:
-    """The criterion under another background of the ladder, to first order."""
-    problem, fit = now.problem, now.fit
-    kinds = (problem.options.background, other.options.background)
-    if any(kind not in LADDER for kind in kinds):
-        return -math.inf
-    have, want = (BACKGROUND_TERMS[kind] for kind in kinds)
-    rss = max(fit.rss, residual_floor(problem))
-    variance = rss / problem.n_independent
-    if want > have:
-        q, residual = tangent_space(problem, fit)
-        rows = other.background_rows(0.0)[have:]
-        outside = rows - (rows @ q.T) @ q
-        rise = np.linalg.lstsq(outside.T, residual, rcond=None)[0]
-        rss -= float(rise @ outside @ residual)
-    else:
-        first = problem.n_linear(fit.n_peaks) - have - bool(problem.options.edge)
-        gone = slice(first + want, first + have)
-        c = covariance(problem, fit, variance)[gone, gone]
-        lost = fit.coefficients[gone]
-        rss += float(lost @ np.linalg.solve(c, lost)) * variance
-    return criterion(other, rss, fit.n_peaks)
-
-
-def to_rounding(found: Candidate) -> bool:
-    """Whether a fit leaves rounding errors only: its model is then the right one."""
-    problem = found.problem
-    return problem.options.noise_floor == 0.0 and found.fit.rss <= residual_floor(problem)
-
-
-def residual_floor(problem: Problem) -> float:
-    """Sum of squares below which there is nothing to explain: rounding errors, or what the
-    caller called noise."""
-    relative = max(ROUNDING, problem.options.noise_floor)
-    return (relative * float(np.abs(problem.intensity).max())) ** 2 * problem.energy.size
-
-
-def peak_sizes(problem: Problem, fit: Fit) -> Floats:
-    """Areas, whatever their phases, (j,)."""
-    j = fit.n_peaks
-    if problem.options.phase:
-        return np.hypot(fit.coefficients[:j], fit.coefficients[j : 2 * j])
-    return fit.coefficients[:j]
-
-
-def chi2_to_drop(problem: Problem, fit: Fit) -> Floats:
-    """Rise of χ² on leaving out each peak, to second order (Wald's test), (j,)."""
-    j = fit.n_peaks
-    variance = max(fit.rss, residual_floor(problem)) / problem.n_independent
-    c = covariance(problem, fit, variance)
-    if not problem.options.phase:
-        return np.asarray(fit.coefficients[:j] ** 2 / np.diag(c)[:j])
-    out = np.empty(j)
-    for k in range(j):
-        pair = np.array([k, j + k])
-        a, block = fit.coefficients[pair], c[np.ix_(pair, pair)]
-        out[k] = a @ np.linalg.solve(block, a) if np.all(np.isfinite(block)) else 0.0
-    return out
+    def background_to_peak(self, now: Candidate) -> Candidate | None:
+        """With a peak in place of some of the background, where the score test wants it then."""
+        fewer = set(poorer(now.problem.options.background)) & set(self.backgrounds)
+        if self.dictionary is None or not fewer or to_rounding(now):
+            return None
+        for other in other_backgrounds(now, tuple(fewer)):
+            if other.forecast > now.criterion + SETTLED or now.problem.budget.exhausted:
+                continue
+            trial = self.add(self.refined(other.problem, other.start))
+            if trial is not None and self.wins(trial, now):
+                return trial
+        return None
 
 
 def merged(problem: Problem, fit: Fit, members: np.ndarray) -> Parameters:

@@ -26,6 +26,7 @@ class Truth:
     sigma: float
     edge: tuple[float, float, float] | None  # position, width, height
     broadened_edge: bool  # whether the instrument broadens the edge too
+    constant: float | None  # background
     clean: Floats
     intensity: Floats
     noise: float
@@ -39,6 +40,8 @@ class Truth:
         parts = [self.position, self.hwhm, self.area]
         if self.edge is not None:
             parts.append(np.array(self.edge))
+        if self.constant is not None:
+            parts.append(np.array([self.constant]))
         return np.concatenate(parts)
 
 
@@ -62,14 +65,18 @@ def edge_step(energy: Floats, position: float, width: float, sigma: float) -> Fl
 def spectrum(
     energy: Floats, vector: Floats, n_peaks: int, sigma: float, edge_sigma: float = 0.0
 ) -> Floats:
-    """Sum of peaks, and an arctangent edge if ``vector`` is longer than its peaks."""
+    """Sum of peaks and what ``vector`` holds besides: an arctangent edge (3 numbers), a
+    constant (1), or one after the other."""
     j = n_peaks
+    more = vector[3 * j :]
     y = np.zeros_like(energy)
     for k in range(j):
         y += vector[2 * j + k] * lineshape(energy, vector[k], vector[j + k], sigma)
-    if len(vector) > 3 * j:
-        position, width, height = vector[3 * j :]
+    if more.size >= 3:
+        position, width, height = more[:3]
         y += height * edge_step(energy, position, width, edge_sigma)
+    if more.size in (1, 4):
+        y += more[-1]
     return y
 
 
@@ -86,6 +93,7 @@ def generate(
     n_points: int = 1000,
     n_peaks: int | None = None,
     reference: str = "peak",
+    background: float = 0.0,
 ) -> Truth:
     """One spectrum over 50 eV: J = 3…12, HWHM 0.1…1.5 eV, heights 0.2…1.
 
@@ -93,7 +101,8 @@ def generate(
     neighbours at 0.25…0.5 of it. ``margin``: distance of peaks from the ends, eV.
     ``broadened_edge``: the instrument's Gaussian broadens the edge as it does the peaks.
     ``reference``: noise is relative to the highest point (``peak``) or the root mean square
-    (``rms``) of the clean spectrum; ``snr_db`` None is noise-free.
+    (``rms``) of the clean spectrum; ``snr_db`` None is noise-free. ``background``: a constant is
+    added, at most so large, of either sign, relative to the highest peak.
     """
     rng = np.random.default_rng([seed, 20250])
     energy = np.linspace(850.0, 900.0, n_points)
@@ -116,7 +125,8 @@ def generate(
     step = None
     if edge:
         step = (rng.uniform(858.0, 892.0), rng.uniform(0.3, 1.5), rng.uniform(0.3, 1.0))
-    known = (energy, position, hwhm, area, sigma, step, broadened_edge)
+    constant = background * height.max() * rng.uniform(-1.0, 1.0) if background else None
+    known = (energy, position, hwhm, area, sigma, step, broadened_edge, constant)
     blank = Truth(*known, energy, energy, 0.0)
     clean = spectrum(energy, blank.vector, j, sigma, blank.edge_sigma)
     if snr_db is None:
@@ -152,6 +162,15 @@ def bound_covariance(truth: Truth) -> Floats:
     r = np.linalg.qr(jacobian / scale, mode="r")
     inverse = np.linalg.pinv(r)
     return np.asarray(truth.noise**2 * (inverse @ inverse.T) / np.outer(scale, scale))
+
+
+def determined(truth: Truth, *, area_sigmas: float = 6.0, of_width: float = 0.25) -> bool:
+    """Whether every area is above so many standard deviations of its bound, and every position
+    within such a share of the HWHM."""
+    bound, j = bounds(truth), truth.position.size
+    large = truth.area > area_sigmas * bound[2 * j : 3 * j]
+    placed = bound[:j] < of_width * truth.hwhm
+    return bool(np.all(large & placed))
 
 
 def resolvable(truth: Truth, *, area_sigmas: float = 5.0, gap_sigmas: float = 5.0) -> bool:

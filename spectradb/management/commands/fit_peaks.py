@@ -60,9 +60,9 @@ class Command(JsonCommand):
         parser.add_argument("--phase", action="store_true", help="peaks may be dispersive (Fano)")
         parser.add_argument(
             "--background",
-            choices=("auto", "none", "constant", "linear", "power"),
+            choices=("auto", "none", "constant", "linear", "flank", "power"),
             default="auto",
-            help="auto chooses none, a constant or a line by the data",
+            help="auto chooses none, a constant, a line or the flank of an edge by the data",
         )
         parser.add_argument("--max-peaks", type=int, metavar="N", help="at most so many")
         parser.add_argument(
@@ -88,7 +88,7 @@ class Command(JsonCommand):
         edge_splitting: float,
         gaussian_sigma: float | Literal["fit"],
         phase: bool,
-        background: Literal["auto", "none", "constant", "linear", "power"],
+        background: Literal["auto", "none", "constant", "linear", "flank", "power"],
         max_peaks: int | None,
         noise_floor: float | None,
         queue: bool,

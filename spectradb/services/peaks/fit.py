@@ -16,7 +16,7 @@ from django.db import transaction
 
 from compute.errors import InputError
 from compute.io import read
-from compute.peaks import Decomposition, decompose
+from compute.peaks import VERSION, Decomposition, decompose
 from compute.peaks import Peak as ComputedPeak
 from spectradb.models import JobStatus, Kind, Peak, PeakFit, Spectrum
 from spectradb.services.queue import jobs
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 METHOD = "esprit-varpro-bic"
-VERSION = 3  # a change of what the same input gives
 THEORY_FLOOR = 1e-3
 _BATCH = 500
 UNDETERMINED = 1e30  # a standard error that the data do not bound
@@ -39,7 +38,7 @@ class FitOptions:
     edge_splitting_ev: float = 0.0
     gaussian_sigma_ev: float | Literal["fit"] = 0.0
     phase: bool = False
-    background: Literal["auto", "none", "constant", "linear", "power"] = "auto"
+    background: Literal["auto", "none", "constant", "linear", "flank", "power"] = "auto"
     energy_range: tuple[float, float] | None = None
     max_peaks: int | None = None
     noise_floor: float | None = None

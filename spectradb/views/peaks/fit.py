@@ -38,7 +38,7 @@ from spectradb.views.spectra.figures import (
 )
 from spectradb.views.spectra.spectrum_figure import peak_curve
 
-BACKGROUNDS = ("auto", "none", "constant", "linear", "power")
+BACKGROUNDS = ("auto", "none", "constant", "linear", "flank", "power")
 EDGES = ("none", "one", "two")
 MOST_PEAKS = 40
 AT_ONCE = 1_500

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import nnls
 
-from compute.peaks.model import Options, Parameters, Problem, nonnegative_solve
+from compute.peaks.model import Options, Parameters, Problem
+from compute.peaks.nonnegative import nonnegative_solve
 from compute.peaks.refine import polish, refine
 from tests.benchmarks.synthetic_peaks import generate
 
@@ -19,6 +20,8 @@ OPTIONS = [
     Options(fit_sigma=True, phase=True, edge="broadened arctan"),
     Options(fit_sigma=True, edge="arctan", background="constant"),
     Options(edge="erf", background="power"),
+    Options(background="flank"),
+    Options(fit_sigma=True, edge="erf", background="flank"),
     Options(edge="erf", splitting=11.0),
     Options(fit_sigma=True, edge="broadened arctan", splitting=7.0),
 ]
