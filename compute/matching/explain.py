@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import find_peaks
 
 FloatArray = NDArray[np.float64]
 
@@ -45,6 +44,8 @@ def features(energy_ev: FloatArray, intensity: FloatArray, noise: float = 0.0) -
     A shoulder is a minimum of the curvature that is no maximum of the curve. ``noise`` is the
     standard deviation of a point; what does not stand out of it is left out.
     """
+    from scipy.signal import find_peaks  # here: it brings all of scipy.stats, a second
+
     low, span = float(intensity.min()), float(np.ptp(intensity))
     if energy_ev.size < 8 or span <= 0:
         return []
