@@ -13,7 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from compute.edges import edge_energy, members
-from compute.normalise.e0 import checked_curve, find_e0
+from compute.errors import InputError
+from compute.normalise.curve import checked_curve, noise_sigma
+from compute.normalise.e0 import EdgePosition, locate_edge
+from compute.normalise.xas import XasParameters, normalise_xas
 
 FloatArray = NDArray[np.float64]
 Level = Literal["ok", "check", "fail"]
@@ -21,7 +24,7 @@ Level = Literal["ok", "check", "fail"]
 _FEW_POINTS, _TOO_FEW = 30, 8
 _COARSE_EV, _TOO_COARSE_EV = 2.0, 10.0
 _NOISY, _TOO_NOISY = 0.03, 0.25  # of the signal's range
-_MAD = 1.4826  # median absolute deviation to σ
+_HARD_EV = 2000.0  # softer L and M edges are white lines without a step to speak of
 _WANTED = {
     "facility": "facility or instrument",
     "mode": "detection mode",
@@ -45,9 +48,9 @@ def check_spectrum(
     *,
     element: str | None,
     edge: str | None,
-    technique: str = "XANES",
     quantity: str = "mu",
     axis_unit: str = "eV",
+    e0: float | None = None,
     metadata: Mapping[str, object | None] | None = None,
 ) -> list[Check]:
     """Grid, noise, edge position, intensity and metadata of one spectrum.
@@ -60,6 +63,8 @@ def check_spectrum(
         None or empty: open.
     quantity : str
         ``mu``, ``normalised``, ``counts`` or ``arbitrary``.
+    e0 : float, optional
+        The edge as a person states it, eV; else it is sought.
     metadata : mapping, optional
         Keys ``facility``, ``mode``, ``sample``, ``date``; empty ones are told.
 
@@ -87,22 +92,9 @@ def check_spectrum(
         _intensity(y, quantity),
     ]
     if start is not None and element and edge:
-        checks.append(_position(x, y, element, edge, start, technique))
+        checks.append(_position(x, y, element, edge, start, e0))
     checks.append(_metadata(metadata or {}))
     return checks
-
-
-def noise_sigma(energy: ArrayLike, intensity: ArrayLike) -> float:
-    """Standard deviation of the noise, from each point's distance to the line of its neighbours.
-
-    On a locally straight curve the distance has the variance σ²(1 + w² + (1−w)²), w being the
-    neighbours' weights; the median over all points ignores the few at sharp features.
-    """
-    x, y = checked_curve(energy, intensity)
-    weight = (x[2:] - x[1:-1]) / (x[2:] - x[:-2])
-    distance = y[1:-1] - (weight * y[:-2] + (1 - weight) * y[2:])
-    scaled = np.abs(distance) / np.sqrt(1 + weight**2 + (1 - weight) ** 2)
-    return float(_MAD * np.median(scaled))
 
 
 def curve_difference(
@@ -168,7 +160,8 @@ def _grid(x: FloatArray, start: float | None) -> Check:
 def _noise(x: FloatArray, y: FloatArray) -> Check:
     span = float(np.ptp(y))
     if span == 0:
-        return Check("noise", "fail", "the intensity is the same everywhere")
+        where = "zero" if y[0] == 0 else f"{y[0]:.6g}"
+        return Check("noise", "fail", f"the intensity is {where} everywhere: no spectrum")
     share = noise_sigma(x, y) / span
     text = f"{100 * share:.2g} % of the signal's range"
     if share > _TOO_NOISY:
@@ -189,11 +182,10 @@ def _intensity(y: FloatArray, quantity: str) -> Check:
 
 
 def _position(
-    x: FloatArray, y: FloatArray, element: str, edge: str, start: float, technique: str
+    x: FloatArray, y: FloatArray, element: str, edge: str, start: float, e0: float | None
 ) -> Check:
-    """The steepest rise against the table; in a wide energy-loss survey only near the edge."""
+    """The steepest rise near the edge against the table; other edges in the data are no fault."""
     name = f"{element} {edge}"
-    last = max((e for m in members(edge) if (e := edge_energy(element, m))), default=start)
     if not x[0] < start < x[-1]:
         return Check(
             "edge position",
@@ -201,21 +193,29 @@ def _position(
             f"{name} is tabulated at {start:.1f} eV, the data run from {x[0]:.1f} to "
             f"{x[-1]:.1f} eV: wrong element, edge or energy scale?",
         )
+    try:
+        stated = EdgePosition(e0, "stated") if e0 is not None else None
+        place = stated or locate_edge(x, y, element=element, edge=edge)
+    except InputError as error:
+        return Check(
+            "edge position", "fail", f"{error.reason}: wrong element, edge or energy scale?"
+        )
+    found = place.e0_ev
+    offset = found - start
+    said = "steepest rise" if e0 is None else "E0 stated"
+    text = f"{said} at {found:.1f} eV, {name} tabulated at {start:.1f} eV ({offset:+.1f} eV)"
+    if place.pre_edge_peak_ev is not None:
+        text += f", pre-edge peak at {place.pre_edge_peak_ev:.1f} eV"
+    nearest = min(abs(found - (edge_energy(element, m) or np.inf)) for m in members(edge))
     # A chemical shift and the white line put the steepest rise above the metal's edge.
     tolerance = max(20.0, 0.0015 * start)
-    survey = technique == "EELS" and x[-1] - x[0] > 150
-    within = (start - 3 * tolerance, last + 3 * tolerance) if survey else None
-    try:
-        found = find_e0(x, y, within=within)
-    except ValueError as error:
-        return Check("edge position", "check", str(error))
-    offset = found - start
-    text = f"steepest rise at {found:.1f} eV, {name} tabulated at {start:.1f} eV ({offset:+.1f} eV)"
-    nearest = min(abs(found - (edge_energy(element, m) or np.inf)) for m in members(edge))
-    if nearest > 3 * tolerance:
-        return Check("edge position", "fail", f"{text}: wrong element, edge or energy scale?")
     if nearest > tolerance or offset < -0.5 * tolerance:
         return Check("edge position", "check", text)
+    if start > _HARD_EV:
+        try:
+            normalise_xas(x, y, XasParameters(e0=e0), element=element, edge=edge)
+        except InputError as error:
+            return Check("edge position", "check", f"{text}; no edge step: {error.reason}")
     if start - x[0] < 5 or x[-1] - start < 15:
         return Check("edge position", "check", f"{text}; the data hardly reach beyond the edge")
     return Check("edge position", "ok", text)

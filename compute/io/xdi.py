@@ -330,7 +330,7 @@ def _rise(x: FloatArray, y: FloatArray) -> float | None:
     energy, mu = x[good][order], y[good][order]
     keep = np.concatenate(([True], np.diff(energy) > 0)) if energy.size else good[:0]
     try:
-        return normalise_xas(energy[keep], mu[keep]).e0
+        return normalise_xas(energy[keep], mu[keep]).e0_ev
     except InputError:
         return None
 

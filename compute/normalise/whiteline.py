@@ -16,10 +16,14 @@ from numpy.typing import ArrayLike
 from scipy.optimize import curve_fit
 
 from compute.errors import InputError
-from compute.normalise.e0 import FloatArray, checked_curve
+from compute.normalise.curve import BoolArray, FloatArray, checked_curve
 
 Scaling = Literal["none", "area", "maximum"]
 _MIN_BACKGROUND = 5
+_MAD = 1.4826  # median absolute deviation to σ
+_FEW = 0.03  # of the points: more are no dead channels
+_OUTLIER = 8.0  # σ; even of 10,000 normal points none is so far off
+_STEEPEST = 12.0  # exponents of real backgrounds are 2 to 6
 
 
 @dataclass(frozen=True)
@@ -61,9 +65,12 @@ class WhiteLine:
     background, continuum : float64 (m,)
         What was subtracted, in raw units.
     power_law : (A, r) or None
-        ``A (E/E_c)^(−r)`` with E_c the middle of the background range.
+        ``A (E/E_c)^(−r)`` with E_c the middle of the background range; r = 0 where a constant had
+        to do.
     scale : float
         What the intensity was divided by.
+    warnings : tuple of str
+        Points left out, and why a constant had to do.
     """
 
     energy_ev: FloatArray
@@ -73,6 +80,7 @@ class WhiteLine:
     power_law: tuple[float, float] | None
     scale: float
     parameters: WhiteLineParameters
+    warnings: tuple[str, ...] = ()
 
 
 def normalise_white_line(
@@ -91,11 +99,14 @@ def normalise_white_line(
         If a range holds too few points, or there is nothing to scale by.
     """
     x, y = checked_curve(energy, intensity)
+    if np.ptp(y) == 0:
+        raise InputError("intensity", float(y[0]), "is the same everywhere: there is no edge")
     p = parameters or WhiteLineParameters()
     keep = _inside(x, p.range or (float(x[0]), float(x[-1])), "range", 3)
     background, law = np.zeros_like(x), None
+    told: tuple[str, ...] = ()
     if p.background is not None:
-        background, law = _power_law(x, y, p.background)
+        background, law, told = _background(x, y, p.background)
     rest = (y - background)[keep]
     e = x[keep]
     continuum = _continuum(e, rest, p) if p.step is not None else np.zeros_like(e)
@@ -109,6 +120,7 @@ def normalise_white_line(
         power_law=law,
         scale=scale,
         parameters=replace(p, range=(float(e[0]), float(e[-1]))),
+        warnings=told,
     )
 
 
@@ -129,37 +141,90 @@ def _inside(
     return np.asarray(chosen)
 
 
-def _power_law(
+def _background(
     x: FloatArray, y: FloatArray, span: tuple[float, float]
-) -> tuple[FloatArray, tuple[float, float]]:
-    """Least squares of ``A (E/E_c)^(−r)`` itself; the logarithmic fit is only where it starts.
+) -> tuple[FloatArray, tuple[float, float], tuple[str, ...]]:
+    """Over all energies; (A, r) of the power law, r = 0 for a constant; what is told.
 
-    The logarithm of noisy counts is biased, and has no value for counts below zero.
+    Single dead or hot channels are left out: what is farther from the fit than eight robust
+    standard deviations of the rest.
     """
     chosen = _inside(x, span, "background", _MIN_BACKGROUND)
     if x[chosen][0] <= 0:
         raise InputError("background", span, "a power law needs energies above 0 eV")
-    middle = 0.5 * (x[chosen][0] + x[chosen][-1])
+    middle = 0.5 * float(x[chosen][0] + x[chosen][-1])
     e, counts = x[chosen] / middle, y[chosen]
-    size = float(np.abs(counts).max()) or 1.0
-    start = (float(counts.mean()) / size, 2.0)
+    good = _typical(counts - np.median(counts))
+    a, r, why = _law(e[good], counts[good], e.size)
+    for _ in range(5):
+        kept = _typical(counts - a * e ** (-r))
+        if (kept == good).all():
+            break
+        good = kept
+        a, r, why = _law(e[good], counts[good], e.size)
+    told = [why] if why else []
+    left_out = int((~good).sum())
+    if left_out:
+        told.append(f"{left_out} of {e.size} points before the edge are left out: far off the rest")
+    # Far below the range the law diverges; nothing is kept from there in practice.
+    with np.errstate(over="ignore"):
+        values = a * (np.maximum(x, 1e-9) / middle) ** (-r)
+    values = np.nan_to_num(values, posinf=float(y.max()), neginf=float(y.min()))
+    return np.where(x > 0, values, 0.0), (a, r), tuple(told)
+
+
+def _typical(off: FloatArray) -> BoolArray:
+    """Which deviations (n,) belong to the rest; all, where more than a few do not."""
+    size = np.abs(off)
+    spread = _MAD * float(np.median(size)) or float(np.std(off))
+    kept = size <= max(_OUTLIER * spread, 1e-12 * float(size.max()))
+    if (~kept).sum() > max(1, _FEW * off.size) or kept.sum() < _MIN_BACKGROUND:
+        return np.ones(off.size, dtype=bool)
+    return np.asarray(kept)
+
+
+def _law(e: FloatArray, counts: FloatArray, n: int) -> tuple[float, float, str]:
+    """Least squares of ``A e^(−r)`` itself; the logarithmic fit is only where it starts.
+
+    The logarithm of noisy counts is biased, and has no value for counts below zero. Where the
+    counts say nothing of an exponent, a constant is taken; the text says why.
+    """
+    mean = float(counts.mean())
+    # Each point of a straight line's residuals; a window is too short for more to show.
+    scatter = float(np.std(counts - np.polyval(np.polyfit(e, counts, 1), e)))
+    if mean <= 3 * scatter / np.sqrt(n):
+        return (
+            mean,
+            0.0,
+            (
+                f"the mean before the edge is {mean:.3g}, not clear of zero: a constant is taken "
+                "off, no power law"
+            ),
+        )
+    start = (1.0, 2.0)
     if (counts > 0).all():
-        slope, height = np.polyfit(np.log(e), np.log(counts / size), 1)
+        slope, height = np.polyfit(np.log(e), np.log(counts / mean), 1)
         start = (float(np.exp(height)), float(-slope))
 
     def law(energy: FloatArray, a: float, r: float) -> FloatArray:
         return a * energy ** (-r)
 
     try:
-        (a, r), _ = curve_fit(law, e, counts / size, p0=start, maxfev=2000)
-    except RuntimeError as error:
-        raise InputError("background", span, "no power law fits the data there") from error
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        values = np.where(x > 0, a * size * (np.maximum(x, 1e-9) / middle) ** (-r), 0.0)
-    if not np.isfinite(values).all():
-        # Far below the range the law diverges; nothing is kept from there in practice.
-        values = np.nan_to_num(values, posinf=float(y.max()), neginf=float(y.min()))
-    return values, (float(a * size), float(r))
+        (a, r), covariance = curve_fit(law, e, counts / mean, p0=start, maxfev=2000)
+    except RuntimeError:
+        return mean, 0.0, "no power law fits the counts before the edge: a constant is taken off"
+    error = float(np.sqrt(max(float(covariance[1, 1]), 0.0)))
+    if abs(r) > _STEEPEST or error > _STEEPEST / 2:
+        return (
+            mean,
+            0.0,
+            (
+                f"the counts before the edge are too weak for a power law (exponent {r:.2g} ± "
+                f"{error:.1g}): a constant is taken off"
+            ),
+        )
+    rising = f"the counts rise before the edge (exponent {r:.2g})" if r < -2 * error - 0.5 else ""
+    return float(a * mean), float(r), rising
 
 
 def _continuum(e: FloatArray, rest: FloatArray, p: WhiteLineParameters) -> FloatArray:

@@ -94,7 +94,7 @@ def test_a_polynomial_post_edge_is_recovered(degree: int) -> None:
 def test_the_choices_made_are_reported_and_reproduce_the_result() -> None:
     first = normalise_xas(GRID, xas())
     assert first.parameters.degree == 2
-    assert first.parameters.e0 == first.e0
+    assert first.parameters.e0 == first.e0_ev
     again = normalise_xas(GRID, xas(), first.parameters)
     np.testing.assert_array_equal(again.normalised, first.normalised)
     assert first.edge_step == pytest.approx(0.8, abs=0.05)

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compute.io import read
-from compute.quality import Check, check_spectrum, curve_difference, noise_sigma
+from compute.normalise import noise_sigma
+from compute.quality import Check, check_spectrum, curve_difference
 from tests.compute.test_normalise import GRID, LOSS, lorentz, xas
 from tests.shared_data import shared_data
 
@@ -73,7 +74,7 @@ def test_a_noisy_spectrum_is_seen() -> None:
 
 def test_in_a_survey_the_edge_asked_for_is_looked_at_alone() -> None:
     survey = 20 / (1 + np.exp(-(LOSS - 532) / 0.5)) + lorentz(853.5, 1.0, 30.0)
-    found = checks(survey, x=LOSS, element="Ni", edge="L23", technique="EELS")
+    found = checks(survey, x=LOSS, element="Ni", edge="L23")
     assert found["edge position"].level == "ok"
 
 

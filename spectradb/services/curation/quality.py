@@ -107,9 +107,9 @@ def _curve(spectrum: Spectrum) -> list[Check]:
             spectrum.intensity,
             element=spectrum.absorber or None,
             edge=spectrum.edge or None,
-            technique=spectrum.technique,
             quantity=spectrum.quantity,
             axis_unit=str(header.get("axis_unit", "eV")),
+            e0=(spectrum.normalisation or {}).get("stated", {}).get("e0"),
         )
     except InputError as error:
         return [Check("Curve", FAIL, str(error))]

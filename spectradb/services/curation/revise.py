@@ -71,7 +71,6 @@ def revise_from_file(
             user=user,
             reason=reason,
             quantity=raw.quantity,
-            normalisation={},
         )
         file, _ = SourceFile.objects.get_or_create(
             sha256=hashlib.sha256(data).hexdigest(),
