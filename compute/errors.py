@@ -1,10 +1,19 @@
-"""Errors of the numerical packages: each carries what a person needs to mend the input."""
+"""Errors of the numerical packages: each carries what a person needs to mend the input.
+
+``cause`` is a short class of failure that failures are grouped by, and ``permanent`` whether trying
+again gives the same failure. Whoever runs a job reads both from the error, of whatever package.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 
 class ComputeError(Exception):
     """Base of every error that ``compute`` raises on purpose."""
+
+    cause = "Not computable"
+    permanent = True
 
 
 class InputError(ComputeError, ValueError):
@@ -18,8 +27,10 @@ class InputError(ComputeError, ValueError):
         What was given.
     """
 
+    cause = "Input not usable"
+
     def __init__(self, field: str, value: object, reason: str) -> None:
-        super().__init__(f"{field}: {reason} (got {value!r})")
+        super().__init__(f"{field}: {reason} (got {told(value)})")
         self.field = field
         self.value = value
         self.reason = reason
@@ -33,6 +44,8 @@ class ConvergenceError(ComputeError):
     residual, tolerance : float
         What was reached, and what was asked for.
     """
+
+    cause = "Not converged"
 
     def __init__(self, what: str, residual: float, tolerance: float) -> None:
         super().__init__(f"{what} did not converge: residual {residual:.2e} > {tolerance:.2e}")
@@ -51,6 +64,8 @@ class ReadError(ComputeError):
         False if reading again may help (a file still being written).
     """
 
+    cause = "File not readable"
+
     def __init__(self, errors: list[str], *, permanent: bool = True) -> None:
         super().__init__("; ".join(errors))
         self.errors = errors
@@ -66,6 +81,28 @@ class SkipFile(ComputeError):
         Why there is nothing to import, in one sentence.
     """
 
+    cause = "No spectrum in the file"
+
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+def told(value: object, limit: int = 200) -> str:
+    """A value as a person reads it: without the wrapping of numpy, and cut where it is long."""
+    text = repr(_plain(value))
+    return text if len(text) <= limit else f"{text[:limit]}…"
+
+
+def _plain(value: object) -> object:
+    if hasattr(value, "tolist"):  # an array, or one number of numpy's
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {_plain(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    if isinstance(value, tuple):
+        return tuple(_plain(one) for one in value)
+    if isinstance(value, set | frozenset):
+        return {_plain(one) for one in value}
+    return value

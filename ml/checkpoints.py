@@ -1,9 +1,15 @@
-"""Weights as safetensors beside a JSON text: nothing that runs code when it is read."""
+"""Weights as safetensors beside a JSON text: nothing that runs code when it is read.
+
+``model.json`` holds the layout's number, the kind and its version, the names of the folders inside
+that hold its parts, and what the kind itself tells; the arrays are in ``weights.safetensors``.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,41 +21,98 @@ from ml.errors import LearningError
 
 WEIGHTS = "weights.safetensors"
 CONFIG = "model.json"
+LAYOUT = 2
+UNKNOWN_VERSION = 0
+"""Of a model that was written before kinds had versions."""
 
 
-def save_arrays(folder: Path, kind: str, arrays: dict[str, NDArray[Any]], meta: str) -> None:
+@dataclass(frozen=True)
+class Stored:
+    """What a folder holds of a model.
+
+    Attributes
+    ----------
+    kind : str
+    version : int
+        That the kind had when the model was fitted.
+    meta : dict
+    arrays : dict
+    parts : list of str
+        Folders inside, each with a model of its own.
+    """
+
+    kind: str
+    version: int
+    meta: dict[str, Any]
+    arrays: dict[str, NDArray[Any]]
+    parts: list[str]
+
+
+def write(
+    folder: Path,
+    kind: str,
+    version: int,
+    meta: dict[str, Any],
+    arrays: dict[str, NDArray[Any]],
+    parts: Sequence[str] = (),
+) -> None:
     """Write both files; the configuration last, so that a folder with one is complete."""
-
     folder.mkdir(parents=True, exist_ok=True)
     save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, folder / WEIGHTS)
-    text = json.dumps({"kind": kind, "meta": json.loads(meta)}, indent=1)
-    (folder / CONFIG).write_text(text, encoding="utf-8")
+    told = {
+        "layout": LAYOUT,
+        "kind": kind,
+        "version": version,
+        "parts": list(parts),
+        "meta": meta,
+    }
+    (folder / CONFIG).write_text(json.dumps(told, indent=1), encoding="utf-8")
 
 
-def load_arrays(folder: Path, kind: str) -> tuple[dict[str, NDArray[Any]], str]:
-    """The arrays and the JSON text of a model of this kind.
+def read(folder: Path) -> Stored:
+    """What :func:`write` wrote, in this layout or in the one before.
 
     Raises
     ------
     LearningError
-        If the folder holds no model, or one of another kind.
+        If the folder holds no model, or one of a later layout.
     """
-
-    if model_kind(folder) != kind:
-        raise LearningError("kind", model_kind(folder), f"this is no {kind} model")
-    meta = json.loads((folder / CONFIG).read_text(encoding="utf-8"))["meta"]
-    return load_file(folder / WEIGHTS), json.dumps(meta)
-
-
-def model_kind(folder: Path) -> str:
-    """Which kind of model a folder holds."""
-
-    path = folder / CONFIG
-    if not path.exists():
+    if not is_model(folder):
         raise LearningError("model", str(folder), "the folder holds no model")
-    return str(json.loads(path.read_text(encoding="utf-8"))["kind"])
+    told = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    layout = told.get("layout", 1)
+    if layout > LAYOUT:
+        raise LearningError("layout", layout, f"{folder} was written by a later release")
+    if layout == 1:
+        told = _of_layout_1(told["kind"], told["meta"])
+    return Stored(
+        told["kind"], told["version"], told["meta"], load_file(folder / WEIGHTS), told["parts"]
+    )
+
+
+def is_model(folder: Path) -> bool:
+    """Whether a folder holds a whole model."""
+    return (folder / CONFIG).exists()
 
 
 def weights_hash(folder: Path) -> str:
     """SHA-256 of the weights file."""
     return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+
+
+def _of_layout_1(kind: str, meta: dict[str, Any]) -> dict[str, Any]:
+    """Layout 1 told kinds with the pretrained potential apart by their blocks and parts alone, and
+    no versions."""
+    parts: list[str] = []
+    if kind == "mixed":
+        parts = meta["parts"]
+        kind = "mixed-chgnet" if any(part.startswith("chgnet-") for part in parts) else kind
+        meta = {}
+    elif kind == "adapted":
+        parts = ["base"]
+    elif kind == "krr-nmf":
+        kind = "chgnet-krr" if "chgnet" in meta["config"]["blocks"] else kind
+        meta = {"config": meta["config"], "figures": meta["report"], **meta["numbers"]}
+    else:
+        meta["config"].pop("kind")
+    return {"kind": kind, "version": UNKNOWN_VERSION, "meta": meta, "parts": parts}

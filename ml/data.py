@@ -14,6 +14,8 @@ from ml.crystals import Crystal
 from ml.errors import LearningError
 
 Float = NDArray[np.float64]
+NEAREST = 5
+"""Training rows that a prediction is compared with; no fold may leave fewer."""
 PARTS = ("train", "val", "test")
 _SHARES = (0.8, 0.9)  # train below the first, val below the second, test above
 
@@ -139,14 +141,26 @@ def split_by_material(
 def folds_by_material(
     groups: Sequence[str] | NDArray[np.str_], n_folds: int, seed: int = 0
 ) -> NDArray[np.int64]:
-    """(n,) fold of each row, whole materials, for cross-validation."""
+    """(n,) fold of each row, whole materials, for cross-validation.
+
+    Raises
+    ------
+    LearningError
+        If there are fewer materials than folds, or a fold leaves too few rows to learn from.
+    """
     names, labels = np.unique(np.asarray(groups), return_inverse=True)
     if len(names) < n_folds:
         raise LearningError("materials", len(names), f"{n_folds}-fold validation needs more")
     order = np.random.default_rng(seed).permutation(len(names))
     fold_of = np.empty(len(names), dtype=np.int64)
     fold_of[order] = np.arange(len(names)) % n_folds
-    return fold_of[labels]
+    folds = fold_of[labels]
+    fewest = len(labels) - int(np.bincount(folds).max())
+    if fewest < NEAREST:
+        raise LearningError(
+            "spectra", len(labels), f"outside the largest fold there are {fewest}, {NEAREST} needed"
+        )
+    return folds
 
 
 def material_weights(groups: Sequence[str] | NDArray[np.str_]) -> Float:

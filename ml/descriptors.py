@@ -161,7 +161,8 @@ def _power(r: Float, vector: Float, weights: Float) -> Float:
     r, vector, weights = r[close], vector[close], weights[close]
     radial = np.exp(-0.5 * ((r[:, None] - _POWER_CENTRES) / _POWER_WIDTHS) ** 2)
     radial *= (_smooth(r, _POWER_CUTOFF) / np.maximum(r, 1.0))[:, None]
-    density = (radial[:, :, None] * weights[:, None, :]).reshape(r.size, -1)  # (p, n·w)
+    pair = radial.shape[1] * weights.shape[1]
+    density = (radial[:, :, None] * weights[:, None, :]).reshape(r.size, pair)  # (p, n·w)
     theta = np.arccos(np.clip(vector[:, 2] / np.maximum(r, 1e-9), -1, 1))
     phi = np.arctan2(vector[:, 1], vector[:, 0])
     upper = np.triu_indices(density.shape[1])

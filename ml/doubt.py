@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.data import NEAREST
 from ml.distances import nearest
 from ml.prediction import ErrorModel, Float
 
 _RIDGE = 1e-3
-_NEAREST = 5
 _BLOCK = 2**24  # distances in memory at once
 
 
@@ -72,7 +72,7 @@ class Doubt:
 
     def _of_held_out(self) -> tuple[Float, NDArray[np.int64]]:
         signs = np.empty((len(self.fold), 2))
-        neighbours = np.empty((len(self.fold), _NEAREST), np.int64)
+        neighbours = np.empty((len(self.fold), NEAREST), np.int64)
         for k, values in enumerate(self.rows):
             out = self.fold == k
             signs[out], neighbours[out] = self._signs(k, values[out])
@@ -112,13 +112,13 @@ class Doubt:
         seen = np.flatnonzero(self.fold != k)
         known = self.rows[k][seen]
         length = (known**2).sum(1)
-        neighbours = np.empty((len(values), min(_NEAREST, len(seen))), np.int64)
+        neighbours = np.empty((len(values), min(NEAREST, len(seen))), np.int64)
         distance = np.empty(len(values))
         step = max(_BLOCK // len(seen), 1)
         for at in range(0, len(values), step):
             some = values[at : at + step]
             square = (some**2).sum(1)[:, None] + length - 2 * some @ known.T
-            close = nearest(square, _NEAREST)
+            close = nearest(square, NEAREST)
             neighbours[at : at + step] = seen[close]
             apart = np.sqrt(np.maximum(np.take_along_axis(square, close, 1), 0))
             distance[at : at + step] = apart.mean(axis=1)

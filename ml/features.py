@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,24 @@ class Scaler:
         found = {name: _moments(values) for name, values in blocks.items()}
         mean = {name: moments[0] for name, moments in found.items()}
         deviation = {name: moments[1] for name, moments in found.items()}
+        return cls(mean, deviation, weight or {}, norm)
+
+    def arrays(self) -> dict[str, Float32]:
+        """For a checkpoint."""
+        found = {f"scaler.mean.{name}": values for name, values in self.mean.items()}
+        return found | {f"scaler.deviation.{name}": v for name, v in self.deviation.items()}
+
+    @classmethod
+    def of_arrays(
+        cls,
+        arrays: dict[str, Any],
+        blocks: Sequence[str],
+        weight: dict[str, float] | None = None,
+        norm: int = 1,
+    ) -> Scaler:
+        """Back from a checkpoint; the arrays used are taken out of the dictionary."""
+        mean = {name: arrays.pop(f"scaler.mean.{name}") for name in blocks}
+        deviation = {name: arrays.pop(f"scaler.deviation.{name}") for name in blocks}
         return cls(mean, deviation, weight or {}, norm)
 
     def apply(self, blocks: Mapping[str, Float32]) -> Float32:

@@ -9,21 +9,29 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ml import pretrained
 from ml.cgcnn import NO_GRAPH, Graph, collate, stored_graphs
 from ml.data import Dataset
-from ml.descriptors import BLOCKS
 from ml.distributed import share
 from ml.features import Scaler, describe_rows
 from ml.surroundings import Surroundings, every_atom, graph_stars, stars
 from ml.training import Batch, Batches
 
-BLOCKS_OF = {
-    "mlp": BLOCKS,
-    "chgnet-mlp": (*BLOCKS, pretrained.BLOCK),
-    "chgnet-ace": (pretrained.ATOM_BLOCK,),
-}
-STARS = ("ace", "chgnet-ace")  # see where every atom lies around the absorber
+
+@dataclass(frozen=True)
+class Sees:
+    """What the networks of a kind see of a row.
+
+    Attributes
+    ----------
+    blocks : tuple of str
+        Descriptors of the site, or with ``around`` of every atom of its crystal. Without any they
+        see the crystal's graph.
+    around : bool
+        Where every atom lies around the absorber.
+    """
+
+    blocks: tuple[str, ...] = ()
+    around: bool = False
 
 
 @dataclass
@@ -31,7 +39,7 @@ class Inputs:
     """What the networks of a kind see of each row: scaled descriptors of its site, or of all atoms
     and where they lie around it, or graphs."""
 
-    kind: str
+    sees: Sees
     width: int
     scaler: Scaler | None
     gain: float = 1.0  # gives the training rows unit variance in the mean, as dense layers expect
@@ -40,26 +48,26 @@ class Inputs:
     around: Surroundings | None = None
 
     @classmethod
-    def prepare(cls, data: Dataset, kind: str) -> Inputs:
+    def prepare(cls, data: Dataset, sees: Sees) -> Inputs:
         """Learn the scale of the descriptors from these rows, and make the inputs."""
-        if kind not in BLOCKS_OF:
-            return cls(kind, 0, None, graphs=_graphs(data), around=_around(data, kind))
-        blocks = describe_rows(_described(data, kind), BLOCKS_OF[kind])
+        if not sees.blocks:
+            return cls(sees, 0, None, graphs=_graphs(data), around=_around(data, sees))
+        blocks = describe_rows(_described(data, sees), sees.blocks)
         scaler = Scaler.learn(blocks, norm=2)
         matrix = scaler.apply(blocks)
         gain = float(1.0 / max(np.sqrt(np.einsum("nf,nf->", matrix, matrix) / matrix.size), 1e-12))
         matrix *= np.float32(gain)
-        return cls(kind, matrix.shape[1], scaler, gain, matrix, around=_around(data, kind))
+        return cls(sees, matrix.shape[1], scaler, gain, matrix, around=_around(data, sees))
 
     def again(self, data: Dataset) -> Inputs:
         """The inputs of other rows, on the same scale."""
-        around = _around(data, self.kind)
+        around = _around(data, self.sees)
         if self.scaler is None:
-            return Inputs(self.kind, 0, None, graphs=_graphs(data), around=around)
-        described = _described(data, self.kind)
-        matrix = self.scaler.apply(describe_rows(described, BLOCKS_OF[self.kind]))
+            return Inputs(self.sees, 0, None, graphs=_graphs(data), around=around)
+        described = _described(data, self.sees)
+        matrix = self.scaler.apply(describe_rows(described, self.sees.blocks))
         matrix *= np.float32(self.gain)
-        return Inputs(self.kind, self.width, self.scaler, self.gain, matrix, around=around)
+        return Inputs(self.sees, self.width, self.scaler, self.gain, matrix, around=around)
 
     def batches(
         self,
@@ -130,13 +138,13 @@ class Inputs:
         return collate([self.graphs[c] for c in crystals], absorbers).to(device)
 
 
-def _described(data: Dataset, kind: str) -> Dataset:
-    """The sites whose descriptors a kind sees: those of the rows, or every atom."""
-    return every_atom(data) if kind in STARS else data
+def _described(data: Dataset, sees: Sees) -> Dataset:
+    """The sites whose descriptors are seen: those of the rows, or every atom."""
+    return every_atom(data) if sees.around else data
 
 
-def _around(data: Dataset, kind: str) -> Surroundings | None:
-    return Surroundings.of(data) if kind in STARS else None
+def _around(data: Dataset, sees: Sees) -> Surroundings | None:
+    return Surroundings.of(data) if sees.around else None
 
 
 def _graphs(data: Dataset) -> list[Graph]:

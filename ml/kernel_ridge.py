@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
+from ml.data import NEAREST
 from ml.distances import nearest
 
 Float = NDArray[np.float64]
@@ -22,7 +23,6 @@ Int = NDArray[np.int64]
 Distances = NDArray[np.floating[Any]]
 
 BLOCK = 4096  # rows whose kernel is in memory at once
-_NEAREST = 5
 
 
 def solve(distance: Distances, landmarks: Int, y: Float, gamma: float, alpha: float) -> Float:
@@ -70,7 +70,7 @@ def nearest_of_other_folds(distance: Distances, landmarks: Int, folds: Int) -> t
     """How far off each row lies (mean distance to the three nearest landmarks of other folds), and
     the row numbers (n, 5) of the five nearest of those."""
     spread = np.empty(len(distance))
-    neighbours = np.empty((len(distance), _NEAREST), np.int64)
+    neighbours = np.empty((len(distance), NEAREST), np.int64)
     for fold in range(folds.max() + 1):
         out = np.flatnonzero(folds == fold)
         other = np.flatnonzero(folds[landmarks] != fold)
@@ -83,7 +83,7 @@ def nearest_of_other_folds(distance: Distances, landmarks: Int, folds: Int) -> t
 
 def nearest_landmarks(distance: Distances) -> tuple[Int, Float]:
     """Columns (n, 5) of the five nearest, and the mean distance to three of them."""
-    close = nearest(distance, _NEAREST)
+    close = nearest(distance, NEAREST)
     return close, np.take_along_axis(distance, close[:, :3], axis=1).mean(axis=1) + 1e-3
 
 

@@ -2,10 +2,50 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+
+Float32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What the spectra of a training set have in common.
+
+    Attributes
+    ----------
+    mean : (g,)
+        Of the spectra.
+    components : (r, g)
+        Their principal components.
+    scale : (r,)
+        Standard deviation of the spectra along each.
+    """
+
+    mean: Float32
+    components: Float32
+    scale: Float32
+
+    @classmethod
+    def of(cls, target: Float32, rank: int = 40) -> Basis:
+        """Of training spectra (n, g)."""
+        mean = target.mean(axis=0)
+        _, s, vt = np.linalg.svd(target - mean, full_matrices=False)
+        rank = min(rank, len(s))
+        scale = np.asarray(s[:rank] / np.float32(np.sqrt(len(target))), np.float32)
+        return cls(mean, vt[:rank].copy(), scale)
+
+    @classmethod
+    def blank(cls, rank: int, grid: int) -> Basis:
+        """Room for one that is about to be loaded."""
+        empty = np.zeros((rank, grid), np.float32)
+        return cls(np.zeros(grid, np.float32), empty, np.zeros(rank, np.float32))
 
 
 class SpectrumHead(nn.Module):
@@ -20,18 +60,13 @@ class SpectrumHead(nn.Module):
     components: Tensor
     scale: Tensor
 
-    def __init__(
-        self, width: int, target: NDArray[np.float32], rank: int = 40, max_shift: float = 8.0
-    ) -> None:
+    def __init__(self, width: int, basis: Basis, max_shift: float = 8.0) -> None:
         super().__init__()
-        mean = target.mean(axis=0)
-        _, s, vt = np.linalg.svd(target - mean, full_matrices=False)
-        rank = min(rank, len(s))
-        self.register_buffer("mean", torch.tensor(mean))
-        self.register_buffer("components", torch.tensor(vt[:rank].copy()))
-        self.register_buffer("scale", torch.tensor(s[:rank] / np.float32(np.sqrt(len(target)))))
+        self.register_buffer("mean", torch.tensor(basis.mean))
+        self.register_buffer("components", torch.tensor(basis.components))
+        self.register_buffer("scale", torch.tensor(basis.scale))
         self.max_shift = max_shift
-        self.coefficients = nn.Linear(width, rank)
+        self.coefficients = nn.Linear(width, len(basis.components))
         self.shift = nn.Linear(width, 1)
         nn.init.zeros_(self.shift.weight)
         nn.init.zeros_(self.shift.bias)
@@ -41,6 +76,20 @@ class SpectrumHead(nn.Module):
         curve = self.mean + (self.coefficients(features) * self.scale) @ self.components
         moved = shifted(curve, self.max_shift * torch.tanh(self.shift(features)))
         return moved if self.training else torch.relu(moved)
+
+
+class SpectrumNetwork(nn.Module, ABC):
+    """A network whose last layer is a :class:`SpectrumHead`."""
+
+    head: SpectrumHead
+
+    @abstractmethod
+    def features(self, batch: Any) -> Tensor:
+        """(s, width): what the last layer sees of each row of a batch of its inputs."""
+
+    def forward(self, batch: Any) -> Tensor:
+        """(s, grid) spectra of the rows of a batch."""
+        return torch.as_tensor(self.head(self.features(batch)))
 
 
 def shifted(curve: Tensor, steps: Tensor) -> Tensor:

@@ -183,6 +183,11 @@ class Validation:
             spread=spread,
         )
 
+    def mse(self, weights: Float) -> float:
+        """Mean squared error of the held-out predictions, each row by what it (m,) counts for."""
+        square = (self.error.astype(np.float64) ** 2).mean(axis=1)
+        return float(square @ weights) / len(square)
+
     def of_training_rows(self, rows: NDArray[np.int64]) -> Predicted:
         """What was said of these rows before they were learnt from."""
         mean = self.mean[rows].astype(np.float64)

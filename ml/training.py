@@ -58,10 +58,6 @@ class History:
     seconds: float = 0.0
 
 
-class Stop(Exception):
-    """Raised by a report to give a run up (pruning)."""
-
-
 def pick_device(name: str = "auto") -> torch.device:
     """``auto``: CUDA, then Apple's, then the CPU."""
     if name != "auto":
@@ -84,12 +80,12 @@ def train(
     batches: Batches,
     valid: Batches,
     config: TrainingConfig,
-    report: Callable[[int, float, float], None] = lambda epoch, train, valid: None,
+    tell: Callable[[int, float, float], None] = lambda epoch, train, valid: None,
 ) -> History:
     """Fit in place; the model ends with its best averaged weights, in evaluation mode.
 
-    The loss is the mean squared error of the spectra. ``report(epoch, train, valid)`` is called
-    after each epoch and may raise :class:`Stop`.
+    The loss is the mean squared error of the spectra. ``tell(epoch, train, valid)`` is called
+    after each epoch and may raise :class:`ml.errors.Stop`.
     """
     rng = np.random.default_rng(config.seed)
     wrapped = distributed.wrapped(model)
@@ -124,7 +120,7 @@ def train(
         if history.valid[-1] < best:
             best, history.best_epoch = history.valid[-1], epoch
             best_state = copy.deepcopy(averaged.state_dict())
-        report(epoch, history.train[-1], history.valid[-1])
+        tell(epoch, history.train[-1], history.valid[-1])
         if epoch - history.best_epoch >= config.patience:
             break
     model.load_state_dict(best_state)

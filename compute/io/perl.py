@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from compute.errors import ComputeError
+
 _SPACE = re.compile(r"\s*")
 _STRING = re.compile(r"'([^'\\]*(?:\\.[^'\\]*)*)'|\"([^\"\\]*(?:\\.[^\"\\]*)*)\"", re.DOTALL)
 _WORD = re.compile(r"[^\s,()\[\]{}'\"=;]+")
@@ -12,8 +14,10 @@ _OPEN = {"(": ")", "[": "]", "{": "}"}
 _DEPTH = 20
 
 
-class PerlSyntaxError(ValueError):
+class PerlSyntaxError(ComputeError, ValueError):
     """Text that is no literal list; ``position`` is where it stops being one."""
+
+    cause = "File not readable"
 
     def __init__(self, reason: str, position: int) -> None:
         super().__init__(f"{reason} at character {position + 1}")

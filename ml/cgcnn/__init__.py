@@ -1,13 +1,14 @@
 """Crystal graph network with an absorber-aware readout."""
 
 from ml.cgcnn.graphs import NO_GRAPH, STEP, Graph, GraphBatch, build_graph, collate
-from ml.cgcnn.model import CgcnnNetwork, GatedConv
+from ml.cgcnn.model import CgcnnNetwork, CgcnnSize, GatedConv
 from ml.cgcnn.store import stored_graphs
 
 __all__ = [
     "NO_GRAPH",
     "STEP",
     "CgcnnNetwork",
+    "CgcnnSize",
     "GatedConv",
     "Graph",
     "GraphBatch",

@@ -3,16 +3,16 @@ absorbing atom: its own state, its neighbours pooled by distance, and the mean o
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
+
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
 from ml.cgcnn.graphs import CUTOFF, GraphBatch
 from ml.cgcnn.messages import gated_sum
 from ml.elements import element_table
-from ml.output import SpectrumHead
+from ml.output import Basis, SpectrumHead, SpectrumNetwork
 
 
 class GatedConv(nn.Module):
@@ -35,29 +35,33 @@ class GatedConv(nn.Module):
         return torch.as_tensor(silu(atoms + self.norm(gated_sum(*parts, edges, level, weight))))
 
 
-class CgcnnNetwork(nn.Module):
+@dataclass(frozen=True)
+class CgcnnSize:
+    """Of the network: widths, layers, and the share of features dropped in training."""
+
+    atom_dim: int = 96
+    bond_dim: int = 40
+    n_conv: int = 3
+    hidden: int = 256
+    dropout: float = 0.1
+
+
+class CgcnnNetwork(SpectrumNetwork):
     """Graph → spectra of its absorbing atoms."""
 
     table: Tensor
     centres: Tensor
 
-    def __init__(
-        self,
-        target: NDArray[np.float32],
-        atom_dim: int = 96,
-        bond_dim: int = 40,
-        n_conv: int = 3,
-        hidden: int = 256,
-        dropout: float = 0.1,
-    ) -> None:
+    def __init__(self, basis: Basis, size: CgcnnSize) -> None:
         super().__init__()
+        atom_dim, bond_dim, hidden = size.atom_dim, size.bond_dim, size.hidden
         table = torch.tensor(element_table(), dtype=torch.float32)
         self.register_buffer("table", table)
         self.register_buffer("centres", torch.linspace(1.2, CUTOFF, bond_dim))
         self.width = float((CUTOFF - 1.2) / (bond_dim - 1))
         self.own = nn.Embedding(len(table), 16)
         self.embed = nn.Linear(table.shape[1] + 16, atom_dim)
-        self.convolutions = nn.ModuleList(GatedConv(atom_dim, bond_dim) for _ in range(n_conv))
+        self.convolutions = nn.ModuleList(GatedConv(atom_dim, bond_dim) for _ in range(size.n_conv))
         pool = 12
         self.radial = nn.Linear(bond_dim, pool, bias=False)
         self.value = nn.Linear(atom_dim, 24)
@@ -65,15 +69,11 @@ class CgcnnNetwork(nn.Module):
             nn.Linear(2 * atom_dim + pool * 24, hidden),
             nn.LayerNorm(hidden),
             nn.SiLU(),
-            nn.Dropout(dropout),
+            nn.Dropout(size.dropout),
             nn.Linear(hidden, hidden),
             nn.SiLU(),
         )
-        self.head = SpectrumHead(hidden, target)
-
-    def forward(self, batch: GraphBatch) -> Tensor:
-        """Spectra (s, grid) of the absorbers of the batch."""
-        return torch.as_tensor(self.head(self.features(batch)))
+        self.head = SpectrumHead(hidden, basis)
 
     def features(self, batch: GraphBatch) -> Tensor:
         """(s, hidden): what the last layer sees of each absorber asked for."""

@@ -146,7 +146,7 @@ class PredictView(StrictMixin, APIView):
     def post(self, request: ApiRequest) -> Response:
         """Predict at once. 422: nothing could be predicted, and ``errors`` say why."""
         # Torch comes with it, which no other route needs.
-        from spectradb.services.learning import prediction_runs as service
+        from spectradb.services.learning import predictions as service
 
         given = PredictRequestSerializer(data=request.data)
         given.is_valid(raise_exception=True)

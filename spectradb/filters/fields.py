@@ -39,6 +39,9 @@ class SearchError(ValueError):
         For each key at fault, what is wrong with it.
     """
 
+    cause = "Search not usable"
+    permanent = True
+
     def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
         self.errors = {key: list(messages) for key, messages in errors.items()}
         super().__init__(

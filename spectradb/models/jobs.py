@@ -28,6 +28,9 @@ class Job(models.Model):
     error_cause = models.CharField(
         max_length=60, blank=True, help_text="Short class of the failure; failures group by it."
     )
+    error_permanent = models.BooleanField(
+        default=False, help_text="Whether trying again gives the same failure."
+    )
     attempts = models.PositiveSmallIntegerField(default=0)
     worker = models.CharField(max_length=120, blank=True, help_text="host:process that has it")
     heartbeat = models.DateTimeField(null=True, blank=True, help_text="Last sign of that worker")

@@ -25,12 +25,20 @@ class TrainedModel(Job):
     hyperparameters = models.JSONField(default=dict, blank=True)
     metrics = models.JSONField(default=dict, blank=True)
     curves = models.JSONField(default=dict, blank=True, help_text="Loss per epoch")
-    report = models.JSONField(
+    held_out = models.JSONField(
         default=dict, blank=True, help_text="Parity and example spectra of what was held out."
+    )
+    request = models.JSONField(
+        default=dict, blank=True, help_text="What was asked for; trains the same model again."
+    )
+    progress = models.JSONField(
+        default=dict, blank=True, help_text="How far a training is, while it runs."
     )
     weights_file = models.CharField(max_length=200, blank=True)
     weights_hash = models.CharField(max_length=64, blank=True)
-    code_version = models.CharField(max_length=60, blank=True)
+    code_version = models.CharField(
+        max_length=200, blank=True, help_text="Of its kind, and of those it is made of"
+    )
     is_default = models.BooleanField(default=False)
 
     def __str__(self) -> str:

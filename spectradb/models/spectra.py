@@ -28,6 +28,9 @@ ARRAYS = frozenset({"energy", "intensity"})
 class ImmutableArray(ValueError):
     """An attempt to change the arrays of a stored spectrum; a change is a new version."""
 
+    cause = "Arrays never change"
+    permanent = True
+
 
 _NEW = "stored arrays never change; services.revise makes a new version"
 

@@ -32,8 +32,9 @@ import numpy as np
 import torch
 
 from compute.crystals.published import crystals
-from ml.cgcnn import CgcnnNetwork, Graph, GraphBatch, build_graph, collate
+from ml.cgcnn import CgcnnNetwork, CgcnnSize, Graph, GraphBatch, build_graph, collate
 from ml.crystals import Crystal
+from ml.output import Basis
 from tests.benchmarks.rows import Row
 
 N_CRYSTALS = 96
@@ -129,7 +130,9 @@ class Ours:
         self.crystals = crystals
         self.made: list[Graph] = [self._graph(crystal) for crystal in crystals]
         target = np.random.default_rng(0).random((200, 141), np.float32)
-        self.network = CgcnnNetwork(target, atom_dim=64, bond_dim=41, hidden=128)
+        self.network = CgcnnNetwork(
+            Basis.of(target), CgcnnSize(atom_dim=64, bond_dim=41, hidden=128)
+        )
         self.optimizer = torch.optim.SGD(self.network.parameters(), 0.01)
 
     def _graph(self, crystal: Crystal) -> Graph:

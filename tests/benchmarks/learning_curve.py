@@ -46,7 +46,8 @@ def main() -> None:
 def curve(asked: argparse.Namespace) -> Any:
     """A dictionary for each share, the smallest first."""
     from ml.data import folds_by_material, material_weights, split_by_material
-    from ml.models import FitOptions, fit_model
+    from ml.kinds.base import FitOptions
+    from ml.kinds.doors import fit_model
     from spectradb.filters import EVERYTHING, apply_where
     from spectradb.models import Spectrum
     from spectradb.services.learning.train import grid_of

@@ -19,6 +19,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,9 +28,12 @@ from ml.crystals import Crystal
 from ml.data import Dataset
 from ml.distances import city_block
 from ml.doubt import Doubt
-from ml.ensemble import EnsembleConfig, new_network
 from ml.features import room
 from ml.inputs import Inputs
+from ml.kinds.cgcnn import Cgcnn
+from ml.kinds.mlp import Mlp
+from ml.kinds.networks import NetworkKind
+from ml.output import Basis
 from ml.training import TrainingConfig, train
 
 GRID = np.arange(141) * 0.25
@@ -76,11 +80,13 @@ def networks(rows: int, peak: Peak, found: dict[str, float]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         data = dataset(rows, Path(folder))
         found["start_mb"] = peak.anonymous
-        for kind in ("mlp", "cgcnn"):
+        kinds: tuple[type[NetworkKind[Any]], ...] = (Mlp, Cgcnn)
+        for one in kinds:
+            kind = one.kind
             begun = time.process_time()
-            inputs = Inputs.prepare(data, kind)
+            inputs = Inputs.prepare(data, one.sees)
             found[f"{kind}_inputs_s"] = time.process_time() - begun
-            network = new_network(EnsembleConfig(kind), inputs.width, data.target[:2000])
+            network = one.network(inputs.width, Basis.of(data.target[:2000]), one.size)
             batches = inputs.batches(data, None, data.target, 128)
             begun = time.process_time()
             train(network, batches, lambda rng: [], TrainingConfig(epochs=1))

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from ml.models import FitOptions
+from ml.kinds.base import FitOptions
 from spectradb.models import Spectrum, TrainedModel
-from spectradb.services.learning import prediction_runs as predict_runs
+from spectradb.services.learning import predictions
 from spectradb.services.learning.train import TrainingRequest, train_model
 from spectradb.services.matching import index as match_index
 from tests.factories import lorentzians, rocksalt
@@ -25,7 +25,7 @@ NIO = ((853.4, 0.8, 1.0), (871.0, 1.0, 0.6))
 def _own_folder(settings: Any, tmp_path: Path) -> None:
     settings.VAR_DIR = tmp_path
     match_index._LOADED.clear()
-    predict_runs._loaded.cache_clear()
+    predictions._loaded.cache_clear()
 
 
 @pytest.fixture

@@ -9,12 +9,7 @@ from hypothesis import strategies as st
 
 from ml.crystals import Crystal, neighbours
 from ml.errors import LearningError
-
-
-def random_crystal(seed: int, n: int) -> Crystal:
-    rng = np.random.default_rng(seed)
-    lattice = np.diag(rng.uniform(2.5, 8.0, 3)) + rng.uniform(-1.2, 1.2, (3, 3))
-    return Crystal(lattice, rng.integers(1, 90, n), rng.uniform(-1, 2, (n, 3)))
+from tests.ml.samples import random_crystal
 
 
 def by_brute_force(crystal: Crystal, cutoff: float) -> list[list[float]]:

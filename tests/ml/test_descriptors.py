@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 
 from ml.crystals import Crystal
 from ml.descriptors import BLOCKS, site_descriptors
-from tests.ml.test_crystals import random_crystal
-
-
-def rotation(seed: int) -> Any:
-    q, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))
-    return q * np.sign(np.linalg.det(q))
+from tests.ml.samples import lonely, random_crystal, rotation
 
 
 @pytest.mark.parametrize("block", BLOCKS)
@@ -41,3 +34,8 @@ def test_another_environment_is_told_apart(block: str) -> None:
     crystal = random_crystal(9, 6)
     both = site_descriptors(crystal, [0, 1], [block])[block]
     assert np.abs(both[0] - both[1]).max() > 1e-3
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_an_atom_without_neighbours_is_described(block: str) -> None:
+    assert np.isfinite(site_descriptors(lonely(), [0], [block])[block]).all()

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from ml.cgcnn import STEP, CgcnnNetwork, Graph, build_graph, collate, stored_graphs
+from ml.cgcnn import STEP, CgcnnNetwork, CgcnnSize, Graph, build_graph, collate, stored_graphs
 from ml.cgcnn.messages import gated_sum, gated_sum_plain
 from ml.crystals import Crystal, neighbours
-from tests.ml.test_crystals import random_crystal
+from ml.output import Basis
+from tests.ml.samples import random_crystal
 
 
 def spinel() -> Crystal:
@@ -50,7 +51,8 @@ def plain_graph(crystal: Crystal, cutoff: float = 6.0, max_neighbours: int = 16)
 @pytest.mark.parametrize("crystal", [spinel(), random_crystal(2, 5)])
 def test_like_atoms_joined_give_the_spectrum_of_the_plain_graph(crystal: Crystal) -> None:
     torch.manual_seed(0)
-    network = CgcnnNetwork(np.random.default_rng(0).random((50, 61), np.float32)).eval()
+    target = np.random.default_rng(0).random((50, 61), np.float32)
+    network = CgcnnNetwork(Basis.of(target), CgcnnSize()).eval()
     sites = [list(range(len(crystal.numbers)))]
     joined, plain = build_graph(crystal), plain_graph(crystal)
     assert joined.count.sum() == len(crystal.numbers)

@@ -9,10 +9,11 @@ from ml.crystals import Crystal
 from ml.data import Dataset
 from ml.errors import LearningError
 from ml.inputs import Inputs
-from ml.models import FitOptions, fit_model
+from ml.kinds.base import FitOptions
+from ml.kinds.chgnet_ace import ChgnetAce
+from ml.kinds.doors import fit_model
 from ml.pretrained import describe_sites, embed
-from tests.ml.test_crystals import random_crystal
-from tests.ml.test_networks import GRID, halides
+from tests.ml.samples import GRID, halides, lonely, random_crystal, rotation
 
 
 def test_without_the_package_its_kinds_say_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,9 +29,7 @@ def test_without_the_package_its_kinds_say_how_to_get_it(monkeypatch: pytest.Mon
 def test_a_rotated_crystal_has_the_same_embedding() -> None:
     pytest.importorskip("chgnet")
     crystal = random_crystal(3, 4)
-    turn, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))
-    turn *= np.sign(np.linalg.det(turn))
-    turned = Crystal(crystal.lattice @ turn, crystal.numbers, crystal.frac)
+    turned = Crystal(crystal.lattice @ rotation(0), crystal.numbers, crystal.frac)
     a, b = describe_sites([crystal, turned], [[0, 2], [0, 2]]).reshape(2, 2, -1)
     np.testing.assert_allclose(a, b, atol=2e-3)
     assert np.abs(a[0] - a[1]).max() > 0.01
@@ -48,8 +47,7 @@ def test_crystals_in_one_batch_do_not_see_each_other() -> None:
 @pytest.mark.slow
 def test_an_atom_without_neighbours_has_an_embedding() -> None:
     pytest.importorskip("chgnet")
-    lonely = Crystal(np.eye(3) * 14.0, np.array([29]), np.zeros((1, 3)))
-    assert np.isfinite(describe_sites([lonely], [[0]])).all()
+    assert np.isfinite(describe_sites([lonely()], [[0]])).all()
 
 
 @pytest.mark.slow
@@ -58,7 +56,7 @@ def test_atoms_of_new_rows_are_put_on_the_scale_of_the_training_rows() -> None:
     crystals = [random_crystal(k, 3) for k in range(4)]
     rows = np.arange(4)
     data = Dataset(GRID, crystals, rows, rows % 3, np.ones((4, GRID.size), np.float32))
-    inputs = Inputs.prepare(data, "chgnet-ace")
+    inputs = Inputs.prepare(data, ChgnetAce.sees)
     again = inputs.again(data.rows(np.array([2])))
     assert inputs.matrix is not None
     assert again.matrix is not None

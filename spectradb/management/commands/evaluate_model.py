@@ -10,7 +10,7 @@ from ml.errors import LearningError
 from spectradb.filters import SearchError
 from spectradb.management.commands.train_model import read_json
 from spectradb.management.json_command import JsonCommand
-from spectradb.services.learning.train import evaluate_model
+from spectradb.services.learning.measure import evaluate_model
 
 
 class Command(JsonCommand):

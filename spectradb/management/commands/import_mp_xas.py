@@ -54,7 +54,7 @@ class Command(JsonCommand):
                     bar.total = counts.total
                     bar.update(counts.seen - bar.n)
         except SourceError as error:
-            hint = "Run the command again to go on." if error.retryable else ""
+            hint = "Run the command again to go on." if not error.permanent else ""
             raise CommandError(f"{error}\n{hint}".strip()) from error
         report = {
             "total": counts.total,

@@ -11,7 +11,8 @@ from tqdm import tqdm
 
 from ml import distributed
 from ml.errors import LearningError
-from ml.models import KINDS, FitOptions, Step, default_kind
+from ml.kinds import KINDS, default_kind
+from ml.kinds.base import FitOptions, Step
 from spectradb.filters import SearchError
 from spectradb.management.json_command import JsonCommand
 from spectradb.models import TrainedModel
@@ -77,14 +78,14 @@ class Command(JsonCommand):
         main = distributed.rank() == 0
         with tqdm(total=100, unit="%", disable=None if main else True) as bar:
 
-            def report(step: Step) -> None:
+            def tell(step: Step) -> None:
                 bar.set_description(step.part)
                 bar.set_postfix_str(step.text)
                 bar.n = round(100 * step.done)
                 bar.refresh()
 
             try:
-                return train_model(request, report)
+                return train_model(request, tell)
             except (LearningError, SearchError) as error:
                 raise CommandError(str(error)) from error
 

@@ -30,6 +30,9 @@ _engine = threading.BoundedSemaphore(_AT_ONCE)
 class BusyError(RuntimeError):
     """Others are computing; asking again soon may help."""
 
+    cause = "Others are computing"
+    permanent = False
+
 
 def solve_now(case: dict[str, Any]) -> dict[str, Any]:
     """The engine's answer with ``wall``, its seconds; from the cache where it was asked before.

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 class CurationError(ValueError):
     """A step that cannot be taken now, and why."""
 
+    cause = "Step not possible now"
+    permanent = True
+
 
 @dataclass(frozen=True)
 class Step:

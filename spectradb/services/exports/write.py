@@ -34,6 +34,9 @@ _BATCH = 200
 class ExportError(ValueError):
     """An export that cannot be written as asked, and why."""
 
+    cause = "Export not possible"
+    permanent = True
+
 
 @dataclass(frozen=True)
 class Exported:

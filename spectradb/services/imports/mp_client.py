@@ -24,15 +24,21 @@ _log = logging.getLogger(__name__)
 
 
 class SourceError(Exception):
-    """The source cannot be read; ``retryable`` tells whether a later run may succeed."""
+    """The source cannot be read; ``permanent`` tells whether a later run would fail as well."""
 
-    def __init__(self, message: str, *, retryable: bool) -> None:
+    cause = "Source not readable"
+    permanent = False
+
+    def __init__(self, message: str, *, permanent: bool) -> None:
         super().__init__(message)
-        self.retryable = retryable
+        self.permanent = permanent
 
 
 class BrokenDocument(ValueError):
     """One document that cannot be used, and why."""
+
+    cause = "Document not usable"
+    permanent = True
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,7 @@ class XasSource:
             raise SourceError(
                 f"MP_API_KEY has {len(api_key)} characters; a key has 32 "
                 "(materialsproject.org, Dashboard)",
-                retryable=False,
+                permanent=True,
             )
         from mp_api.client import MPRester
 
@@ -257,10 +263,10 @@ def _retried(call: Any, doing: str) -> Any:
         except (MPRestError, RequestException, ValueError, EOFError, OSError) as error:
             text = str(error)
             if any(f"status code {code}" in text for code in (400, 401, 403, 404, 422)):
-                raise SourceError(f"{doing}: {text}", retryable=False) from error
+                raise SourceError(f"{doing}: {text}", permanent=True) from error
             if attempt == _TRIES:
                 raise SourceError(
-                    f"{doing}: no answer after {_TRIES} tries; last: {text[:200]}", retryable=True
+                    f"{doing}: no answer after {_TRIES} tries; last: {text[:200]}", permanent=False
                 ) from error
             _log.warning("%s failed (try %d of %d), retrying: %.200s", doing, attempt, _TRIES, text)
             time.sleep(pause * (1 + random.random()))

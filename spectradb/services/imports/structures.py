@@ -34,6 +34,9 @@ _FRACTION_STEPS = 4800  # of the content hash; a multiple of 24: special places 
 class StructureConflict(ValueError):
     """A source id that is already stored with another structure."""
 
+    cause = "Stored with another structure"
+    permanent = True
+
 
 @dataclass(frozen=True)
 class ImportedStructure:

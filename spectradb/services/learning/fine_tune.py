@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from numpy.typing import NDArray
 
-from ml.adapted import KIND, Adaptation, Adapted, Curve
 from ml.checkpoints import weights_hash
 from ml.data import Dataset
 from ml.errors import LearningError
-from ml.mixed import Part
+from ml.kinds.adapted import Adaptation, Adapted, Curve
+from ml.kinds.base import Model
 from spectradb.filters import EVERYTHING, apply_where
 from spectradb.models import JobStatus, Spectrum, Structure, TrainedModel
-from spectradb.services.learning.results import model_folder
-from spectradb.services.learning.train import (
-    KEPT_WITH_WEIGHTS,
+from spectradb.services.learning.stored import (
     check_name,
+    copy_rows,
+    new_folder,
     put_in_place,
     stored_model,
 )
@@ -85,11 +82,10 @@ def fine_tune(base_name: str, name: str, query: Mapping[str, list[str]]) -> Trai
     adaptation = Adaptation.learn(
         base.energy_ev, measured.frozen, measured.curves, measured.compound
     )
-    folder = model_folder(f"{name}.{os.getpid()}.part")
-    shutil.rmtree(folder, ignore_errors=True)
-    Adapted(base, adaptation, error).save(folder)
-    for file in KEPT_WITH_WEIGHTS:
-        shutil.copy(model_folder(base_name) / file, folder / file)
+    folder = new_folder(name)
+    model = Adapted(base, adaptation, error)
+    model.save(folder)
+    copy_rows(base_name, folder)
     now = timezone.now()
     digest = hashlib.sha256(row.data_hash.encode())
     for curve in measured.curves:
@@ -98,7 +94,7 @@ def fine_tune(base_name: str, name: str, query: Mapping[str, list[str]]) -> Trai
         made, _ = TrainedModel.objects.update_or_create(
             name=name,
             defaults={
-                "kind": KIND,
+                "kind": model.kind,
                 "absorber": row.absorber,
                 "edge": row.edge,
                 "filters": dict(query),
@@ -111,10 +107,12 @@ def fine_tune(base_name: str, name: str, query: Mapping[str, list[str]]) -> Trai
                 },
                 "metrics": {"n_train": len(measured.curves), "leave_one_out": held_out},
                 "curves": {},
-                "report": {},
+                "held_out": {},
+                "request": {},
+                "progress": {},
                 "weights_file": name,
                 "weights_hash": weights_hash(folder),
-                "code_version": settings.VERSION,
+                "code_version": model.code_version(),
                 "job_status": JobStatus.DONE,
                 "started": begun,
                 "finished": now,
@@ -164,7 +162,7 @@ def leave_one_out(energy_ev: Float, measured: Measured) -> tuple[dict[str, Any],
     return {"mse": mean, "compounds": rows}, np.sqrt(square)
 
 
-def _measured(spectra: QuerySet[Spectrum], row: TrainedModel, base: Part) -> Measured:
+def _measured(spectra: QuerySet[Spectrum], row: TrainedModel, base: Model) -> Measured:
     titles, curves, compound, frozen = [], [], [], []
     said: dict[int, Float] = {}
     for one in spectra.select_related("structure", "measurement").order_by("pk"):
@@ -181,7 +179,7 @@ def _measured(spectra: QuerySet[Spectrum], row: TrainedModel, base: Part) -> Mea
     return Measured(titles, curves, np.array(compound), np.array(frozen))
 
 
-def _of_compound(structure: Structure, absorber: str, base: Part) -> Float:
+def _of_compound(structure: Structure, absorber: str, base: Model) -> Float:
     """(g,) what the model says of a powder: all absorbing atoms together."""
     sites = list(structure.sites.filter(element=absorber).order_by("index"))
     if not sites:

@@ -18,7 +18,7 @@ _GRID = 200
 _SURPRISES = 20
 
 
-def report_of(scored: Scored, structures: Sequence[int]) -> dict[str, Any]:
+def shown_of(scored: Scored, structures: Sequence[int]) -> dict[str, Any]:
     """Plain values to draw.
 
     Parameters

@@ -16,10 +16,9 @@ from compute.errors import InputError, ReadError
 from compute.sites import analyze_sites
 from ml.data import Dataset
 from ml.errors import LearningError
-from ml.mixed import Part
 from spectradb.models import Prediction, Structure
 from spectradb.services.imports.structure_files import read_structures
-from spectradb.services.learning.train import stored_model, training_keys
+from spectradb.services.learning.stored import stored_model, training_keys
 from spectradb.services.learning.training_data import crystal_of
 
 if TYPE_CHECKING:
@@ -137,8 +136,7 @@ class Predictor:
             If the model cannot take the structure.
         """
         crystal = crystal_of(structure, source_id)
-        model: Part = self.model
-        energy = model.energy_ev
+        energy = self.model.energy_ev
         data = Dataset(
             energy,
             [crystal],
@@ -147,7 +145,7 @@ class Predictor:
             np.zeros((len(sites), energy.size), dtype=np.float32),
             valence=self._valence(sites, formula),
         )
-        predicted = model.predict(data)
+        predicted = self.model.predict(data)
         return [
             PredictedSite(
                 file,

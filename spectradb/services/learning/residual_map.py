@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.kinds.base import Model
 from ml.metrics import pearson
-from ml.mixed import Part
 from spectradb.filters import EVERYTHING, apply_where
 from spectradb.models import Spectrum, Structure
-from spectradb.services.learning.train import stored_model, training_keys
+from spectradb.services.learning.stored import stored_model, training_keys
 from spectradb.services.learning.training_data import TrainingRows, training_rows
 
 Float = NDArray[np.float64]
@@ -114,7 +114,7 @@ def residual_map(
 
 
 def _expected(
-    model: Part, keys: list[tuple[str, int, int]], rows: TrainingRows
+    model: Model, keys: list[tuple[str, int, int]], rows: TrainingRows
 ) -> tuple[Float, Float, Float, NDArray[np.bool_]]:
     """Mean and σ (n, g), trust (n,) and whether the model was trained on the row (n,)."""
     known = {key: i for i, key in enumerate(keys)}

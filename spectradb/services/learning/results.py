@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from django.conf import settings
 from numpy.typing import NDArray
 
 from ml.errors import LearningError
+from spectradb.services.learning.stored import model_folder
 
 Float32 = NDArray[np.float32]
 
@@ -83,11 +83,6 @@ def scored(name: str, part: str = "val") -> Scored:
             kept["trust"],
             list(keys),
         )
-
-
-def model_folder(name: str) -> Path:
-    """Where the weights of a model are."""
-    return Path(settings.VAR_DIR) / "models" / name
 
 
 def _file(part: str) -> str:

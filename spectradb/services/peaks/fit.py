@@ -103,7 +103,12 @@ def request_fit(
     )
     if row.job_status in (JobStatus.FAILED, JobStatus.CANCELLED):
         PeakFit.objects.filter(pk=row.pk).update(
-            job_status=JobStatus.QUEUED, attempts=0, error="", error_cause="", finished=None
+            job_status=JobStatus.QUEUED,
+            attempts=0,
+            error="",
+            error_cause="",
+            error_permanent=False,
+            finished=None,
         )
         row.refresh_from_db()
     return row

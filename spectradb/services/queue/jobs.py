@@ -20,10 +20,16 @@ from django.utils import timezone
 from django_q.brokers import get_broker
 from django_q.tasks import async_task
 
-from compute.errors import ConvergenceError, InputError, ReadError
 from spectradb.models import Calculation, Export, ImportRun, JobStatus, MatchRun, PeakFit
 from spectradb.models.jobs import Job
 from spectradb.models.predictions import TrainedModel
+from spectradb.services.queue.failures import (
+    WorkerDied,
+    cause_of,
+    in_words,
+    is_permanent,
+    may_pass,
+)
 from spectradb.services.queue.workers import Heartbeat, identity, is_alive
 
 J = TypeVar("J", bound=Job)
@@ -71,6 +77,7 @@ def claim(model: type[J], pk: int) -> J | None:
         seconds=None,
         error="",
         error_cause="",
+        error_permanent=False,
     )
     return model._default_manager.get(pk=pk) if taken else None
 
@@ -132,36 +139,23 @@ def _held(row: Job) -> QuerySet[Any]:
 
 
 def fail(row: Job, error: Exception) -> None:
-    """Keep why a job failed: a cause to group by, words, and for calculations the traceback."""
-    values: dict[str, Any] = {"error": in_words(error), "error_cause": cause_of(error)}
+    """Keep why a job failed; queue it again if the error says that it may pass.
+
+    Tried :data:`MAX_ATTEMPTS` times, it has failed.
+    """
+    values: dict[str, Any] = {
+        "error": in_words(error),
+        "error_cause": cause_of(error),
+        "error_permanent": is_permanent(error),
+    }
     if isinstance(row, Calculation):
         trace = "".join(traceback.format_exception(error))
         values["trace"] = trace[-20_000:]
+    if may_pass(error) and row.attempts < MAX_ATTEMPTS:
+        if _held(row).update(job_status=JobStatus.QUEUED, worker="", heartbeat=None, **values):
+            enqueue(type(row), [row.pk])
+        return
     _end(row, JobStatus.FAILED, **values)
-
-
-def cause_of(error: Exception) -> str:
-    """A short class of failure; an error may bring its own as ``cause``."""
-    given = getattr(error, "cause", None)
-    if isinstance(given, str) and given:
-        return given[:60]
-    for kind, words in _CAUSES.items():
-        if isinstance(error, kind):
-            return words
-    return f"Internal error ({type(error).__name__})"[:60]
-
-
-_CAUSES: dict[type[Exception], str] = {
-    ConvergenceError: "Not converged",
-    InputError: "Input not usable",
-    ReadError: "File not readable",
-    MemoryError: "Out of memory",
-    TimeoutError: "Took too long",
-}
-
-
-def in_words(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__)[:4000]
 
 
 def cancel(rows: QuerySet[Any]) -> int:
@@ -171,13 +165,23 @@ def cancel(rows: QuerySet[Any]) -> int:
     )
 
 
-def retry(rows: QuerySet[Any]) -> int:
-    """Queue failed and cancelled rows again, with a fresh count of attempts; how many."""
+def retry(rows: QuerySet[Any], *, hopeless: bool = True) -> int:
+    """Queue failed and cancelled rows again, with a fresh count of attempts; how many.
+
+    Without ``hopeless`` those stay that would fail the same way again.
+    """
     again = rows.filter(job_status__in=[JobStatus.FAILED, JobStatus.CANCELLED])
+    if not hopeless:
+        again = again.filter(error_permanent=False)
     ids = list(again.values_list("pk", flat=True))
     with transaction.atomic():
         again.model._default_manager.filter(pk__in=ids).update(
-            job_status=JobStatus.QUEUED, attempts=0, error="", error_cause="", finished=None
+            job_status=JobStatus.QUEUED,
+            attempts=0,
+            error="",
+            error_cause="",
+            error_permanent=False,
+            finished=None,
         )
         enqueue(again.model, ids)
     return len(ids)
@@ -209,8 +213,8 @@ def _take_up_again(model: type[Job]) -> int:
             _end(
                 row,
                 JobStatus.FAILED,
-                error=f"The worker died {row.attempts} times while it ran this.",
-                error_cause="Worker died",
+                error=str(WorkerDied(row.attempts)),
+                error_cause=WorkerDied.cause,
             )
         elif _held(row).update(job_status=JobStatus.QUEUED, worker="", heartbeat=None):
             ids.append(row.pk)
@@ -231,6 +235,8 @@ class Failure:
     example_id: int
     example: str
     last: datetime | None
+    permanent: bool
+    """Whether trying again gives the same failure."""
 
 
 @dataclass(frozen=True)
@@ -243,6 +249,8 @@ class JobSummary:
     seconds_left: float | None = None
     median_seconds: float | None = None
     failures: list[Failure] = field(default_factory=list)
+    retryable: int = 0
+    """Failed ones that may end otherwise when tried again."""
 
     @property
     def total(self) -> int:
@@ -271,6 +279,7 @@ def summary(rows: QuerySet[Any] | None = None) -> JobSummary:
         60 * left / per_minute if per_minute and left else None,
         sorted(times)[len(times) // 2] if times else None,
         _failures(rows) if counts["failed"] else [],
+        rows.filter(job_status=JobStatus.FAILED, error_permanent=False).count(),
     )
 
 
@@ -293,7 +302,7 @@ def _rate(rows: QuerySet[Any]) -> float | None:
 def _failures(rows: QuerySet[Any]) -> list[Failure]:
     grouped = (
         rows.filter(job_status=JobStatus.FAILED)
-        .values("error_cause")
+        .values("error_cause", "error_permanent")
         .annotate(n=Count("pk"), example=Max("pk"), last=Max("finished"))
         .order_by("-n")[:50]
     )
@@ -310,6 +319,7 @@ def _failures(rows: QuerySet[Any]) -> list[Failure]:
             one["example"],
             texts.get(one["example"], ""),
             one["last"],
+            one["error_permanent"],
         )
         for one in groups
     ]

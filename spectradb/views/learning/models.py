@@ -14,23 +14,13 @@ from django.views.decorators.http import require_GET, require_POST
 
 from compute.edges import normalise_edge, normalise_element
 from ml.errors import LearningError
+from ml.kinds import KINDS
 from spectradb.filters import SearchError
 from spectradb.models import JobStatus, Prediction, Structure, TrainedModel
 from spectradb.plots import Band, Curve, Figure, nice_range
 from spectradb.services.accounts.roles import may_curate
 from spectradb.views.spectra.figures import Plot
 
-KINDS = (
-    "mixed-chgnet",
-    "mixed",
-    "krr-nmf",
-    "mlp",
-    "cgcnn",
-    "ace",
-    "chgnet-krr",
-    "chgnet-mlp",
-    "chgnet-ace",
-)
 MOST_TRIALS = 200
 MOST_MEMBERS = 20
 _METRICS = (
@@ -47,7 +37,7 @@ _SHARES = {"relative_error_median", "relative_error_p90", "captured", "pearson_0
 @require_GET
 def models(request: HttpRequest) -> HttpResponse:
     """Every model and training; what runs shows how far it is."""
-    rows = list(TrainedModel.objects.defer("report").order_by("-created")[:200])
+    rows = list(TrainedModel.objects.defer("held_out", "request").order_by("-created")[:200])
     running = [r for r in rows if r.job_status in (JobStatus.QUEUED, JobStatus.RUNNING)]
     context = {
         "running": [
@@ -70,12 +60,12 @@ def models(request: HttpRequest) -> HttpResponse:
 def model(request: HttpRequest, name: str) -> HttpResponse:
     """One model's card."""
     row = get_object_or_404(TrainedModel, name=name)
-    report = row.report or {}
+    held_out = row.held_out or {}
     example = request.GET.get("example", "median")
-    examples = report.get("examples", {})
+    examples = held_out.get("examples", {})
     if example not in examples:
         example = "median" if "median" in examples else ""
-    surprises = _with_structures(report.get("surprises", []))
+    surprises = _with_structures(held_out.get("surprises", []))
     context = {
         "row": row,
         "percent": round(100 * _progress(row).get("done", 0.0)),
@@ -84,7 +74,7 @@ def model(request: HttpRequest, name: str) -> HttpResponse:
         "metrics": _metric_rows(row),
         "parts": [(part, row.metrics[part]) for part in ("val", "test") if part in row.metrics],
         "loss": loss_plots(row),
-        "parity": parity_plots(report),
+        "parity": parity_plots(held_out),
         "example": example,
         "examples": [
             (key, words, examples[key])
@@ -98,7 +88,7 @@ def model(request: HttpRequest, name: str) -> HttpResponse:
         "shown": examples.get(example),
         "shown_structure": _with_structures([examples[example]])[0] if example else None,
         "plot": example_plot(row, examples[example]) if example else None,
-        "trust": _trust_rows(report),
+        "trust": _trust_rows(held_out),
         "surprises": surprises,
         "importance": _importance(row),
         "trials": trial_plot(row),
@@ -114,7 +104,7 @@ def model(request: HttpRequest, name: str) -> HttpResponse:
 def train(request: HttpRequest) -> HttpResponse:
     """Queue a training."""
     # Torch is imported with it, which no other page needs.
-    from ml.models import FitOptions
+    from ml.kinds.base import FitOptions
     from spectradb.services.learning.train import TrainingRequest, queue_training
 
     element = normalise_element(request.POST.get("element", "").strip())
@@ -154,8 +144,6 @@ def loss_plots(row: TrainedModel) -> list[Plot]:
     """Error of each member against the epoch, trained rows and those held out, by kind."""
     plots = []
     for kind, members in (row.curves or {}).items():
-        if kind == "progress":
-            continue
         curves, values = [], []
         for k, member in enumerate(members):
             for key, colour, words in (
@@ -186,9 +174,9 @@ def loss_plots(row: TrainedModel) -> list[Plot]:
     return plots
 
 
-def parity_plots(report: dict[str, Any]) -> list[Plot]:
+def parity_plots(held_out: dict[str, Any]) -> list[Plot]:
     """True against predicted: energy and height of the main peak."""
-    peaks = report.get("peaks") or {}
+    peaks = held_out.get("peaks") or {}
     plots = []
     for name, x_label, y_label in (
         ("energy", gettext("True main peak (eV)"), gettext("Predicted (eV)")),
@@ -274,7 +262,7 @@ def trial_plot(row: TrainedModel) -> Plot | None:
 
 def _progress(row: TrainedModel) -> dict[str, Any]:
     """While it runs: the part it is at, the share that is done, words beside it."""
-    told: dict[str, Any] = (row.curves or {}).get("progress") or {}
+    told: dict[str, Any] = row.progress or {}
     return told
 
 
@@ -299,16 +287,16 @@ def _metric_rows(row: TrainedModel) -> list[dict[str, Any]]:
     return rows
 
 
-def _trust_rows(report: dict[str, Any]) -> list[dict[str, Any]]:
-    top = max((one["median"] for one in report.get("trust", [])), default=0.0) or 1.0
+def _trust_rows(held_out: dict[str, Any]) -> list[dict[str, Any]]:
+    top = max((one["median"] for one in held_out.get("trust", [])), default=0.0) or 1.0
     return [
         {**one, "high": one["low"] + 0.2, "width": round(100 * one["median"] / top)}
-        for one in report.get("trust", [])
+        for one in held_out.get("trust", [])
     ]
 
 
 def _with_structures(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows of the report with the structure each is about, if it is still there; one query."""
+    """Held-out rows with the structure each is about, if it is still there; one query."""
     found = Structure.objects.defer("data").in_bulk([one["structure"] for one in rows])
     return [{**one, "row": found.get(one["structure"])} for one in rows]
 
@@ -325,9 +313,8 @@ def _importance(row: TrainedModel) -> list[dict[str, Any]]:
 
 def _options(row: TrainedModel) -> list[tuple[str, str]]:
     """Hyperparameters as pairs; what is told elsewhere on the page is left out."""
-    hidden = {"tuned", "request"}
     return [
         (name, str(value))
         for name, value in (row.hyperparameters or {}).items()
-        if name not in hidden and value is not None
+        if name != "tuned" and value is not None
     ]

@@ -20,7 +20,7 @@ from compute.errors import InputError, ReadError
 from ml.errors import LearningError
 from spectradb.models import JobStatus, Prediction, Structure, TrainedModel, Upload
 from spectradb.services.imports.structures import StructureConflict
-from spectradb.services.learning import prediction_runs as service
+from spectradb.services.learning import predictions as service
 from spectradb.templatetags.science import edge_text
 from spectradb.views.learning.predict_figure import known_spectrum, prediction_plot, trust_of
 from spectradb.views.site.throttle import throttled
@@ -287,7 +287,7 @@ def _landing(request: HttpRequest, error: str = "", status: int = 200) -> HttpRe
     models = list(
         TrainedModel.objects.filter(job_status=JobStatus.DONE)
         .exclude(absorber="")
-        .defer("curves", "report")
+        .defer("curves", "held_out", "request")
         .order_by("absorber", "edge", "-is_default", "-finished")[:50]
     )
     absorbers = {one.absorber for one in models}

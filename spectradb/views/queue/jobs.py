@@ -113,9 +113,10 @@ def act(request: HttpRequest) -> HttpResponse:
     if kind not in KINDS:
         raise Http404
     rows = KINDS[kind][0]._default_manager.all()  # type: ignore[attr-defined]
-    if pk := request.POST.get("pk"):
+    pk, cause = request.POST.get("pk"), request.POST.get("cause")
+    if pk:
         rows = rows.filter(pk=int(pk)) if pk.isdecimal() else rows.none()
-    if cause := request.POST.get("cause"):
+    if cause:
         rows = rows.filter(error_cause=cause)
     if request.POST.get("do") == "cancel":
         n = service.cancel(rows)
@@ -124,7 +125,8 @@ def act(request: HttpRequest) -> HttpResponse:
         )
     else:
         failed = rows.filter(job_status=JobStatus.FAILED)
-        n = service.retry(failed)
+        # What would fail again is tried again only when it is asked for by number or cause.
+        n = service.retry(failed, hopeless=bool(pk or cause))
         messages.success(
             request, ngettext("%(n)d job queued again.", "%(n)d jobs queued again.", n) % {"n": n}
         )
@@ -147,7 +149,7 @@ def _rows(kind: str, request: HttpRequest) -> QuerySet[Any]:
         if not may_curate(request.user):
             rows = rows.filter(spectrum__status="published")
     if kind == "trainings":
-        rows = rows.defer("report", "metrics", "hyperparameters")
+        rows = rows.defer("held_out", "request", "metrics", "hyperparameters")
     if kind == "exports" and not may_curate(request.user):
         owner = request.user.pk if request.user.is_authenticated else None
         rows = rows.filter(requested_by=owner) if owner else rows.none()

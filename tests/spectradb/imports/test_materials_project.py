@@ -134,7 +134,7 @@ def test_a_permanent_error_stops_the_run_and_says_so(server: tuple[str, State]) 
     state.faults = ["", "", "401"]
     with pytest.raises(SourceError, match="401") as caught:
         list(import_mp_xas(source, QUERY))
-    assert not caught.value.retryable
+    assert caught.value.permanent
     assert ImportRun.objects.get().job_status == JobStatus.FAILED
 
 

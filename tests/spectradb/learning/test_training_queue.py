@@ -9,10 +9,11 @@ import pytest
 from django.conf import LazySettings
 
 from ml.errors import LearningError
-from ml.models import FitOptions
+from ml.kinds.base import FitOptions
 from spectradb.models import JobStatus, TrainedModel
 from spectradb.services.learning.residual_map import residual_map
-from spectradb.services.learning.results import Scored, model_folder, scored
+from spectradb.services.learning.results import Scored, scored
+from spectradb.services.learning.stored import model_folder
 from spectradb.services.learning.train import TrainingRequest, queue_training, run_training
 from tests.spectradb.learning.test_learning import store
 
@@ -60,6 +61,33 @@ def test_a_training_that_fails_says_why_and_leaves_no_model(crystals: None) -> N
     assert row.job_status == JobStatus.FAILED
     assert "at least" in row.error
     assert not model_folder("asked").exists()
+
+
+def test_a_split_that_trains_on_nothing_is_told_in_the_persons_words(crystals: None) -> None:
+    row = queue_training(request(split={f"mp-{n}": "val" for n in range(40)}))
+    assert not run_training(row.pk)
+    row.refresh_from_db()
+    assert row.error == "split: no row is in the training part (got ['val'])"
+    assert row.error_cause == "Cannot be learnt from"
+    assert row.error_permanent
+
+
+def test_progress_and_request_are_columns_of_their_own(
+    crystals: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[TrainedModel] = []
+
+    def look(*_: object) -> None:
+        seen.append(TrainedModel.objects.get(name="asked"))
+        raise LearningError("look", None, "seen enough")
+
+    monkeypatch.setattr("spectradb.services.learning.train.fit_model", look)
+    row = queue_training(request())
+    assert row.request["kind"] == "krr-nmf"
+    run_training(row.pk)
+    assert seen[0].progress["part"] == "data"
+    assert seen[0].curves == {}
+    assert seen[0].hyperparameters == {}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from ml.models import FitOptions
+from ml.kinds.base import FitOptions
 from spectradb.models import (
     JobStatus,
     Kind,
@@ -26,7 +26,7 @@ from spectradb.models import (
     TrainedModel,
     Upload,
 )
-from spectradb.services.learning import prediction_runs as predict_runs
+from spectradb.services.learning import predictions
 from spectradb.services.learning.train import TrainingRequest, train_model
 from spectradb.services.matching import index as match_index
 from tests.factories import make_spectrum, make_user, rocksalt
@@ -41,7 +41,7 @@ MOST_QUERIES = 20
 
 @pytest.fixture(autouse=True)
 def _no_models_loaded() -> None:
-    predict_runs._loaded.cache_clear()
+    predictions._loaded.cache_clear()
 
 
 def client_of(role: str) -> Client:
@@ -73,10 +73,10 @@ def test_an_adapted_model_comes_after_the_computed_ones_unless_it_is_the_default
     adapted = TrainedModel.objects.create(
         name="adapted", kind="adapted", finished=timezone.now(), **common
     )
-    names = [row.name for row in predict_runs.models_for({"Cu"})["Cu", "K"]]
+    names = [row.name for row in predictions.models_for({"Cu"})["Cu", "K"]]
     assert names == [strong.name, weak.name, "older", adapted.name]
     TrainedModel.objects.filter(pk=adapted.pk).update(is_default=True)
-    assert predict_runs.models_for({"Cu"})["Cu", "K"][0] == adapted
+    assert predictions.models_for({"Cu"})["Cu", "K"][0] == adapted
 
 
 @pytest.fixture
@@ -335,8 +335,8 @@ def test_the_api_predicts_a_file(model: TrainedModel, tmp_path: Path) -> None:
 
 
 def test_a_model_has_a_card_with_examples_parity_and_surprises(model: TrainedModel) -> None:
-    assert set(model.report["examples"]) == {"best", "median", "worst"}
-    errors = [model.report["examples"][name]["error"] for name in ("best", "median", "worst")]
+    assert set(model.held_out["examples"]) == {"best", "median", "worst"}
+    errors = [model.held_out["examples"][name]["error"] for name in ("best", "median", "worst")]
     assert errors == sorted(errors)
     page = Client().get(reverse("model", args=["rule"]))
     text = page.content.decode()
@@ -347,7 +347,7 @@ def test_a_model_has_a_card_with_examples_parity_and_surprises(model: TrainedMod
     ):
         assert words in text
     worst = Client().get(reverse("model", args=["rule"]), {"example": "worst"}).content.decode()
-    assert model.report["examples"]["worst"]["source_id"] in worst
+    assert model.held_out["examples"]["worst"]["source_id"] in worst
     assert "rule" in Client().get(reverse("models")).content.decode()
 
 

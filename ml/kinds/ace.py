@@ -9,22 +9,37 @@ the crystal's graph, or from the layers of a pretrained potential.
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass, replace
+from typing import Any
+
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
 from ml.cgcnn import GatedConv
 from ml.elements import element_table
-from ml.output import SpectrumHead
+from ml.inputs import Sees
+from ml.kinds.networks import NetworkKind
+from ml.output import Basis, SpectrumHead, SpectrumNetwork
 from ml.surroundings import CUTOFF, Stars
 
 _L_MAX = 3
 _FIRST = 1.2  # Å, the shortest bond that occurs
 
 
-class AceNetwork(nn.Module):
+@dataclass(frozen=True)
+class AceSize:
+    """Of the network: convolutions, widths, and the share of features dropped in training."""
+
+    n_conv: int = 2
+    node_dim: int = 64
+    channels: int = 48
+    n_radial: int = 24
+    hidden: int = 256
+    dropout: float = 0.15
+
+
+class AceNetwork(SpectrumNetwork):
     """Stars of absorbers, with ``width`` numbers known of each node → spectra (s, grid).
 
     The states of the nodes are convolved over their graph ``n_conv`` times.
@@ -33,24 +48,16 @@ class AceNetwork(nn.Module):
     table: Tensor
     centres: Tensor
 
-    def __init__(
-        self,
-        width: int,
-        target: NDArray[np.float32],
-        n_conv: int = 2,
-        node_dim: int = 64,
-        channels: int = 48,
-        n_radial: int = 24,
-        hidden: int = 256,
-        dropout: float = 0.15,
-    ) -> None:
+    def __init__(self, width: int, basis: Basis, size: AceSize) -> None:
         super().__init__()
+        node_dim, channels, hidden = size.node_dim, size.channels, size.hidden
+        n_radial, dropout = size.n_radial, size.dropout
         table = torch.tensor(element_table(), dtype=torch.float32)
         self.register_buffer("table", table)
         self.register_buffer("centres", torch.linspace(_FIRST, CUTOFF, n_radial))
         self.own = nn.Embedding(len(table), 16)
         self.embed = nn.Linear(table.shape[1] + 16 + width, node_dim)
-        self.convolutions = nn.ModuleList(GatedConv(node_dim, n_radial) for _ in range(n_conv))
+        self.convolutions = nn.ModuleList(GatedConv(node_dim, n_radial) for _ in range(size.n_conv))
         self.value = nn.Linear(node_dim, channels)
         orders = range(_L_MAX + 1)
         self.radial = nn.ModuleList(nn.Linear(n_radial, channels, bias=False) for _ in orders)
@@ -69,10 +76,7 @@ class AceNetwork(nn.Module):
             nn.SiLU(),
             nn.Dropout(dropout),
         )
-        self.head = SpectrumHead(hidden, target)
-
-    def forward(self, batch: Stars) -> Tensor:
-        return torch.as_tensor(self.head(self.features(batch)))
+        self.head = SpectrumHead(hidden, basis)
 
     def features(self, batch: Stars) -> Tensor:
         """(s, hidden): what the last layer sees of each absorber."""
@@ -152,3 +156,34 @@ def _mean(values: Tensor, batch: Stars) -> Tensor:
     count = batch.count.to(values.dtype)[:, None]
     total = values.new_zeros(n, values.shape[1]).index_add(0, batch.crystal, values * count)
     return total / count.new_zeros(n, 1).index_add(0, batch.crystal, count)
+
+
+class Ace(NetworkKind[AceSize]):
+    """Networks that see the crystal's graph and where every atom lies around the absorber."""
+
+    kind = "ace"
+    version = 1
+    sees = Sees(around=True)
+    size = AceSize()
+    epochs = 24
+    batch_size = 64
+
+    @classmethod
+    def network(cls, width: int, basis: Basis, size: AceSize) -> SpectrumNetwork:
+        return AceNetwork(width, basis, size)
+
+    @classmethod
+    def suggest_size(cls, trial: Any, size: AceSize) -> AceSize:
+        found = suggest_widths(trial, size)
+        return replace(found, n_conv=trial.suggest_int("n_conv", 1, 3))
+
+
+def suggest_widths(trial: Any, size: AceSize) -> AceSize:
+    """What a search changes whatever is known of the atoms."""
+    return replace(
+        size,
+        dropout=trial.suggest_float("dropout", 0.0, 0.5),
+        hidden=trial.suggest_int("hidden", 128, 640, step=128),
+        node_dim=trial.suggest_int("node_dim", 32, 96, step=32),
+        channels=trial.suggest_int("channels", 24, 72, step=24),
+    )

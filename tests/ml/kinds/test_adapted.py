@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter1d
 
-from ml.adapted import Adaptation, Adapted, Curve
 from ml.errors import LearningError
-from ml.krr_nmf import KrrNmf, KrrNmfConfig
-from ml.models import load_model
-from tests.ml.test_networks import GRID, halides
+from ml.kinds.adapted import Adaptation, Adapted, Curve
+from tests.ml.kinds.models import fitted
+from tests.ml.samples import GRID, halides
 
 FINE = np.linspace(-20.0, 45.0, 1301)
 
@@ -58,16 +55,9 @@ def test_one_compound_is_refused() -> None:
         Adaptation.learn(GRID, frozen, measured(frozen), np.zeros(1, np.int64))
 
 
-def test_an_adapted_model_is_the_same_when_loaded(tmp_path: Path) -> None:
-    data = halides(30)
-    base = KrrNmf.fit(data, KrrNmfConfig())
-    frozen = base.predict(data).mean[:4]
-    adaptation = Adaptation.learn(GRID, frozen, measured(frozen), np.arange(4))
-    model = Adapted(base, adaptation, np.full(GRID.size, 0.1))
-    model.save(tmp_path)
-    again = load_model(tmp_path)
-    np.testing.assert_allclose(again.energy_ev, GRID + adaptation.shift_ev)
-    a, b = model.predict(data), again.predict(data)
-    np.testing.assert_allclose(a.mean, b.mean)
-    assert a.mean.min() >= 0
-    assert (a.sigma >= 0.1).all()
+def test_an_adapted_model_is_on_the_measured_scale_and_no_surer_than_its_compounds() -> None:
+    model = fitted("adapted")
+    assert isinstance(model, Adapted)
+    np.testing.assert_allclose(model.energy_ev, GRID + model.adaptation.shift_ev)
+    assert model.adaptation.shift_ev == pytest.approx(-2.5, abs=0.11)
+    assert model.predict(halides(3, seed=1)).sigma.min() >= 0.1

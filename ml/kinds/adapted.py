@@ -8,23 +8,19 @@ agree on.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from ml.checkpoints import load_arrays, save_arrays
 from ml.data import Dataset
 from ml.errors import LearningError
-from ml.mixed import Part
+from ml.kinds.base import Model, State
 from ml.prediction import Float, Predicted
 
-KIND = "adapted"
 _SHIFTS = np.arange(-15.0, 15.01, 0.1)  # eV
 _SIGMAS = np.arange(0.0, 4.01, 0.25)  # eV
 
@@ -104,15 +100,25 @@ class Adaptation:
         return self.scale * _broadened(frozen, self.sigma_ev / step) + self.correction
 
 
-class Adapted:
+class Adapted(Model):
     """A frozen model and its adaptation; ``error`` (g,) is what it still misses, held out."""
 
-    def __init__(self, base: Part, adaptation: Adaptation, error: Float) -> None:
+    kind = "adapted"
+    version = 1
+
+    def __init__(self, base: Model, adaptation: Adaptation, error: Float) -> None:
         self.base = base
         self.adaptation = adaptation
         self.error = error
-        self.energy_ev: Float = base.energy_ev + adaptation.shift_ev
         self.validation = base.validation  # of the frozen model, on computed spectra
+
+    @property
+    def energy_ev(self) -> Float:
+        return self.base.energy_ev + self.adaptation.shift_ev
+
+    @property
+    def parts(self) -> Mapping[str, Model]:
+        return {"base": self.base}
 
     def predict(self, data: Dataset) -> Predicted:
         """Spectra of the rows as they would be measured."""
@@ -126,20 +132,16 @@ class Adapted:
             spread=found.spread,
         )
 
-    def save(self, folder: Path) -> None:
-        """The frozen model in a folder of its own, then the adaptation."""
-        self.base.save(folder / "base")
+    def state(self) -> State:
         one = self.adaptation
         arrays: dict[str, NDArray[Any]] = {"correction": one.correction, "error": self.error}
         meta = {"shift_ev": one.shift_ev, "sigma_ev": one.sigma_ev, "scale": one.scale}
-        save_arrays(folder, KIND, arrays, json.dumps(meta))
+        return State(meta, arrays, self.parts)
 
     @classmethod
-    def load(cls, folder: Path, base: Part) -> Adapted:
-        """What :meth:`save` wrote, its frozen model loaded already."""
-        arrays, text = load_arrays(folder, KIND)
-        adaptation = Adaptation(**json.loads(text), correction=arrays["correction"])
-        return cls(base, adaptation, arrays["error"])
+    def of_state(cls, state: State) -> Self:
+        adaptation = Adaptation(**state.meta, correction=state.arrays["correction"])
+        return cls(state.parts["base"], adaptation, state.arrays["error"])
 
 
 def _broadened(spectra: Float, sigma: float) -> Float:

@@ -8,27 +8,23 @@ are clipped at zero, so the spectrum stays non-negative and as smooth as its com
 
 from __future__ import annotations
 
-import json
 import warnings
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ml import kernel_ridge, pretrained
-from ml.checkpoints import load_arrays, save_arrays
 from ml.data import Dataset, folds_by_material, material_weights
 from ml.descriptors import BLOCKS
 from ml.distances import city_block
 from ml.errors import LearningError
 from ml.features import VALENCE, Scaler, describe_rows, room
+from ml.kinds.base import FitOptions, State, Step, Tell, Trained
 from ml.prediction import Predicted, Validation
 
 Float = NDArray[np.float64]
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -60,40 +56,99 @@ GAMMAS = (0.5, 1.0)
 _FEWEST = 25  # rows
 
 
-class KrrNmf:
-    """The fitted model; see :meth:`fit`."""
+@dataclass(frozen=True)
+class Solution:
+    """What predicts a spectrum from the distances to the landmarks.
+
+    Attributes
+    ----------
+    components : (k, g)
+        Of the factorisation.
+    center : (k,)
+        Mean weight of each.
+    solution : (m, k)
+        Coefficients of the kernels of the landmarks.
+    landmarks : (m, f)
+        Their scaled descriptors, float32.
+    landmark_rows : (m,)
+        Their rows in the training set.
+    gamma : float
+        Of the kernel, per ``scale``.
+    scale : float
+        Median distance between landmarks.
+    """
+
+    components: Float
+    center: Float
+    solution: Float
+    landmarks: NDArray[np.float32]
+    landmark_rows: NDArray[np.int64]
+    gamma: float
+    scale: float
+
+
+class KrrNmf(Trained[KrrNmfConfig]):
+    """The fitted model; see :meth:`fit`.
+
+    Attributes
+    ----------
+    beside : dict
+        Blocks that the kind sees beside our own descriptors, and what each counts for.
+    """
+
+    kind = "krr-nmf"
+    version = 1
+    beside: ClassVar[dict[str, float]] = {}
 
     def __init__(
         self,
         config: KrrNmfConfig,
-        arrays: dict[str, NDArray[Any]],
-        numbers: dict[str, float],
+        solution: Solution,
         scaler: Scaler,
         validation: Validation,
-        report: dict[str, Any],
+        figures: dict[str, Any],
     ) -> None:
         self.config = config
-        self.energy_ev = validation.energy_ev
         self.validation = validation
-        self.report = report
-        self._arrays = arrays
-        self._numbers = numbers
+        self._figures = figures
+        self._solution = solution
         self._scaler = scaler
 
     @classmethod
-    def fit(cls, data: Dataset, config: KrrNmfConfig, say: Report = lambda text: None) -> KrrNmf:
-        """Learn from all rows; hyperparameters and error bars by folds over materials."""
+    def defaults(cls, data: Dataset, options: FitOptions) -> KrrNmfConfig:
+        """With the valence among the blocks where the data tell it."""
+        config = KrrNmfConfig(seed=options.seed)
+        beside = cls.beside | ({} if data.valence is None else {VALENCE: 4.0})
+        return replace(
+            config,
+            blocks=(*config.blocks, *beside),
+            block_weights=(*config.block_weights, *beside.values()),
+        )
+
+    @classmethod
+    def suggest(cls, trial: Any, config: KrrNmfConfig) -> KrrNmfConfig:
+        return replace(
+            config,
+            n_components=trial.suggest_int("n_components", 8, 48, step=4),
+            alpha=trial.suggest_float("alpha", 1e-5, 1e-1, log=True),
+            gamma=trial.suggest_float("gamma", 0.1, 4.0, log=True),
+        )
+
+    @classmethod
+    def fit(cls, data: Dataset, config: KrrNmfConfig, tell: Tell = lambda step: None) -> Self:
+        """Hyperparameters that are None are chosen by the same folds as the error bars."""
         from sklearn.decomposition import NMF
 
         if len(data) < _FEWEST:
             raise LearningError("spectra", len(data), f"at least {_FEWEST} are needed")
-        say("describing the sites")
+        folds = folds_by_material(data.groups, config.n_folds, config.seed)
+        tell(Step(cls.kind, 0.0, "describing the sites"))
         blocks = describe_rows(data, config.blocks)
         scaler = Scaler.learn(blocks, dict(zip(config.blocks, config.block_weights, strict=True)))
         x = scaler.apply(blocks)
         target = np.maximum(np.asarray(data.target, dtype=np.float64), 0.0)
 
-        say("factorising the spectra")
+        tell(Step(cls.kind, 0.3, "factorising the spectra"))
         rank = min(config.n_components, len(data) // 4)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # its tolerance is tighter than the data need
@@ -109,10 +164,9 @@ class KrrNmf:
         distance = city_block(x, x[landmarks], room(len(x), len(landmarks)))
         scale = float(np.median(distance[landmarks]))
         distance /= scale
-        folds = folds_by_material(data.groups, config.n_folds, config.seed)
         y = weights - center
         row_weights = material_weights(data.groups)
-        say("choosing the kernel")
+        tell(Step(cls.kind, 0.6, "choosing the kernel"))
         gamma, alpha, held_out = _choose(
             distance, landmarks, y, folds, components, target, center, row_weights, config
         )
@@ -121,63 +175,62 @@ class KrrNmf:
         spread, neighbours = kernel_ridge.nearest_of_other_folds(distance, landmarks, folds)
         mean = np.maximum(held_out + center, 0.0) @ components
         r2 = 1 - ((held_out - y) ** 2).sum(axis=0) / np.maximum((y**2).sum(axis=0), 1e-300)
-        report = {
+        figures = {
             "alpha": alpha,
             "gamma": gamma,
-            "cv_mse": float(((mean - target) ** 2).mean(axis=1) @ row_weights / len(data)),
             "r2_per_component": r2.tolist(),
             "nmf_rms": float(np.sqrt(((weights @ components - target) ** 2).mean())),
         }
-        validation = Validation.learn(data.energy_ev, target, mean, spread, neighbours, row_weights)
-        arrays = {
-            "components": components,
-            "center": center,
-            "solution": solution,
-            "landmarks": x[landmarks],
-            "landmark_rows": landmarks,
-        }
-        numbers = {"gamma": gamma, "scale": scale}
-        return cls(config, arrays, numbers, scaler, validation, report)
+        return cls(
+            config,
+            Solution(components, center, solution, x[landmarks], landmarks, gamma, scale),
+            scaler,
+            Validation.learn(data.energy_ev, target, mean, spread, neighbours, row_weights),
+            figures,
+        )
 
     def predict(self, data: Dataset) -> Predicted:
-        """Spectra of the rows; their targets are not looked at."""
         x = self._scaler.apply(describe_rows(data, self.config.blocks))
-        landmarks, solution = self._arrays["landmarks"], self._arrays["solution"]
-        weights = np.empty((len(x), solution.shape[1]))
+        one = self._solution
+        weights = np.empty((len(x), one.solution.shape[1]))
         spread = np.empty(len(x))
         neighbours = np.empty((len(x), self.validation.neighbours.shape[1]), np.int64)
         for at in range(0, len(x), kernel_ridge.BLOCK):
             some = slice(at, at + kernel_ridge.BLOCK)
-            distance = city_block(x[some], landmarks) / self._numbers["scale"]
-            weights[some] = kernel_ridge.evaluate(distance, solution, self._numbers["gamma"])
+            distance = city_block(x[some], one.landmarks) / one.scale
+            weights[some] = kernel_ridge.evaluate(distance, one.solution, one.gamma)
             close, spread[some] = kernel_ridge.nearest_landmarks(distance)
-            neighbours[some] = self._arrays["landmark_rows"][close]
-        weights = np.maximum(weights + self._arrays["center"], 0.0)
-        return self.validation.answer(weights @ self._arrays["components"], spread, neighbours)
+            neighbours[some] = one.landmark_rows[close]
+        weights = np.maximum(weights + one.center, 0.0)
+        return self.validation.answer(weights @ one.components, spread, neighbours)
 
-    def save(self, folder: Path) -> None:
-        """Weights (safetensors) and configuration (JSON) into the folder."""
-        arrays = self._arrays | self.validation.arrays()
-        arrays |= {f"scaler.mean.{k}": v for k, v in self._scaler.mean.items()}
-        arrays |= {f"scaler.deviation.{k}": v for k, v in self._scaler.deviation.items()}
-        meta = {"config": asdict(self.config), "numbers": self._numbers, "report": self.report}
-        save_arrays(folder, "krr-nmf", arrays, json.dumps(meta))
+    def figures(self) -> dict[str, Any]:
+        return self._figures
+
+    def state(self) -> State:
+        arrays = self.validation.arrays() | self._scaler.arrays()
+        told = vars(self._solution)
+        arrays |= {name: values for name, values in told.items() if isinstance(values, np.ndarray)}
+        meta = {
+            "config": asdict(self.config),
+            "gamma": self._solution.gamma,
+            "scale": self._solution.scale,
+            "figures": self._figures,
+        }
+        return State(meta, arrays)
 
     @classmethod
-    def load(cls, folder: Path) -> KrrNmf:
-        """What :meth:`save` wrote."""
-        arrays, text = load_arrays(folder, "krr-nmf")
-        meta = json.loads(text)
-        for name in ("blocks", "block_weights"):
-            meta["config"][name] = tuple(meta["config"][name])
-        config = KrrNmfConfig(**meta["config"])
-        scaler = Scaler(
-            {k: arrays.pop(f"scaler.mean.{k}") for k in config.blocks},
-            {k: arrays.pop(f"scaler.deviation.{k}") for k in config.blocks},
-            dict(zip(config.blocks, config.block_weights, strict=True)),
+    def of_state(cls, state: State) -> Self:
+        meta, arrays = state.meta, state.arrays
+        told = meta["config"]
+        config = KrrNmfConfig(
+            **told | {name: tuple(told[name]) for name in ("blocks", "block_weights")}
         )
+        weight = dict(zip(config.blocks, config.block_weights, strict=True))
+        scaler = Scaler.of_arrays(arrays, config.blocks, weight)
         validation = Validation.of_arrays(arrays)
-        return cls(config, arrays, meta["numbers"], scaler, validation, meta["report"])
+        solution = Solution(**arrays, gamma=meta["gamma"], scale=meta["scale"])
+        return cls(config, solution, scaler, validation, meta["figures"])
 
 
 def _choose(

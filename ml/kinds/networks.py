@@ -6,64 +6,69 @@ held-out predictions of every row: from these come honest error bars and weights
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any
+from abc import abstractmethod
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
-from ml.ace import AceNetwork
-from ml.cgcnn import CgcnnNetwork
-from ml.checkpoints import load_arrays, save_arrays
 from ml.data import Dataset, folds_by_material, material_weights
 from ml.doubt import Doubt
 from ml.errors import LearningError
 from ml.features import Scaler
-from ml.inputs import BLOCKS_OF, STARS, Inputs
-from ml.mlp import MlpNetwork
+from ml.inputs import Inputs, Sees
+from ml.kinds.base import FitOptions, State, Step, Tell, Trained
+from ml.output import Basis, SpectrumNetwork
 from ml.prediction import Float, Predicted, Validation
 from ml.training import Batches, History, TrainingConfig, pick_device, seed_everything, train
 
-KINDS = ("mlp", "cgcnn", "ace", "chgnet-mlp", "chgnet-ace")
+S = TypeVar("S")
 
 
 @dataclass(frozen=True)
-class EnsembleConfig:
-    """Of the members, their number and their training."""
+class NetworkConfig(Generic[S]):
+    """Of the members, their number and their training; ``network`` is the kind's own sizes."""
 
-    kind: str
+    network: S
     n_members: int = 5
     batch_size: int = 128  # rows
-    network: dict[str, float] = field(default_factory=dict)  # hidden, dropout … of the network
     training: TrainingConfig = field(default_factory=TrainingConfig)
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise LearningError("kind", self.kind, f"choose from {', '.join(KINDS)}")
         if self.n_members < 2:
             raise LearningError("n_members", self.n_members, "error bars need at least 2")
 
 
-class NetworkEnsemble:
-    """The fitted members; see :meth:`fit`."""
+class NetworkKind(Trained[NetworkConfig[S]], Generic[S]):
+    """Fitted members; a kind says what they see, their sizes, and how one is made.
+
+    Attributes
+    ----------
+    sees : Sees
+    size : S
+        The sizes of a network unless a search finds better ones.
+    epochs, batch_size : int
+        Of its training.
+    """
+
+    sees: ClassVar[Sees]
+    size: Any  # S: a class attribute cannot be typed by it
+    epochs: ClassVar[int]
+    batch_size: ClassVar[int]
 
     def __init__(
         self,
-        config: EnsembleConfig,
-        members: list[nn.Module],
+        config: NetworkConfig[S],
+        members: list[SpectrumNetwork],
         inputs: Inputs,
         doubt: Doubt,
         validation: Validation,
         histories: list[History],
     ) -> None:
         self.config = config
-        self.energy_ev = validation.energy_ev
         self.validation = validation
         self.histories = histories
         self._members = members
@@ -71,17 +76,35 @@ class NetworkEnsemble:
         self._doubt = doubt
 
     @classmethod
-    def fit(
-        cls,
-        data: Dataset,
-        config: EnsembleConfig,
-        report: Callable[[int, int, float, float], None] = lambda member, epoch, train, valid: None,
-    ) -> NetworkEnsemble:
-        """Train on all rows; ``report(member, epoch, train error, held-out error)``."""
+    @abstractmethod
+    def network(cls, width: int, basis: Basis, size: S) -> SpectrumNetwork:
+        """An untrained network on inputs of that width (0 where it sees a graph alone)."""
+
+    @classmethod
+    @abstractmethod
+    def suggest_size(cls, trial: Any, size: S) -> S:
+        """The sizes with what an Optuna trial suggests."""
+
+    @classmethod
+    def defaults(cls, data: Dataset, options: FitOptions) -> NetworkConfig[S]:
+        training = TrainingConfig(epochs=options.epochs or cls.epochs, seed=options.seed)
+        return NetworkConfig(cls.size, options.n_members, cls.batch_size, training, options.device)
+
+    @classmethod
+    def suggest(cls, trial: Any, config: NetworkConfig[S]) -> NetworkConfig[S]:
+        training = replace(
+            config.training,
+            learning_rate=trial.suggest_float("learning_rate", 3e-4, 6e-3, log=True),
+            weight_decay=trial.suggest_float("weight_decay", 1e-4, 1e-1, log=True),
+        )
+        return replace(config, training=training, network=cls.suggest_size(trial, config.network))
+
+    @classmethod
+    def fit(cls, data: Dataset, config: NetworkConfig[S], tell: Tell = lambda step: None) -> Self:
         device = pick_device(config.device)
         seed = config.training.seed
-        inputs = Inputs.prepare(data, config.kind)
         folds = folds_by_material(data.groups, config.n_members, seed)
+        inputs = Inputs.prepare(data, cls.sees)
         target = np.ascontiguousarray(data.target, dtype=np.float32)
         held_out = np.empty(target.shape)
         weights = material_weights(data.groups)
@@ -91,13 +114,13 @@ class NetworkEnsemble:
         for k in range(config.n_members):
             seed_everything(seed * 1000 + k)
             out, rest = np.flatnonzero(folds == k), np.flatnonzero(folds != k)
-            network = new_network(config, inputs.width, target[rest]).to(device)
+            network = cls.network(inputs.width, Basis.of(target[rest]), config.network).to(device)
             history = train(
                 network,
                 inputs.batches(data, rest, target, config.batch_size, device, counts),
                 inputs.batches(data, out, target, 4 * config.batch_size, device, weights),
                 config.training,
-                lambda epoch, a, b, k=k: report(k, epoch, a, b),  # type: ignore[misc]
+                lambda epoch, a, b, k=k: tell(cls._step(config, k, epoch, a, b)),  # type: ignore[misc]
             )
             held_out[out] = _run(network, inputs.batches(data, out, None, 256, device), data)[out]
             members.append(network.cpu())
@@ -112,20 +135,27 @@ class NetworkEnsemble:
         validation = Validation.learn(data.energy_ev, truth, held_out, doubts, neighbours, weights)
         return cls(config, members, inputs, doubt, validation, histories)
 
+    @classmethod
+    def _step(
+        cls, config: NetworkConfig[S], member: int, epoch: int, train: float, valid: float
+    ) -> Step:
+        done = (member + (epoch + 1) / config.training.epochs) / config.n_members
+        text = f"member {member + 1}, train {train:.5f}, held out {valid:.5f}"
+        return Step(cls.kind, done, text, member, epoch, valid)
+
     def predict(self, data: Dataset) -> Predicted:
-        """Spectra of the rows; their targets are not looked at."""
         batches = self._inputs.again(data).batches(data, None, None, 256)
         mean = np.mean([_run(member, batches, data) for member in self._members], axis=0)
         spread, neighbours = self._doubt.judge([_features(m, batches, data) for m in self._members])
         return self.validation.answer(mean, spread, neighbours)
 
-    def save(self, folder: Path) -> None:
-        """Weights (safetensors) and configuration (JSON) into the folder."""
+    def losses(self) -> dict[str, list[History]]:
+        return {self.kind: self.histories}
+
+    def state(self) -> State:
         arrays = self.validation.arrays()
         if self._inputs.scaler is not None:
-            for name, values in self._inputs.scaler.mean.items():
-                arrays[f"scaler.mean.{name}"] = values
-                arrays[f"scaler.deviation.{name}"] = self._inputs.scaler.deviation[name]
+            arrays |= self._inputs.scaler.arrays()
         arrays |= {f"doubt.{name}": values for name, values in self._doubt.arrays().items()}
         for k, member in enumerate(self._members):
             for name, tensor in member.state_dict().items():
@@ -136,59 +166,45 @@ class NetworkEnsemble:
             "gain": self._inputs.gain,
             "histories": [asdict(history) for history in self.histories],
         }
-        save_arrays(folder, self.config.kind, arrays, json.dumps(meta))
+        return State(meta, arrays)
 
     @classmethod
-    def load(cls, folder: Path, kind: str) -> NetworkEnsemble:
-        """What :meth:`save` wrote."""
-        arrays, text = load_arrays(folder, kind)
-        meta = json.loads(text)
-        training = TrainingConfig(**meta["config"].pop("training"))
-        config = EnsembleConfig(**meta["config"], training=training)
-        scaler = None
-        if blocks := BLOCKS_OF.get(config.kind):
-            scaler = Scaler(
-                {b: arrays[f"scaler.mean.{b}"] for b in blocks},
-                {b: arrays[f"scaler.deviation.{b}"] for b in blocks},
-                norm=2,
-            )
+    def of_state(cls, state: State) -> Self:
+        meta, arrays = state.meta, state.arrays
+        told = meta["config"]
+        config = NetworkConfig(
+            **told
+            | {
+                "network": replace(cls.size, **told["network"]),
+                "training": TrainingConfig(**told["training"]),
+            }
+        )
+        blocks = cls.sees.blocks
+        scaler = Scaler.of_arrays(arrays, blocks, norm=2) if blocks else None
         members = []
         for k in range(config.n_members):
             prefix = f"member.{k}."
-            state = {
+            tensors = {
                 name.removeprefix(prefix): torch.from_numpy(values.copy())
                 for name, values in arrays.items()
                 if name.startswith(prefix)
             }
-            # The head takes its size from a target; its numbers come from the state.
-            rank, grid = state["head.components"].shape
-            stand_in = np.random.default_rng(0).random((rank, grid), np.float32)
-            member = new_network(config, meta["width"], stand_in)
-            member.load_state_dict(state)
+            basis = Basis.blank(*tensors["head.components"].shape)
+            member = cls.network(meta["width"], basis, config.network)
+            member.load_state_dict(tensors)
             members.append(member.eval())
         return cls(
             config,
             members,
-            Inputs(config.kind, meta["width"], scaler, meta["gain"]),
+            Inputs(cls.sees, meta["width"], scaler, meta["gain"]),
             Doubt.of_arrays(arrays),
             Validation.of_arrays(arrays),
             [History(**history) for history in meta["histories"]],
         )
 
 
-def new_network(config: EnsembleConfig, width: int, target: NDArray[np.float32]) -> nn.Module:
-    whole = {k: int(v) if float(v).is_integer() else v for k, v in config.network.items()}
-    if config.kind in STARS:
-        if width:  # the layers of the potential have seen the graph
-            whole |= {"n_conv": 0}
-        return AceNetwork(width, target, **whole)  # type: ignore[arg-type]
-    if config.kind in BLOCKS_OF:
-        return MlpNetwork(width, target, **whole)  # type: ignore[arg-type]
-    return CgcnnNetwork(target, **whole)  # type: ignore[arg-type]
-
-
 @torch.no_grad()
-def _run(network: nn.Module, batches: Batches, data: Dataset) -> Float:
+def _run(network: SpectrumNetwork, batches: Batches, data: Dataset) -> Float:
     """(n, g) predictions, each in its own row of the data whatever order the batches have."""
     network.eval()
     result = np.zeros((len(data), data.energy_ev.size))
@@ -198,7 +214,7 @@ def _run(network: nn.Module, batches: Batches, data: Dataset) -> Float:
 
 
 @torch.no_grad()
-def _features(network: Any, batches: Batches, data: Dataset) -> NDArray[np.float32]:
+def _features(network: SpectrumNetwork, batches: Batches, data: Dataset) -> NDArray[np.float32]:
     """(n, width) what the last layer sees of each row."""
     network.eval()
     parts = [(b.rows, network.features(b.inputs).cpu().numpy()) for b in batches(None)]

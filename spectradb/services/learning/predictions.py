@@ -14,8 +14,8 @@ from django.db.models import QuerySet
 
 from compute.errors import ReadError
 from compute.sites import analyze_sites
-from ml.adapted import KIND as ADAPTED
 from ml.errors import LearningError
+from ml.kinds import KINDS
 from spectradb.models import JobStatus, Prediction, Structure, TrainedModel, Upload
 from spectradb.services.imports.structure_files import parse_structures
 from spectradb.services.imports.structures import describe, known_structure, store_structure
@@ -100,7 +100,7 @@ def models_for(elements: set[str]) -> dict[tuple[str, str], list[TrainedModel]]:
     rows = (
         TrainedModel.objects.filter(job_status=JobStatus.DONE, absorber__in=elements)
         .exclude(edge="")
-        .defer("curves", "report")
+        .defer("curves", "held_out", "request")
         .order_by("-finished")
     )
     found: dict[tuple[str, str], list[TrainedModel]] = {}
@@ -112,7 +112,7 @@ def models_for(elements: set[str]) -> dict[tuple[str, str], list[TrainedModel]]:
 def _precedence(row: TrainedModel) -> tuple[bool, bool, float]:
     """With r2_vs_mean in cross-validation, which compares models whatever their scale and grid."""
     explained = row.metrics.get("cross_validation", {}).get("r2_vs_mean", float("-inf"))
-    return row.is_default, row.kind != ADAPTED, float(explained)
+    return row.is_default, row.kind in KINDS, float(explained)
 
 
 def predict_upload(upload: Upload, model: str) -> list[Prediction]:

@@ -6,47 +6,65 @@ mixture says so in its error bars.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Protocol
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from ml.checkpoints import load_arrays, save_arrays
-from ml.data import Dataset
+from ml.data import Dataset, material_weights
+from ml.kinds import trained_kind
+from ml.kinds.base import FitOptions, Model, State, Tell, Trained
+from ml.kinds.doors import fit_config
 from ml.prediction import ErrorModel, Float, Predicted, Validation
 
 
-class Part(Protocol):
-    """A fitted model that knows its held-out predictions."""
+class Mixed(Trained[dict[str, Any]]):
+    """Fitted parts and their weights; see :meth:`mix`.
 
-    energy_ev: Float
-    validation: Validation
+    Attributes
+    ----------
+    made_of : tuple of str
+        Kinds of the parts of a new mixture.
+    """
 
-    def predict(self, data: Dataset) -> Predicted: ...
-
-    def save(self, folder: Path) -> None: ...
-
-
-class Mixed:
-    """Fitted parts and their weights; see :meth:`mix`."""
+    kind = "mixed"
+    version = 1
+    kept = False  # its parts are, and mixing them takes no time
+    searchable = False
+    made_of: ClassVar[tuple[str, ...]] = ("krr-nmf", "mlp", "ace")
 
     def __init__(
-        self, parts: dict[str, Part], weights: Float, error: ErrorModel, validation: Validation
+        self,
+        parts: Mapping[str, Model],
+        weights: Float,
+        error: ErrorModel,
+        validation: Validation,
     ) -> None:
-        self.parts = parts
         self.weights = weights
-        self.energy_ev = validation.energy_ev
         self.validation = validation
+        self._parts = parts
         self._error = error
+
+    @property
+    def parts(self) -> Mapping[str, Model]:
+        return self._parts
+
+    @classmethod
+    def defaults(cls, data: Dataset, options: FitOptions) -> dict[str, Any]:
+        """The configuration of each part, by its kind."""
+        return {one: trained_kind(one).defaults(data, options) for one in cls.made_of}
+
+    @classmethod
+    def fit(cls, data: Dataset, config: dict[str, Any], tell: Tell = lambda step: None) -> Self:
+        parts = {one: fit_config(trained_kind(one), data, own, tell) for one, own in config.items()}
+        return cls.mix(parts, np.asarray(data.target), material_weights(data.groups))
 
     @classmethod
     def mix(
-        cls, parts: Mapping[str, Part], target: NDArray[np.float32], row_weights: Float
-    ) -> Mixed:
+        cls, parts: Mapping[str, Model], target: NDArray[np.float32], row_weights: Float
+    ) -> Self:
         """Weigh the parts; ``target`` (n, g) of the rows all of them were fitted on, and what
         each row (n,) counts for."""
         truth = np.asarray(target, np.float64)
@@ -66,7 +84,6 @@ class Mixed:
         return cls(dict(parts), weights, error, validation)
 
     def predict(self, data: Dataset) -> Predicted:
-        """Spectra of the rows; their targets are not looked at."""
         found = [part.predict(data) for part in self.parts.values()]
         return self.validation.answer(
             np.tensordot(self.weights, np.stack([p.mean for p in found]), axes=1),
@@ -74,19 +91,18 @@ class Mixed:
             found[int(np.argmax(self.weights))].neighbours,
         )
 
-    def save(self, folder: Path) -> None:
-        """Every part in a folder of its own, then the mixture."""
-        for kind, part in self.parts.items():
-            part.save(folder / kind)
+    def figures(self) -> dict[str, Any]:
+        return {"weights": dict(zip(self.parts, self.weights.tolist(), strict=True))}
+
+    def state(self) -> State:
         arrays = self.validation.arrays() | {"weights": self.weights, "error": self._error.weights}
-        save_arrays(folder, "mixed", arrays, json.dumps({"parts": list(self.parts)}))
+        return State({}, arrays, self.parts)
 
     @classmethod
-    def load(cls, folder: Path, parts: dict[str, Part]) -> Mixed:
-        """What :meth:`save` wrote, its parts loaded already."""
-        arrays, _ = load_arrays(folder, "mixed")
-        validation = Validation.of_arrays(arrays)
-        return cls(parts, arrays["weights"], ErrorModel(arrays["error"]), validation)
+    def of_state(cls, state: State) -> Self:
+        validation = Validation.of_arrays(state.arrays)
+        error = ErrorModel(state.arrays["error"])
+        return cls(state.parts, state.arrays["weights"], error, validation)
 
 
 def _signs(means: list[Float], spreads: list[Float]) -> Float:

@@ -1,0 +1,178 @@
+"""What every kind of model keeps to."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
+
+from numpy.typing import NDArray
+
+from ml.checkpoints import write
+from ml.data import Dataset
+from ml.prediction import Float, Predicted, Validation
+
+if TYPE_CHECKING:
+    from ml.training import History
+
+C = TypeVar("C")
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """What a user may choose for any kind; None is the kind's own default."""
+
+    seed: int = 0
+    device: str = "auto"
+    epochs: int | None = None
+    n_members: int = 5
+
+
+@dataclass(frozen=True)
+class Step:
+    """Progress of a fit.
+
+    Attributes
+    ----------
+    part : str
+        The kind that is being fitted, or what else is being done.
+    done : float
+        0 … 1 of that part.
+    text : str
+        To show beside it.
+    member, epoch : int
+        Of a network that is being trained.
+    held_out_mse : float, optional
+        What that network misses on the rows that it does not see.
+    """
+
+    part: str
+    done: float
+    text: str
+    member: int = 0
+    epoch: int = 0
+    held_out_mse: float | None = None
+
+
+Tell = Callable[[Step], None]
+
+
+@dataclass(frozen=True)
+class State:
+    """A fitted model as it is kept: numbers and texts, arrays, and the models it is made of."""
+
+    meta: dict[str, Any]
+    arrays: dict[str, NDArray[Any]]
+    parts: Mapping[str, Model] = field(default_factory=dict)
+
+
+class Model(ABC):
+    """A fitted model.
+
+    Attributes
+    ----------
+    kind : str
+        The name of the class in the table of kinds.
+    version : int
+        Raised whenever the same configuration and rows give other predictions;
+        ``tests/ml/kinds/numbers.json`` holds what the present one gives.
+    needs_pretrained : bool
+        Whether it needs the pretrained potential (:mod:`ml.pretrained`).
+    validation : Validation
+        What the fit learnt from rows that it had not seen.
+    stored_version : int, optional
+        Of a model that was loaded: the version that its kind had when it was fitted.
+    """
+
+    kind: ClassVar[str]
+    version: ClassVar[int]
+    needs_pretrained: ClassVar[bool] = False
+    validation: Validation
+    stored_version: int | None = None
+
+    @property
+    def energy_ev(self) -> Float:
+        """(g,) the grid of its predictions, eV."""
+        return self.validation.energy_ev
+
+    @property
+    def parts(self) -> Mapping[str, Model]:
+        """The models it is made of, by name."""
+        return {}
+
+    @abstractmethod
+    def predict(self, data: Dataset) -> Predicted:
+        """Spectra of the rows; their targets are not looked at."""
+
+    @abstractmethod
+    def state(self) -> State:
+        """All that :meth:`of_state` needs to make the same model again."""
+
+    @classmethod
+    @abstractmethod
+    def of_state(cls, state: State) -> Self:
+        """The model whose state this is."""
+
+    def save(self, folder: Path) -> None:
+        """Into a folder, each part in a folder of its own inside; ``doors.load_model`` reads it."""
+        state = self.state()
+        for name, part in state.parts.items():
+            part.save(folder / name)
+        write(folder, self.kind, self.fitted_version, state.meta, state.arrays, list(state.parts))
+
+    @property
+    def fitted_version(self) -> int:
+        """The version of the kind that fitted it."""
+        return self.version if self.stored_version is None else self.stored_version
+
+    def code_version(self) -> str:
+        """The versions that fitted it and the models it is made of."""
+        inside = ", ".join(part.code_version() for part in self.parts.values())
+        own = f"{self.kind} {self.fitted_version or 'unknown'}"
+        return f"{own} ({inside})" if inside else own
+
+    def figures(self) -> dict[str, Any]:
+        """What the fit tells beside its held-out predictions, as plain numbers."""
+        return {}
+
+    def losses(self) -> dict[str, list[History]]:
+        """Errors of each epoch of each network, by its kind."""
+        return {kind: told for part in self.parts.values() for kind, told in part.losses().items()}
+
+
+class Trained(Model, Generic[C]):
+    """A kind that is trained on spectra and their structures, as its configuration says.
+
+    Attributes
+    ----------
+    kept : bool
+        Whether a fitted model is worth keeping in the cache of the data.
+    searchable : bool
+        Whether there are hyperparameters to search.
+    """
+
+    kept: ClassVar[bool] = True
+    searchable: ClassVar[bool] = True
+
+    @classmethod
+    @abstractmethod
+    def defaults(cls, data: Dataset, options: FitOptions) -> C:
+        """The kind's own configuration under a user's options."""
+
+    @classmethod
+    def suggest(cls, trial: Any, config: C) -> C:
+        """The configuration with what an Optuna trial suggests; as it is when not searchable."""
+        return config
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, data: Dataset, config: C, tell: Tell = lambda step: None) -> Self:
+        """Learn from all rows; error bars by folds over materials.
+
+        Raises
+        ------
+        LearningError
+            If the data are too few.
+        """

@@ -1,0 +1,14 @@
+"""The mixture whose parts see atoms as a pretrained potential does."""
+
+from __future__ import annotations
+
+from ml.kinds.mixed import Mixed
+
+
+class MixedChgnet(Mixed):
+    """As :class:`ml.kinds.mixed.Mixed`."""
+
+    kind = "mixed-chgnet"
+    version = 1
+    needs_pretrained = True
+    made_of = ("krr-nmf", "ace", "chgnet-krr", "chgnet-mlp", "chgnet-ace")

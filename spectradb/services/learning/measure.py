@@ -1,0 +1,100 @@
+"""Measure a model on rows that it was not trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.data import Dataset, material_weights, split_by_material
+from ml.errors import LearningError
+from ml.kinds.base import Model
+from ml.metrics import Estimate, coverage, evaluate
+from spectradb.filters import EVERYTHING, apply_where
+from spectradb.models import Spectrum
+from spectradb.services.learning.results import Scored
+from spectradb.services.learning.stored import stored_model, training_mean
+from spectradb.services.learning.training_data import TrainingRows, training_rows
+
+
+def evaluate_model(
+    name: str,
+    query: Mapping[str, list[str]],
+    *,
+    split: Mapping[str, str] | None = None,
+    part: str = "val",
+    target_scale: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
+    """The metrics of a stored model on one part of a search, with intervals.
+
+    Raises
+    ------
+    LearningError
+        If the model does not exist or no row is in that part.
+    """
+    row, model = stored_model(name)
+    rows = training_rows(
+        apply_where(Spectrum, query or row.filters, EVERYTHING),
+        grid=model.energy_ev,
+        target_scale=target_scale,
+    )
+    inside = split_by_material(rows.data.groups, split) == part
+    if not inside.any():
+        raise LearningError("--on", part, "no spectrum of the search is in this part")
+    found, _ = measure(model, rows, inside, training_mean(name))
+    return {"model": name, "on": part, **found}
+
+
+def measure(
+    model: Model, rows: TrainingRows, inside: NDArray[np.bool_], mean: NDArray[np.float64]
+) -> tuple[dict[str, Any], Scored]:
+    """The metrics of the rows (n,) that are inside, against the training mean (g,); and what was
+    predicted of each."""
+    data = rows.data.rows(inside)
+    predicted = model.predict(data)
+    truth = np.asarray(data.target, dtype=np.float64)
+    found: dict[str, Estimate] = evaluate(data.energy_ev, truth, predicted.mean, mean, data.groups)
+    error = ((predicted.mean - truth) ** 2).mean(axis=1)
+    keys = [rows.keys[i] for i in np.flatnonzero(inside)]
+    scored = Scored(
+        data.energy_ev,
+        truth.astype(np.float32),
+        predicted.mean.astype(np.float32),
+        predicted.sigma.astype(np.float32),
+        predicted.trust,
+        [(key[0], key[2]) for key in keys],
+    )
+    return {
+        "n": len(data),
+        **{name: asdict(estimate) for name, estimate in found.items()},
+        "coverage_68": coverage(truth, predicted.mean, predicted.sigma, 0.68),
+        "coverage_95": coverage(truth, predicted.mean, predicted.sigma, 0.95),
+        "trust_spearman": _rank_correlation(-predicted.trust, error),
+    }, scored
+
+
+def cross_validated(model: Model, train: Dataset) -> dict[str, Any]:
+    """Held-out error of the training rows, every material counting alike; what chose the model."""
+    target, weights = np.asarray(train.target, np.float64), material_weights(train.groups)
+    error = ((model.validation.mean - target) ** 2).mean(axis=1)
+    reference = ((target - target.mean(axis=0)) ** 2).mean(axis=1)
+    found: dict[str, Any] = {
+        "mse": float(error @ weights) / len(error),
+        "r2_vs_mean": float(1 - (error @ weights) / (reference @ weights)),
+        **model.figures(),
+    }
+    if model.parts:
+        found["parts"] = {kind: cross_validated(one, train) for kind, one in model.parts.items()}
+    return found
+
+
+def _rank_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float | None:
+    from scipy.stats import spearmanr
+
+    if len(a) < 3:
+        return None
+    value = float(spearmanr(a, b).statistic)
+    return value if np.isfinite(value) else None
