@@ -1,4 +1,4 @@
-"""Real d orbitals as quadratic forms: amplitudes along a bond, rotations, one-electron integrals.
+"""Real d orbitals as quadratic forms: amplitudes along a bond, rotations, averages over symmetry.
 
 Order everywhere: z², x²−y², xy, xz, yz. Orbital m is ∝ rᵀ Q_m r / r², scaled so that a σ orbital
 along its own axis has amplitude 1 (z² along z).
@@ -7,10 +7,10 @@ along its own axis has amplitude 1 (z² along z).
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import sph_harm_y
 
 FloatArray = NDArray[np.float64]
 
@@ -44,13 +44,42 @@ def rotation_matrix(rotation: FloatArray) -> FloatArray:
 
     If a field has matrix H in axes e and R carries e onto e', then Dᵀ H D is its matrix in e'.
     """
-    turned = np.einsum("ab,nbc,dc->nad", rotation, QUADRATIC, rotation)
+    turned = rotation @ QUADRATIC @ rotation.T
+    # the Q_m are orthogonal traceless matrices of norm² 3/2
     result: FloatArray = np.einsum("mab,nab->mn", QUADRATIC, turned) * (2.0 / 3.0)
     return result
 
 
+def site_operations(local_axes: FloatArray, operations: FloatArray) -> FloatArray:
+    """(g, 5, 5): point operations of a site, Cartesian (g, 3, 3), on d orbitals in local axes."""
+    return np.array([rotation_matrix(local_axes @ one @ local_axes.T) for one in operations])
+
+
+def symmetrised(
+    matrix: NDArray[Any], operations: FloatArray, *, zero: float, hermitian: bool = True
+) -> NDArray[Any]:
+    """A one-electron matrix freed of what a symmetry forbids: its average over the operations.
+
+    Parameters
+    ----------
+    matrix : (5, 5)
+    operations : float64 (g, 5, 5)
+        What each does to the orbitals (:func:`rotation_matrix`).
+    zero : float
+        Elements of the average up to this size are rounding errors and become 0.
+    hermitian : bool
+        Whether the matrix is symmetric but for rounding errors, which are then taken off.
+    """
+    average = (operations.transpose(0, 2, 1) @ matrix @ operations).mean(axis=0)
+    if hermitian:
+        average = (average + average.conj().T) / 2.0
+    return np.where(np.abs(average) > zero, average, 0.0)
+
+
 def real_harmonics(l: int, vectors: FloatArray) -> FloatArray:
     """(2l+1, n) real orthonormal spherical harmonics of the directions (n, 3), m = −l … l."""
+    from scipy.special import sph_harm_y  # the engine turns orbitals and needs no SciPy for it
+
     r = np.linalg.norm(vectors, axis=1)
     theta = np.arccos(np.clip(vectors[:, 2] / r, -1.0, 1.0))
     phi = np.arctan2(vectors[:, 1], vectors[:, 0])

@@ -4,11 +4,11 @@ Cluster-model analyses of 2p core-level spectra (Bocquet, Mizokawa, Saitoh, Nama
 Phys. Rev. B 46 (1992) 3771; Bocquet et al., Phys. Rev. B 53 (1996) 1161; Saitoh et al., Phys. Rev.
 B 51 (1995) 13942; Haverkort, Zwierzycki and Andersen, Phys. Rev. B 85 (2012) 165113) find Δ falling
 nearly linearly along the series and with each unit of valence. The planes below are least-squares
-fits to the published values listed in ``published.json``; ``python -m
-compute.l23.cheap.fit_prefactors`` repeats them and their leave-one-out errors. Other ligands shift
-Δ by Jørgensen's optical electronegativities (Orbitals in Atoms and Molecules, 1962), 30,000 cm⁻¹
-= 3.72 eV a unit; the nickel dihalides of Zaanen, Westra and Sawatzky (Phys. Rev. B 33 (1986)
-8060) follow it.
+fits to the published values listed in ``fitting/published.json``;
+``python -m compute.l23.fitting.charge_transfer`` repeats them and their leave-one-out errors.
+Other ligands shift Δ by Jørgensen's optical electronegativities (Orbitals in Atoms and Molecules,
+1962), 30,000 cm⁻¹ = 3.72 eV a unit; the nickel dihalides of Zaanen, Westra and Sawatzky (Phys.
+Rev. B 33 (1986) 8060) follow it.
 """
 
 from __future__ import annotations

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compute.orbitals import QUADRATIC, rotation_matrix, symmetrised
+
 Array = NDArray[Any]
 Real = NDArray[np.float64]
 
@@ -26,19 +28,8 @@ _NEWTON_STEPS = 16
 _LONGEST = 0.3  # step of Newton's method
 _RIDGE = 1e-9  # eV
 _ORDERS = (5, 4, 3, 2)  # of rotations; invariance under five-fold turns of l = 2 means any angle
+_ROUNDING_EV = 1e-12
 _FOUND = 1e-9  # of the gradient, relative to the field
-_ROOT3 = np.sqrt(3.0)
-
-# z2, x2-y2, xy, xz, yz of a d function along n: n^T Q_a n
-_QUADRATIC = np.array(
-    [
-        np.diag([-0.5, -0.5, 1.0]),
-        np.diag([_ROOT3 / 2, -_ROOT3 / 2, 0.0]),
-        [[0, _ROOT3 / 2, 0], [_ROOT3 / 2, 0, 0], [0, 0, 0]],
-        [[0, 0, _ROOT3 / 2], [0, 0, 0], [_ROOT3 / 2, 0, 0]],
-        [[0, 0, 0], [0, 0, _ROOT3 / 2], [0, _ROOT3 / 2, 0]],
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -60,16 +51,6 @@ class Frame:
     def gain(self) -> int:
         """Blocks that the determinants fall into, twice as good if real."""
         return self.order * (2 if self.real else 1)
-
-
-def turn_d(rotation: Real) -> Real:
-    """What a rotation (3, 3) does to z2, x2-y2, xy, xz, yz, (5, 5) orthogonal.
-
-    The function a of turned coordinates is sum_b D[b, a] of the function b.
-    """
-    turned = rotation @ _QUADRATIC @ rotation.T
-    # the Q_a are orthogonal traceless matrices of norm^2 3/2
-    return np.asarray(np.einsum("bij,aij->ba", _QUADRATIC, turned) * (2 / 3))
 
 
 def about(axis: Real, angle: float) -> Real:
@@ -110,17 +91,15 @@ def best_frame(matrices: Sequence[Array], field: Real) -> Frame:
     return best
 
 
-def symmetrised(matrix: Array, frame: Frame) -> Array:
+def in_frame(matrix: Array, frame: Frame) -> Array:
     """A matrix (5, 5) in the axes of a frame, freed of what its symmetry forbids (<= 1e-8 eV)."""
-    d = turn_d(frame.axes.T)
-    turned = d.T @ matrix @ d
+    d = rotation_matrix(frame.axes.T)
     z, y = np.eye(3)[2], np.eye(3)[1]
     turns = [about(z, 2 * np.pi * k / frame.order) for k in range(frame.order)]
     if frame.real:
         turns += [about(y, np.pi) @ turn for turn in turns]
-    images = [turn_d(turn).T @ turned @ turn_d(turn) for turn in turns]
-    mean = np.mean(images, axis=0)
-    return np.asarray(np.where(np.abs(mean) > 1e-12, mean, 0.0))
+    operations = np.array([rotation_matrix(turn) for turn in turns])
+    return symmetrised(d.T @ matrix @ d, operations, zero=_ROUNDING_EV, hermitian=False)
 
 
 def candidate_axes(matrices: Sequence[Array]) -> list[Real]:
@@ -135,7 +114,7 @@ def candidate_axes(matrices: Sequence[Array]) -> list[Real]:
     if not total.any():
         return []
     # the principal axes of the quadrupole are the answer unless it is degenerate
-    quadrupole = np.einsum("ab,aij,bjk->ik", total, _QUADRATIC, _QUADRATIC)
+    quadrupole = np.einsum("ab,aij,bjk->ik", total, QUADRATIC, QUADRATIC)
     n = np.random.default_rng(3).standard_normal((_STARTS, 3))
     n = np.concatenate([np.linalg.eigh(quadrupole)[1].T, n / np.linalg.norm(n, axis=1)[:, None]])
     for _ in range(_NEWTON_STEPS):
@@ -161,12 +140,12 @@ def candidate_axes(matrices: Sequence[Array]) -> list[Real]:
 
 def _derivatives(n: Real, h: Real) -> tuple[Real, Real]:
     """Gradients (s, 3) and second derivatives (s, 3, 3) of u(n)^T h u(n), u_a = n^T Q_a n."""
-    u = np.einsum("si,aij,sj->sa", n, _QUADRATIC, n)
-    slope = 2 * np.einsum("aij,sj->sai", _QUADRATIC, n)
+    u = np.einsum("si,aij,sj->sa", n, QUADRATIC, n)
+    slope = 2 * np.einsum("aij,sj->sai", QUADRATIC, n)
     hu = u @ h
     gradient = 2 * np.einsum("sai,sa->si", slope, hu)
     hessian = 2 * np.einsum("sai,ab,sbj->sij", slope, h, slope)
-    hessian += 4 * np.einsum("sa,aij->sij", hu, _QUADRATIC)
+    hessian += 4 * np.einsum("sa,aij->sij", hu, QUADRATIC)
     return gradient, hessian
 
 
@@ -185,5 +164,5 @@ def _order(axis: Real, matrices: Sequence[Array], field: Real) -> int:
 
 
 def _invariant(rotation: Real, matrices: Sequence[Array]) -> bool:
-    d = turn_d(rotation)
+    d = rotation_matrix(rotation)
     return all(float(np.abs(d.T @ m @ d - m).max()) <= _SAME_EV for m in matrices)

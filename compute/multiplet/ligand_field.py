@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from compute.multiplet import angular
 from compute.multiplet.case import Case
 from compute.multiplet.determinants import Configuration
-from compute.multiplet.frame import best_frame, symmetrised
+from compute.multiplet.frame import best_frame, in_frame
 from compute.multiplet.integrals import Integrals, OneElectron, Problem, TwoElectron
 
 Array = NDArray[Any]
@@ -33,7 +33,7 @@ def build_problem(case: Case) -> Problem:
     frame = best_frame(
         [matrix for field in fields for matrix in field.matrices], np.array(case.exchange_field)
     )
-    turned = [[symmetrised(matrix, frame) for matrix in field.matrices] for field in fields]
+    turned = [[in_frame(matrix, frame) for matrix in field.matrices] for field in fields]
     exchange = _exchange(frame.axes @ np.array(case.exchange_field))
 
     def integrals(values: dict[str, float], field: list[Array], shifts: list[float]) -> Integrals:

@@ -3,9 +3,8 @@
     python -m tests.benchmarks.cluster_constants --cache DIR
 
 * Mean error of relative positions where the factor of the Slater integrals, which optical spectra
-  fix (``cluster_optical``), is a little smaller or larger, and hopping, which nothing scales, too.
-* The constant of the energy scale: measured less computed L3 maxima, as a mean and as a straight
-  line in the atomic number, and how they predict elements left out.
+  fix (``compute.l23.fitting.cluster_slater``), is a little smaller or larger, and hopping, which
+  nothing scales, too.
 
 Cases are kept in the folder; each costs about 20 s of CPU. Needs the literature data beside the
 repository.
@@ -25,8 +24,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compute.crystals.published import crystal
-from compute.ions import atomic_number
-from compute.l23.cluster.energyscale import CORRECTION_EV
 from compute.l23.cluster.parameters import parameters, slater_scale
 from compute.l23.prepared import PreparedCase
 from compute.l23.spectrum import solve_prepared
@@ -118,42 +115,12 @@ def variation_report(cache: Path) -> str:
     return "\n".join(out) + "\n"
 
 
-def energy_report(cache: Path) -> str:
-    source = Source("cluster", folder_of(0.0, 1.0, cache))
-    found = [
-        (COMPOUNDS[name][1], float(measured) - float(computed) + CORRECTION_EV)
-        for name, measured, computed, _ in ligandfield.absolute(source)
-    ]
-    numbers = np.array([atomic_number(element) - 25.0 for element, _ in found])
-    missing = np.array([value for _, value in found])
-    out = [f"Measured less computed L3 without the correction: {np.round(missing, 2).tolist()}"]
-    designs = {
-        "mean": np.ones((missing.size, 1)),
-        "line": np.stack([np.ones_like(numbers), numbers], 1),
-    }
-    for kind, design in designs.items():
-        weights = np.linalg.lstsq(design, missing, rcond=None)[0]
-        left_out: list[float] = []
-        for number in np.unique(numbers):
-            keep = numbers != number
-            part = np.linalg.lstsq(design[keep], missing[keep], rcond=None)[0]
-            left_out += list(design[~keep] @ part - missing[~keep])
-        rms = [
-            float(np.sqrt(np.mean(np.square(e)))) for e in (design @ weights - missing, left_out)
-        ]
-        out.append(
-            f"{kind} {np.round(weights, 2).tolist()}: RMS {rms[0]:.2f} eV, "
-            f"elements left out {rms[1]:.2f} eV, at most {np.abs(left_out).max():.2f} eV"
-        )
-    return "\n".join(out) + "\n"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--cache", type=Path, required=True, help="folder of cases and spectra")
     cache = parser.parse_args().cache
     cache.mkdir(parents=True, exist_ok=True)
-    sys.stdout.write(variation_report(cache) + "\n" + energy_report(cache))
+    sys.stdout.write(variation_report(cache))
 
 
 if __name__ == "__main__":

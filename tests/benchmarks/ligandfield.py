@@ -28,7 +28,7 @@ from scipy.optimize import nnls
 from compute.atom import atomic_parameters
 from compute.crystals.published import crystal
 from compute.l23.cheap.anchor import METAL_2P32_EV
-from compute.l23.cheap.fit_anchors import REFERENCES
+from compute.l23.fitting.references import REFERENCES
 from compute.l23.routes import ROUTES
 from compute.l23.spectrum import l3_maximum, l23_spectrum
 from compute.sites import analyze_sites

@@ -21,9 +21,10 @@ from pathlib import Path
 import numpy as np
 
 from compute.crystals.published import crystal
-from compute.l23.cheap.fit_prefactors import fit, published
 from compute.l23.cheap.parameters import parameters
 from compute.l23.cheap.prefactors import PREFACTORS, Prefactors
+from compute.l23.fitting.cheap_prefactors import fit
+from compute.l23.fitting.published import published
 from compute.l23.spectrum import solve_prepared
 from compute.sites import analyze_sites
 from tests.benchmarks.ligandfield import COMPOUNDS, Source, positions

@@ -3,7 +3,7 @@
 The engine's energies are relative to the difference of configuration averages. What must be
 added is one number per element and valence, ``energy_offset_ev``: measured L3 maximum of a
 reference compound less the computed relative one (``anchors.json``; ``python -m
-compute.l23.cheap.fit_prefactors anchors`` makes it again). For an ion without a reference the
+compute.l23.fitting.cheap_anchors`` makes it again). For an ion without a reference the
 offset is a plane in 2p binding energy and valence through the others,
 ``E_b(2p3/2, metal) + ζ_2p/2 + a + b v``; binding energies of the metals from J. C. Fuggle and
 N. Mårtensson, J. Electron Spectrosc. 21 (1980) 275.

@@ -42,7 +42,7 @@ from compute.l23.prepared import TEMPERATURE_K, PreparedCase
 from compute.l23.splitting import effective_splitting as total_splitting
 from compute.l23.splitting import hund_exchange
 from compute.multiplet.case import ChargeTransfer
-from compute.orbitals import gaunt, rotation_matrix
+from compute.orbitals import gaunt, site_operations, symmetrised
 from compute.sites import Site
 from compute.units import BOHR_ANGSTROM, HARTREE_EV
 
@@ -53,7 +53,7 @@ FloatArray = NDArray[np.float64]
 
 COULOMB_EV_ANG = HARTREE_EV * BOHR_ANGSTROM
 VERSION = "cheap-3"  # part of every input hash; raise it whenever results change
-_ZERO = 1e-9
+_ZERO_EV = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,12 +170,7 @@ def ingredients(
         sigma=sigma,
         pi=pi_part,
         s_repulsion=repulsion,
-        rotations=np.array(
-            [
-                rotation_matrix(site.local_axes @ operation @ site.local_axes.T)
-                for operation in site.symmetry_rotations
-            ]
-        ),
+        rotations=site_operations(site.local_axes, site.symmetry_rotations),
     )
 
 
@@ -216,9 +211,9 @@ def assemble(parts: Ingredients, prefactors: Prefactors = PREFACTORS) -> LigandF
         element=parts.site.element,
         valence=parts.site.oxidation_state,
         n_d=parts.n_d,
-        crystal_field=_tidy(_traceless(field), parts.rotations),
-        v=_tidy(v, parts.rotations),
-        ligand=_tidy(_traceless(among) + outer, parts.rotations),
+        crystal_field=symmetrised(_traceless(field), parts.rotations, zero=_ZERO_EV),
+        v=symmetrised(v, parts.rotations, zero=_ZERO_EV),
+        ligand=symmetrised(_traceless(among) + outer, parts.rotations, zero=_ZERO_EV),
         charge_transfer=parts.charge_transfer,
         radial=shell,
         slater_scale=prefactors.slater_scale * nephelauxetic_factor(parts.site.ligand_elements),
@@ -326,11 +321,3 @@ def point_charge_fields(
 def _traceless(matrix: FloatArray) -> FloatArray:
     result: FloatArray = matrix - np.trace(matrix) / 5.0 * np.eye(5)
     return result
-
-
-def _tidy(matrix: FloatArray, rotations: FloatArray) -> FloatArray:
-    """Average over the site's symmetry, so that a solver finds the blocks it should find."""
-    average: FloatArray = (rotations.transpose(0, 2, 1) @ matrix @ rotations).mean(axis=0)
-    average = (average + average.T) / 2.0
-    average[np.abs(average) < _ZERO] = 0.0
-    return average

@@ -1,6 +1,7 @@
 """The global prefactors of route ``cheap``: fitted once to published values, never to a compound.
 
-``python -m compute.l23.cheap.fit_prefactors`` repeats the fit and prints its leave-one-out errors.
+``python -m compute.l23.fitting.cheap_prefactors`` repeats the fit and prints its errors for
+compounds left out.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ from compute.l23.cluster.spinorbit import zeta_2p
 from compute.l23.prepared import TEMPERATURE_K, PreparedCase
 from compute.l23.splitting import hund_exchange
 from compute.multiplet.case import ChargeTransfer, OneElectronField
-from compute.orbitals import rotation_matrix
+from compute.orbitals import site_operations, symmetrised
 from compute.sites import Site
 from compute.units import HARTREE_EV
 
@@ -172,11 +172,17 @@ def model_of(fields: ClusterFields, site: Site) -> ChargeTransferModel:
 
 def _one_electron(field: Field, site: Site) -> OneElectron:
     level = levels(field)
+    operations = site_operations(site.local_axes, site.symmetry_rotations)
+
+    def tidy(matrix: FloatArray) -> FloatArray:
+        """Fitted charges break the site's symmetry by µeV."""
+        return symmetrised(matrix, operations, zero=_ZERO_EV)
+
     return OneElectron(
         gap=level.gap,
-        crystal_field=symmetrised(level.crystal_field, site),
-        hopping=symmetrised(level.hopping, site),
-        ligand=symmetrised(level.ligand, site),
+        crystal_field=tidy(level.crystal_field),
+        hopping=tidy(level.hopping),
+        ligand=tidy(level.ligand),
     )
 
 
@@ -186,15 +192,3 @@ def integrals(
     """Slater integrals of a field's localised orbitals times a factor, eV."""
     found = slater_integrals(fields.cluster, field.orbitals.core, field.orbitals.d)
     return {name: scale * found[name] for name in names}
-
-
-def symmetrised(matrix: FloatArray, site: Site) -> FloatArray:
-    """(5, 5) in local axes averaged over the site's symmetry, which fitted charges break by µeV."""
-    average: FloatArray = np.zeros((5, 5))
-    for operation in site.symmetry_rotations:
-        d = rotation_matrix(site.local_axes @ operation @ site.local_axes.T)
-        average += d.T @ matrix @ d
-    average /= len(site.symmetry_rotations)
-    average = (average + average.T) / 2.0
-    average[np.abs(average) < _ZERO_EV] = 0.0
-    return average

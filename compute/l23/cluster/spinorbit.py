@@ -22,7 +22,7 @@ from compute.units import FINE_STRUCTURE, HARTREE_EV
 FloatArray = NDArray[np.float64]
 
 # Measured splitting over 3/2 of the mean-field parameter, mean of closed-shell Ar, K, Ca, Cu and Zn
-# (``python -m tests.benchmarks.cluster_spinorbit``): what correlation takes off.
+# (``python -m compute.l23.fitting.cluster_spinorbit``): what correlation takes off.
 CORRELATION = 0.987
 
 

@@ -15,7 +15,6 @@ from compute.errors import InputError
 from compute.l23.charge_transfer import ChargeTransferEnergies, energies, nephelauxetic_factor
 from compute.l23.cheap import ewald
 from compute.l23.cheap.ewald import lattice_multipoles
-from compute.l23.cheap.fit_prefactors import predict, published
 from compute.l23.cheap.parameters import (
     effective_splitting,
     ligand_field,
@@ -24,6 +23,8 @@ from compute.l23.cheap.parameters import (
 )
 from compute.l23.cheap.prefactors import PREFACTORS
 from compute.l23.cheap.radial import radial
+from compute.l23.fitting.cheap_prefactors import predict
+from compute.l23.fitting.published import published
 from compute.l23.hopping import ligand_shell, outer_hopping, outer_shift, p_hopping, s_hopping
 from compute.l23.splitting import effective_splitting as splitting
 from compute.multiplet import solve

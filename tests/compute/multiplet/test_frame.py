@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from compute.multiplet import ligand_field, solve
 from compute.multiplet.angular import real_d_orbitals
 from compute.multiplet.case import parse_case
-from compute.multiplet.frame import Frame, about, best_frame, symmetrised, turn_d
+from compute.multiplet.frame import Frame, about, best_frame, in_frame
 from compute.multiplet.ligand_field import build_problem
+from compute.orbitals import rotation_matrix
 
 Z, Y = np.array([0.0, 0.0, 1.0]), np.array([0.0, 1.0, 0.0])
 GENERATORS = {
@@ -59,8 +60,11 @@ def site(symmetry: str, rng: np.random.Generator) -> tuple[list[np.ndarray], np.
     for hermitian in (True, False, True):
         m = rng.standard_normal((5, 5))
         m = m + m.T if hermitian else m
-        m = np.mean([turn_d(g).T @ m @ turn_d(g) for g in group(GENERATORS[symmetry])], axis=0)
-        matrices.append(turn_d(turn) @ m @ turn_d(turn).T)
+        m = np.mean(
+            [rotation_matrix(g).T @ m @ rotation_matrix(g) for g in group(GENERATORS[symmetry])],
+            axis=0,
+        )
+        matrices.append(rotation_matrix(turn) @ m @ rotation_matrix(turn).T)
     return matrices, turn @ Z
 
 
@@ -73,9 +77,9 @@ def test_the_symmetry_of_matrices_in_any_axes_is_shown(symmetry: str, seed: int)
     order, real = SHOWN[symmetry]
     assert frame.gain >= order * (2 if real else 1)
     np.testing.assert_allclose(frame.axes @ frame.axes.T, np.eye(3), atol=1e-12)
-    d = turn_d(frame.axes.T)
+    d = rotation_matrix(frame.axes.T)
     for m in matrices:
-        clean = symmetrised(m, frame)
+        clean = in_frame(m, frame)
         np.testing.assert_allclose(clean, d.T @ m @ d, atol=2e-8)
         np.testing.assert_allclose(np.linalg.svd(clean)[1], np.linalg.svd(m)[1], atol=2e-8)
 
@@ -93,9 +97,11 @@ def test_turned_d_functions_are_the_functions_of_turned_coordinates() -> None:
             axis=1,
         )
 
-    np.testing.assert_allclose(functions(v @ turn), functions(v) @ turn_d(turn), atol=1e-12)
+    np.testing.assert_allclose(
+        functions(v @ turn), functions(v) @ rotation_matrix(turn), atol=1e-12
+    )
     # about z the complex harmonics only take a phase
-    d = real_d_orbitals() @ turn_d(about(Z, 0.3)) @ real_d_orbitals().conj().T
+    d = real_d_orbitals() @ rotation_matrix(about(Z, 0.3)) @ real_d_orbitals().conj().T
     np.testing.assert_allclose(d, np.diag(np.exp(-0.3j * np.arange(-2, 3))), atol=1e-12)
 
 

@@ -12,7 +12,8 @@ from scipy.linalg import expm
 
 from compute.errors import InputError
 from compute.multiplet import angular, solve
-from compute.multiplet.frame import about, turn_d
+from compute.multiplet.frame import about
+from compute.orbitals import rotation_matrix
 
 ZERO_FINAL = {
     "F2dd": 0.0, "F4dd": 0.0, "zeta_3d": 0.0, "F2pd": 0.0, "G1pd": 0.0, "G3pd": 0.0, "zeta_2p": 9.0,
@@ -294,7 +295,7 @@ def test_an_empty_shell_sees_the_final_states_field_alone_and_a_full_one_the_ini
 
 def test_symmetry_that_the_final_state_lacks_is_not_used() -> None:
     """A cubic field before absorption says nothing about a tilted one after it."""
-    tilt = turn_d(about(np.array([0.36, 0.48, 0.8]), 0.7))
+    tilt = rotation_matrix(about(np.array([0.36, 0.48, 0.8]), 0.7))
     tilted = (tilt.T @ FIELDS[1] @ tilt).tolist()
     case = ion(0, crystal_field={"ten_dq": 1.5}, final_field={"crystal_field": tilted})
     same = ion(0, crystal_field={"matrix": tilted})

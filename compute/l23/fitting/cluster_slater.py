@@ -1,6 +1,6 @@
-"""Route ``cluster`` against optical spectra: 10Dq, and the energies that pair spins.
+"""Fit the Slater factor of route ``cluster`` to optical spectra; its 10Dq beside the published.
 
-    python -m tests.benchmarks.cluster_optical --cache DIR [--output TABLE.md]
+    python -m compute.l23.fitting.cluster_slater --cache DIR
 
 Half a minute of CPU for each crystal whose fields are not in the folder yet.
 
@@ -30,16 +30,15 @@ from numpy.typing import NDArray
 
 from compute.crystals.published import crystal
 from compute.errors import ConvergenceError
-from compute.l23.cheap.fit_prefactors import published
 from compute.l23.cluster.model import ChargeTransferModel
 from compute.l23.cluster.parameters import integrals, model_of, slater_scale, solve_fields
+from compute.l23.fitting.published import published
 from compute.l23.splitting import hund_exchange
 from compute.multiplet.case import parse_case
 from compute.multiplet.determinants import space
 from compute.multiplet.ligand_field import build_problem
 from compute.multiplet.thermal import populate
 from compute.sites import analyze_sites
-from tests.benchmarks.output import write
 
 FloatArray = NDArray[np.float64]
 Level = tuple[float, int]  # energy above the lowest, degeneracy
@@ -99,9 +98,9 @@ class Kept:
         return [(float(energies[a]), b - a) for a, b in pairwise([*starts, energies.size])]
 
 
-def _cubic(matrix: FloatArray) -> list[list[float]]:
+def _cubic(matrix: FloatArray) -> FloatArray:
     d = np.diag(matrix)
-    return np.diag([d[:2].mean()] * 2 + [d[2:].mean()] * 3).tolist()
+    return np.diag([d[:2].mean()] * 2 + [d[2:].mean()] * 3)
 
 
 def pairing(levels: Sequence[Level], transition: str) -> float:
@@ -238,11 +237,9 @@ def pairing_report(folder: Path) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--cache", type=Path, required=True, help="folder of computed fields")
-    parser.add_argument("--output", type=Path, help="Markdown file; stdout without it")
     arguments = parser.parse_args()
     arguments.cache.mkdir(parents=True, exist_ok=True)
-    text = splitting_report(arguments.cache) + "\n" + pairing_report(arguments.cache)
-    write(text, arguments.output)
+    sys.stdout.write(splitting_report(arguments.cache) + "\n" + pairing_report(arguments.cache))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Make ``anchors.json``: where reference compounds put the computed energy scale.
+"""Make ``compute/l23/cheap/anchors.json``: where reference compounds put the energy scale.
+
+    python -m compute.l23.fitting.cheap_anchors
 
 Each reference is computed by route ``cheap``; its offset is the measured L3 maximum less the
 computed one. Ions without a reference follow a plane fitted to the others; its leave-one-out
@@ -9,54 +11,18 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import numpy as np
 
 from compute.atom import atomic_parameters
 from compute.crystals.published import crystal
 from compute.l23.cheap.anchor import ANCHORS, zero_of
+from compute.l23.fitting.references import REFERENCES, Reference
 from compute.l23.spectrum import l3_maximum, l23_spectrum
 from compute.sites import analyze_sites
 
 _SCALES_DIFFER_EV = 0.5  # absolute scales of different instruments (EELS and XAS) disagree by this
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A measured L3 maximum and the crystal that it was measured on."""
-
-    element: str
-    valence: int
-    crystal: str
-    l3_ev: float
-    error_ev: float
-    source: str
-    geometry: str = ""
-
-
-_MNEDGENET = "digitised spectrum in MnEdgeNet, doi:10.1038/s41598-023-40616-5"
-_EELS = "P. A. van Aken, B. Liebscher, V. J. Styrsa, Phys. Chem. Minerals 25 (1998) 323"
-_GENERAL = "general literature, from memory"
-REFERENCES = (
-    Reference(
-        "Ti", 4, "perovskite-SrTiO3", 460.3, 0.4, "F. M. F. de Groot et al., PRB 41 (1990) 928"
-    ),
-    Reference("V", 3, "corundum-V2O3", 516.9, 0.7, _GENERAL),
-    Reference("V", 4, "rutile-VO2", 518.0, 0.7, _GENERAL),
-    Reference("V", 5, "V2O5", 518.7, 0.7, _GENERAL),
-    Reference("Cr", 3, "corundum-Cr2O3", 577.0, 0.5, _GENERAL),
-    Reference("Cr", 4, "rutile-CrO2", 577.3, 0.5, _GENERAL),
-    Reference("Mn", 2, "rocksalt-MnO", 640.47, 0.1, _MNEDGENET),
-    Reference("Mn", 3, "perovskite-LaMnO3", 642.4, 0.15, _MNEDGENET),
-    Reference("Mn", 4, "rutile-MnO2", 643.93, 0.5, _MNEDGENET),
-    Reference("Fe", 2, "rocksalt-FeO", 707.8, 0.2, _EELS),
-    Reference("Fe", 3, "corundum-Fe2O3", 709.5, 0.2, _EELS),
-    Reference("Co", 2, "rocksalt-CoO", 778.3, 0.5, _GENERAL),
-    Reference("Co", 3, "layered-LiCoO2", 780.3, 0.5, _GENERAL),
-    Reference("Ni", 2, "rocksalt-NiO", 853.2, 0.5, _GENERAL),
-    Reference("Cu", 2, "CuO", 930.9, 0.4, "FlexPES beamline library, MAX IV"),
-)
 
 
 def write_anchors() -> None:
@@ -71,7 +37,8 @@ def write_anchors() -> None:
         sys.stderr.write(f"{reference.element}{reference.valence}+ {offset:.2f} eV\n")
     a, b, error = _plane(rows)
     table = {
-        "note": "python -m compute.l23.cheap.fit_prefactors anchors",
+        "note": "python -m compute.l23.fitting.cheap_anchors; "
+        "seen: read at its source, otherwise unverified",
         "rule": {"a": round(a, 3), "b": round(b, 3), "error_ev": round(error, 2)},
         "references": rows,
     }
@@ -100,3 +67,7 @@ def _plane(rows: list[dict[str, object]]) -> tuple[float, float, float]:
         part, *_ = np.linalg.lstsq(design[keep], excess[keep], rcond=None)
         errors.append(design[i] @ part - excess[i])
     return float(a), float(b), float(np.sqrt(np.mean(np.square(errors))))
+
+
+if __name__ == "__main__":
+    write_anchors()

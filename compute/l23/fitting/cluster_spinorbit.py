@@ -1,6 +1,6 @@
 """The one factor on route ``cluster``'s spin-orbit parameter of 2p, from closed-shell elements.
 
-    python -m tests.benchmarks.cluster_spinorbit
+    python -m compute.l23.fitting.cluster_spinorbit
 
 Kα₁ and Kα₂ end in 2p3/2 and 2p½ holes, so with closed shells their difference is the 2p splitting,
 3/2 ζ. Energies and uncertainties: X-ray Transition Energies Database, NIST; Deslattes, Kessler,
@@ -32,10 +32,10 @@ LINES = {
 def main() -> None:
     out = ["| element | mean field | 2/3 of the measured splitting | ratio |", "|---|---|---|---|"]
     ratios = []
-    for element, (n_d, alpha_1, alpha_2, *errors) in LINES.items():
+    for element, (n_d, alpha_1, alpha_2, error_1, error_2) in LINES.items():
         ion = solve_atom(element, metal_occupation(n_d, 1.0), FUNCTIONAL, absorber=True)
         computed = mean_field_zeta_2p(ion)
-        measured, error = (alpha_1 - alpha_2) / 1.5, float(np.hypot(*errors)) / 1.5
+        measured, error = (alpha_1 - alpha_2) / 1.5, float(np.hypot(error_1, error_2)) / 1.5
         ratios.append(measured / computed)
         out.append(
             f"| {element} | {computed:.3f} | {measured:.3f} ± {error:.3f} | {ratios[-1]:.3f} |"

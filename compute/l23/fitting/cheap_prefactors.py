@@ -1,21 +1,17 @@
-"""Fit the global prefactors and rules of route ``cheap``, with leave-one-out errors.
+"""Fit the global prefactors of route ``cheap``, with leave-one-out errors.
 
-    python -m compute.l23.cheap.fit_prefactors            prefactors and charge-transfer rule
-    python -m compute.l23.cheap.fit_prefactors anchors    energy anchors; writes anchors.json
+    python -m compute.l23.fitting.cheap_prefactors
 
-The first prints what ``calibration.PREFACTORS`` and ``charge_transfer`` hold and, for every
-published value, the prediction of a fit that never saw its compound.
+Prints what :data:`compute.l23.cheap.prefactors.PREFACTORS` holds and, for every published value,
+the prediction of a fit without its compound.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,8 +19,6 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from compute.crystals.published import crystal
-from compute.ions import atomic_number
-from compute.l23.charge_transfer import energies
 from compute.l23.cheap.parameters import (
     Ingredients,
     assemble,
@@ -33,23 +27,16 @@ from compute.l23.cheap.parameters import (
     with_powers,
 )
 from compute.l23.cheap.prefactors import PREFACTORS, Prefactors
+from compute.l23.fitting.published import published, weight
 from compute.sites import analyze_sites
 
 FloatArray = NDArray[np.float64]
 
-PUBLISHED = Path(__file__).with_name("published.json")
 _FITTED = ("point_charge", "sd", "pd_sigma", "pd_pi", "outer", "pp", "d_power", "ligand_power")
 _START = (1.0, 1.0, 1.0, 1.0, 1.0, 0.3, 1.5, 0.3)
 # Expected accuracy of each kind of value: relative for hoppings, eV for splittings.
 _SIGMA = {"v_eg": 0.1, "v_t2g": 0.1, "ionic_10dq": 0.2, "ligand_10dq": 0.2, "total_10dq": 0.2}
 _PRIOR_SIGMA = 0.7  # of the logarithm of the first five, about Harrison's own values
-_UNSEEN_WEIGHT = 0.7  # values quoted from memory count half (0.7²)
-
-
-def published() -> dict[str, Any]:
-    """The published values, each with its source."""
-    data: dict[str, Any] = json.loads(PUBLISHED.read_text(encoding="utf-8"))
-    return data
 
 
 def predict(entry: dict[str, Any], prefactors: Prefactors) -> dict[str, float]:
@@ -90,11 +77,10 @@ def fit(
         out = list(x[:5] / _PRIOR_SIGMA)
         for entry in entries:
             predicted = predict(entry, prefactors)
-            weight = 1.0 if entry["seen"] else _UNSEEN_WEIGHT
             for kind, sigma in _SIGMA.items():
                 if kind in entry:
                     scale = sigma * (entry[kind] if kind.startswith("v_") else 1.0)
-                    out.append(weight * (predicted[kind] - entry[kind]) / scale)
+                    out.append(weight(entry) * (predicted[kind] - entry[kind]) / scale)
         return np.array(out)
 
     values = _START if start is None else [getattr(start, name) for name in _FITTED]
@@ -114,38 +100,9 @@ def leave_one_out(
     return out
 
 
-def fit_plane(entries: Sequence[dict[str, Any]], key: str) -> tuple[FloatArray, float]:
-    """(base, by number, by valence) of an oxide's charge-transfer energy; leave-one-out RMS, eV."""
-    rows = [entry for entry in entries if key in entry and "ligand" not in entry]
-    design = np.array([[1.0, atomic_number(e["element"]) - 25, e["valence"] - 2] for e in rows])
-    values = np.array([e[key] for e in rows])
-    weights = np.array([1.0 if e["seen"] else _UNSEEN_WEIGHT for e in rows])
-    plane = np.linalg.lstsq(design * weights[:, None], values * weights, rcond=None)[0]
-    errors = []
-    for name in dict.fromkeys(e["compound"] for e in rows):
-        keep = np.array([e["compound"] != name for e in rows])
-        part = np.linalg.lstsq(
-            design[keep] * weights[keep, None], values[keep] * weights[keep], rcond=None
-        )[0]
-        errors += list(design[~keep] @ part - values[~keep])
-    return plane, float(np.sqrt(np.mean(np.square(errors))))
-
-
-def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("what", nargs="?", choices=("prefactors", "anchors"), default="prefactors")
-    if parser.parse_args(arguments).what == "anchors":
-        from compute.l23.cheap.fit_anchors import write_anchors
-
-        write_anchors()
-        return
-    _print_prefactors()
-
-
-def _print_prefactors() -> None:
+def main() -> None:
     write = sys.stdout.write
-    data = published()
-    entries = data["splitting"]
+    entries = published()["splitting"]
     fitted = fit(entries)
     write(f"prefactors  {fitted}\nin use      {PREFACTORS}\n\n")
     write("crystal                element  quantity      published  fitted  leave-one-out\n")
@@ -164,17 +121,6 @@ def _print_prefactors() -> None:
             f"mean |leave-one-out error| of {kind}: {np.mean(np.abs(values)):.3f} eV "
             f"({len(values)} values)\n"
         )
-    for key in ("delta", "u_dd"):
-        plane, error = fit_plane(data["charge_transfer"], key)
-        base, by_number, by_valence = plane
-        write(
-            f"{key} = {base:.2f} {by_number:+.2f} (Z - 25) {by_valence:+.2f} (v - 2) eV, "
-            f"leave-one-out RMS {error:.2f} eV\n"
-        )
-    for entry in data["charge_transfer"]:
-        if "ligand" in entry:
-            rule = energies(entry["element"], entry["valence"], [entry["ligand"]], 5)
-            write(f"{entry['compound']}: delta published {entry['delta']}, rule {rule.delta:.2f}\n")
 
 
 def _from_logs(x: FloatArray, constants: Prefactors) -> Prefactors:

@@ -1,6 +1,6 @@
-"""Levels and hopping of a whole crystal, beside which route ``cluster``'s octahedron must stand.
+"""Levels and hopping of a whole crystal, by which route ``cluster`` chose how it localises d.
 
-    python -m tests.benchmarks.cluster_crystal MnO|NiO [--points 3]
+    python -m compute.l23.fitting.cluster_crystal MnO|NiO [--points 3]
 
 Spin-restricted PBE with Goedecker-Teter-Hutter potentials and the DZVP-MOLOPT-SR basis on a mesh
 of k points (PySCF). At each k the first p function of oxygen and the first d function of the metal
