@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compute.multiplet.case import ChargeTransfer, OneElectronField
-from compute.sites import Site
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
+
+    from compute.sites import Site
 
 FloatArray = NDArray[np.float64]
 

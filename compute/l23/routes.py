@@ -17,12 +17,14 @@ from compute.l23.cheap import parameters as cheap
 from compute.l23.cluster import parameters as cluster
 from compute.l23.prepared import TEMPERATURE_K, Parameters, PreparedCase
 from compute.multiplet.version import VERSION as ENGINE
-from compute.sites import Site
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
+    from compute.sites import Site
+
 _DECIMALS = 6  # of a valence in a key
+_WITH_HOLES = tuple(element for element in ELEMENTS_3D if element != "Zn")  # Zn2+ is 3d10
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Route:
         Raised whenever the route's parameters change, be it by the analysis of the sites.
     parameters : Parameters
     absorbers : tuple of str
-        Elements that it knows.
+        Elements of which it knows an ion that absorbs.
     """
 
     name: str
@@ -48,8 +50,8 @@ class Route:
 _REGISTRY = {
     route.name: route
     for route in (
-        Route("cheap", cheap.VERSION, cheap.parameters, ELEMENTS_3D),
-        Route("cluster", cluster.VERSION, cluster.parameters, ELEMENTS_3D),
+        Route("cheap", cheap.VERSION, cheap.parameters, _WITH_HOLES),
+        Route("cluster", cluster.VERSION, cluster.parameters, _WITH_HOLES),
     )
 }
 ROUTES = tuple(_REGISTRY)

@@ -1,5 +1,5 @@
-"""One-electron levels of a d shell in its ligand field, named by orbital and irreducible
-representation: what a ligand-field diagram shows."""
+"""Names of levels: of one d electron in its ligand field, as in a ligand-field diagram, and of the
+whole shell's ground state in cubic fields."""
 
 from __future__ import annotations
 
@@ -28,6 +28,69 @@ _TETRAGONAL = {
     "422": ("a1", "b1", "b2", "e"), "-42m": ("a1", "b", "b", "e"), "4/m": ("ag", "bg", "bg", "eg"),
     "4": ("a", "b", "b", "e"), "-4": ("a", "b", "b", "e"),
 }  # fmt: skip
+
+# Ground terms of dⁿ in cubic fields by n and multiplicity: irreducible representation and its
+# dimension (Y. Tanabe and S. Sugano, J. Phys. Soc. Jpn. 9 (1954) 753).
+_GROUND_TERMS = {
+    "octahedron": {
+        (1, 2): ("T2", 3), (2, 3): ("T1", 3), (3, 4): ("A2", 1), (4, 5): ("E", 2),
+        (4, 3): ("T1", 3), (5, 6): ("A1", 1), (5, 2): ("T2", 3), (6, 5): ("T2", 3),
+        (6, 1): ("A1", 1), (7, 4): ("T1", 3), (7, 2): ("E", 2), (8, 3): ("A2", 1),
+        (9, 2): ("E", 2),
+    },
+    "tetrahedron": {
+        (1, 2): ("E", 2), (2, 3): ("A2", 1), (3, 4): ("T1", 3), (4, 5): ("T2", 3),
+        (5, 6): ("A1", 1), (6, 5): ("E", 2), (7, 4): ("A2", 1), (8, 3): ("T1", 3),
+        (9, 2): ("T2", 3),
+    },
+}  # fmt: skip
+_PURE = 0.12  # a spin this near to a whole or half number is called one
+
+
+@dataclass(frozen=True)
+class Term:
+    """A term of the whole shell: ³A₂ is 3, ``A2``, 1 (the dimension without spin)."""
+
+    multiplicity: int
+    symbol: str
+    dimension: int
+
+    @property
+    def degeneracy(self) -> int:
+        return self.multiplicity * self.dimension
+
+
+def effective_spin(s_squared: float) -> float:
+    """S from ⟨S²⟩ = S (S + 1)."""
+    return float(-0.5 + np.sqrt(0.25 + max(s_squared, 0.0)))
+
+
+def cubic_ground_term(
+    n_d: int, s_squared: float, geometry: str, *, pure: float = _PURE
+) -> Term | None:
+    """The term that a ground state is, or descends from, in an octahedron or a tetrahedron.
+
+    Parameters
+    ----------
+    n_d : int
+    s_squared : float
+        ⟨S²⟩ of the ground state.
+    geometry : str
+        As :class:`compute.sites.Site` names it.
+    pure : float
+        How far S may be from a whole or half number.
+
+    Returns
+    -------
+    Term or None
+        None for another polyhedron, a mixed spin, or a spin that is never lowest.
+    """
+    spin = effective_spin(s_squared)
+    multiplicity = round(2 * spin) + 1
+    if abs(spin - (multiplicity - 1) / 2) > pure:
+        return None
+    found = _GROUND_TERMS.get(geometry, {}).get((n_d, multiplicity))
+    return None if found is None else Term(multiplicity, *found)
 
 
 @dataclass(frozen=True)

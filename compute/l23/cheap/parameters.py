@@ -43,11 +43,12 @@ from compute.l23.splitting import effective_splitting as total_splitting
 from compute.l23.splitting import hund_exchange
 from compute.multiplet.case import ChargeTransfer
 from compute.orbitals import gaunt, site_operations, symmetrised
-from compute.sites import Site
 from compute.units import BOHR_ANGSTROM, HARTREE_EV
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
+
+    from compute.sites import Site
 
 FloatArray = NDArray[np.float64]
 

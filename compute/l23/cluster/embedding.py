@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from scipy.special import erfc
 
 from compute.errors import InputError
-from compute.sites import Site
 from compute.units import BOHR_ANGSTROM
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
+
+    from compute.sites import Site
 
 FloatArray = NDArray[np.float64]
 

@@ -36,11 +36,12 @@ from compute.l23.prepared import TEMPERATURE_K, PreparedCase
 from compute.l23.splitting import hund_exchange
 from compute.multiplet.case import ChargeTransfer, OneElectronField
 from compute.orbitals import site_operations, symmetrised
-from compute.sites import Site
 from compute.units import HARTREE_EV
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
+
+    from compute.sites import Site
 
 FloatArray = NDArray[np.float64]
 

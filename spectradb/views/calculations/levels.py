@@ -9,25 +9,12 @@ import numpy as np
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
-from compute.multiplet.diagram import d_levels
+from compute.multiplet.diagram import Term, cubic_ground_term, d_levels, effective_spin
 from spectradb.models import Site, Spectrum
 from spectradb.plots.levels import Group, draw_levels, grouped
 from spectradb.templatetags.science import number
 
-# Ground terms of dⁿ in octahedral and tetrahedral fields by n and multiplicity: orbital label and
-# degeneracy (Y. Tanabe and S. Sugano, J. Phys. Soc. Jpn. 9 (1954) 753).
-_OCTAHEDRAL = {
-    (1, 2): ("T_{2}", 3), (2, 3): ("T_{1}", 3), (3, 4): ("A_{2}", 1), (4, 5): ("E", 2),
-    (4, 3): ("T_{1}", 3), (5, 6): ("A_{1}", 1), (5, 2): ("T_{2}", 3), (6, 5): ("T_{2}", 3),
-    (6, 1): ("A_{1}", 1), (7, 4): ("T_{1}", 3), (7, 2): ("E", 2), (8, 3): ("A_{2}", 1),
-    (9, 2): ("E", 2),
-}  # fmt: skip
-_TETRAHEDRAL = {
-    (1, 2): ("E", 2), (2, 3): ("A_{2}", 1), (3, 4): ("T_{1}", 3), (4, 5): ("T_{2}", 3),
-    (5, 6): ("A_{1}", 1), (6, 5): ("E", 2), (7, 4): ("A_{2}", 1), (8, 3): ("T_{1}", 3),
-    (9, 2): ("T_{2}", 3),
-}  # fmt: skip
-_PURE = 0.12  # a spin this near to a whole or half number is called one
+_PURE = 0.06  # how near S of a cubic site must be to a whole or half number to give it a name
 
 
 @dataclass(frozen=True)
@@ -90,21 +77,23 @@ def ground_term(results: dict[str, Any], case: dict[str, Any], group: Group) -> 
         return ""
     if not (field.get("ten_dq") or 0) > 0:
         return ""
-    spin = effective_spin(results)
-    n = case.get("n_d")
-    if spin is None or n is None or abs(spin - round(2 * spin) / 2) > _PURE / 2:
+    s2, n = _s_squared(results), case.get("n_d")
+    if s2 is None or n is None:
         return ""
-    multiplicity = round(2 * spin) + 1
-    label, degeneracy = _OCTAHEDRAL.get((n, multiplicity), ("", 0))
-    if len(group.energies) != multiplicity * degeneracy:
+    term = cubic_ground_term(n, s2, "octahedron", pure=_PURE)
+    if term is None or len(group.energies) != term.degeneracy:
         return ""
-    return f"^{{{multiplicity}}}{label}"
+    return _term(term)
 
 
-def effective_spin(results: dict[str, Any]) -> float | None:
-    """S from ⟨S²⟩ = S (S + 1)."""
+def _s_squared(results: dict[str, Any]) -> float | None:
     s2 = (results.get("expectation") or {}).get("S2")
-    return None if s2 is None else -0.5 + (0.25 + max(float(s2), 0.0)) ** 0.5
+    return None if s2 is None else float(s2)
+
+
+def _term(term: Term, parity: str = "") -> str:
+    """``^{3}A_{2g}``."""
+    return f"^{{{term.multiplicity}}}" + _mulliken(term.symbol + parity)
 
 
 def parent_term(results: dict[str, Any], case: dict[str, Any], geometry: str) -> str:
@@ -112,17 +101,11 @@ def parent_term(results: dict[str, Any], case: dict[str, Any], geometry: str) ->
 
     In the plots' markup; empty where the spin is mixed or the polyhedron another.
     """
-    spin, n = effective_spin(results), case.get("n_d")
-    terms = {"octahedron": _OCTAHEDRAL, "tetrahedron": _TETRAHEDRAL}.get(geometry)
-    if spin is None or terms is None or n is None:
+    s2, n = _s_squared(results), case.get("n_d")
+    term = cubic_ground_term(n, s2, geometry) if s2 is not None and n is not None else None
+    if term is None:
         return ""
-    multiplicity = round(2 * spin) + 1
-    label, _ = terms.get((n, multiplicity), ("", 0))
-    if not label or abs(spin - (multiplicity - 1) / 2) > _PURE:
-        return ""
-    if geometry == "octahedron":
-        label = label.replace("}", "g}") if "}" in label else f"{label}_{{g}}"
-    return f"^{{{multiplicity}}}{label}"
+    return _term(term, "g" if geometry == "octahedron" else "")
 
 
 @dataclass(frozen=True)
@@ -139,9 +122,9 @@ def expectations(
     """What the initial state is, in numbers; and the term it descends from."""
     found = results.get("expectation") or {}
     out = []
-    spin = effective_spin(results)
-    if spin is not None:
-        out.append(Expectation("S", number(spin, 2)))
+    s2 = _s_squared(results)
+    if s2 is not None:
+        out.append(Expectation("S", number(effective_spin(s2), 2)))
         term = parent_term(results, case, site.geometry if site is not None else "")
         if term:
             out.append(Expectation(gettext("parent term"), term))

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from compute.atom import hartree_fock_share
 from compute.errors import ConvergenceError, InputError
+from compute.ions import d_electrons
 from spectradb.models import Calculation
 from spectradb.plots import Curve, Figure, Marker, Sticks, nice_range
 from spectradb.services.accounts.roles import may_contribute
@@ -28,7 +29,6 @@ from spectradb.views.calculations.levels import levels_of
 from spectradb.views.spectra.figures import Plot
 from spectradb.views.spectra.provenance import cubic_means, cubic_part, multiplet_parameters
 
-_Z = {"Sc": 21, "Ti": 22, "V": 23, "Cr": 24, "Mn": 25, "Fe": 26, "Co": 27, "Ni": 28, "Cu": 29}
 _CHARGES = {
     "Sc": (3,), "Ti": (3, 4), "V": (3, 4, 5), "Cr": (3, 6), "Mn": (2, 3, 4), "Fe": (2, 3),
     "Co": (2, 3), "Ni": (2, 3), "Cu": (2,),
@@ -85,7 +85,7 @@ def multiplet(request: HttpRequest) -> HttpResponse:
         request,
         "calculations/multiplet.html",
         {
-            "ions": [(f"{s}{c}", s, c, _Z[s] - 18 - c) for s, c in IONS],
+            "ions": [(f"{s}{c}", s, c, d_electrons(s, c)) for s, c in IONS],
             "groups": [_group(name, chosen) for name in ("field", "transfer", "atom", "more")],
             "chosen": chosen,
             "polarizations": POLARIZATIONS,
@@ -127,7 +127,7 @@ def _chosen(get: QueryDict | dict[str, str]) -> dict[str, Any]:
             ion.rstrip("0123456789"),
             ion.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"),
         )
-    if element not in _Z:
+    if element not in _CHARGES:
         element, charge = "Ni", "2"
     charges = _CHARGES[element]
     number = int(charge) if charge.isdecimal() and int(charge) in charges else charges[0]
@@ -135,7 +135,7 @@ def _chosen(get: QueryDict | dict[str, str]) -> dict[str, Any]:
         "element": element,
         "charge": number,
         "ion": f"{element}{number}",
-        "n_d": _Z[element] - 18 - number,
+        "n_d": d_electrons(element, number),
         "transfer": get.get("transfer") == "1",
         "configurations": 3 if get.get("configurations") == "3" else 2,
         "polarization": get.get("polarization")
@@ -270,7 +270,7 @@ def _from_calculation(request: HttpRequest) -> dict[str, str] | None:
     if not pk.isdecimal():
         return None
     row = Calculation.objects.filter(pk=int(pk), edge="L23").only("parameters").first()
-    if row is None or row.parameters.get("element") not in _Z:
+    if row is None or row.parameters.get("element") not in _CHARGES:
         return None
     p = row.parameters
     widths = p.get("hwhm_ev") or {}

@@ -17,6 +17,7 @@ from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from compute.errors import InputError
+from compute.l23.routes import absorbers
 from spectradb.models import Calculation, JobStatus, Kind, Site, Spectrum, Status, Structure
 from spectradb.plots import Curve, Figure, nice_range
 from spectradb.services.accounts.roles import may_contribute
@@ -36,7 +37,6 @@ from spectradb.views.spectra.figures import (
 )
 from spectradb.views.structures.cell import legend, viewer_data, viewer_picture
 
-_L23_ELEMENTS = frozenset(["Sc", "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu"])
 _MAX_LINES = 12
 
 
@@ -87,7 +87,7 @@ def structure(request: HttpRequest, pk: int) -> HttpResponse:
             "others": [s for s in spectra if s.site_id is None][:20],
             "viewer": viewer_data(shown, sites),
             "may_compute": may_contribute(request.user),
-            "can_compute": any(site.element in _L23_ELEMENTS for site in sites),
+            "can_compute": any(site.element in absorbers("cheap") for site in sites),
             "elements": legend(shown),
             "n_atoms": shown.n_sites,
             "cell": viewer_picture(shown),
@@ -210,7 +210,7 @@ def _site_rows(
         row.job = jobs.get(site.pk, "")
         row.review = waiting.get(site.pk, "")
         row.can_compute = (
-            site.element in _L23_ELEMENTS
+            site.element in absorbers("cheap")
             and not row.job
             and not row.review  # asked for already, by somebody else perhaps
             and "L23" not in [one["edge"] for one in row.edges]

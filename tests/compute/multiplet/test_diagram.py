@@ -7,7 +7,7 @@ import pytest
 
 from compute.crystals.published import crystal
 from compute.l23.cheap.parameters import ligand_field
-from compute.multiplet.diagram import DLevel, d_levels
+from compute.multiplet.diagram import DLevel, cubic_ground_term, d_levels, effective_spin
 from compute.sites import analyze_sites
 
 
@@ -55,3 +55,30 @@ def test_without_hopping_the_levels_are_those_of_the_field() -> None:
     assert (low.degeneracy, low.symbol, low.orbitals) == (3, "t2g", ("xy", "xz", "yz"))
     assert high.energy_ev == pytest.approx(1.0)
     assert high.d_share == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("n_d", "spin", "geometry", "symbol", "degeneracy"),
+    [
+        (8, 1.0, "octahedron", "A2", 3),
+        (6, 0.0, "octahedron", "A1", 1),
+        (6, 2.0, "octahedron", "T2", 15),
+        (7, 1.5, "tetrahedron", "A2", 4),
+        (4, 2.0, "octahedron", "E", 10),
+    ],
+)
+def test_ground_terms_are_those_of_tanabe_and_sugano(
+    n_d: int, spin: float, geometry: str, symbol: str, degeneracy: int
+) -> None:
+    assert effective_spin(spin * (spin + 1)) == pytest.approx(spin)
+    term = cubic_ground_term(n_d, spin * (spin + 1), geometry)
+    assert (term.symbol, term.degeneracy) == (symbol, degeneracy)
+    assert term.multiplicity == 2 * spin + 1
+
+
+@pytest.mark.parametrize(
+    ("n_d", "s_squared", "geometry"),
+    [(8, 2.0, "square plane"), (7, 3.0, "octahedron"), (8, 0.0, "octahedron")],
+)
+def test_a_mixed_spin_or_another_polyhedron_has_no_cubic_term(n_d, s_squared, geometry) -> None:
+    assert cubic_ground_term(n_d, s_squared, geometry) is None
