@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from compute.errors import InputError
+from compute.ions import ELEMENTS_3D, d_electrons
 from compute.multiplet.case import ChargeTransfer, OneElectronField
 
 if TYPE_CHECKING:
@@ -107,6 +109,29 @@ class Parameters(Protocol):
         *,
         temperature_k: float = TEMPERATURE_K,
     ) -> PreparedCase: ...
+
+
+def absorbing_shell(site: Site) -> int:
+    """3d electrons of a site's ion, after a check that a ligand field describes its L2,3 edge.
+
+    Raises
+    ------
+    InputError
+        Not a 3d ion, no hole in 3d, no positive charge, or no ligands.
+    """
+    field, ion = f"sites[{site.index}]", f"{site.element} {site.oxidation_state:+g}"
+    n_d = d_electrons(site.element, site.oxidation_state)
+    if n_d is None:
+        known = ", ".join(ELEMENTS_3D)
+        raise InputError(field, ion, f"no 3d ion; known are {known} with 0 to 10 d electrons")
+    if n_d == 10:
+        raise InputError(field, ion, "the 3d shell is full: no 2p electron can go there")
+    if site.oxidation_state <= 0:
+        reason = "no ion: a ligand field does not describe metals, intermetallics and carbonyls"
+        raise InputError(field, ion, reason)
+    if site.coordination_number == 0:
+        raise InputError(field, site.element, "has no ligands")
+    return n_d
 
 
 def _fields_of(part: ChargeTransfer | OneElectronField) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The routes from a structure to the parameters of an L2,3 spectrum, by name.
 
 A route is a function (:class:`compute.l23.prepared.Parameters`) with a version, registered here
-and nowhere else.
+and nowhere else. What a route is made of is loaded when it is used.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from compute.atom.version import VERSION as ATOM
 from compute.errors import InputError
 from compute.ions import ELEMENTS_3D
-from compute.l23.cheap import parameters as cheap
-from compute.l23.cluster import parameters as cluster
+from compute.l23.cheap.version import VERSION as CHEAP
+from compute.l23.cluster.version import VERSION as CLUSTER
 from compute.l23.prepared import TEMPERATURE_K, Parameters, PreparedCase
 from compute.multiplet.version import VERSION as ENGINE
 
@@ -47,11 +47,35 @@ class Route:
     absorbers: tuple[str, ...]
 
 
+def _cheap(
+    structure: Structure,
+    sites: Sequence[Site],
+    site: Site,
+    *,
+    temperature_k: float = TEMPERATURE_K,
+) -> PreparedCase:
+    from compute.l23.cheap.parameters import parameters
+
+    return parameters(structure, sites, site, temperature_k=temperature_k)
+
+
+def _cluster(
+    structure: Structure,
+    sites: Sequence[Site],
+    site: Site,
+    *,
+    temperature_k: float = TEMPERATURE_K,
+) -> PreparedCase:
+    from compute.l23.cluster.parameters import parameters
+
+    return parameters(structure, sites, site, temperature_k=temperature_k)
+
+
 _REGISTRY = {
     route.name: route
     for route in (
-        Route("cheap", cheap.VERSION, cheap.parameters, _WITH_HOLES),
-        Route("cluster", cluster.VERSION, cluster.parameters, _WITH_HOLES),
+        Route("cheap", CHEAP, _cheap, _WITH_HOLES),
+        Route("cluster", CLUSTER, _cluster, _WITH_HOLES),
     )
 }
 ROUTES = tuple(_REGISTRY)

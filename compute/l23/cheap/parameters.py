@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from compute.errors import InputError
-from compute.ions import ELEMENTS_3D, d_electrons
 from compute.l23.charge_transfer import (
     S_BELOW_P_EV,
     ChargeTransferEnergies,
@@ -38,7 +36,7 @@ from compute.l23.hopping import (
     s_repulsion,
     strength,
 )
-from compute.l23.prepared import TEMPERATURE_K, PreparedCase
+from compute.l23.prepared import TEMPERATURE_K, PreparedCase, absorbing_shell
 from compute.l23.splitting import effective_splitting as total_splitting
 from compute.l23.splitting import hund_exchange
 from compute.multiplet.case import ChargeTransfer
@@ -53,7 +51,6 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 COULOMB_EV_ANG = HARTREE_EV * BOHR_ANGSTROM
-VERSION = "cheap-3"  # part of every input hash; raise it whenever results change
 _ZERO_EV = 1e-9
 
 
@@ -136,26 +133,7 @@ def ingredients(
     powers : (float, float)
         Of the d radius and of the ligand radius in the hopping.
     """
-    n_d = d_electrons(site.element, site.oxidation_state)
-    if n_d is None:
-        known = ", ".join(ELEMENTS_3D)
-        raise InputError(
-            f"sites[{site.index}]",
-            f"{site.element} {site.oxidation_state:+g}",
-            f"no 3d ion; the route knows {known} with 0 to 10 d electrons",
-        )
-    if n_d == 10:
-        reason = "the 3d shell is full: no 2p electron can go there"
-        raise InputError(
-            f"sites[{site.index}]", f"{site.element} {site.oxidation_state:+g}", reason
-        )
-    if site.oxidation_state <= 0:
-        reason = "no ion: a ligand field does not describe metals, intermetallics and carbonyls"
-        raise InputError(
-            f"sites[{site.index}]", f"{site.element} {site.oxidation_state:+g}", reason
-        )
-    if site.coordination_number == 0:
-        raise InputError(f"sites[{site.index}]", site.element, "has no ligands")
+    n_d = absorbing_shell(site)
     transfer = energies(site.element, site.oxidation_state, site.ligand_elements, n_d)
     vectors = site.ligand_vectors @ site.local_axes.T
     sigma, pi_part, repulsion = _hoppings(site, vectors, transfer, powers)

@@ -22,8 +22,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compute.atom import atomic_parameters
-from compute.errors import InputError
-from compute.ions import d_electrons
 from compute.l23.charge_transfer import energies
 from compute.l23.cluster.energyscale import CORRECTION_EV, ERROR_EV
 from compute.l23.cluster.levels import levels, slater_integrals
@@ -32,7 +30,7 @@ from compute.l23.cluster.molecule import FUNCTIONAL, Cluster
 from compute.l23.cluster.prepare import prepare
 from compute.l23.cluster.scf import Field, Occupation, solve_field
 from compute.l23.cluster.spinorbit import zeta_2p
-from compute.l23.prepared import TEMPERATURE_K, PreparedCase
+from compute.l23.prepared import TEMPERATURE_K, PreparedCase, absorbing_shell
 from compute.l23.splitting import hund_exchange
 from compute.multiplet.case import ChargeTransfer, OneElectronField
 from compute.orbitals import site_operations, symmetrised
@@ -45,7 +43,6 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-VERSION = "cluster-4"  # part of every input hash; raise it whenever results change
 # Factor of the Slater integrals of a divalent ion, and what each further unit of charge takes off;
 # known of charges 2 to 4, and kept beyond.
 SLATER_SCALE = (0.918, 0.093)
@@ -71,18 +68,11 @@ def solve_fields(
     Raises
     ------
     InputError
-        No 3d ion, no ligands, or a ligand that the route does not know.
+        See :func:`compute.l23.prepared.absorbing_shell`; a ligand that the route does not know.
     ConvergenceError
         With the trace of every start.
     """
-    n_d = d_electrons(site.element, site.oxidation_state)
-    if n_d is None or n_d > 9:
-        reason = "no 3d ion with a hole in 3d"
-        raise InputError(
-            f"sites[{site.index}]", f"{site.element} {site.oxidation_state:+g}", reason
-        )
-    if site.coordination_number == 0:
-        raise InputError(f"sites[{site.index}]", site.element, "has no ligands")
+    n_d = absorbing_shell(site)
     cluster, references, starts = prepare(structure, sites, site, n_d, functional)
     initial = solve_field(cluster, references, Occupation(0.0, n_d), starts)
     again = [initial.fock, *starts]
