@@ -17,6 +17,9 @@ demo: $(VENV)/.site
 test: $(VENV)/.tools
 	$(PYTEST) -m "not slow and not gpu"
 
+test-numeric: $(VENV)/.tools
+	$(PYTEST) -m "not slow and not gpu" tests/compute tests/ml
+
 test-slow: $(VENV)/.tools
 	$(PYTEST) -m "slow and not gpu"; status=$$?; test $$status = 5 || exit $$status
 
