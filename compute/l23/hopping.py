@@ -2,7 +2,7 @@
 
 Solid-state table of W. A. Harrison, Electronic Structure and the Properties of Solids (1980):
 ``V_ldm = η_ldm (ħ²/m) r_d^{3/2} / d^{7/2}``, ``V_llm = η_llm (ħ²/m) / d²``, with the d-state radii
-r_d of his table 20-1. Two global changes, both calibrated (see ``calibration``): the power of r_d
+r_d of his table 20-1. Two global changes, both fitted (``cheap/prefactors.py``): the power of r_d
 is free (``r_d^{3/2}`` is kept at nickel), since neutral atoms exaggerate the contraction along
 the series, and hopping grows with the ligand's size as ``(r_X / r_O)^q`` (Shannon's radii), which
 Harrison's universal formula leaves out; p–p hopping scales as ``(r_X / d)²``.

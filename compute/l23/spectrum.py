@@ -100,7 +100,7 @@ def spectrum_by(
     able = [
         (replace(site, oxidation_state=float(valence)), weight)
         for valence, weight in ions
-        if (d_electrons(site.element, valence) or 0) < 10  # a full shell absorbs nothing
+        if (d_electrons(site.element, valence) or 0) < 10  # a full shell has no hole to excite into
     ]
     return mixed([solved(ion) for ion, _ in able], [weight for _, weight in able])
 
@@ -130,11 +130,11 @@ def solve_prepared(prepared: PreparedCase) -> SiteSpectrum:
 def mixed(parts: Sequence[SiteSpectrum], weights: Sequence[float]) -> SiteSpectrum:
     """Spectrum of a site that is each of several ions for a share of the time, or of the atoms.
 
-    Weights that leave something of one leave it to a full shell, which absorbs nothing: it counts
-    in averages over the atoms, but has no energy scale and no splitting of its own.
+    Where the weights add up to less than one the rest is an ion with a full 3d shell: it has no
+    absorption, energy scale or splitting, but counts in averages over the atoms.
     Absolute energies are kept; the window is that of the sum's L3 maximum where the parts reach so
-    far. Parameters and levels told are those of the likeliest ion, averages those of all, and
-    ``result["mixture"]`` has each ion's weight and parameters.
+    far. Parameters and levels in the result are those of the ion of most weight, averages are
+    those of all, and ``result["mixture"]`` has each ion's weight and parameters.
     """
     main = parts[int(np.argmax(weights))]
     start = min(part.energy_ev[0] for part in parts)

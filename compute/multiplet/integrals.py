@@ -1,6 +1,6 @@
 """The Hamiltonian container: integrals in any spin-orbital basis, and what they conserve.
 
-Every route (ligand field, ab initio cluster) fills the same `Problem`; determinants, solvers
+Every route (ligand field, embedded cluster) fills the same `Problem`; determinants, solvers
 and spectra know nothing else. Spin-orbitals are grouped in shells of a fixed electron number
 per configuration; their order inside a shell is free.
 """

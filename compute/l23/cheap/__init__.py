@@ -1,1 +1,1 @@
-"""From a structure to a ligand field: embedding, hopping, the two routes."""
+"""Route by point charges and Harrison's hopping, with global prefactors (docs/cheap.md)."""

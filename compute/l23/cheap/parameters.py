@@ -3,7 +3,7 @@
 The crystal field is the lattice's point-charge potential (k = 2 and 4) plus the repulsion from
 filled ligand s orbitals; the covalent part is left to explicit hopping to ligand p orbitals,
 so that ``crystal_field`` is the *ionic* part and the total splitting is larger
-(``splitting``). Nothing here depends on the compound but its structure.
+(``splitting``). All constants are global (:mod:`compute.l23.cheap.prefactors`).
 """
 
 from __future__ import annotations
@@ -225,7 +225,7 @@ def parameters(
 ) -> PreparedCase:
     """Everything that the engine needs for the L2,3 spectrum of one site.
 
-    ``prefactors`` other than the calibrated ones are for calibration and benchmarks.
+    ``prefactors`` other than those in use are for fits and benchmarks.
 
     Raises
     ------

@@ -4,7 +4,7 @@ A free Mn⁴⁺ ion is far more contracted than one in MnO₂, where bonding giv
 (Pauling's electroneutrality; J. Chem. Soc. (1948) 1461). So the radial functions are those of the
 ion that has lost only a share of its charge beyond 2+, the electrons that it keeps being in the
 3d shell: Hartree–Fock values interpolated linearly between whole charges. One global share for
-all ions and compounds (``calibration.Prefactors.charge_share``).
+all ions and compounds (``prefactors.Prefactors.charge_share``).
 """
 
 from __future__ import annotations

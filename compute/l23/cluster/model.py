@@ -83,7 +83,7 @@ class ChargeTransferModel:
         return after.gain(after.delta(self.final.gap)) - gain
 
     def ten_dq(self) -> float:
-        """Effective splitting, eV; that of an empty shell is seen beside the core hole."""
+        """Effective splitting, eV; that of an empty shell is the one beside the core hole."""
         field = self.final if self.n_d == 0 else self.initial
         return effective_splitting(
             self.n_d,

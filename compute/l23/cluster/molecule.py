@@ -116,7 +116,7 @@ def basis_of(element: str, *, absorber: bool = False) -> list[Any]:
     p and d primitives released and its softer f; on the ligands DZP-DKH (Jorge, Canal Neto,
     Camiletti and Machado, J. Chem. Phys. 130 (2009) 064108) without f. Functions that reach out are
     what counts: Jorge's TZP for manganese ends at d exponents of 0.58, which lost 0.25 eV of the
-    ionic 10Dq of MnO and put d 1.5 eV too high above the ligands (docs/cluster.md).
+    ionic 10Dq of MnO and put d 1.5 eV too high above the ligands (docs/measurements/cluster.md).
     """
     from pyscf import gto
 

@@ -7,7 +7,8 @@ configuration, moves all d levels alike, so only averages are counted twice: cry
 ligand levels are taken traceless, and averages come from :mod:`compute.l23.cluster.average`:
 
 * Δ and Δ + U_dd − U_pd from ε_d − ε_L of the initial and of the final field.
-* U_dd by the rule of route ``cheap``: what polarises beyond the cluster is not in it.
+* U_dd by the fitted plane of :mod:`compute.l23.charge_transfer`: what polarises beyond the cluster
+  is not in it.
 * The energy zero, final less initial average, is the difference of the two total energies less
   what the model's averages gain by hopping.
 """

@@ -5,7 +5,7 @@ antibonding states hold a/5 electrons each, the bonding ones and all else two. S
 covalent and all but stationary (L hops to the other p states), no spin or orbital order is
 chosen. The ligands' p orbitals are as like the atoms' as can be, d orthogonal to them: so are
 the Wannier functions of crystals, and of the choices that were tried these give the optical 10Dq
-without any scale (docs/cluster.md).
+without any scale (docs/measurements/cluster.md).
 """
 
 from __future__ import annotations

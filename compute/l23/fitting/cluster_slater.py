@@ -158,7 +158,7 @@ def fields_of(entry: dict[str, Any], folder: Path) -> Kept:
 
 
 def rows(entries: Sequence[dict[str, Any]], folder: Path) -> Iterator[tuple[dict[str, Any], Kept]]:
-    """Every entry whose site converges; a failure is told on stderr."""
+    """Every entry whose site converges; failures go to stderr."""
     for entry in entries:
         try:
             yield entry, fields_of(entry, folder)

@@ -12,8 +12,8 @@ from spectradb.services.matching.groups import FloatArray, Group, prepared, usab
 # What computed soft X-ray edges miss measured ones by, before known pairs say more. Peak positions,
 # areas and continuum steps: what makes MnO, CuO, SrTiO3, LaMnO3 and MnO2 likeliest, each measured
 # beside its own computed spectrum. The floor is the residual that the cosines of those five leave
-# (docs/ligandfield.md: 0.98 to 0.993, sqrt(1 - cos²) = 0.15 on average); digitised curves are too
-# smooth to show it as noise, and a smaller one would let the smoothest candidate win.
+# (docs/measurements/cheap.md: 0.98 to 0.993, sqrt(1 - cos²) = 0.15 on average); digitised curves
+# are too smooth to show it as noise, and a smaller one would let the smoothest candidate win.
 THEORY_ERROR = Discrepancy(
     warp_ev=0.25, warp_length_ev=8.0, area=0.1, area_length_ev=10.0, step=0.3,
     smooth=0.1, smooth_length_ev=10.0, floor=0.15,

@@ -255,7 +255,7 @@ def _route(calculation: Calculation) -> str:
     names = {
         "explicit": gettext("given parameters"),
         "cheap": gettext("point charges and hopping"),
-        "cluster": gettext("ab initio cluster"),
+        "cluster": gettext("embedded cluster"),
     }
     line = route_line(calculation) if calculation.engine.startswith("spectradb.multiplet") else ""
     return ", ".join(

@@ -190,7 +190,7 @@ def test_tetrahedra_split_the_other_way_and_less():
 
 
 def test_ten_dq_is_near_the_published_values():
-    """The calibration's own residuals; held-out errors are in docs/ligandfield.md."""
+    """The fit's own residuals; held-out errors are in docs/measurements/cheap.md."""
     entries = [entry for entry in published()["splitting"] if "total_10dq" in entry]
     errors = [predict(e, PREFACTORS)["total_10dq"] - e["total_10dq"] for e in entries]
     assert len(entries) >= 25
