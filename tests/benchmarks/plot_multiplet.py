@@ -1,6 +1,7 @@
 """Draw how one Lanczos step grows with the number of determinants.
 
-``python -m tests.benchmarks.plot_multiplet docs/measurements/multiplet_growth.svg`` (needs matplotlib).
+``python -m tests.benchmarks.plot_multiplet docs/measurements/multiplet_growth.svg``, with
+matplotlib.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from compute.io import read
 from compute.normalise import noise_sigma
 from compute.quality import Check, check_spectrum, curve_difference
-from tests.compute.test_normalise import GRID, LOSS, lorentz, xas
+from tests.compute.normalise.test_normalise import GRID, LOSS, lorentz, xas
 from tests.shared_data import shared_data
 
 ALL = {"facility": "APS", "mode": "transmission", "sample": "Fe", "date": "2001"}
