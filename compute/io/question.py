@@ -1,13 +1,89 @@
-"""The question that an open element or edge puts to whoever knows the sample."""
+"""What a reader asks where a file leaves open what only a person knows.
+
+A :class:`Question` stops the reading: nothing of the file is stored until one of its choices is
+given. An open element or edge does not stop it (:func:`with_question`).
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from compute.edges import likely_edges
-from compute.io.raw import Faults, RawSpectrum, ask_for_absorber
+from compute.errors import ReadError
+from compute.io.raw import Faults, FloatArray, RawSpectrum, ask_for_absorber
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One possible answer.
+
+    Attributes
+    ----------
+    label : str
+        In words.
+    options : tuple of (name, value)
+        The options of ``import_spectra`` that give it: ``energy``, ``signal``, ``i0``, ``unit``;
+        the fields of a :class:`compute.io.choice.ColumnChoice`.
+    """
+
+    label: str
+    options: tuple[tuple[str, str], ...]
+
+    @property
+    def command(self) -> str:
+        return " ".join(f"--{name} {_quoted(value)}" for name, value in self.options)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"label": self.label, "options": dict(self.options), "command": self.command}
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is open, the possible answers, and the table to show beside them.
+
+    Attributes
+    ----------
+    what : str
+    choices : tuple of Choice
+        The likely ones; a person may also name other columns.
+    header : str
+        :func:`compute.io.choice.fingerprint` of the file: for which others an answer holds.
+    columns : tuple of str
+        The names of the columns of ``table``.
+    table : float64 (n, columns) or None
+        For a preview.
+    energy : int or None
+        Index of the energy column, where that is not what is asked.
+    """
+
+    what: str
+    choices: tuple[Choice, ...]
+    header: str = ""
+    columns: tuple[str, ...] = ()
+    table: FloatArray | None = None
+    energy: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "what": self.what,
+            "choices": [choice.as_json() for choice in self.choices],
+            "columns": list(self.columns),
+            "header": self.header,
+        }
+
+
+class QuestionError(ReadError):
+    """The file cannot be read before its question is answered."""
+
+    def __init__(self, question: Question) -> None:
+        answers = "; ".join(f"{one.label} ({one.command})" for one in question.choices[:8])
+        more = len(question.choices) - 8
+        answers += f"; and {more} more" if more > 0 else ""
+        super().__init__([f"{question.what} Choose: {answers}" if answers else question.what])
+        self.question = question
 
 
 def with_question(spectrum: RawSpectrum) -> RawSpectrum:
@@ -41,3 +117,8 @@ def steepest_rise(spectrum: RawSpectrum) -> float | None:
     if not np.isfinite(slope).any():
         return None
     return float(x[2 + int(np.nanargmax(slope))])
+
+
+def _quoted(value: str) -> str:
+    plain = value.replace("_", "").replace(".", "").replace("-", "").isalnum()
+    return value if plain else "'" + value.replace("'", "'\\''") + "'"

@@ -21,7 +21,7 @@ from compute.sites.coordination import (
     paired,
 )
 from compute.sites.frame import local_axes, orbits, point_group
-from compute.sites.oxidation import STATED, assign
+from compute.sites.oxidation import STATED, assign, has_parameter, open_bonds_of
 from compute.sites.polyhedra import nearest_shape
 from compute.sites.spin import spin_state
 
@@ -218,13 +218,17 @@ def _with_valences(
         _own_charge(structure, site.index) if value is None else value
         for site, value in zip(sites, by_person, strict=True)
     ]
+    pairs = [paired(elements, s.index, near[s.index]) for s in sites]
     valences = assign(
         [s.element for s in sites],
         [s.multiplicity for s in sites],
         [s.bond_valence_sum for s in sites],
         [s.bond_valence_sum < -0.2 for s in sites],
-        [paired(elements, s.index, near[s.index]) for s in sites],
+        pairs,
         known,
+        charge=_own_total(structure, known),
+        open_bonds=_open_bonds(sites, pairs),
+        trusted=_trusted(sites, pairs),
     )
     total = sum(v.value * s.multiplicity for v, s in zip(valences, sites, strict=True))
     if abs(total) >= _NEUTRAL:  # a structure's own charges may be a slip of the pen
@@ -244,6 +248,45 @@ def _with_valences(
         )
         out.append(replace(filled, spin_state=spin_state(filled)))
     return out
+
+
+def _own_total(structure: Structure, known: Sequence[float | None]) -> float:
+    """The charge of the listed atoms: a structure that lacks hydrogens states it."""
+    if any(charge is not None for charge in known):
+        return 0.0
+    stated = structure._charge  # the property sums formal charges where none is stated
+    return 0.0 if stated is None else float(stated)
+
+
+def _open_bonds(sites: Sequence[Site], pairs: Sequence[bool]) -> float:
+    """Hydrogens that oxygens with too few bonds lack; those on carbon and nitrogen say nothing."""
+    return float(
+        sum(
+            open_bonds_of(site.bond_valence_sum) * site.multiplicity
+            for site, pair in zip(sites, pairs, strict=True)
+            if site.element == "O"
+            and not pair
+            and site.bond_valence_sum < -0.2
+            and not {"C", "N"} & set(site.ligand_elements)
+        )
+    )
+
+
+def _trusted(sites: Sequence[Site], pairs: Sequence[bool]) -> list[bool]:
+    """Whose every ligand has its own bond-valence parameter and is bound to nothing like it."""
+    bound = {
+        atom
+        for site, pair in zip(sites, pairs, strict=True)
+        if pair
+        for atom in site.equivalent_indices
+    }
+    return [
+        bool(site.ligand_elements)
+        and site.bond_valence_sum > 0.2
+        and all(has_parameter(site.element, other) for other in site.ligand_elements)
+        and not bound & set(site.ligand_indices)
+        for site in sites
+    ]
 
 
 def _own_charge(structure: Structure, index: int) -> float | None:

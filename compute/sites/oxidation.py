@@ -11,11 +11,13 @@ pymatgen; they do not depend on the valence itself.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from math import exp, sqrt
 
 import numpy as np
+
+from compute.sites.neutrality import posteriors, rounded, step
 
 # Prior cost (−ln probability up to a constant) of each valence of the 3d elements in solids;
 # the usual ones in oxides and halides cost nothing.
@@ -36,8 +38,12 @@ _CHALCOGENS = frozenset(("O", "S", "Se", "Te"))
 _RARE = 1.5  # prior cost of a valence that the ICSD lists but textbooks do not
 _FRACTIONAL = 0.8  # prior cost of equivalent atoms that share a charge
 _CONFIDENCE_OF_AVERAGE = 0.3
+_CONFIDENCE_OF_BONDS = 0.5  # at most, where the total is not what it should be
+_CONFIDENCE_OF_GUESSED = 0.6  # where hydrogens are taken to be missing, told by bonds alone
+_CONFIDENCE_OF_ROUGH = 0.3  # and where their parameters are rough, but lead near a usual state
+_NO_CONFIDENCE = 0.2  # and where they lead nowhere
+_FAR = 2.5  # hydrogens are taken to be missing if that lowers the cost by this much
 _PRUNE = 14.0  # states this much worse than the best are tried only when nothing else is neutral
-_CHARGE_DECIMALS = 2  # of a total: stated thirds are written 2.6667
 
 _BOND_VALENCE_B = 0.37  # Å, the universal slope
 # R0 in Å of the 3d elements, from Brese and O'Keeffe, Acta Cryst. B47 (1991) 192, averaged over
@@ -90,11 +96,18 @@ def assign(
     forms_anions: Sequence[bool],
     self_bonded: Sequence[bool],
     stated: Sequence[float | None] | None = None,
+    *,
+    charge: float = 0.0,
+    open_bonds: float = 0.0,
+    trusted: Sequence[bool] | None = None,
 ) -> list[Valence]:
-    """Oxidation states of the distinct sites of a neutral solid.
+    """Oxidation states of the distinct sites of a solid.
 
     What is stated stays as it is. The other sites take what neutrality then asks of them if it is
     a usual state of their element; if not, they keep their likeliest and the total is charged.
+    Where the states that neutrality asks for are no states of their elements, or contradict sums
+    that can be trusted by more than the sums' error, the bonds are believed: the list of atoms
+    is likely not complete.
 
     Parameters
     ----------
@@ -106,9 +119,140 @@ def assign(
         Whether it is bound to its like (peroxide, disulphide), which opens the state −1.
     stated : sequence of float or None, optional
         What is known of each site, None where nothing is.
+    charge : float
+        That the listed atoms have together: minus the hydrogens that are known to be missing.
+    open_bonds : float
+        How many hydrogens oxygen atoms with too few bonds seem to lack; so many may be missing.
+    trusted : sequence of bool, optional
+        Whose sum is good to :func:`error_of_sum`: every contact has its own parameter.
     """
+    fixed = [None] * len(elements) if stated is None else list(stated)
+    guessed = False
+    if open_bonds and not charge and not any(known is not None for known in fixed):
+        charge = -_hydrogens(
+            elements, multiplicities, bond_valence_sums, forms_anions, self_bonded, open_bonds
+        )
+        guessed = charge != 0
+    found = _assigned(
+        elements, multiplicities, bond_valence_sums, forms_anions, self_bonded, fixed, charge
+    )
+    if guessed:
+        found = [replace(v, confidence=min(v.confidence, _CONFIDENCE_OF_GUESSED)) for v in found]
+    good = [False] * len(elements) if trusted is None else list(trusted)
+    contradicted = any(
+        known is None and (_impossible(element, v) or (good_ and _contradicts(v)))
+        for element, v, known, good_ in zip(elements, found, fixed, good, strict=True)
+    )
+    if contradicted and any(forms_anions):
+        found = _by_bonds(elements, found, forms_anions, self_bonded, fixed, good)
+    return [
+        replace(v, confidence=round(min(v.confidence, _agreement(v)), 4))
+        if good_ and v.source != STATED
+        else v
+        for v, good_ in zip(found, good, strict=True)
+    ]
+
+
+def has_parameter(element: str, ligand: str) -> bool:
+    """Whether a bond's parameter is tabulated and its sum trusted: 3d elements with O, F, Cl.
+
+    Sulphides have a parameter too, but their bonds are too covalent for the sum to tell.
+    """
+    return ligand != "S" and element in _R0.get(ligand, {})
+
+
+def error_of_sum(valence: float) -> float:
+    """How far a trusted bond-valence sum may be from the valence it stands for."""
+    return 0.6 + 0.2 * abs(valence)
+
+
+def open_bonds_of(bond_valence_sum: float) -> int:
+    """Hydrogens that an oxygen of this sum lacks; complete structures stay above 1.3."""
+    size = abs(bond_valence_sum)
+    return 2 if size < 0.6 else 1 if size < 1.3 else 0
+
+
+def _contradicts(valence: Valence) -> bool:
+    return abs(valence.value - valence.bond_valence_sum) > error_of_sum(valence.value)
+
+
+def _agreement(valence: Valence) -> float:
+    """1 within two thirds of the sum's error, and down to 0.05 beyond it."""
+    off = abs(valence.value - valence.bond_valence_sum) / error_of_sum(valence.value)
+    return 1.0 if off < 2 / 3 else max(0.05, exp(-2.0 * (off - 2 / 3)))
+
+
+def _impossible(element: str, valence: Valence) -> bool:
+    """Whether a state lies beyond what the element is ever given."""
+    known = _priors(element)
+    # Downwards there is the metal: 0 and a little below are possible for every element.
+    return valence.value > max(known) + 0.05 or valence.value < min(0.0, *known) - 1.0
+
+
+def _by_bonds(
+    elements: Sequence[str],
+    found: Sequence[Valence],
+    forms_anions: Sequence[bool],
+    self_bonded: Sequence[bool],
+    fixed: Sequence[float | None],
+    trusted: Sequence[bool],
+) -> list[Valence]:
+    """Each site's likeliest state by its own bonds, whatever the total."""
+    out = []
+    for element, v, anion, pair, known, good in zip(
+        elements, found, forms_anions, self_bonded, fixed, trusted, strict=True
+    ):
+        if known is not None:
+            out.append(v)
+            continue
+        costs = _costs(element, v.bond_valence_sum, anion, pair, usual=True)
+        value = min(costs, key=lambda state: costs[state])
+        weight = sum(exp(max(costs[value] - c, -700.0)) for c in costs.values())
+        near = abs(value - v.bond_valence_sum) < 0.5 * error_of_sum(value)
+        limit = _CONFIDENCE_OF_BONDS if good else _CONFIDENCE_OF_ROUGH if near else _NO_CONFIDENCE
+        confidence = round(min(1 / weight, limit), 4)
+        out.append(Valence(float(value), "bond valence", confidence, v.bond_valence_sum))
+    return out
+
+
+def _hydrogens(
+    elements: Sequence[str],
+    multiplicities: Sequence[int],
+    sums: Sequence[float],
+    forms_anions: Sequence[bool],
+    self_bonded: Sequence[bool],
+    open_bonds: float,
+) -> int:
+    """How many hydrogens the list lacks if usual valences and the open bonds shall agree; 0 else.
+
+    Any number may be missing; the one of least cost is taken if it beats none by far.
+    """
+    table: dict[float, float] = {0.0: 0.0}
+    for element, m, total, anion, pair in zip(
+        elements, multiplicities, sums, forms_anions, self_bonded, strict=True
+    ):
+        table = step(table, _costs(element, float(total), anion, pair, usual=False), m)
+    sigma = 0.5 + 0.2 * open_bonds
+    costs = {
+        round(-total): cost + 0.5 * ((-total - open_bonds) / sigma) ** 2
+        for total, cost in table.items()
+        if total <= 0
+    }
+    best = min(costs, key=lambda n: costs[n], default=0)
+    return best if best and costs.get(0, np.inf) - costs[best] > _FAR else 0
+
+
+def _assigned(
+    elements: Sequence[str],
+    multiplicities: Sequence[int],
+    bond_valence_sums: Sequence[float],
+    forms_anions: Sequence[bool],
+    self_bonded: Sequence[bool],
+    fixed: Sequence[float | None],
+    total_charge: float,
+) -> list[Valence]:
+    """States that add up to a charge, as far as their elements can."""
     sums = [float(s) for s in bond_valence_sums]
-    fixed = [None] * len(sums) if stated is None else list(stated)
     if not any(forms_anions):
         return _as_stated([Valence(0.0, "composition", 0.5, s) for s in sums], fixed)
     usual = any(known is not None for known in fixed)
@@ -121,18 +265,23 @@ def assign(
     likely = [
         {v: c for v, c in costs.items() if c < min(costs.values()) + _PRUNE} for costs in options
     ]
-    posteriors = _posteriors(likely, multiplicities) or _posteriors(options, multiplicities)
-    averaged, averaged_cost = _averaged(elements, options, multiplicities, sums, fixed)
-    if posteriors is None:
+    marginals = posteriors(likely, multiplicities, total_charge) or posteriors(
+        options, multiplicities, total_charge
+    )
+    averaged, averaged_cost = _averaged(
+        elements, options, multiplicities, sums, fixed, total_charge
+    )
+    if marginals is None:
         return _as_stated(averaged, fixed)
     out, cost = [], 0.0
-    for posterior, costs, total in zip(posteriors, options, sums, strict=True):
+    for posterior, costs, total in zip(marginals, options, sums, strict=True):
         value = max(posterior, key=lambda v: posterior[v])
         agrees = abs(value - total) < 0.5 + 0.2 * abs(value)
         source = "bond valence" if agrees else "composition"
         out.append(Valence(float(value), source, round(posterior[value], 4), total))
         cost += costs[value]
-    neutral = _charge(sum(v.value * m for v, m in zip(out, multiplicities, strict=True))) == 0
+    found = sum(v.value * m for v, m in zip(out, multiplicities, strict=True))
+    neutral = rounded(found - total_charge) == 0
     states: dict[str, set[float]] = {}
     for element, valence, known in zip(elements, out, fixed, strict=True):
         if known is None:
@@ -155,6 +304,7 @@ def _averaged(
     multiplicities: Sequence[int],
     sums: Sequence[float],
     fixed: Sequence[float | None],
+    total_charge: float,
 ) -> tuple[list[Valence], float]:
     """Most probable states, with what is missing to neutrality shared by the most variable sites.
 
@@ -169,7 +319,7 @@ def _averaged(
         variable = [i for i in free if len(options[i]) > 1] or free
     chosen, value, cost = -1, 0.0, np.inf
     floor = sum(min(costs.values()) for costs in options)
-    charge = sum(b * m for b, m in zip(best, multiplicities, strict=True))
+    charge = sum(b * m for b, m in zip(best, multiplicities, strict=True)) - total_charge
     for i in variable:  # one site takes the fractional charge if that stays within its states
         candidate = best[i] - charge / multiplicities[i]
         if min(options[i]) <= candidate <= max(options[i]):
@@ -180,12 +330,8 @@ def _averaged(
     values = [float(b) for b in best]
     if chosen >= 0:
         values[chosen] = value
-    elif variable:
-        share = charge / sum(multiplicities[i] for i in variable)
-        possible = all(min(options[i]) <= best[i] - share <= max(options[i]) for i in variable)
-        if possible or len(free) == len(fixed):
-            for i in variable:
-                values[i] -= share
+    else:
+        values = _shared(best, charge, variable, options, multiplicities)
     states = [
         Valence(
             value,
@@ -196,6 +342,29 @@ def _averaged(
         for i, (value, total) in enumerate(zip(values, sums, strict=True))
     ]
     return states, floor + cost + _FRACTIONAL
+
+
+def _shared(
+    best: Sequence[float],
+    charge: float,
+    variable: Sequence[int],
+    options: Sequence[Mapping[float, float]],
+    multiplicities: Sequence[int],
+) -> list[float]:
+    """The states with a charge taken off in equal parts, by sites that stay among their states.
+
+    Where that leaves nobody, all of them take it: the caller sees that it is impossible.
+    """
+    taking = list(variable)
+    while taking:
+        share = charge / sum(multiplicities[i] for i in taking)
+        able = [i for i in taking if min(0, *options[i]) <= best[i] - share <= max(options[i])]
+        if len(able) == len(taking):
+            break
+        taking = able
+    taking = taking or list(variable)
+    share = charge / sum(multiplicities[i] for i in taking) if taking else 0.0
+    return [b - share if i in taking else float(b) for i, b in enumerate(best)]
 
 
 def _costs(
@@ -235,56 +404,6 @@ def _priors(element: str) -> dict[int, float]:
     common = {int(s): 0.0 for s in known.common_oxidation_states}
     listed = {int(s): _RARE for s in known.icsd_oxidation_states}
     return {**listed, **common} or {0: 0.0}
-
-
-def _posteriors(
-    options: Sequence[Mapping[float, float]], multiplicities: Sequence[int]
-) -> list[dict[float, float]] | None:
-    """Marginal of every site's state over all neutral assignments; None if there are none."""
-    forward: list[dict[float, float]] = [{0: 0.0}]  # −ln of summed weight, by running charge
-    for costs, m in zip(options, multiplicities, strict=True):
-        forward.append(_step(forward[-1], costs, m))
-    if 0 not in forward[-1]:
-        return None
-    backward: list[dict[float, float]] = [{0: 0.0}]
-    for costs, m in zip(reversed(options), reversed(multiplicities), strict=True):
-        backward.append(_step(backward[-1], {-s: c for s, c in costs.items()}, m))
-    backward.reverse()  # backward[i][q]: sites i… must add −q
-    out = []
-    for i, (costs, m) in enumerate(zip(options, multiplicities, strict=True)):
-        weights = {}
-        for state, cost in costs.items():
-            terms = [
-                before + cost + backward[i + 1][_charge(charge + m * state)]
-                for charge, before in forward[i].items()
-                if _charge(charge + m * state) in backward[i + 1]
-            ]
-            if terms:
-                weights[state] = -_soft_min(terms)
-        top = max(weights.values())
-        scaled = {s: exp(max(w - top, -700.0)) for s, w in weights.items()}
-        total = sum(scaled.values())
-        out.append({s: w / total for s, w in scaled.items()})
-    return out
-
-
-def _step(table: Mapping[float, float], costs: Mapping[float, float], m: int) -> dict[float, float]:
-    terms: dict[float, list[float]] = {}
-    for charge, before in table.items():
-        for state, cost in costs.items():
-            terms.setdefault(_charge(charge + m * state), []).append(before + cost)
-    return {charge: _soft_min(list_) for charge, list_ in terms.items()}
-
-
-def _charge(total: float) -> float:
-    """A running charge as a key: stated fractions of electrons add up to whole ones."""
-    return round(total, _CHARGE_DECIMALS)
-
-
-def _soft_min(costs: Sequence[float]) -> float:
-    """−ln Σ exp(−cost), without underflow."""
-    low = min(costs)
-    return low - float(np.log(sum(exp(max(low - c, -700.0)) for c in costs)))
 
 
 @cache

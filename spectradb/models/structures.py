@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from simple_history.models import HistoricalRecords
+
+from compute.structures.findings import Finding, Weight, obstacles
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure as PymatgenStructure
@@ -61,6 +64,19 @@ class Structure(models.Model):
     created = models.DateTimeField(auto_now_add=True)
     updated = models.DateTimeField(auto_now=True)
     data = models.JSONField(help_text="The pymatgen structure, as its own dictionary.")
+    findings = models.JSONField(
+        default=list, blank=True, help_text="What reading and checking it had to tell"
+    )
+    overruled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="The curator who says that it is right in spite of its doubts",
+    )
+    overruled_at = models.DateTimeField(null=True, blank=True)
+    overruled_reason = models.TextField(blank=True)
 
     history = HistoricalRecords(excluded_fields=["data"])
     objects = StructureQuerySet.as_manager()
@@ -99,6 +115,24 @@ class Structure(models.Model):
         from pymatgen.core import Structure as PymatgenStructure
 
         return PymatgenStructure.from_dict(self.data)
+
+    @property
+    def told(self) -> list[Finding]:
+        """What reading and checking it had to tell."""
+        return [Finding.from_json(one) for one in self.findings]
+
+    @property
+    def refusal(self) -> str:
+        """Why nothing may be calculated of it, in words; empty where nothing stands before.
+
+        A curator overrules doubts, not partial occupancy.
+        """
+        standing = [
+            one
+            for one in obstacles(self.told)
+            if one.weight == Weight.MARK or self.overruled_at is None
+        ]
+        return "; ".join(one.text for one in standing)
 
 
 class StructureElement(models.Model):

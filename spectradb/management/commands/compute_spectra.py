@@ -38,6 +38,12 @@ class Command(JsonCommand):
         parser.add_argument(
             "--sync", action="store_true", help="run the jobs here instead of queueing them"
         )
+        parser.add_argument(
+            "--space-group",
+            default="",
+            metavar="SYMBOL",
+            help="read every CIF in this space group (see import_structures)",
+        )
         self.add_where(parser)
         self.add_output(parser)
 
@@ -49,6 +55,7 @@ class Command(JsonCommand):
         edge: str,
         route: str,
         sync: bool,
+        space_group: str,
         where: list[str],
         output: str | None,
         **options: Any,
@@ -58,7 +65,7 @@ class Command(JsonCommand):
         try:
             check_request(absorber, edge, route)
             if files:
-                found = compute_files(files, absorber, edge, route)
+                found = compute_files(files, absorber, edge, route, space_group=space_group)
             else:
                 query = self.where(where)
                 given = query.setdefault("element", [absorber])
@@ -69,7 +76,7 @@ class Command(JsonCommand):
             answers = list(self.progress(found, unit="site"))
         except (InputError, SearchError) as error:
             raise CommandError(str(error)) from error
-        self.emit([asdict(answer) for answer in answers], output)
+        self.emit([_as_json(answer) for answer in answers], output)
         self._report(answers)
 
     def _report(self, answers: list[ComputedSite]) -> None:
@@ -78,10 +85,18 @@ class Command(JsonCommand):
             counts[answer.status] = counts.get(answer.status, 0) + 1
         told = ", ".join(f"{n} {status}" for status, n in sorted(counts.items()))
         self.say(told or "no matching site")
+        for text in dict.fromkeys(f"{_which(a)}: {t}" for a in answers for t in a.warnings):
+            self.say(text)
         failed = [answer for answer in answers if answer.status == "failed"]
         if failed:
             lines = [f"{_which(a)}: {a.error}" for a in failed]
             raise CommandError("\n".join(lines))
+
+
+def _as_json(answer: ComputedSite) -> dict[str, Any]:
+    """A row of the report; the key ``question`` only where there is one."""
+    row = asdict(answer)
+    return row if row["question"] else {k: v for k, v in row.items() if k != "question"}
 
 
 def _which(answer: ComputedSite) -> str:

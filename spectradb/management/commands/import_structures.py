@@ -25,6 +25,19 @@ class Command(JsonCommand):
         parser.add_argument(
             "--hypothetical", action="store_true", help="they have never been observed"
         )
+        parser.add_argument(
+            "--space-group",
+            default="",
+            metavar="SYMBOL",
+            help="read every CIF in this space group: a symbol or number, with :1, :2, :H or :R "
+            "for origin or axes; 'P 1' for the atoms as listed, 'listed' for the file's operations",
+        )
+        parser.add_argument(
+            "--keep-doubted",
+            action="store_true",
+            help="store also what is likely not meant so; nothing is calculated of it before a "
+            "curator agrees",
+        )
         self.add_output(parser)
 
     def handle(
@@ -35,6 +48,8 @@ class Command(JsonCommand):
         citation: str | None,
         doi: str | None,
         hypothetical: bool,
+        space_group: str,
+        keep_doubted: bool,
         output: str | None,
         **options: Any,
     ) -> None:
@@ -42,10 +57,13 @@ class Command(JsonCommand):
         fields: dict[str, Any] = {key: value for key, value in given.items() if value}
         if hypothetical:
             fields["hypothetical"] = True
+        found = import_structures(
+            paths, space_group=space_group, keep_doubted=keep_doubted, **fields
+        )
         report, counts = [], {"new": 0, "unchanged": 0, "failed": 0}
-        for one in self.progress(import_structures(paths, **fields), unit="structure"):
+        for one in self.progress(found, unit="structure"):
             counts[one.status] += 1
-            for text in one.errors:
+            for text in (*one.errors, *(f"{one.path.name}: {text}" for text in one.warnings)):
                 self.say(text)
             report.append(
                 {
@@ -56,7 +74,9 @@ class Command(JsonCommand):
                     "formula": one.formula,
                     "space_group": one.space_group,
                     "n_distinct_sites": one.n_sites,
+                    "warnings": one.warnings,
                     "errors": one.errors,
+                    **({"question": one.question} if one.question else {}),
                 }
             )
         if not report:

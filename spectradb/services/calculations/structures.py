@@ -10,7 +10,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,22 +21,23 @@ from django.utils import timezone
 from numpy.typing import NDArray
 
 from compute.errors import ComputeError, InputError, ReadError
+from compute.io.question import QuestionError
 from compute.l23 import routes
 from compute.l23.spectrum import SiteSpectrum, l23_spectrum
 from compute.sites import Site as FoundSite
 from compute.sites import analyze_sites
+from compute.structures.findings import obstacles
 from spectradb.models import Calculation, JobStatus, Site, Spectrum, Structure
 from spectradb.models.spectra import Kind, Quantity, Status
 from spectradb.plots.sparkline import sparkline_path
 from spectradb.services.accounts.roles import may_contribute, may_curate
 from spectradb.services.curation.workflow import submit
-from spectradb.services.imports.structure_files import read_structures
-from spectradb.services.imports.structures import SYMPREC
+from spectradb.services.imports.structure_files import ReadStructure, read_each
+from spectradb.services.imports.structures import SYMPREC, analysed, refuse_doubted
 from spectradb.services.queue import jobs
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
-    from pymatgen.core import Structure as PymatgenStructure
 
 ENGINE = "spectradb.multiplet"
 EDGES = ("L23",)
@@ -66,6 +67,8 @@ class ComputedSite:
     parameters: dict[str, Any] = field(default_factory=dict)
     seconds: float | None = None
     error: str | None = None
+    warnings: list[str] = field(default_factory=list)
+    question: dict[str, Any] | None = None
 
 
 def check_request(absorber: str, edge: str, route: str) -> None:
@@ -83,37 +86,51 @@ def check_request(absorber: str, edge: str, route: str) -> None:
 
 
 def compute_files(
-    paths: Iterable[Path], absorber: str, edge: str, route: str
+    paths: Iterable[Path], absorber: str, edge: str, route: str, *, space_group: str = ""
 ) -> Iterator[ComputedSite]:
     """Spectra of structure files; nothing is stored, no database, no queue.
 
-    A file or site that fails gives its reason and stops nothing else.
+    A file or site that fails gives its reason and stops nothing else; one that is doubted or
+    partly occupied is not calculated.
+
+    Parameters
+    ----------
+    space_group : str
+        The answer to a question of symmetry, for all CIFs.
     """
     check_request(absorber, edge, route)
     for path in paths:
-        try:
-            found = read_structures(path)
-        except (ReadError, InputError) as error:
-            yield _failure(path.stem, "", absorber, route, str(error))
-            continue
-        for one in found:
-            yield from _compute_structure(
-                one.structure, one.source_id or path.stem, absorber, route
-            )
+        for one in read_each(path, space_group=space_group):
+            if isinstance(one, ReadError):
+                question = one.question.as_json() if isinstance(one, QuestionError) else None
+                failed = _failure(path.stem, "", absorber, route, str(one))
+                yield replace(failed, question=question)
+            else:
+                yield from _compute_structure(one, one.source_id or path.stem, absorber, route)
 
 
 def _compute_structure(
-    structure: PymatgenStructure, source_id: str, absorber: str, route: str
+    read: ReadStructure, source_id: str, absorber: str, route: str
 ) -> Iterator[ComputedSite]:
-    formula = structure.composition.reduced_formula
+    structure = read.structure
+    formula = structure.composition.element_composition.reduced_formula
+    failed = _failure(source_id, formula, absorber, route, "")
+    told = [one.text for one in read.findings]
+    if read.refusal:
+        yield replace(failed, error=f"not calculated: {read.refusal}", warnings=told)
+        return
     try:
-        sites = analyze_sites(structure, symprec=SYMPREC)
+        sites, findings = analysed(structure, read.findings)
     except InputError as error:
-        yield _failure(source_id, formula, absorber, route, str(error))
+        yield replace(failed, error=str(error), warnings=told)
+        return
+    told = [one.text for one in findings]
+    if against := "; ".join(one.text for one in obstacles(findings)):
+        yield replace(failed, error=f"not calculated: {against}", warnings=told)
         return
     absorbing = [site for site in sites if site.element == absorber]
     if not absorbing:
-        yield _failure(source_id, formula, absorber, route, f"{formula} holds no {absorber}")
+        yield replace(failed, error=f"{formula} holds no {absorber}", warnings=told)
     for site in absorbing:
         started = time.perf_counter()
         common = (source_id, formula, site.index, absorber, site.oxidation_state, route)
@@ -121,7 +138,9 @@ def _compute_structure(
             found = l23_spectrum(structure, sites, site, route)
         except ComputeError as error:
             seconds = time.perf_counter() - started
-            yield ComputedSite(*common, status="failed", seconds=seconds, error=str(error))
+            yield ComputedSite(
+                *common, status="failed", seconds=seconds, error=str(error), warnings=told
+            )
             continue
         yield ComputedSite(
             *common,
@@ -133,6 +152,7 @@ def _compute_structure(
             ten_dq=found.ten_dq,
             parameters=found.result["parameters"],
             seconds=time.perf_counter() - started,
+            warnings=told,
         )
 
 
@@ -222,6 +242,7 @@ def _work(row: Calculation) -> SiteSpectrum:
     if row.structure is None or row.site is None:
         raise InputError("calculation", row.pk, "has no structure or site")
     structure = row.structure.to_pymatgen()
+    refuse_doubted(row.structure, structure)
     sites = analyze_sites(structure, symprec=SYMPREC)
     return l23_spectrum(structure, sites, _site_at(sites, row.site.index), row.route)
 
@@ -312,6 +333,7 @@ def as_computed(row: Calculation) -> ComputedSite:
         parameters=row.parameters,
         seconds=row.seconds,
         error=row.error or None,
+        warnings=[one.text for one in structure.told] if structure else [],
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +16,16 @@ from numpy.typing import NDArray
 from simple_history.utils import bulk_create_with_history
 
 from compute.errors import InputError, ReadError
+from compute.io.question import QuestionError
 from compute.sites import Site as FoundSite
 from compute.sites import analyze_sites
+from compute.structures.cif import PARTIAL
+from compute.structures.findings import Finding, doubts, obstacles
+from compute.structures.read import check
+from compute.structures.sites import disordered_sites
+from compute.structures.valence import own_charge, valence_findings
 from spectradb.models import Site, Structure, StructureElement
-from spectradb.services.imports.structure_files import read_structures, structure_files
+from spectradb.services.imports.structure_files import ReadStructure, read_each, structure_files
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure as PymatgenStructure
@@ -50,38 +56,69 @@ class ImportedStructure:
     source_id: str = ""
     n_sites: int = 0
     errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    question: dict[str, Any] | None = None
 
 
-def import_structures(paths: list[Path], **fields: Any) -> Iterator[ImportedStructure]:
+def import_structures(
+    paths: list[Path], *, space_group: str = "", keep_doubted: bool = False, **fields: Any
+) -> Iterator[ImportedStructure]:
     """Store every structure of these files and folders, one result each as it is done.
 
-    A file that fails stops nothing else; nothing of it is stored. ``fields`` are those of
-    :func:`store_structure` for all of them.
+    A structure that fails stops nothing else; nothing of it is stored.
+
+    Parameters
+    ----------
+    space_group : str
+        The answer to a question of symmetry, for all CIFs.
+    keep_doubted : bool
+        Store also what is likely not meant so; it is not calculated before a curator agrees.
+    fields
+        Those of :func:`store_structure`, for all structures.
     """
     for path in structure_files(paths):
-        try:
-            found = read_structures(path)
-        except ReadError as error:
-            yield ImportedStructure(path, "failed", errors=error.errors)
-            continue
-        for one in found:
-            origin = {"source": one.source, "source_id": one.source_id} | fields
+        for one in read_each(path, space_group=space_group):
             try:
-                row, is_new = store_structure(one.structure, **origin)
-            except (InputError, StructureConflict) as error:
-                yield ImportedStructure(
-                    path, "failed", source_id=one.source_id, errors=[f"{path.name}: {error}"]
-                )
-                continue
-            yield ImportedStructure(
-                path,
-                "new" if is_new else "unchanged",
-                row.pk,
-                row.formula,
-                row.space_group_symbol,
-                row.source_id,
-                row.sites.count(),
-            )
+                yield _imported(path, one, keep_doubted, fields)
+            # Whatever one structure does to the analysis is that structure's failure alone.
+            except Exception as error:
+                name = "" if isinstance(one, ReadError) else one.source_id
+                text = f"{path.name}: {type(error).__name__}: {error}"
+                yield ImportedStructure(path, "failed", source_id=name, errors=[text])
+
+
+def _imported(
+    path: Path, one: ReadStructure | ReadError, keep_doubted: bool, fields: dict[str, Any]
+) -> ImportedStructure:
+    if isinstance(one, ReadError):
+        question = one.question.as_json() if isinstance(one, QuestionError) else None
+        return ImportedStructure(path, "failed", errors=one.errors, question=question)
+    failed = ImportedStructure(path, "failed", source_id=one.source_id)
+    warnings = [finding.text for finding in one.findings]
+    against = [finding.text for finding in doubts(one.findings)]
+    if against and not keep_doubted:
+        advice = "--keep-doubted stores it, for a curator to judge"
+        return replace(
+            failed,
+            formula=one.structure.composition.element_composition.reduced_formula,
+            errors=[f"{path.name}: {text}" for text in against] + [advice],
+            warnings=warnings,
+        )
+    origin = {"source": one.source, "source_id": one.source_id} | fields
+    try:
+        row, is_new = store_structure(one.structure, findings=one.findings, **origin)
+    except (InputError, StructureConflict) as error:
+        return replace(failed, errors=[f"{path.name}: {error}"], warnings=warnings)
+    return ImportedStructure(
+        path,
+        "new" if is_new else "unchanged",
+        row.pk,
+        row.formula,
+        row.space_group_symbol,
+        row.source_id,
+        row.sites.count(),
+        warnings=[one.text for one in row.told] if is_new else warnings,
+    )
 
 
 def store_structure(
@@ -94,16 +131,23 @@ def store_structure(
     doi: str = "",
     hypothetical: bool = False,
     energy_above_hull: float | None = None,
+    findings: Sequence[Finding] | None = None,
 ) -> tuple[Structure, bool]:
     """The row of this structure, and whether it is new.
 
     The same crystal in the same cell is one row, whatever the order of its atoms and the noise
     of its numbers. Sites number the atoms of the *stored* cell; :func:`atom_order` translates.
 
+    Parameters
+    ----------
+    findings : sequence of Finding, optional
+        What its reader had to tell; None has the structure checked here. What its oxidation
+        states tell is added. A doubt or mark stands before any calculation.
+
     Raises
     ------
     InputError
-        If the structure cannot be analysed (partial occupancy, overlapping atoms …).
+        If the structure cannot be analysed (no atoms, overlapping atoms …).
     StructureConflict
         If the source id is stored with another structure.
     """
@@ -111,8 +155,9 @@ def store_structure(
     row = known_structure(structure)
     if row is not None:
         return row, False
-    found = analyze_sites(structure, symprec=SYMPREC)
+    found, told = analysed(structure, check(structure) if findings is None else findings)
     fields = {
+        "findings": [one.as_json() for one in told],
         "source": source,
         "source_id": source_id,
         "name": name,
@@ -133,6 +178,39 @@ def store_structure(
             return row, False
         raise StructureConflict(f"{source_id} is stored with another structure") from error
     return row, True
+
+
+def analysed(
+    structure: PymatgenStructure, findings: Sequence[Finding] = ()
+) -> tuple[list[FoundSite], list[Finding]]:
+    """The distinct sites, and the findings with what the oxidation states add to them.
+
+    Raises
+    ------
+    InputError
+        If the structure cannot be analysed.
+    """
+    if any(one.code == PARTIAL for one in findings):
+        return disordered_sites(structure, symprec=SYMPREC), list(findings)
+    sites = analyze_sites(structure, symprec=SYMPREC)
+    return sites, list(dict.fromkeys([*findings, *valence_findings(structure, sites)]))
+
+
+def refuse_doubted(row: Structure, structure: PymatgenStructure) -> None:
+    """Stand before a calculation of a stored structure.
+
+    What is stored without findings (an older row) is checked now.
+
+    Raises
+    ------
+    InputError
+        Saying what speaks against it; a curator can overrule a doubt.
+    """
+    why = row.refusal
+    if not why and row.overruled_at is None and not row.findings:
+        why = "; ".join(one.text for one in obstacles(check(structure)))
+    if why:
+        raise InputError("structure", str(row), f"not calculated: {why}")
 
 
 def known_structure(structure: PymatgenStructure) -> Structure | None:
@@ -187,7 +265,10 @@ def content_hash(structure: PymatgenStructure) -> str:
         (symbol, *map(int, place))
         for symbol, place in zip(_symbols(structure), steps % _FRACTION_STEPS, strict=True)
     )
-    return hashlib.sha256(json.dumps([cell, atoms]).encode()).hexdigest()
+    content = [cell, atoms]
+    if charge := own_charge(structure):  # hydrogens known to be missing decide the valences
+        content.append([("charge", round(charge * 100))])
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def atom_order(stored: Structure, structure: PymatgenStructure) -> list[int]:
@@ -277,17 +358,18 @@ def _join_elements(row: Structure, structure: PymatgenStructure) -> None:
 
 
 def _site_row(row: Structure, found: FoundSite) -> Site:
+    known = isfinite(found.oxidation_state)  # not in a structure with partly occupied places
     return Site(
         structure=row,
         index=found.index,
         element=found.element,
         multiplicity=found.multiplicity,
         equivalent_indices=list(found.equivalent_indices),
-        oxidation_state=found.oxidation_state,
+        oxidation_state=found.oxidation_state if known else None,
         oxidation_method=found.oxidation_source,
-        oxidation_confidence=found.oxidation_confidence,
+        oxidation_confidence=found.oxidation_confidence if known else None,
         spin_state=found.spin_state,
-        coordination_number=found.coordination_number,
+        coordination_number=found.coordination_number if known else None,
         geometry=found.geometry,
         ligands="-".join(sorted(set(found.ligand_elements)))[:60],
         site_symmetry=found.point_group,

@@ -17,7 +17,7 @@ from compute.sites import analyze_sites
 from ml.data import Dataset
 from ml.errors import LearningError
 from spectradb.models import Prediction, Structure
-from spectradb.services.imports.structure_files import read_structures
+from spectradb.services.imports.structure_files import read_each
 from spectradb.services.learning.stored import stored_model, training_keys
 from spectradb.services.learning.training_data import crystal_of
 
@@ -56,15 +56,18 @@ class Predictor:
             raise LearningError("model", name, "was trained on several absorbers")
 
     def of_files(self, paths: list[Path]) -> Iterator[PredictedSite]:
-        """Every absorbing site of every structure; a file that fails stops nothing else."""
+        """Every absorbing site of every structure; what fails or is doubted stops nothing else."""
         for path in paths:
-            try:
-                found = read_structures(path)
-            except ReadError as error:
-                yield self._failed(str(path), path.stem, "", "; ".join(error.errors))
-                continue
-            for one in found:
-                yield from self.of_structure(one.structure, str(path), one.source_id or path.stem)
+            for one in read_each(path):
+                if isinstance(one, ReadError):
+                    yield self._failed(str(path), path.stem, "", "; ".join(one.errors))
+                    continue
+                name = one.source_id or path.stem
+                if one.refusal:
+                    formula = one.structure.composition.element_composition.reduced_formula
+                    yield self._failed(str(path), name, formula, f"not predicted: {one.refusal}")
+                    continue
+                yield from self.of_structure(one.structure, str(path), name)
 
     def of_structure(
         self, structure: PymatgenStructure, file: str, source_id: str
@@ -84,6 +87,10 @@ class Predictor:
             return self.of_sites(structure.as_dict(), sites, file, source_id, formula)
         except (LearningError, InputError) as error:
             return [self._failed(file, source_id, formula, str(error))]
+        # A descriptor may meet a structure that nobody thought of (a lone atom): its failure alone.
+        except (ValueError, ArithmeticError, IndexError) as error:
+            why = f"the model cannot take this structure ({type(error).__name__}: {error})"
+            return [self._failed(file, source_id, formula, why)]
 
     def of_rows(self, structures: QuerySet[Structure]) -> Iterator[PredictedSite]:
         """Predict stored structures and keep the answers as Predictions."""
@@ -91,11 +98,18 @@ class Predictor:
             sites = {s.index: s for s in row.sites.all() if s.element == self.row.absorber}
             if not sites:
                 continue
+            if row.refusal:
+                yield self._failed("", row.source_id, row.formula, f"not predicted: {row.refusal}")
+                continue
             try:
                 valence = {index: site.oxidation_state for index, site in sites.items()}
                 found = self.of_sites(row.data, valence, "", row.source_id, row.formula)
             except LearningError as error:
                 yield self._failed("", row.source_id, row.formula, str(error))
+                continue
+            except (ValueError, ArithmeticError, IndexError) as error:
+                why = f"the model cannot take this structure ({type(error).__name__}: {error})"
+                yield self._failed("", row.source_id, row.formula, why)
                 continue
             with transaction.atomic():
                 for one in found:

@@ -13,12 +13,17 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from compute.errors import ReadError
-from compute.sites import analyze_sites
+from compute.structures.findings import Finding
 from ml.errors import LearningError
 from ml.kinds import KINDS
 from spectradb.models import JobStatus, Prediction, Structure, TrainedModel, Upload
-from spectradb.services.imports.structure_files import parse_structures
-from spectradb.services.imports.structures import describe, known_structure, store_structure
+from spectradb.services.imports.structure_files import ReadStructure, decoded, parse_each
+from spectradb.services.imports.structures import (
+    analysed,
+    describe,
+    known_structure,
+    store_structure,
+)
 from spectradb.services.imports.uploads import keep
 from spectradb.services.learning.predict import PredictedSite, Predictor, trust_in_words
 
@@ -42,25 +47,36 @@ class SiteTold:
     ligands: str
 
 
-def keep_structure_file(name: str, data: bytes, user: User | AnonymousUser | None) -> Upload:
+def keep_structure_file(
+    name: str, data: bytes, user: User | AnonymousUser | None, *, space_group: str = ""
+) -> Upload:
     """Read a structure, find its sites and keep the file for a day.
+
+    Of a file with several structures the first that can be read is taken.
 
     Raises
     ------
+    QuestionError
+        If its symmetry can be read in more than one way; ``space_group`` is the answer.
     ReadError
-        If it cannot be read, is partly occupied, or is larger than 500 atoms.
+        If it cannot be read, is partly occupied, doubted, or larger than 500 atoms.
     InputError
         If its sites cannot be made out.
     """
     limit = settings.STRUCTURE_MAX_MB
     if len(data) > limit * 1e6:
         raise ReadError([f"{name}: {len(data) / 1e6:.1f} MB; at most {limit} MB"])
-    text = data.decode("utf-8", errors="replace")
-    found = parse_structures(text, PurePath(name).name)
-    structure = found[0].structure
+    found = parse_each(decoded(data), PurePath(name).name, space_group=space_group)
+    usable = [one for one in found if isinstance(one, ReadStructure)]
+    if not usable:
+        raise next(one for one in found if isinstance(one, ReadError))
+    first = usable[0]
+    structure = first.structure
     if len(structure) > MAX_ATOMS:
         raise ReadError([f"{name}: {len(structure)} atoms in the cell; at most {MAX_ATOMS}"])
-    sites = analyze_sites(structure)
+    if first.refusal:
+        raise ReadError([f"{name}: not predicted: {first.refusal}"])
+    sites, findings = analysed(structure, first.findings)
     described = describe(structure)
     known = known_structure(structure)
     seen: dict[str, int] = {}
@@ -84,7 +100,8 @@ def keep_structure_file(name: str, data: bytes, user: User | AnonymousUser | Non
         **{key: described[key] for key in ("formula", "space_group_symbol", "space_group_number")},
         "n_atoms": len(structure),
         "n_structures": len(found),
-        "source_id": found[0].source_id,
+        "source_id": first.source_id,
+        "findings": [one.as_json() for one in findings],
         "sites": [asdict(row) for row in rows],
         "known": None if known is None else known.pk,
     }
@@ -207,7 +224,12 @@ def save_upload(upload: Upload) -> Structure:
 
     crystal = PymatgenStructure.from_dict(upload.told["structure"])
     with transaction.atomic():
-        row, _ = store_structure(crystal, source="file", source_id=upload.told["source_id"])
+        row, _ = store_structure(
+            crystal,
+            source="file",
+            source_id=upload.told["source_id"],
+            findings=[Finding.from_json(one) for one in upload.told.get("findings", [])],
+        )
     for model in sorted({one.model.name for one in predictions_of(upload)}):
         predict_structure(row, model)
     return row

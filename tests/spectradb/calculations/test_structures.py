@@ -30,7 +30,7 @@ from tests.factories import make_user
 KEYS = {
     "source_id", "formula", "site_index", "element", "oxidation_state", "route", "status",
     "energy_ev", "intensity", "energy_offset_ev", "energy_offset_err", "ten_dq", "parameters",
-    "seconds", "error",
+    "seconds", "error", "warnings",
 }  # fmt: skip
 
 

@@ -1,0 +1,74 @@
+"""Sums over all ways to share a total charge among the sites of a crystal.
+
+The only coupling between sites is their total, so the exact posterior of every site follows from
+dynamic programming over the running charge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import exp
+
+import numpy as np
+
+_CHARGE_DECIMALS = 2  # of a total: stated thirds are written 2.6667
+
+
+def posteriors(
+    options: Sequence[Mapping[float, float]],
+    multiplicities: Sequence[int],
+    total_charge: float = 0.0,
+) -> list[dict[float, float]] | None:
+    """Marginal of every site's state over all assignments of this total; None if there are none.
+
+    Parameters
+    ----------
+    options : sequence of dict
+        Cost (−ln of a weight) of each state of each distinct site.
+    multiplicities : sequence of int
+    """
+    # −ln of summed weight, by running charge
+    forward: list[dict[float, float]] = [{rounded(-total_charge): 0.0}]
+    for costs, m in zip(options, multiplicities, strict=True):
+        forward.append(step(forward[-1], costs, m))
+    if 0 not in forward[-1]:
+        return None
+    backward: list[dict[float, float]] = [{0: 0.0}]
+    for costs, m in zip(reversed(options), reversed(multiplicities), strict=True):
+        backward.append(step(backward[-1], {-s: c for s, c in costs.items()}, m))
+    backward.reverse()  # backward[i][q]: sites i… must add −q
+    out = []
+    for i, (costs, m) in enumerate(zip(options, multiplicities, strict=True)):
+        weights = {}
+        for state, cost in costs.items():
+            terms = [
+                before + cost + backward[i + 1][rounded(charge + m * state)]
+                for charge, before in forward[i].items()
+                if rounded(charge + m * state) in backward[i + 1]
+            ]
+            if terms:
+                weights[state] = -soft_min(terms)
+        top = max(weights.values())
+        scaled = {s: exp(max(w - top, -700.0)) for s, w in weights.items()}
+        total = sum(scaled.values())
+        out.append({s: w / total for s, w in scaled.items()})
+    return out
+
+
+def step(table: Mapping[float, float], costs: Mapping[float, float], m: int) -> dict[float, float]:
+    terms: dict[float, list[float]] = {}
+    for charge, before in table.items():
+        for state, cost in costs.items():
+            terms.setdefault(rounded(charge + m * state), []).append(before + cost)
+    return {charge: soft_min(list_) for charge, list_ in terms.items()}
+
+
+def rounded(total: float) -> float:
+    """A running charge as a key: stated fractions of electrons add up to whole ones."""
+    return round(total, _CHARGE_DECIMALS)
+
+
+def soft_min(costs: Sequence[float]) -> float:
+    """−ln Σ exp(−cost), without underflow."""
+    low = min(costs)
+    return low - float(np.log(sum(exp(max(low - c, -700.0)) for c in costs)))

@@ -1,0 +1,155 @@
+"""The cell that an atom list and symmetry operations make, with what does not fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compute.structures.atoms import Atom
+from compute.structures.operations import Setting
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+FloatArray = NDArray[np.float64]
+
+MAX_IMAGES = 4000
+FULL = 0.98  # an occupancy from here on is one within what refinements can tell
+OVERFULL = 1.02  # and to here
+_SPECIAL_ANG = 0.15  # images of one atom closer than this are one atom on a special position
+_ROUNDED = 5e-4  # thirds and sixths written with three or four digits
+_SAME_PLACE_ANG = 0.02  # atoms of two labels that share a place
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """All atoms of a cell.
+
+    Attributes
+    ----------
+    lattice : float64 (3, 3)
+        Rows, Å.
+    contents : list of dict of str to float
+        Occupancy of each element at each place.
+    charges : list of dict of str to float
+        Stated charge of each element at each place, where there is one.
+    places : float64 (n, 3)
+        Fractional.
+    sources : int64 (n,)
+        Which row of the atom list each place comes from.
+    """
+
+    lattice: FloatArray
+    contents: list[dict[str, float]]
+    charges: list[dict[str, float]]
+    places: FloatArray
+    sources: NDArray[np.int64]
+
+    @property
+    def volume(self) -> float:
+        return float(abs(np.linalg.det(self.lattice)))
+
+    def composition(self) -> dict[str, float]:
+        """Atoms of each element in the cell."""
+        out: dict[str, float] = {}
+        for content in self.contents:
+            for element, amount in content.items():
+                out[element] = out.get(element, 0.0) + amount
+        return out
+
+    def fullest(self) -> float:
+        """The largest sum of occupancies at one place."""
+        return max((sum(content.values()) for content in self.contents), default=0.0)
+
+    def mass(self) -> float:
+        """Of the cell, atomic mass units."""
+        from pymatgen.core import Element
+
+        return sum(
+            amount * float(Element(element).atomic_mass)
+            for element, amount in self.composition().items()
+        )
+
+    def structure(self) -> Structure:
+        """As pymatgen knows it; charges only where every atom has one."""
+        from pymatgen.core import Lattice, Species, Structure
+
+        charged = all(set(c) <= set(q) for c, q in zip(self.contents, self.charges, strict=True))
+        species = [
+            {
+                Species(el, q[el]) if charged else el: amount / max(sum(content.values()), 1.0)
+                for el, amount in content.items()
+            }
+            for content, q in zip(self.contents, self.charges, strict=True)
+        ]
+        return Structure(Lattice(self.lattice), species, self.places)
+
+
+def build_cell(lattice: FloatArray, atoms: Sequence[Atom], setting: Setting) -> Cell | None:
+    """Apply the operations; None if that makes more than ``MAX_IMAGES`` atoms.
+
+    Images of an atom within a seventh of an ångström are one atom on a special position, put
+    where the symmetry wants it. Atoms of the list that share a place share its occupancy.
+    """
+    contents: list[dict[str, float]] = []
+    charges: list[dict[str, float]] = []
+    places: list[FloatArray] = []
+    sources: list[int] = []
+    for row, atom in enumerate(atoms):
+        if atom.place is None:
+            continue
+        near = _SPECIAL_ANG if atom.occupancy >= FULL else 2 * _SAME_PLACE_ANG
+        for place in _orbit(lattice, atom.place, setting, near):
+            at = _same_place(lattice, places, place)
+            if at is None:
+                if len(places) == MAX_IMAGES:
+                    return None
+                contents.append({atom.element: atom.occupancy})
+                charges.append({} if atom.charge is None else {atom.element: atom.charge})
+                places.append(place)
+                sources.append(row)
+                continue
+            if sources[at] == row:
+                continue
+            content = contents[at]
+            content[atom.element] = content.get(atom.element, 0.0) + atom.occupancy
+            if atom.charge is not None:
+                charges[at].setdefault(atom.element, atom.charge)
+    return Cell(lattice, contents, charges, np.array(places).reshape(-1, 3), np.array(sources))
+
+
+def _orbit(
+    lattice: FloatArray, place: tuple[float, float, float], setting: Setting, near: float
+) -> list[FloatArray]:
+    start = np.array([_unrounded(x) for x in place])
+    images = setting.rotations @ start + setting.translations
+    out: list[FloatArray] = []
+    left = np.ones(len(images), dtype=bool)
+    for k in range(len(images)):
+        if not left[k]:
+            continue
+        step = images - images[k]
+        step -= np.round(step)
+        same = left & (np.linalg.norm(step @ lattice, axis=1) < near)
+        left &= ~same
+        out.append((images[k] + step[same].mean(axis=0)) % 1.0)
+    return out
+
+
+def _unrounded(x: float) -> float:
+    """0.3333 as 1/3: what is a third or sixth in the digits that files give."""
+    nearest = round(x * 6) / 6
+    return nearest if abs(x - nearest) < _ROUNDED and nearest * 2 % 1 else x
+
+
+def _same_place(lattice: FloatArray, places: list[FloatArray], place: FloatArray) -> int | None:
+    if not places:
+        return None
+    step = np.array(places) - place
+    distance = np.linalg.norm((step - np.round(step)) @ lattice, axis=1)
+    at = int(np.argmin(distance))
+    return at if distance[at] < _SAME_PLACE_ANG else None
