@@ -8,7 +8,6 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from spectradb.management.json_command import JsonCommand
-from spectradb.services.library.snapshot import export_library
 
 
 class Command(JsonCommand):
@@ -19,6 +18,8 @@ class Command(JsonCommand):
         self.add_output(parser)
 
     def handle(self, *, file: Path, output: str | None, **options: Any) -> None:
+        from spectradb.services.library.snapshot import export_library
+
         try:
             count = export_library(file)
         except OSError as error:

@@ -9,7 +9,6 @@ from django.core.management.base import CommandError, CommandParser
 
 from compute.errors import ReadError
 from spectradb.management.json_command import JsonCommand
-from spectradb.services.library.snapshot import import_library
 
 
 class Command(JsonCommand):
@@ -20,6 +19,8 @@ class Command(JsonCommand):
         self.add_output(parser)
 
     def handle(self, *, file: Path, output: str | None, **options: Any) -> None:
+        from spectradb.services.library.snapshot import import_library
+
         counts = {"new": 0, "unchanged": 0}
         try:
             for is_new in self.progress(import_library(file), unit="spectrum"):

@@ -8,7 +8,6 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from compute.multiplet.batch import solve_many
 from spectradb.management.json_command import JsonCommand
 
 
@@ -30,6 +29,8 @@ class Command(JsonCommand):
     def handle(
         self, *, cases: list[Path], processes: int, output: str | None, **options: Any
     ) -> None:
+        from compute.multiplet.batch import solve_many
+
         if processes < 1:
             raise CommandError(f"--processes {processes}: must be at least 1")
         wanted: list[Any] = []

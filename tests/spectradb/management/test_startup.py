@@ -34,6 +34,8 @@ def loaded(tmp_path: Path, *words: str) -> set[str]:
     return set(answer.stdout.rsplit("LOADED", 1)[1].split())
 
 
-@pytest.mark.parametrize("command", ["match_spectrum", "bench", "migrate"])
+@pytest.mark.parametrize(
+    "command", ["match_spectrum", "run_multiplet", "import_library", "export_library", "migrate"]
+)
 def test_help_loads_nothing_heavy(tmp_path: Path, command: str) -> None:
     assert loaded(tmp_path, command, "--help") == set()
