@@ -88,6 +88,7 @@ class CalculationAdmin(LookUp):
     list_display = ("id", "engine", "route", "absorber", "edge", "job_status", "error_cause")
     list_filter = ("job_status", "engine", "route", "error_cause")
     search_fields = ("=id", "=absorber", "=input_hash")
+    exclude = ("requesters",)
 
 
 @admin.register(PeakFit)

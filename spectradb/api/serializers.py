@@ -111,7 +111,9 @@ class SiteBriefSerializer(serializers.ModelSerializer[Site]):
 
 class CalculationSerializer(FieldsSerializer[Calculation]):
     status = serializers.CharField(source="job_status", read_only=True)
-    spectrum = serializers.PrimaryKeyRelatedField[Spectrum](read_only=True, allow_null=True)
+    spectrum = serializers.IntegerField(
+        source="record_id", read_only=True, allow_null=True, help_text="One that you may see."
+    )
     parameters = ObjectField(read_only=True)
     results = ObjectField(read_only=True)
     sticks = TableField(allow_null=True, help_text="Energy in eV and strength.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -38,6 +38,7 @@ from spectradb.filters import (
 )
 from spectradb.models import (
     Calculation,
+    JobStatus,
     PeakFit,
     Prediction,
     Site,
@@ -46,6 +47,7 @@ from spectradb.models import (
     TrainedModel,
 )
 from spectradb.services.accounts.roles import may_curate
+from spectradb.services.calculations import records
 from spectradb.services.curation import workflow as curation
 from spectradb.services.curation.revise import revise_from_file
 from spectradb.services.queue import jobs
@@ -281,16 +283,14 @@ class CalculationViewSet(ReadViewSet[Calculation]):
         rows = Calculation.objects.visible_to(self.request.user).order_by("pk")
         chosen = self.chosen_fields() if self.action in {"list", "retrieve"} else []
         if "spectrum" in chosen:
-            rows = rows.select_related("spectrum").only(
-                *(f.name for f in Calculation._meta.concrete_fields), "spectrum__calculation"
-            )
+            rows = rows.with_record(self.request.user)
         return rows.defer(*({"parameters", "results", "sticks", "trace"} - set(chosen)))
 
     @extend_schema(responses={200: _SUMMARY}, filters=False)
     @action(detail=False, pagination_class=None)
     def summary(self, request: Request) -> Response:
         """Counts by status, rate, time left, and failures grouped by cause."""
-        found = jobs.summary()
+        found = jobs.summary(Calculation.objects.visible_to(request.user))
         failures = [
             {"cause": one.cause, "count": one.count, "example_id": one.example_id}
             for one in found.failures
@@ -308,22 +308,25 @@ class CalculationViewSet(ReadViewSet[Calculation]):
     @action(detail=True, methods=["post"], permission_classes=[IsAuthenticated])
     def cancel(self, request: Request, pk: str) -> Response:
         """Cancel a queued or running calculation (who asked for it, and curators)."""
-        return self._change(request, jobs.cancel)
+        row = self._asked_for(request)
+        if not records.cancel(row, request.user):  # type: ignore[arg-type]  # signed in
+            raise Conflict(f"calculation {row.pk} is {row.job_status}")
+        return Response({"status": JobStatus.CANCELLED})
 
     @extend_schema(request=None, responses={200: _CHANGED})
     @action(detail=True, methods=["post"], permission_classes=[IsAuthenticated])
     def retry(self, request: Request, pk: str) -> Response:
         """Queue a failed or cancelled calculation again (who asked for it, and curators)."""
-        return self._change(request, jobs.retry)
-
-    def _change(self, request: Request, change: Any) -> Response:
-        row = self.get_object()
-        if not (may_curate(request.user) or row.requested_by_id == request.user.pk):
-            self.permission_denied(request)
-        if not change(Calculation.objects.filter(pk=row.pk)):
+        row = self._asked_for(request)
+        if not jobs.retry(Calculation.objects.filter(pk=row.pk)):
             raise Conflict(f"calculation {row.pk} is {row.job_status}")
-        row.refresh_from_db(fields=["job_status"])
-        return Response({"status": row.job_status})
+        return Response({"status": JobStatus.QUEUED})
+
+    def _asked_for(self, request: Request) -> Calculation:
+        row = self.get_object()
+        if not records.may_change(row, request.user):  # type: ignore[arg-type]  # signed in
+            self.permission_denied(request)
+        return row
 
 
 @_described

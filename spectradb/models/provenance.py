@@ -2,20 +2,75 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, Self
+
+from django.conf import settings
 from django.db import models
+from django.db.models import Case, Exists, IntegerField, OuterRef, Q, Subquery, Value, When
 from simple_history.models import HistoricalRecords
 
 from spectradb.models.fields import ArrayField
 from spectradb.models.jobs import Job
 from spectradb.models.structures import Site, Structure
-from spectradb.models.visibility import FollowsSpectrum
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
+    from spectradb.models.spectra import SpectrumQuerySet
+
+_CURATE = "spectradb.curate_spectrum"
+
+
+class CalculationQuerySet(models.QuerySet[Any]):
+    """Calculations; who sees one follows from its records, the spectra made of it."""
+
+    def visible_to(self, user: User | AnonymousUser | None) -> Self:
+        """Seen by whoever sees one of its records; before it has any, by whoever asked for it."""
+        if user is not None and user.is_authenticated and user.has_perm(_CURATE):
+            return self
+        asked = Q(public=True)
+        if user is not None and user.is_authenticated:
+            links = Calculation.requesters.through.objects
+            asked |= Q(Exists(links.filter(calculation=OuterRef("pk"), user=user.pk)))
+        records = _records()
+        return self.filter(Exists(records.visible_to(user)) | (~Exists(records) & asked))
+
+    def with_record(self, user: User | AnonymousUser | None) -> Self:
+        """With ``record_id``: the spectrum of it that this person is led to, their own first."""
+        mine = user.pk if user is not None and user.is_authenticated else None
+        rank = Case(
+            When(contributor=mine, contributor__isnull=False, then=Value(0)),
+            When(status="published", then=Value(1)),
+            default=Value(2),
+            output_field=IntegerField(),
+        )
+        seen = _records().visible_to(user).order_by(rank, "pk")
+        return self.annotate(record_id=Subquery(seen.values("pk")[:1]))
+
+
+def _records() -> SpectrumQuerySet:
+    """The spectra of the calculation of an outer query."""
+    from spectradb.models.spectra import Spectrum  # imports this module
+
+    return Spectrum.objects.filter(calculation=OuterRef("pk"))
 
 
 class Calculation(Job):
-    """One run of an engine. The input hash is unique: asked for twice, it runs once."""
+    """One run of an engine. The input hash is unique: asked for twice, it runs once.
 
+    Each person who asks has a record of it, a Spectrum; nobody learns who else asked.
+    """
+
+    requested_by = None  # several may: ``requesters``
+    requesters = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="+", blank=True)
+    public = models.BooleanField(
+        default=True,
+        help_text="Asked for by the operator: all see it at once, and its spectrum is published.",
+    )
     engine = models.CharField(max_length=40, help_text="spectradb.multiplet, FEFF …")
-    version = models.CharField(max_length=40, blank=True)
+    version = models.CharField(
+        max_length=120, blank=True, help_text="Of the route, the engine and the atomic solver."
+    )
     route = models.CharField(max_length=20, blank=True, help_text="explicit, cheap, cluster …")
     structure = models.ForeignKey(
         Structure, models.CASCADE, null=True, blank=True, related_name="calculations"
@@ -38,7 +93,7 @@ class Calculation(Job):
     trace = models.TextField(blank=True, help_text="Traceback of a failure, for developers.")
 
     history = HistoricalRecords(excluded_fields=["sticks", "results", "trace"])
-    objects = FollowsSpectrum.as_manager()
+    objects = CalculationQuerySet.as_manager()
 
     class Meta:
         indexes = [

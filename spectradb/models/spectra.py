@@ -135,8 +135,8 @@ class Spectrum(models.Model):
     replaces = models.OneToOneField(
         "self", models.SET_NULL, null=True, blank=True, related_name="replaced_by"
     )
-    calculation = models.OneToOneField(
-        Calculation, models.PROTECT, null=True, blank=True, related_name="spectrum"
+    calculation = models.ForeignKey(
+        Calculation, models.PROTECT, null=True, blank=True, related_name="spectra"
     )
     measurement = models.OneToOneField(
         Measurement, models.PROTECT, null=True, blank=True, related_name="spectrum"
@@ -163,6 +163,15 @@ class Spectrum(models.Model):
                 condition=Q(kind="theory", calculation__isnull=False, measurement__isnull=True)
                 | Q(kind="experiment", calculation__isnull=True, measurement__isnull=False),
                 name="spectrum_one_provenance",
+            ),
+            models.UniqueConstraint(
+                fields=["calculation", "contributor"], name="spectrum_record_of_person"
+            ),
+            # So that matching, training and every count take a calculation once.
+            models.UniqueConstraint(
+                fields=["calculation"],
+                condition=Q(status="published"),
+                name="spectrum_published_once",
             ),
         ]
         indexes = [

@@ -1,4 +1,4 @@
-"""A multiplet of given parameters as a job: one calculation a case, a private draft of it."""
+"""A multiplet of given parameters as a job: one calculation a case, a private draft for each."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ from django.db import transaction
 
 from compute.multiplet import solve
 from compute.multiplet.case import parse_case
-from spectradb.models import Calculation, Kind, Quantity, Spectrum, Status
-from spectradb.plots import sparkline_path
+from spectradb.models import Calculation
+from spectradb.services.calculations import records
 from spectradb.services.queue import jobs
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 ENGINE = "spectradb.multiplet"
-ROUTE = "explicit"
+ROUTE = records.EXPLICIT
 _OWN = ("energy_ev", "intensity", "sticks", "parameters")
 
 
 def queue_case(case: dict[str, Any], user: User) -> tuple[Calculation, bool]:
-    """The calculation of this case, and whether it is new and now queued.
+    """The calculation of this case, and whether it is now queued for this person.
+
+    Who asks for one that others had before has a record of their own, at once if it is done.
 
     Raises
     ------
@@ -33,8 +35,7 @@ def queue_case(case: dict[str, Any], user: User) -> tuple[Calculation, bool]:
         Naming the key and the value, before anything is stored.
     """
     parameters = _plain(dict(parse_case(case).parameters))
-    key = json.dumps([ENGINE, settings.VERSION, ROUTE, parameters], sort_keys=True)
-    digest = hashlib.sha256(key.encode()).hexdigest()
+    digest = input_hash(parameters)
     with transaction.atomic():
         row, new = Calculation.objects.get_or_create(
             input_hash=digest,
@@ -45,12 +46,21 @@ def queue_case(case: dict[str, Any], user: User) -> tuple[Calculation, bool]:
                 "absorber": parameters["element"],
                 "edge": parameters["edge"],
                 "parameters": parameters,
-                "requested_by": user,
+                "public": False,
             },
         )
+        row = Calculation.objects.select_for_update().get(pk=row.pk)
+        again = records.ask([row], user)
         if new:
             jobs.enqueue(Calculation, [row.pk])
-    return row, new
+        row.refresh_from_db(fields=["job_status"])
+    return row, new or bool(again)
+
+
+def input_hash(parameters: dict[str, Any]) -> str:
+    """SHA-256 of everything that decides the result."""
+    key = json.dumps([ENGINE, settings.VERSION, ROUTE, parameters], sort_keys=True)
+    return hashlib.sha256(key.encode()).hexdigest()
 
 
 def run_case(pk: int) -> bool:
@@ -59,27 +69,13 @@ def run_case(pk: int) -> bool:
 
 
 def _store(row: Calculation, result: dict[str, Any]) -> None:
-    """Results on the calculation; the spectrum, on its relative energy axis, as a draft."""
+    """Results on the calculation; its spectrum, on a relative energy axis, for all who asked."""
     row.results = {key: _plain(value) for key, value in result.items() if key not in _OWN}
     if result["sticks"] is not None:
         sticks = result["sticks"]
         row.sticks = np.column_stack([sticks["energy_ev"], sticks["intensity"]])
     row.save()
-    p = row.parameters
-    spectrum = Spectrum(
-        kind=Kind.THEORY,
-        absorber=row.absorber,
-        edge=row.edge,
-        title=f"{p['element']}{p['charge']}+ 3d{p['n_d']}, given parameters",
-        quantity=Quantity.RADIAL,
-        status=Status.DRAFT,
-        contributor=row.requested_by,
-        calculation=row,
-        sparkline=sparkline_path(result["energy_ev"], result["intensity"]),
-    )
-    spectrum.set_arrays(result["energy_ev"], result["intensity"])
-    spectrum.content_hash = spectrum.hash_content(row.input_hash)
-    spectrum.save()
+    records.store_records(row, records.Curve(result["energy_ev"], result["intensity"]))
 
 
 def _plain(value: Any) -> Any:

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils import timezone
 from numpy.typing import NDArray
 
 from compute.errors import ComputeError, InputError, ReadError
@@ -27,11 +26,8 @@ from compute.l23.spectrum import SiteSpectrum, l23_spectrum
 from compute.sites import Site as FoundSite
 from compute.sites import analyze_sites
 from compute.structures.findings import obstacles
-from spectradb.models import Calculation, JobStatus, Site, Spectrum, Structure
-from spectradb.models.spectra import Kind, Quantity, Status
-from spectradb.plots.sparkline import sparkline_path
-from spectradb.services.accounts.roles import may_contribute, may_curate
-from spectradb.services.curation.workflow import submit
+from spectradb.models import Calculation, JobStatus, Site
+from spectradb.services.calculations import records
 from spectradb.services.imports.structure_files import ReadStructure, read_each
 from spectradb.services.imports.structures import SYMPREC, analysed, refuse_doubted
 from spectradb.services.queue import jobs
@@ -181,7 +177,7 @@ def queue_sites(
         False makes the rows only: the caller runs them (:func:`run_calculation`).
     requested_by : User, optional
         Who asked; None for the operator's commands. It decides what becomes of the spectrum
-        (:func:`store_calculated`).
+        (:mod:`spectradb.services.calculations.records`).
     """
     wanted: dict[str, Site] = {}
     found = list(sites.select_related("structure").defer("structure__data"))
@@ -190,14 +186,18 @@ def queue_sites(
     for site in found:
         check_request(site.element, edge, route)
         wanted[input_hash(site, edge, route)] = site
-    known = set(
-        Calculation.objects.filter(input_hash__in=wanted).values_list("input_hash", flat=True)
-    )
     with transaction.atomic():
+        known = {
+            row.input_hash: row
+            for row in Calculation.objects.filter(input_hash__in=wanted)
+            .select_for_update(of=("self",))
+            .select_related("structure", "site")
+            .defer("structure__data", "sticks", "trace")
+        }
         for digest, site in wanted.items():
             if digest in known:
                 continue
-            Calculation.objects.create(
+            made = Calculation.objects.create(
                 engine=ENGINE,
                 version=routes.known(route).version,
                 route=route,
@@ -206,8 +206,11 @@ def queue_sites(
                 absorber=site.element,
                 edge=edge,
                 input_hash=digest,
-                requested_by=requested_by,
+                public=requested_by is None,
             )
+            if requested_by is not None:
+                made.requesters.add(requested_by)
+        records.ask(known.values(), requested_by)
         rows = {
             row.input_hash: row
             for row in Calculation.objects.filter(input_hash__in=wanted).select_related(
@@ -264,59 +267,18 @@ def _store(row: Calculation, found: SiteSpectrum) -> None:
             [sticks["energy_ev"] + found.energy_offset_ev, sticks["intensity"]], 1
         )
     row.save(update_fields=["parameters", "results", "sticks"])
-    offset, error = found.energy_offset_ev, found.energy_offset_err
-    store_calculated(row, found.energy_ev, found.intensity, offset, error)
-
-
-def store_calculated(
-    row: Calculation,
-    energy_ev: NDArray[np.float64],
-    intensity: NDArray[np.float64],
-    energy_offset_ev: float,
-    energy_offset_err: float,
-) -> Spectrum:
-    """The spectrum of a finished calculation; energies absolute.
-
-    What the operator's campaigns and the curators ask for is published at once: structure, engine
-    and parameters are the library's own, and nobody could read thousands. What a contributor asks
-    for goes through the automatic checks to a curator, like everything else people bring.
-    """
-    asked = row.requested_by
-    public = asked is None or may_curate(asked)
-    structure: Structure | None = row.structure
-    now = timezone.now()
-    formula = structure.formula if structure is not None else ""
-    spectrum = Spectrum(
-        kind=Kind.THEORY,
-        technique="XANES",
-        absorber=row.absorber,
-        edge=row.edge,
-        structure=structure,
-        site=row.site,
-        formula=formula,
-        title=f"{formula} {row.absorber} L2,3, multiplet",
-        quantity=Quantity.RADIAL,
-        energy_offset_ev=energy_offset_ev,
-        energy_offset_err=energy_offset_err,
-        status=Status.PUBLISHED if public else Status.DRAFT,
-        submitted_at=now if public else None,
-        published_at=now if public else None,
-        contributor=asked,
-        calculation=row,
+    records.store_records(
+        row,
+        records.Curve(
+            found.energy_ev, found.intensity, found.energy_offset_ev, found.energy_offset_err
+        ),
     )
-    spectrum.set_arrays(energy_ev, intensity)
-    spectrum.sparkline = sparkline_path(spectrum.energy, spectrum.intensity)
-    spectrum.content_hash = spectrum.hash_content(row.input_hash)
-    spectrum.save()
-    if not public and asked is not None and may_contribute(asked):
-        return submit(spectrum, asked)
-    return spectrum
 
 
 def as_computed(row: Calculation) -> ComputedSite:
     """A calculation row in the words of the command; loads its spectrum if there is one."""
     structure, site = row.structure, row.site
-    spectrum = Spectrum.objects.filter(calculation=row).first()
+    spectrum = row.spectra.order_by("pk").first()
     return ComputedSite(
         source_id=(structure.source_id or f"SDB-S{structure.pk}") if structure else "",
         formula=structure.formula if structure else "",

@@ -145,10 +145,17 @@ def _duplicate(spectrum: Spectrum) -> Check:
         .exclude(status__in=[Status.REJECTED, Status.WITHDRAWN])
     )
     if spectrum.kind == Kind.THEORY:
+        same = Spectrum.objects.published().filter(calculation=spectrum.calculation_id)
+        if shown := same.exclude(pk=spectrum.pk).values_list("pk", flat=True).first():
+            why = f"This calculation is published as SDB-{shown}; everyone sees it there."
+            return Check("Not a duplicate", FAIL, why, shown)
         # Two calculations with different input may well agree; only one structure twice is odd.
         if spectrum.structure is None:
             return Check("Not a duplicate", PASS, "A calculation of its own input.")
-        others = others.filter(structure=spectrum.structure, site=spectrum.site)
+        # Other records of the calculation are other people's, who are told to nobody.
+        others = others.filter(structure=spectrum.structure, site=spectrum.site).exclude(
+            calculation=spectrum.calculation_id
+        )
     nearest, least = None, _REPEATED
     newest = others.order_by("-pk").only("energy", "intensity", "contributor")[:_MAX_CANDIDATES]
     for other in newest.iterator(chunk_size=50):

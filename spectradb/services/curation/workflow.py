@@ -118,6 +118,8 @@ def decide(spectrum: Spectrum, action: str, user: User | AnonymousUser, note: st
         save_with_reason(row, user, f"{step.done}. {note}".strip())
         if action == "publish" and row.replaces_id is not None:
             _retire(row.replaces_id, row, user)
+        if action == "publish" and row.calculation_id is not None:
+            _send_back_others(row, user)
     return row
 
 
@@ -143,6 +145,17 @@ def _retire(older_id: int, newer: Spectrum, user: User | AnonymousUser) -> None:
         older.status = Status.WITHDRAWN
         older.status_note = f"Replaced by SDB-{newer.pk}, version {newer.version}."
         save_with_reason(older, user, older.status_note)
+
+
+def _send_back_others(published: Spectrum, user: User | AnonymousUser) -> None:
+    """Other people's records of a calculation leave the queue once one of them is public."""
+    others = Spectrum.objects.filter(
+        calculation=published.calculation_id, status=Status.SUBMITTED
+    ).exclude(pk=published.pk)
+    for other in others.select_for_update(of=("self",)):
+        other.status = Status.DRAFT
+        other.status_note = f"This calculation is published as SDB-{published.pk}."
+        save_with_reason(other, user, other.status_note)
 
 
 @dataclass

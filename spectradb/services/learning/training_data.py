@@ -108,12 +108,19 @@ def training_rows(
     rows: list[tuple[int, str, int, str, int]] = []
     valence: list[float | None] = []
     digest = hashlib.sha256(grid.tobytes())
-    for pk, content, structure, source_id, index, edge, oxidation_state in (
+    repeated = 0
+    seen: set[int] = set()  # calculations: other people's records of one are the same curve
+    for pk, content, structure, source_id, index, edge, oxidation_state, calculation in (
         usable.filter(energy_min__lte=grid[0] + 0.1 * span, energy_max__gte=grid[-1] - 0.1 * span)
         .order_by("structure_id", "site__index", "pk")
-        .values_list(*fields, "edge", "site__oxidation_state")
+        .values_list(*fields, "edge", "site__oxidation_state", "calculation")
         .iterator(_CHUNK)
     ):
+        if calculation in seen:
+            repeated += 1
+            continue
+        if calculation is not None:
+            seen.add(calculation)
         if target_scale is not None and f"{source_id}:{index}" not in target_scale:
             continue
         rows.append((pk, content, structure, source_id or f"structure-{structure}", index))
@@ -140,7 +147,8 @@ def training_rows(
         Path(settings.VAR_DIR) / "training",
         None if None in valence else np.array(valence, dtype=np.float64),
     )
-    return TrainingRows(data, [(r[3], r[2], r[4]) for r in rows], data_hash, total - len(rows))
+    keys = [(r[3], r[2], r[4]) for r in rows]
+    return TrainingRows(data, keys, data_hash, total - repeated - len(rows))
 
 
 def _grid_of(spectra: QuerySet[Spectrum]) -> NDArray[np.float64]:

@@ -18,7 +18,7 @@ from django.db import transaction
 
 from compute.errors import InputError, ReadError
 from spectradb.models import Calculation, JobStatus, Site, Spectrum, Structure
-from spectradb.services.calculations.structures import store_calculated
+from spectradb.services.calculations import records
 from spectradb.services.imports.structures import store_structure
 from spectradb.services.library.build import SOURCE
 
@@ -115,22 +115,34 @@ def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _load(record: dict[str, Any], structure: Structure) -> bool:
     values = record["calculation"]
-    if Calculation.objects.filter(
-        input_hash=values["input_hash"], job_status=JobStatus.DONE
-    ).exists():
-        return False
     first, last, count = record["energy"]
     energy = np.linspace(first, last, int(count))
     intensity = np.frombuffer(base64.b64decode(record["intensity"]), "<f4").astype(float)
-    offset, error = record["offset"]
     with transaction.atomic():
-        Calculation.objects.filter(input_hash=values["input_hash"]).delete()  # queued or failed
-        calculation = Calculation.objects.create(
-            **{name: values[name] for name in _CALCULATION_FIELDS},
-            structure=structure,
-            site=structure.sites.get(index=record["site"]),
-            job_status=JobStatus.DONE,
-            seconds=record["seconds"],
+        row, new = Calculation.objects.get_or_create(
+            input_hash=values["input_hash"],
+            defaults=_finished(record, structure) | {"public": True},
         )
-        store_calculated(calculation, energy, intensity, offset, error)
+        if not new:
+            row = Calculation.objects.select_for_update().get(pk=row.pk)
+            if row.job_status == JobStatus.DONE:
+                records.ask([row], None)
+                return False
+            for name, value in _finished(record, structure).items():  # it was queued or failed
+                setattr(row, name, value)
+            row.public = True
+            row.save()
+        records.store_records(row, records.Curve(energy, intensity, *record["offset"]))
     return True
+
+
+def _finished(record: dict[str, Any], structure: Structure) -> dict[str, Any]:
+    """Columns of the calculation as the file has it."""
+    return {name: record["calculation"][name] for name in _CALCULATION_FIELDS} | {
+        "structure": structure,
+        "site": structure.sites.get(index=record["site"]),
+        "job_status": JobStatus.DONE,
+        "seconds": record["seconds"],
+        "error": "",
+        "error_cause": "",
+    }

@@ -269,7 +269,8 @@ def _from_calculation(request: HttpRequest) -> dict[str, str] | None:
     pk = request.GET.get("calculation", "")
     if not pk.isdecimal():
         return None
-    row = Calculation.objects.filter(pk=int(pk), edge="L23").only("parameters").first()
+    seen = Calculation.objects.visible_to(request.user)
+    row = seen.filter(pk=int(pk), edge="L23").only("parameters").first()
     if row is None or row.parameters.get("element") not in _CHARGES:
         return None
     p = row.parameters

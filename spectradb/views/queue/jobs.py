@@ -87,11 +87,9 @@ def jobs(request: HttpRequest) -> HttpResponse:
 @require_GET
 def calculation(request: HttpRequest, pk: int) -> HttpResponse:
     """One calculation: its parameters, its result or why there is none."""
+    rows = Calculation.objects.visible_to(request.user).with_record(request.user)
     row = get_object_or_404(
-        Calculation.objects.select_related("structure", "site", "spectrum").defer(
-            "structure__data", "spectrum__energy", "spectrum__intensity", "sticks"
-        ),
-        pk=pk,
+        rows.select_related("structure", "site").defer("structure__data", "sticks"), pk=pk
     )
     return render(request, "queue/calculation.html", {"row": row, "d": _described("", row)})
 
@@ -99,7 +97,8 @@ def calculation(request: HttpRequest, pk: int) -> HttpResponse:
 @require_GET
 def case(request: HttpRequest, pk: int) -> HttpResponse:
     """The parameters as ``CASE.json`` for ``run_multiplet``."""
-    row = get_object_or_404(Calculation.objects.only("parameters"), pk=pk)
+    rows = Calculation.objects.visible_to(request.user)
+    row = get_object_or_404(rows.only("parameters"), pk=pk)
     response = JsonResponse(row.parameters, json_dumps_params={"indent": 1})
     response["Content-Disposition"] = f'attachment; filename="CASE-{pk}.json"'
     return response
@@ -134,14 +133,14 @@ def act(request: HttpRequest) -> HttpResponse:
 
 
 def _rows(kind: str, request: HttpRequest) -> QuerySet[Any]:
-    """All calculations and imports are public; fits and exports follow their owner's rights."""
+    """Imports are public; calculations, fits and exports follow their owner's rights."""
     model = KINDS[kind][0]
     rows: QuerySet[Any] = model._default_manager.all()  # type: ignore[attr-defined]
     if kind == "calculations":
-        rows = rows.select_related("structure", "site", "spectrum").defer(
-            "structure__data", "results", "sticks", "trace", "spectrum__energy",
-            "spectrum__intensity",
-        )  # fmt: skip
+        seen = Calculation.objects.visible_to(request.user).with_record(request.user)
+        rows = seen.select_related("structure", "site").defer(
+            "structure__data", "results", "sticks", "trace"
+        )
     if kind == "fits":
         rows = rows.select_related("spectrum").defer(
             "residual", "spectrum__energy", "spectrum__intensity"
@@ -169,13 +168,13 @@ def _with_text(kind: str, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
 
 def _described(kind: str, row: Any) -> dict[str, Any]:
     """Site, sizes and outcome of one job, for its row."""
-    words: dict[str, Any] = {"row": row, "site": "", "sizes": "", "spectrum": None}
+    words: dict[str, Any] = {"row": row, "site": "", "sizes": "", "record": None, "formula": ""}
     if isinstance(row, Calculation):
         words["site"] = row.site
         words["structure"] = row.structure
-        words["spectrum"] = getattr(row, "spectrum", None)
+        words["record"] = getattr(row, "record_id", None)
     elif isinstance(row, PeakFit):
-        words["spectrum"] = row.spectrum
+        words["record"], words["formula"] = row.spectrum_id, row.spectrum.formula
     return words
 
 

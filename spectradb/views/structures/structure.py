@@ -189,9 +189,9 @@ def _site_rows(
         if spectrum.site_id is not None:
             by_site[spectrum.site_id].append(spectrum)
     jobs = dict(
-        Calculation.objects.filter(
-            structure=shown, job_status__in=[JobStatus.QUEUED, JobStatus.RUNNING]
-        ).values_list("site_id", "job_status")
+        Calculation.objects.visible_to(request.user)
+        .filter(structure=shown, job_status__in=[JobStatus.QUEUED, JobStatus.RUNNING])
+        .values_list("site_id", "job_status")
     )
     waiting = dict(
         Spectrum.objects.filter(
@@ -212,7 +212,6 @@ def _site_rows(
         row.can_compute = (
             site.element in absorbers("cheap")
             and not row.job
-            and not row.review  # asked for already, by somebody else perhaps
             and "L23" not in [one["edge"] for one in row.edges]
         )
         rows.append(row)
