@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
+from spectradb.admin.forms import SiteForm
 from spectradb.admin.page import with_story
 from spectradb.models import (
     ApiKey,
@@ -15,10 +16,10 @@ from spectradb.models import (
     PeakFit,
     Site,
     SourceFile,
-    Spectrum,
     Structure,
     TrainedModel,
 )
+from spectradb.services.structures.sites import state_valence
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Any]
@@ -73,14 +74,32 @@ class SiteAdmin(LookUp):
     list_filter = ("element", "coordination_number")
     list_select_related = ("structure",)
     search_fields = ("=structure__source_id", "structure__formula", "=element")
-    editable = ("oxidation_state", "oxidation_method")
+    form = SiteForm
+    editable = ("oxidation_state",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Site]:
         return super().get_queryset(request).select_related("structure").defer("structure__data")
 
     def save_model(self, request: HttpRequest, obj: Site, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        Spectrum.objects.filter(site=obj).update()  # searches find them by their site
+        """Keep the valence as stated by this person, and tell what follows from it."""
+        if not form.changed_data:
+            return
+        valence, reason = form.cleaned_data["oxidation_state"], form.cleaned_data["reason"]
+        done = state_valence(obj, valence, user=request.user, reason=reason)  # type: ignore[arg-type]
+        obj.refresh_from_db()
+        for text in done.warnings:
+            self.message_user(request, f"Not neutral: {text}.", messages.WARNING)
+        for other in done.changed:
+            text = f"{other.element}{other.index} is now {other.oxidation_state:+g}."
+            self.message_user(request, text, messages.INFO)
+        if done.withdrawn:
+            found = ", ".join(f"SDB-{pk}" for pk in done.withdrawn)
+            text = f"Withdrawn, since computed for another valence: {found}."
+            self.message_user(request, text, messages.INFO)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        names = [*self.get_readonly_fields(request, obj)]  # type: ignore[arg-type]
+        return [(None, {"fields": ["oxidation_state", "reason", *names]})]
 
 
 @admin.register(Calculation)

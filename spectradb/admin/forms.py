@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 
 from compute.edges import normalise_edge, normalise_element
-from spectradb.models import Measurement, Spectrum
+from compute.errors import InputError
+from spectradb.models import Measurement, Site, Spectrum
+from spectradb.services.structures.sites import check_state
 
 EDGES = ("K", "L1", "L2", "L3", "L23", "M1", "M23", "M2", "M3", "M45", "M4", "M5", "N45")
 LICENCES = ("CC BY 4.0", "CC0 1.0", "CC BY-SA 4.0", "ODbL 1.0", "Public domain")
@@ -31,8 +33,34 @@ _Measured = forms.modelform_factory(
 
 if TYPE_CHECKING:
     _SpectrumForm = forms.ModelForm[Spectrum]
+    _SiteForm = forms.ModelForm[Site]
 else:
-    _SpectrumForm = forms.ModelForm  # not generic at run time
+    _SpectrumForm = _SiteForm = forms.ModelForm  # not generic at run time
+
+
+class SiteForm(_SiteForm):
+    """What a curator states of a site."""
+
+    reason = forms.CharField(
+        required=False, max_length=100, help_text="How it is known; kept in the history."
+    )
+
+    class Meta:
+        model = Site
+        fields = ("oxidation_state",)
+        help_texts = {
+            "oxidation_state": "Used by calculations, searches and models as it stands. Emptied, "
+            "it is derived again."
+        }
+
+    def clean_oxidation_state(self) -> float | None:
+        given: float | None = self.cleaned_data["oxidation_state"]
+        if given is not None:
+            try:
+                check_state(f"{self.instance.element}[{self.instance.index}]", given)
+            except InputError as error:
+                raise forms.ValidationError(str(error)) from error
+        return given
 
 
 class SpectrumForm(_SpectrumForm):

@@ -10,7 +10,7 @@ from django.db.models import Case, Exists, IntegerField, OuterRef, Q, Subquery, 
 from simple_history.models import HistoricalRecords
 
 from spectradb.models.fields import ArrayField
-from spectradb.models.jobs import Job
+from spectradb.models.jobs import Job, JobStatus
 from spectradb.models.structures import Site, Structure
 
 if TYPE_CHECKING:
@@ -100,6 +100,12 @@ class Calculation(Job):
             models.Index(fields=["job_status", "-created"], name="calculation_by_status"),
             models.Index(fields=["absorber", "edge"], name="calculation_absorber"),
         ]
+
+    @property
+    def engine_version_unknown(self) -> bool:
+        """Whether it is a result of our engine from before that had a version of its own."""
+        ours = self.engine == "spectradb.multiplet" and self.job_status == JobStatus.DONE
+        return ours and "multiplet-" not in self.version
 
     def __str__(self) -> str:
         return f"{self.engine} {self.absorber} {self.edge} ({self.job_status})"

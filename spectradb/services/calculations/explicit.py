@@ -7,11 +7,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from django.conf import settings
 from django.db import transaction
 
+from compute.atom.version import VERSION as ATOM_VERSION
+from compute.errors import InputError
 from compute.multiplet import solve
 from compute.multiplet.case import parse_case
+from compute.multiplet.version import VERSION as ENGINE_VERSION
 from spectradb.models import Calculation
 from spectradb.services.calculations import records
 from spectradb.services.queue import jobs
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 ENGINE = "spectradb.multiplet"
 ROUTE = records.EXPLICIT
+_VERSIONS = f"{ENGINE_VERSION} {ATOM_VERSION}"
 _OWN = ("energy_ev", "intensity", "sticks", "parameters")
 
 
@@ -41,7 +44,7 @@ def queue_case(case: dict[str, Any], user: User) -> tuple[Calculation, bool]:
             input_hash=digest,
             defaults={
                 "engine": ENGINE,
-                "version": settings.VERSION,
+                "version": _VERSIONS,
                 "route": ROUTE,
                 "absorber": parameters["element"],
                 "edge": parameters["edge"],
@@ -58,14 +61,20 @@ def queue_case(case: dict[str, Any], user: User) -> tuple[Calculation, bool]:
 
 
 def input_hash(parameters: dict[str, Any]) -> str:
-    """SHA-256 of everything that decides the result."""
-    key = json.dumps([ENGINE, settings.VERSION, ROUTE, parameters], sort_keys=True)
+    """SHA-256 of everything that decides the result; the atom's integrals are among the values."""
+    key = json.dumps([ENGINE, ENGINE_VERSION, ROUTE, parameters], sort_keys=True)
     return hashlib.sha256(key.encode()).hexdigest()
 
 
 def run_case(pk: int) -> bool:
     """Run one, if it is still to be had; whether this call finished it."""
-    return jobs.run(Calculation, pk, lambda row: solve(row.parameters), _store)
+    return jobs.run(Calculation, pk, _work, _store)
+
+
+def _work(row: Calculation) -> dict[str, Any]:
+    if input_hash(row.parameters) != row.input_hash:
+        raise InputError("version", ENGINE_VERSION, "is not the engine asked for; ask again")
+    return solve(row.parameters)
 
 
 def _store(row: Calculation, result: dict[str, Any]) -> None:
@@ -74,6 +83,7 @@ def _store(row: Calculation, result: dict[str, Any]) -> None:
     if result["sticks"] is not None:
         sticks = result["sticks"]
         row.sticks = np.column_stack([sticks["energy_ev"], sticks["intensity"]])
+    row.version = _VERSIONS
     row.save()
     records.store_records(row, records.Curve(result["energy_ev"], result["intensity"]))
 

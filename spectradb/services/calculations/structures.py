@@ -1,7 +1,7 @@
 """Compute L2,3 spectra of structures: one calculation a site, queued or at once.
 
-A calculation is known by the hash of what goes into it (structure, site, edge, route, version of
-the route), so that asking twice runs once.
+A calculation is known by the hash of what goes into it (structure, valences of its sites, edge,
+versions of route and engine), so that asking twice runs once. Valences are those of the Site rows.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,11 +26,13 @@ from compute.l23.spectrum import SiteSpectrum, l23_spectrum
 from compute.sites import Site as FoundSite
 from compute.sites import analyze_sites
 from compute.structures.findings import obstacles
+from compute.structures.valence import valence_findings
 from spectradb.models import Calculation, JobStatus, Site
 from spectradb.services.calculations import records
 from spectradb.services.imports.structure_files import ReadStructure, read_each
 from spectradb.services.imports.structures import SYMPREC, analysed, refuse_doubted
 from spectradb.services.queue import jobs
+from spectradb.services.structures.sites import first_atom, sites_of, valences
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -40,7 +42,7 @@ EDGES = ("L23",)
 _KEPT = (
     "total_intensity", "initial_eigenvalues_ev", "n_initial_states", "dimension", "l3_fraction",
     "branching_ratio", "mean_d_holes", "expectation", "method", "seconds",
-    "mixture",
+    "mixture", "warnings",
 )  # fmt: skip
 
 
@@ -148,7 +150,7 @@ def _compute_structure(
             ten_dq=found.ten_dq,
             parameters=found.result["parameters"],
             seconds=time.perf_counter() - started,
-            warnings=told,
+            warnings=_told(told, found),
         )
 
 
@@ -183,9 +185,11 @@ def queue_sites(
     found = list(sites.select_related("structure").defer("structure__data"))
     if order is not None:
         found.sort(key=lambda site: order[site.pk])
+    known_valences = _valences({site.structure_id for site in found})
     for site in found:
         check_request(site.element, edge, route)
-        wanted[input_hash(site, edge, route)] = site
+        digest = input_hash(site, known_valences[site.structure_id], edge, route)
+        wanted.setdefault(digest, site)  # two rows may stand for one orbit
     with transaction.atomic():
         known = {
             row.input_hash: row
@@ -199,7 +203,7 @@ def queue_sites(
                 continue
             made = Calculation.objects.create(
                 engine=ENGINE,
-                version=routes.known(route).version,
+                version=_versions(route),
                 route=route,
                 structure=site.structure,
                 site=site,
@@ -223,17 +227,31 @@ def queue_sites(
     return [rows[digest] for digest in wanted]
 
 
-def input_hash(site: Site, edge: str, route: str) -> str:
-    """SHA-256 of everything that decides the result."""
-    key = [
-        ENGINE,
-        route,
-        routes.known(route).version,
-        site.structure.content_hash,
-        site.index,
-        edge,
-    ]
-    return hashlib.sha256(json.dumps(key).encode()).hexdigest()
+def input_hash(site: Site, known: Mapping[int, float], edge: str, route: str) -> str:
+    """SHA-256 of everything that decides the result.
+
+    Parameters
+    ----------
+    known
+        Valence of every orbit of the structure, by its first atom.
+    """
+    given = routes.input_key(
+        site.structure.content_hash, list(known.items()), first_atom(site), route, edge=edge
+    )
+    key = json.dumps([ENGINE, route, given], sort_keys=True)
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _versions(route: str) -> str:
+    return " ".join(routes.version(route).values())
+
+
+def _valences(structures: Collection[int]) -> dict[int, dict[int, float]]:
+    """Valence of every orbit of these structures."""
+    rows: dict[int, list[Site]] = {pk: [] for pk in structures}
+    for site in Site.objects.filter(structure__in=structures).order_by("pk"):
+        rows[site.structure_id].append(site)
+    return {pk: valences(sites) for pk, sites in rows.items()}
 
 
 def run_calculation(pk: int) -> bool:
@@ -244,10 +262,24 @@ def run_calculation(pk: int) -> bool:
 def _work(row: Calculation) -> SiteSpectrum:
     if row.structure is None or row.site is None:
         raise InputError("calculation", row.pk, "has no structure or site")
+    known = valences(row.structure.sites.all())
+    if input_hash(row.site, known, row.edge, row.route) != row.input_hash:
+        raise InputError(
+            "site",
+            str(row.site),
+            "has other valences than when this was asked, or the engine is another; ask again",
+        )
     structure = row.structure.to_pymatgen()
     refuse_doubted(row.structure, structure)
-    sites = analyze_sites(structure, symprec=SYMPREC)
-    return l23_spectrum(structure, sites, _site_at(sites, row.site.index), row.route)
+    sites = sites_of(row.structure)
+    found = l23_spectrum(structure, sites, _site_at(sites, row.site.index), row.route)
+    told = _told([one.text for one in valence_findings(structure, sites)], found)
+    return replace(found, result=found.result | {"warnings": told})
+
+
+def _told(of_structure: list[str], found: SiteSpectrum) -> list[str]:
+    """What is to be told of a result: of its structure, and of the engine."""
+    return list(dict.fromkeys([*of_structure, *found.result.get("warnings", [])]))
 
 
 def _site_at(sites: Iterable[FoundSite], index: int) -> FoundSite:
@@ -266,7 +298,8 @@ def _store(row: Calculation, found: SiteSpectrum) -> None:
         row.sticks = np.stack(
             [sticks["energy_ev"] + found.energy_offset_ev, sticks["intensity"]], 1
         )
-    row.save(update_fields=["parameters", "results", "sticks"])
+    row.version = _versions(row.route)
+    row.save(update_fields=["parameters", "results", "sticks", "version"])
     records.store_records(
         row,
         records.Curve(
@@ -295,7 +328,14 @@ def as_computed(row: Calculation) -> ComputedSite:
         parameters=row.parameters,
         seconds=row.seconds,
         error=row.error or None,
-        warnings=[one.text for one in structure.told] if structure else [],
+        warnings=list(
+            dict.fromkeys(
+                [one.text for one in structure.told if row.job_status != JobStatus.DONE]
+                + row.results.get("warnings", [])
+            )
+            if structure
+            else []
+        ),
     )
 
 

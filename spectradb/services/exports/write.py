@@ -323,7 +323,9 @@ def _record(row: Spectrum) -> XdiRecord:
         EXPORTED_HASH: row.content_hash,
     }
     if row.kind == Kind.THEORY and row.calculation is not None:
-        ours["SpectraDB.engine"] = f"{row.calculation.engine} {row.calculation.version}".strip()
+        unknown = " (engine version unknown)" if row.calculation.engine_version_unknown else ""
+        name = f"{row.calculation.engine} {row.calculation.version}".strip()
+        ours["SpectraDB.engine"] = name + unknown
     return XdiRecord(
         energy_ev=row.energy,
         intensity=row.intensity,

@@ -228,7 +228,7 @@ def _calculation_facts(calculation: Calculation, spectrum: Spectrum) -> list[tup
         solver += f", {thousands(size.get('initial'))} → {thousands(size.get('final'))} "
         solver += gettext("states")
     rows: list[tuple[str, Any]] = [
-        (gettext("Engine"), f"{calculation.engine} {calculation.version}".strip()),
+        (gettext("Engine"), _engine(calculation)),
         (gettext("Route"), _route(calculation)),
         (gettext("Solver"), solver),
         (gettext("Run time"), seconds(calculation.seconds) if calculation.seconds else ""),
@@ -249,6 +249,13 @@ def _calculation_facts(calculation: Calculation, spectrum: Spectrum) -> list[tup
         label = mark_safe("L<sub>3</sub> " + gettext("fraction"))  # noqa: S308 (fixed words)
         rows.append((label, number(share, 3)))
     return rows
+
+
+def _engine(calculation: Calculation) -> str:
+    words = f"{calculation.engine} {calculation.version}".strip()
+    if calculation.engine_version_unknown:
+        return f"{words}, {gettext('engine version unknown')}"
+    return words
 
 
 def _route(calculation: Calculation) -> str:

@@ -23,6 +23,7 @@ from spectradb.plots import Curve, Figure, nice_range
 from spectradb.services.accounts.roles import may_contribute
 from spectradb.services.calculations.structures import queue_sites
 from spectradb.services.spectra.compare import scaled
+from spectradb.services.structures.sites import total_charge
 from spectradb.templatetags.science import edge_text
 from spectradb.views.spectra.figures import (
     Plot,
@@ -90,9 +91,16 @@ def structure(request: HttpRequest, pk: int) -> HttpResponse:
             "can_compute": any(site.element in absorbers("cheap") for site in sites),
             "elements": legend(shown),
             "n_atoms": shown.n_sites,
+            "charge": _charge(sites),
             "cell": viewer_picture(shown),
         },
     )
+
+
+def _charge(sites: list[Site]) -> str:
+    """What the valences add up to where that is not zero."""
+    total = total_charge(sites)
+    return f"{total:+.4g}" if total is not None and abs(total) >= 1e-3 else ""
 
 
 def labels_of(sites: list[Site]) -> dict[int, str]:

@@ -1,0 +1,203 @@
+"""Valences of a structure's sites: the Site row owns them, whoever needs one reads it there.
+
+A valence is derived when the structure is stored, or stated: by the file, or by a curator. What is
+stated wins over what is derived and is never derived again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from math import isfinite
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from compute.errors import InputError
+from compute.sites import Site as FoundSite
+from compute.sites import analyze_sites, charge_warnings
+from compute.sites.oxidation import STATED
+from spectradb.models import Prediction, Site, Spectrum, Status, Structure
+from spectradb.services.curation.workflow import save_with_reason
+from spectradb.services.imports.structures import SYMPREC
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+OUTDATED = "Computed for another valence of its site"
+_SAME = 0.01
+_HIGHEST_STATE = 9.0  # iridium's in IrO4+
+
+
+@dataclass
+class Stated:
+    """What followed from stating a valence."""
+
+    warnings: list[str] = field(default_factory=list)
+    changed: list[Site] = field(default_factory=list)
+    """Other sites, whose derived valence is another one beside the stated."""
+    withdrawn: list[int] = field(default_factory=list)
+    """Published spectra that were computed for the valence before."""
+    restored: list[int] = field(default_factory=list)
+
+
+def check_state(name: str, valence: float) -> None:
+    """Refuse what is no oxidation state of any element.
+
+    Raises
+    ------
+    InputError
+    """
+    if not (isfinite(valence) and abs(valence) <= _HIGHEST_STATE):
+        raise InputError(name, valence, f"must be within ±{_HIGHEST_STATE:g}")
+
+
+def first_atom(site: Site) -> int:
+    """The first atom of the site's orbit; ``index`` may be any of them."""
+    return min(site.equivalent_indices, default=site.index)
+
+
+def valences(sites: Iterable[Site]) -> dict[int, float]:
+    """Oxidation state of each orbit, by its first atom; what is stated before what is not."""
+    ordered = sorted(sites, key=lambda site: site.oxidation_method == STATED)
+    return {
+        first_atom(site): site.oxidation_state
+        for site in ordered
+        if site.oxidation_state is not None
+    }
+
+
+def sites_of(structure: Structure) -> list[FoundSite]:
+    """The sites of a stored structure as calculations take them: with the valences of its rows.
+
+    Raises
+    ------
+    InputError
+        If the structure cannot be analysed.
+    """
+    rows = {first_atom(row): row for row in structure.sites.all()}
+    stated: dict[int | str, float] = {**valences(structure.sites.all())}
+    found = analyze_sites(structure.to_pymatgen(), symprec=SYMPREC, stated=stated)
+    return [
+        replace(
+            site,
+            oxidation_source=row.oxidation_method,
+            oxidation_confidence=row.oxidation_confidence or 0.0,
+        )
+        if (row := rows.get(site.index)) is not None
+        else site
+        for site in found
+    ]
+
+
+def total_charge(sites: Iterable[Site]) -> float | None:
+    """What the valences of all sites add up to in the cell; None where one is not known."""
+    rows = {first_atom(site): site for site in sites}
+    known = valences(rows.values())
+    if len(known) < len(rows):
+        return None
+    return sum(known[atom] * row.multiplicity for atom, row in rows.items())
+
+
+def state_valence(
+    site: Site, valence: float | None, *, user: User | None, reason: str = ""
+) -> Stated:
+    """Keep what a person says of a site's valence, for all its equivalent atoms.
+
+    The other sites are analysed beside it. Published spectra of the site that our engine computed
+    for another valence are withdrawn, those that fit again come back.
+
+    Parameters
+    ----------
+    valence
+        None takes back what was stated: the valence is derived again.
+
+    Raises
+    ------
+    InputError
+        If the valence is out of range or the structure cannot be analysed.
+    """
+    return state_valences(site.structure, {first_atom(site): valence}, user=user, reason=reason)
+
+
+def state_valences(
+    structure: Structure,
+    given: Mapping[int, float | None],
+    *,
+    user: User | None,
+    reason: str = "",
+) -> Stated:
+    """As :func:`state_valence`, for several sites by the first atom of their orbits."""
+    done = Stated()
+    with transaction.atomic():
+        held = Structure.objects.select_for_update().get(pk=structure.pk)
+        rows = list(held.sites.all())
+        kept = {
+            atom: value
+            for atom, value in valences(
+                row for row in rows if row.oxidation_method == STATED
+            ).items()
+            if atom not in given
+        }
+        stated: dict[int | str, float] = {**kept}
+        stated |= {atom: value for atom, value in given.items() if value is not None}
+        found = analyze_sites(held.to_pymatgen(), symprec=SYMPREC, stated=stated)
+        done.warnings = list(charge_warnings(found))
+        by_atom = {site.index: site for site in found}
+        for row in rows:
+            new = by_atom.get(first_atom(row))
+            if new is None or not _take(row, new):
+                continue
+            row._change_reason = reason or (  # type: ignore[attr-defined]  # of simple_history
+                "Valence stated." if first_atom(row) in given else "Beside a stated valence."
+            )
+            if user is not None:
+                row._history_user = user  # type: ignore[attr-defined]
+            row.save()
+            if first_atom(row) not in given:
+                done.changed.append(row)
+            Spectrum.objects.filter(site=row).update()  # searches find them by their site
+            _sort_out(row, user, done)
+        Prediction.objects.filter(structure=held).delete()  # made for the valences before
+    return done
+
+
+def _take(row: Site, found: FoundSite) -> bool:
+    """Valence, and what follows from it, of an analysis; whether the row is changed."""
+    new = {
+        "oxidation_state": found.oxidation_state,
+        "oxidation_method": found.oxidation_source,
+        "oxidation_confidence": found.oxidation_confidence,
+        "spin_state": found.spin_state,
+    }
+    if all(getattr(row, name) == value for name, value in new.items()):
+        return False
+    for name, value in new.items():
+        setattr(row, name, value)
+    return True
+
+
+def _sort_out(site: Site, user: User | None, done: Stated) -> None:
+    """Withdraw published spectra computed for another valence; bring back those that fit."""
+    ours = Spectrum.objects.filter(site=site, calculation__engine="spectradb.multiplet")
+    for row in ours.select_related("calculation").order_by("pk"):
+        fits = _fits(row, site)
+        if row.status == Status.PUBLISHED and not fits:
+            row.status = Status.WITHDRAWN
+            row.status_note = f"{OUTDATED}, which is {site.oxidation_state:+g}."
+            save_with_reason(row, user, row.status_note)
+            done.withdrawn.append(row.pk)
+        elif row.status == Status.WITHDRAWN and fits and row.status_note.startswith(OUTDATED):
+            row.status, row.status_note = Status.PUBLISHED, ""
+            save_with_reason(row, user, "The valence of its site is again what it was.")
+            done.restored.append(row.pk)
+
+
+def _fits(row: Spectrum, site: Site) -> bool:
+    """Whether a computed spectrum is of the ion that its site holds."""
+    calculation = row.calculation
+    charge = calculation.parameters.get("charge") if calculation is not None else None
+    if calculation is None or charge is None or site.oxidation_state is None:
+        return True
+    shared = bool(calculation.results.get("mixture"))  # the parameters are the likeliest ion's
+    return abs(charge - site.oxidation_state) < (1.0 if shared else _SAME)
