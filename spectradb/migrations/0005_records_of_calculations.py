@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('spectradb', '0003_uploads_and_reports'),
+        ('spectradb', '0004_training_requests_and_causes'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
