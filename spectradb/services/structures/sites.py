@@ -76,7 +76,7 @@ def sites_of(structure: Structure) -> list[FoundSite]:
         If the structure cannot be analysed.
     """
     rows = {first_atom(row): row for row in structure.sites.all()}
-    stated: dict[int | str, float] = {**valences(structure.sites.all())}
+    stated: dict[int | str, float] = dict(valences(structure.sites.all()).items())
     found = analyze_sites(structure.to_pymatgen(), symprec=SYMPREC, stated=stated)
     return [
         replace(
@@ -139,7 +139,7 @@ def state_valences(
             ).items()
             if atom not in given
         }
-        stated: dict[int | str, float] = {**kept}
+        stated: dict[int | str, float] = dict(kept.items())
         stated |= {atom: value for atom, value in given.items() if value is not None}
         found = analyze_sites(held.to_pymatgen(), symprec=SYMPREC, stated=stated)
         done.warnings = list(charge_warnings(found))
@@ -200,4 +200,4 @@ def _fits(row: Spectrum, site: Site) -> bool:
     if calculation is None or charge is None or site.oxidation_state is None:
         return True
     shared = bool(calculation.results.get("mixture"))  # the parameters are the likeliest ion's
-    return abs(charge - site.oxidation_state) < (1.0 if shared else _SAME)
+    return abs(float(charge) - site.oxidation_state) < (1.0 if shared else _SAME)
