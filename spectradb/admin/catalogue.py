@@ -88,7 +88,7 @@ class SiteAdmin(LookUp):
         done = state_valence(obj, valence, user=request.user, reason=reason)  # type: ignore[arg-type]
         obj.refresh_from_db()
         for text in done.warnings:
-            self.message_user(request, f"Not neutral: {text}.", messages.WARNING)
+            self.message_user(request, f"{text[:1].upper()}{text[1:]}.", messages.WARNING)
         for other in done.changed:
             text = f"{other.element}{other.index} is now {other.oxidation_state:+g}."
             self.message_user(request, text, messages.INFO)

@@ -24,13 +24,12 @@ from compute.io.question import QuestionError
 from compute.l23 import routes
 from compute.l23.spectrum import SiteSpectrum, l23_spectrum
 from compute.sites import Site as FoundSite
-from compute.sites import analyze_sites
 from compute.structures.findings import obstacles
 from compute.structures.valence import valence_findings
 from spectradb.models import Calculation, JobStatus, Site
 from spectradb.services.calculations import records
 from spectradb.services.imports.structure_files import ReadStructure, read_each
-from spectradb.services.imports.structures import SYMPREC, analysed, refuse_doubted
+from spectradb.services.imports.structures import analysed, refuse_doubted
 from spectradb.services.queue import jobs
 from spectradb.services.structures.sites import first_atom, sites_of, valences
 
@@ -330,11 +329,11 @@ def as_computed(row: Calculation) -> ComputedSite:
         error=row.error or None,
         warnings=list(
             dict.fromkeys(
-                [one.text for one in structure.told if row.job_status != JobStatus.DONE]
-                + row.results.get("warnings", [])
+                [
+                    *(one.text for one in (structure.told if structure else [])),
+                    *row.results.get("warnings", []),
+                ]
             )
-            if structure
-            else []
         ),
     )
 

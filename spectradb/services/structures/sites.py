@@ -15,8 +15,9 @@ from django.db import transaction
 
 from compute.errors import InputError
 from compute.sites import Site as FoundSite
-from compute.sites import analyze_sites, charge_warnings
+from compute.sites import analyze_sites
 from compute.sites.oxidation import STATED
+from compute.structures.valence import valence_findings
 from spectradb.models import Prediction, Site, Spectrum, Status, Structure
 from spectradb.services.curation.workflow import save_with_reason
 from spectradb.services.imports.structures import SYMPREC
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 OUTDATED = "Computed for another valence of its site"
 _SAME = 0.01
+_OF_VALENCES = ("charge", "valence")  # findings that follow from them
 _HIGHEST_STATE = 9.0  # iridium's in IrO4+
 
 
@@ -121,7 +123,7 @@ def state_valence(
 
 
 def state_valences(
-    structure: Structure,
+    row: Structure,
     given: Mapping[int, float | None],
     *,
     user: User | None,
@@ -130,7 +132,7 @@ def state_valences(
     """As :func:`state_valence`, for several sites by the first atom of their orbits."""
     done = Stated()
     with transaction.atomic():
-        held = Structure.objects.select_for_update().get(pk=structure.pk)
+        held = Structure.objects.select_for_update().get(pk=row.pk)
         rows = list(held.sites.all())
         kept = {
             atom: value
@@ -141,23 +143,28 @@ def state_valences(
         }
         stated: dict[int | str, float] = dict(kept.items())
         stated |= {atom: value for atom, value in given.items() if value is not None}
-        found = analyze_sites(held.to_pymatgen(), symprec=SYMPREC, stated=stated)
-        done.warnings = list(charge_warnings(found))
+        structure = held.to_pymatgen()
+        found = analyze_sites(structure, symprec=SYMPREC, stated=stated)
+        told = valence_findings(structure, found)
+        done.warnings = [one.text for one in told]
+        kept_findings = [one for one in held.findings if one["code"] not in _OF_VALENCES]
+        held.findings = kept_findings + [one.as_json() for one in told]
+        held.save(update_fields=["findings", "updated"])
         by_atom = {site.index: site for site in found}
-        for row in rows:
-            new = by_atom.get(first_atom(row))
-            if new is None or not _take(row, new):
+        for site in rows:
+            new = by_atom.get(first_atom(site))
+            if new is None or not _take(site, new):
                 continue
-            row._change_reason = reason or (  # type: ignore[attr-defined]  # of simple_history
-                "Valence stated." if first_atom(row) in given else "Beside a stated valence."
+            site._change_reason = reason or (  # type: ignore[attr-defined]  # of simple_history
+                "Valence stated." if first_atom(site) in given else "Beside a stated valence."
             )
             if user is not None:
-                row._history_user = user  # type: ignore[attr-defined]
-            row.save()
-            if first_atom(row) not in given:
-                done.changed.append(row)
-            Spectrum.objects.filter(site=row).update()  # searches find them by their site
-            _sort_out(row, user, done)
+                site._history_user = user  # type: ignore[attr-defined]
+            site.save()
+            if first_atom(site) not in given:
+                done.changed.append(site)
+            Spectrum.objects.filter(site=site).update()  # searches find them by their site
+            _sort_out(site, user, done)
         Prediction.objects.filter(structure=held).delete()  # made for the valences before
     return done
 

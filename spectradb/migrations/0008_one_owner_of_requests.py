@@ -4,7 +4,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('spectradb', '0006_who_asked'),
+        ('spectradb', '0007_who_asked'),
     ]
 
     operations = [

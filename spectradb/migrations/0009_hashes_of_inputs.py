@@ -99,7 +99,7 @@ def _digest(key):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('spectradb', '0007_one_owner_of_requests'),
+        ('spectradb', '0008_one_owner_of_requests'),
     ]
 
     operations = [

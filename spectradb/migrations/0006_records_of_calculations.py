@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('spectradb', '0004_training_requests_and_causes'),
+        ('spectradb', '0005_structure_findings'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

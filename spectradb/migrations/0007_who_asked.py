@@ -19,7 +19,7 @@ def to_relation(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('spectradb', '0005_records_of_calculations'),
+        ('spectradb', '0006_records_of_calculations'),
     ]
 
     operations = [
