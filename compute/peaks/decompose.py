@@ -14,7 +14,7 @@ from compute.peaks.background import AUTO, BACKGROUND_TERMS
 from compute.peaks.colour import tolerated, whitened
 from compute.peaks.edges import edge_starts, place_edge, rivals_of, shape_edge, sown_again
 from compute.peaks.grids import WorkGrid, work_grid
-from compute.peaks.judging import Candidate, to_rounding
+from compute.peaks.judging import Candidate, residual_floor, to_rounding
 from compute.peaks.lineshapes import Floats
 from compute.peaks.model import (
     EDGE_KINDS,
@@ -28,7 +28,8 @@ from compute.peaks.plausibility import DECISIVE, judge_model, suspected_sigma
 from compute.peaks.refine import polish
 from compute.peaks.result import Decomposition, build_result
 from compute.peaks.search import Dictionary, Search
-from compute.peaks.seeds import esprit_candidates, noise_level, prune
+from compute.peaks.seeds import esprit_candidates, noise_level, prune, rounding_noise
+from compute.peaks.signs import dips, points_down
 from compute.threads import single_blas
 
 MIN_POINTS = 20
@@ -37,6 +38,8 @@ DEFAULT_MAX_PEAKS = 40
 SEARCH_WORK = 2e10
 # Not "none": moves find sooner that a constant is not needed than that peaks stand in for one
 FIRST_BACKGROUND = "constant"
+# Residual over rounding errors that need not be explained: neighbours on a slow slope share theirs
+ROUNDED = 1.25
 PROMISING = 200.0  # lead of a rival's criterion that further moves may make up for
 
 Background = Literal["auto", "none", "constant", "linear", "flank", "power"]
@@ -90,7 +93,7 @@ def decompose(
     ------
     InputError
         Too few points, values that are not finite, energies out of order, constant data, options
-        out of range.
+        out of range; peaks that point down without ``phase``.
     """
     energy, y, scale = _checked(energy_ev, intensity, energy_range)
     sigma = _checked_sigma(gaussian_sigma_ev, energy)
@@ -124,7 +127,7 @@ def decompose(
         background=FIRST_BACKGROUND if background == "auto" else background,
         edge=edge,
         splitting=edge_splitting_ev,
-        noise_floor=noise_floor,
+        noise_floor=max(noise_floor, ROUNDED * rounding_noise(y)),
     )
     budget = Budget()
     problem = Problem(grid.energy, grid.intensity, options, budget)
@@ -145,7 +148,7 @@ def decompose(
     if not grid.same:
         best, trace = _on_own_grid(energy, y, best, cap, backgrounds)
     noise = noise_level(energy, y)
-    if not to_rounding(best):
+    if best.fit.rss > residual_floor(best.problem):
         budget.grant(0.5 * SEARCH_WORK)
         best, trace = whitened(best, trace, backgrounds)
     broadened = None
@@ -188,6 +191,7 @@ def _search(
             problem.budget.grant(0.2 * work)
             found = search.run(problem, other, moves=25, thorough=False)
             best = min(best, found, key=_criterion)
+        _refuse_two_signs(best, cap, backgrounds)
         problem.budget.grant(0.2 * work)
         best = sown_again(search, best)
         return search.run(best.problem, best.fit.parameters), search
@@ -199,7 +203,18 @@ def _search(
     start = search.refined(problem, seeds)
     if with_line is not problem:
         start = min(start, search.refined(with_line, seeds), key=_criterion)
+    _refuse_two_signs(start, cap, backgrounds)
+    problem.budget.grant(work)
     return search.run(start.problem, start.fit.parameters), search
+
+
+def _refuse_two_signs(first: Candidate, cap: int, backgrounds: tuple[str, ...]) -> None:
+    """InputError where peaks point down and only those that point up are asked for."""
+    if first.problem.options.phase:
+        return
+    down = dips(first.problem, first.fit, backgrounds, cap)
+    if down.size:
+        raise InputError("intensity", "data of two signs", points_down(down))
 
 
 def _criterion(found: Candidate) -> float:

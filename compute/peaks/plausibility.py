@@ -13,6 +13,7 @@ from compute.peaks.grids import WorkGrid
 from compute.peaks.judging import Candidate, chi2_to_drop, peak_sizes, residual_floor
 from compute.peaks.model import Fit, Problem
 from compute.peaks.parsimony import DETERMINED
+from compute.peaks.signs import left_below, points_down
 
 TIGHT = 0.6  # separation over summed widths below which neighbours may be one broadened peak
 MISFIT = 3.0  # residual over noise beyond which a structured residual refutes the model
@@ -130,6 +131,10 @@ def judge_model(
                 f"the residual is no white noise (correlation of neighbours {r:+.2f}): "
                 "the standard errors are too small, and the model may be incomplete"
             )
+        dip = None if problem.options.phase else left_below(problem, fit, noise)
+        if dip is not None:
+            plausible = False
+            warnings.append(points_down(np.array([dip])))
         if rms > 1.5 * noise and not common:
             warnings.append(f"the residual is {rms / max(noise, 1e-300):.3g} times the noise")
             plausible = plausible and not (coloured and rms > MISFIT * noise)

@@ -19,7 +19,41 @@ from compute.peaks.lineshapes import Floats
 from compute.peaks.model import Parameters, Problem
 
 MAX_ORDER = 60  # poles: 40 peaks and what the cut tails add
+RECURRING = 0.6  # distinct values over points below which intensities may be quantised
+SAME_LEVEL = 1e-9  # of the highest point: values nearer than that differ by rounding errors
+OFF_STEP = 0.15  # root mean square distance from multiples of a step; 0.29 for gaps of any size
+FEWEST_GAPS = 8
 MAX_FREQUENCIES = 240  # of the Hankel matrix of the seeds; what lies beyond refines, not finds
+
+
+def quantum(intensity: Floats) -> float:
+    """Step of intensities that are whole multiples of one, so coarse that values recur; 0 else.
+
+    Digitised curves and counts have one. Values that recur by symmetry have gaps of any size.
+    """
+    gaps = _gaps(intensity)
+    if gaps.size < FEWEST_GAPS:
+        return 0.0
+    step = float(np.quantile(gaps, 0.1))
+    small = gaps[gaps < 5.5 * step]
+    multiples = np.round(small / step)
+    step = float(small.sum() / multiples.sum())
+    spread = float(np.sqrt(np.mean((small / step - multiples) ** 2)))
+    return step if small.size > 0.5 * gaps.size and spread < OFF_STEP else 0.0
+
+
+def _gaps(intensity: Floats) -> Floats:
+    """Distances of neighbouring levels where many values recur; none otherwise."""
+    levels = np.unique(intensity)
+    if levels.size > RECURRING * intensity.size:
+        return np.zeros(0)
+    gaps = np.diff(levels)
+    return np.asarray(gaps[gaps > SAME_LEVEL * float(np.abs(intensity).max())])
+
+
+def rounding_noise(intensity: Floats) -> float:
+    """Standard deviation of the rounding errors of quantised intensities."""
+    return quantum(intensity) / math.sqrt(12.0)
 
 
 def noise_level(energy: Floats, intensity: Floats) -> float:
@@ -27,8 +61,17 @@ def noise_level(energy: Floats, intensity: Floats) -> float:
 
     The upper half of the power spectrum (right when peaks are wide for the grid; uniform grids
     only) and the median distance of a point from the line through its neighbours (right when
-    peaks fill a small part of it).
+    peaks fill a small part of it). Where most points are on one line, as quantised ones may be,
+    both are too small: it is at least the rounding error.
     """
+    white = _white_noise(energy, intensity)
+    gaps = _gaps(intensity)
+    if gaps.size and white < SAME_LEVEL * float(np.abs(intensity).max()):
+        return float(np.quantile(gaps, 0.1)) / math.sqrt(12.0)
+    return max(white, rounding_noise(intensity))
+
+
+def _white_noise(energy: Floats, intensity: Floats) -> float:
     n = intensity.size
     before, after = np.diff(energy)[:-1], np.diff(energy)[1:]
     left = after / (before + after)

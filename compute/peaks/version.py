@@ -1,3 +1,3 @@
-"""The version of the decomposition: what the same spectrum gives changes only with it."""
+"""Version of the decomposition, a part of the hash of a stored fit."""
 
-VERSION = "peaks-2"
+VERSION = "peaks-2"  # raise it whenever the same spectrum gives other numbers

@@ -1,12 +1,21 @@
-"""Peak separation: speed and accuracy against lmfit (true number, rough starts) and scipy's AAA."""
+"""Peak separation: speed and accuracy against lmfit (true number, rough starts) and scipy's AAA.
+
+``manage.py bench peaks`` takes a few spectra of each kind. For rates,
+``python -m tests.benchmarks.bench_peaks "40 dB, constant" --spectra 400 --first 900000``
+takes many of one, from other seeds, and prints a row a line as JSON.
+"""
 
 from __future__ import annotations
 
+import argparse
+import json
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import count, islice
 from typing import Any
 
 import numpy as np
@@ -17,8 +26,16 @@ from compute.expsum.esprit import esprit_poles, hankel_signal_space
 from compute.peaks import decompose
 from compute.threads import single_blas
 from tests.benchmarks.rows import Row, cpu_seconds
-from tests.benchmarks.synthetic_peaks import Truth, bounds, generate, lineshape, resolvable
+from tests.benchmarks.synthetic_peaks import (
+    Truth,
+    bounds,
+    determined,
+    generate,
+    lineshape,
+    resolvable,
+)
 
+FIRST_SEED = 5000
 SPECTRA = 24  # of each kind; those that no method could resolve are left out
 RIVALS = 6  # spectra of each kind for lmfit and AAA
 EDGE_SIGMA = 0.3  # eV
@@ -26,7 +43,10 @@ EDGE_SIGMA = 0.3  # eV
 
 @dataclass(frozen=True)
 class Kind:
-    """Spectra of one kind, the least share with the right number of peaks, and how many."""
+    """Spectra of one kind, the least share with the right number of peaks, and how many.
+
+    ``background`` is the largest constant under them, relative to the highest peak.
+    """
 
     name: str
     snr_db: float | None
@@ -35,21 +55,35 @@ class Kind:
     broadened_edge: bool = False
     packed: bool = False
     spectra: int = SPECTRA
+    background: float = 0.0
 
     def truths(self) -> list[Truth]:
-        """Those whose peaks can be told apart by the Cramér-Rao bound."""
-        made = [
-            generate(
-                5000 + k,
-                snr_db=self.snr_db,
-                sigma=EDGE_SIGMA if self.edge else 0.0,
-                edge=self.edge,
-                broadened_edge=self.broadened_edge,
-                packed=self.packed,
-            )
-            for k in range(self.spectra)
-        ]
+        """Those whose peaks can be told apart by the Cramér-Rao bound, of so many made."""
+        if self.background:
+            return list(islice(self.determined(FIRST_SEED), self.spectra))
+        made = [self._made(FIRST_SEED + k) for k in range(self.spectra)]
         return [t for t in made if self.snr_db is None or resolvable(t)]
+
+    def determined(self, first: int) -> Iterator[Truth]:
+        """Spectra of these seeds whose areas and positions the bound determines."""
+        return filter(determined, map(self._made, count(first)))
+
+    @property
+    def seconds(self) -> float:
+        """Median CPU time allowed."""
+        without, within = (0.1, 1.0) if self.background else (0.25, 1.5)
+        return within if self.edge else without
+
+    def _made(self, seed: int) -> Truth:
+        return generate(
+            seed,
+            snr_db=self.snr_db,
+            sigma=EDGE_SIGMA if self.edge else 0.0,
+            edge=self.edge,
+            broadened_edge=self.broadened_edge,
+            packed=self.packed,
+            background=self.background,
+        )
 
 
 KINDS = (
@@ -62,6 +96,10 @@ KINDS = (
     Kind("60 dB, edge, σ = 0.3 eV", 60.0, 0.92, edge=True),
     Kind("40 dB, edge, σ = 0.3 eV", 40.0, 0.92, edge=True),
     Kind("60 dB, broadened edge", 60.0, 0.92, edge=True, broadened_edge=True),
+    Kind("40 dB, constant", 40.0, 0.97, background=0.1),
+    Kind("30 dB, constant", 30.0, 0.97, background=0.1),
+    Kind("60 dB, constant, edge, σ = 0.3 eV", 60.0, 0.92, edge=True, background=0.1),
+    Kind("40 dB, constant, edge, σ = 0.3 eV", 40.0, 0.92, edge=True, background=0.1),
 )
 
 
@@ -81,8 +119,8 @@ def run() -> Iterator[Row]:
     for kind in KINDS:
         truths = kind.truths()
         ours = [_timed(_ours, t) for t in truths]
-        yield from _table(kind.name, truths, ours, kind.least, 1.5 if kind.edge else 0.25)
-        if not kind.edge:
+        yield from _table(kind.name, truths, ours, kind.least, kind.seconds)
+        if not (kind.edge or kind.background):
             yield from _against(kind.name, truths[:RIVALS], ours[:RIVALS])
     samples = np.fft.rfft(generate(1, snr_db=60, n_points=20_000).intensity)[1:]
 
@@ -180,13 +218,15 @@ def _timed(method: Callable[[Truth], np.ndarray], truth: Truth) -> Answer:
 
 
 def _ours(truth: Truth) -> np.ndarray:
-    """Values and their standard errors, (6, j)."""
+    """Values and their standard errors, (6, j); none where the number of peaks is refused."""
     fit = decompose(
         truth.energy,
         truth.intensity,
         edge_step=truth.edge is not None,
         gaussian_sigma_ev=truth.sigma,
     )
+    if fit.n_peaks is None:
+        return np.zeros((6, 0))
     rows = [
         [p.position_ev, p.hwhm_ev, p.area, p.position_err, p.hwhm_err, p.area_err]
         for p in fit.peaks
@@ -261,3 +301,22 @@ def _median_error(truths: list[Truth], answers: list[Answer]) -> float:
         errors.extend(distance[rows, columns] / bound[rows])
         errors.extend([np.inf] * missed)
     return float(np.median(errors)) if errors else 0.0
+
+
+def main() -> None:
+    """Rates of one kind, from seeds of one's own."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("kind", choices=[kind.name for kind in KINDS])
+    parser.add_argument("--spectra", type=int, default=400, help="how many that are determined")
+    parser.add_argument("--first", type=int, default=FIRST_SEED, help="seed of the first one")
+    asked = parser.parse_args()
+    kind = next(kind for kind in KINDS if kind.name == asked.kind)
+    _ours(generate(FIRST_SEED - 1, snr_db=60.0))
+    truths = list(islice(kind.determined(asked.first), asked.spectra))
+    ours = [_timed(_ours, truth) for truth in truths]
+    for row in _table(kind.name, truths, ours, kind.least, kind.seconds):
+        sys.stdout.write(json.dumps(row.as_dict(), ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()

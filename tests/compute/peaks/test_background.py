@@ -11,6 +11,7 @@ from compute.peaks.exchange import peaks_to_background
 from compute.peaks.model import MAX_HWHM, Options, Parameters, Problem
 from compute.peaks.search import Dictionary, Search
 from tests.benchmarks.synthetic_peaks import determined, generate, lineshape
+from tests.shared_data import shared_data
 
 ENERGY = np.linspace(850.0, 900.0, 1000)
 PEAKS = [(861.0, 0.4, 1.0), (863.0, 0.6, 1.5), (880.0, 1.2, 3.0)]  # position, HWHM, area
@@ -136,3 +137,12 @@ def test_a_pole_stays_on_its_side_of_the_range():
     assert kept_outside(0.0, 0.0, 10.0) < 0.0
     assert kept_outside(1e6, 0.0, 10.0) == 20.0
     assert kept_outside(12.0, 0.0, 10.0) == 12.0
+
+
+def test_shared_pre_edge_has_two_peaks():
+    energy, intensity = np.loadtxt(shared_data("wild", "peaks", "preedge.txt")).T
+    fit = decompose(energy, intensity, energy_range=(7105.0, 7118.0))
+    assert fit.n_peaks == 2
+    second = fit.peaks[1]
+    assert abs(second.area - 0.075) < 2.0 * second.area_err
+    assert not any("noise in common" in warning for warning in fit.warnings)
