@@ -16,6 +16,7 @@ from compute.io.raw import (
     Faults,
     FloatArray,
     Given,
+    Kind,
     Measurement,
     Mode,
     Quantity,
@@ -28,7 +29,6 @@ Technique = Literal["XAS", "EELS", "other"]
 # hc as the Photon Factory's 9809 format defines it (DESIGN §8), eV Å; CODATA's is 12398.42.
 HC_9809 = 12398.52
 _EXAFS_STARTS_EV = 150.0
-_KEV_BELOW = 150.0
 
 
 def bragg_energy(angle_degrees: FloatArray, d_spacing: float, hc: float) -> FloatArray:
@@ -78,21 +78,6 @@ def _kept(
     return np.where(good, values, np.nan)
 
 
-def in_ev(energy: FloatArray, unit: str | None, faults: Faults) -> FloatArray:
-    """The energy column in eV. Without a unit, values that all lie below 150 mean keV (told)."""
-    if unit == "keV":
-        faults.warn("the energy column is in keV: converted to eV")
-        return energy * 1000.0
-    finite = energy[np.isfinite(energy)]
-    if unit is None and finite.size and finite.min() > 1 and finite.max() < _KEV_BELOW:
-        faults.warn(
-            f"the energy column runs from {finite.min():.6g} to {finite.max():.6g} and has no "
-            "unit: taken as keV and converted to eV"
-        )
-        return energy * 1000.0
-    return energy
-
-
 def spectrum(
     *,
     format: str,
@@ -110,6 +95,9 @@ def spectrum(
     measurement: Measurement | None = None,
     technique: Technique = "XAS",
     axis_unit: str = "eV",
+    kind: Kind = "experiment",
+    code: str = "",
+    code_version: str = "",
 ) -> RawSpectrum:
     """A finished spectrum: points cleaned and ordered, element and edge filled from the caller.
 
@@ -151,6 +139,9 @@ def spectrum(
         measurement=measurement or Measurement(),
         warnings=tuple(warnings.warnings),
         axis_unit=axis_unit,
+        kind=kind,
+        code=code,
+        code_version=code_version,
     )
 
 

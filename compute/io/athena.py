@@ -1,7 +1,8 @@
 """Athena project files: Perl's Data::Dumper text (gzipped or plain) and JSON, one group a spectrum.
 
-The energies are those stored: a shift that the user chose in Athena (``bkg_eshift``) is told and
-kept in the header, not added, so that the data stay as measured.
+Athena stores the energies as measured and beside them the shift that a person chose to calibrate
+or align the group (``bkg_eshift``). The shift is added, as Athena does when it shows the group;
+it is told and kept in the header.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ import numpy as np
 from compute.edges import edge_energy, edges_within, normalise_edge, normalise_element
 from compute.errors import ReadError, SkipFile
 from compute.io.assemble import spectrum
-from compute.io.perl import PerlSyntaxError, pairs, parse_list
+from compute.io.perl import PerlSyntaxError, pairs, parse_list_at
 from compute.io.raw import LIMITS, Faults, FloatArray, Given, Measurement, Quantity, RawSpectrum
 from compute.io.text import decode, lines_of, number
 
-_ASSIGN = re.compile(r"\s*([$@%])(\w+)\s*=\s*")
-_GROUP = re.compile(r"\s*\$old_group\s*=\s*['\"]([^'\"]*)['\"]")
+_GROUP = r"[ \t]*\$old_group\s*=\s*['\"]([^'\"\n]*)['\"]"
+_STATEMENT = re.compile(rf"^(?:{_GROUP}|[ \t]*([$@%])(\w+)\s*=\s*)", re.MULTILINE)
 # Whole-word flags of Athena; a group of one of these kinds is no measured mu(E).
 _OTHER_KINDS = {
     "is_chi": "chi(k)",
@@ -97,27 +98,30 @@ def _with_notes(first: RawSpectrum, notes: tuple[str, ...]) -> RawSpectrum:
 
 
 def _perl_groups(text: str, faults: Faults) -> list[_Group]:
+    """The groups, statement by statement: a list may run over several lines."""
+    text = "\n".join(lines_of(text))
     groups: list[_Group] = []
-    for number_, line in enumerate(lines_of(text), start=1):
-        named = _GROUP.match(line)
-        if named:
-            groups.append(_Group(named.group(1), number_))
+    position, line, counted = 0, 1, 0
+    while match := _STATEMENT.search(text, position):
+        position = match.end()
+        line += text.count("\n", counted, match.start())
+        counted = match.start()
+        if match.group(1) is not None:
+            groups.append(_Group(match.group(1), line))
             continue
-        assigned = _ASSIGN.match(line)
-        if assigned is None or assigned.group(1) != "@" or not groups:
-            continue
-        key = assigned.group(2)
-        if key not in ("args", "x", "y", "i0", "signal", "stddev", "xdi"):
+        key = match.group(3)
+        known = ("args", "x", "y", "i0", "signal", "stddev", "xdi")
+        if match.group(2) != "@" or not groups or key not in known:
             continue
         try:
-            values = parse_list(line, assigned.end())
+            values, position = parse_list_at(text, match.end())
         except PerlSyntaxError as error:
-            faults.error(f"line {number_}: @{key} of group {groups[-1].name!r} is broken: {error}")
+            faults.error(f"line {line}: @{key} of group {groups[-1].name!r} is broken: {error}")
             continue
         if key == "args":
             groups[-1].args = pairs(values)
         elif key != "xdi":
-            groups[-1].arrays[key] = _array(values, f"line {number_}: @{key}", faults)
+            groups[-1].arrays[key] = _array(values, f"line {line}: @{key}", faults)
     return [group for group in groups if group.args or group.arrays]
 
 
@@ -181,12 +185,16 @@ def _spectrum(group: _Group, label: str, given: Given, shared: Faults) -> RawSpe
         if _flag(group, flag):
             quantity = quantity if flag == "is_xmudat" else "arbitrary"
             faults.warn(f"Athena marks this group as {what} ({flag}): not a measured mu(E)")
-    shift = number(str(group.args.get("bkg_eshift") or "0"))
-    if shift and np.isfinite(shift):
-        faults.warn(f"bkg_eshift: Athena shifts this group by {shift:+.4g} eV; this is not applied")
+    calculated = _flag(group, "is_xmudat") or group.args.get("datatype") == "xmudat"
     if _flag(group, "is_kev") and np.nanmax(x, initial=0.0) < 150:
         faults.warn("is_kev: the energies are in keV: converted to eV")
         x = x * 1000.0
+    shift = number(str(group.args.get("bkg_eshift") or "0"))
+    if shift and np.isfinite(shift):
+        faults.warn(
+            f"bkg_eshift: the energies are shifted by {shift:+.6g} eV, as they are in Athena"
+        )
+        x = np.where(x > 0, x + shift, x)  # zeros are padding
     element, edge = _absorber(group, x, faults)
     reference = _is_reference(group, label)
     return spectrum(
@@ -202,6 +210,8 @@ def _spectrum(group: _Group, label: str, given: Given, shared: Faults) -> RawSpe
         label=label,
         header={"group": group.name, **{k: _plain(v) for k, v in group.args.items()}},
         measurement=_measurement(group, label),
+        kind="theory" if calculated else "experiment",
+        code="FEFF" if calculated else "",
     )
 
 

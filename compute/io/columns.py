@@ -1,109 +1,362 @@
-"""Plain columns of numbers, with or without a header: beamline files, ``.xmu``, ``.csv`` …
+"""Plain columns of numbers, with or without a header: beamline files, ``.xmu``, ``.csv``, SPEC …
 
 There is no standard to follow, so each choice (energy column, signal, unit) is told in the
-warnings, and an element or edge that the header does not name is left open.
+warnings, and an element or edge that the header does not name is left open. What the file leaves
+open between several columns is a question (:class:`compute.io.question.QuestionError`).
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 import numpy as np
 
-from compute.edges import SYMBOLS, normalise_edge, normalise_element
-from compute.errors import SkipFile
-from compute.io.assemble import in_ev, log_ratio, spectrum
-from compute.io.column_table import COMMENT, ColumnTable, find_table
+from compute.errors import ReadError, SkipFile
+from compute.io.assemble import Technique, spectrum
+from compute.io.axis import Asker, Axis, find_axis, in_ev, segments
+from compute.io.choice import ColumnChoice, fingerprint
+from compute.io.column_header import (
+    absorber_of,
+    fields_of,
+    is_eels,
+    label_of_file,
+    measurement_of,
+    title_of,
+)
+from compute.io.column_table import ColumnTable, find_tables
+from compute.io.labels import Labels, find_labels, is_index, unused_roles
 from compute.io.raw import (
+    LIMITS,
     Faults,
     FloatArray,
     Given,
-    Measurement,
-    Quantity,
     RawSpectrum,
 )
-from compute.io.signals import LONGEST_LABEL, Signal, role_of, signals
-from compute.io.text import (
-    decode,
-    first_float,
-    lines_of,
-    temperature_k,
-    time_of,
-)
+from compute.io.roles import role_of
+from compute.io.select import choose, pairs_of
+from compute.io.signals import Signal
+from compute.io.text import decode, first_float, lines_of
+from compute.io.theory import Theory, absolute, recognise
 
-_LONGEST_LABELS = 20_000
-_PAIR = re.compile(r"[#%!;*/\s]*([A-Za-z][\w. -]{0,40}?)\s*[:=]\s*(\S.*)", re.ASCII)
-_COLUMN = re.compile(r"[#%!\s]*column[ ._]?(\d{1,4})\s*[:=]\s*(\S+)\s*([^|]*)", re.IGNORECASE)
-_FDMNES = re.compile(
-    r"\s*([\d.]+)\s+(\d+)\s+(\d)\s+(\d)\s.*=\s*E_edge, Z, n_edge, j_edge", re.ASCII
-)
-_UNIT = re.compile(r"(.*?)[\s_]*[(\[/_]\s*(k?ev)\s*[)\]]?", re.IGNORECASE)
+_E0 = ("e0", "edge_energy", "scan.edge_energy", "edge energy", "scanparameters.e0", "e_edge")
 
 
 def read(data: bytes, name: str, given: Given) -> list[RawSpectrum]:
-    """The sample's spectrum, and the reference channel's where the columns show one.
+    """Every spectrum of the file: one a scan, a region, a sample and a detector.
 
     Raises
     ------
     ReadError
         If no table of numbers, no energy or no intensity is found.
+    QuestionError
+        If several columns could be the energy or the signal, or eV and keV are both possible.
     SkipFile
         If the file is a side-car or holds chi(k).
     """
     faults = Faults()
     lines = lines_of(decode(data, faults))
-    found = find_table(lines, name, faults)
-    fields = _fields(found.header)
-    _name_columns(found, faults)
-    _refuse_chi(found, name)
-    element, edge = _absorber(fields, faults)
-    energy, column, offset = _energy(found, faults)
-    fdmnes = next((m for m in map(_FDMNES.match, found.header) if m), None)
-    if fdmnes:
-        energy, element, edge = _fdmnes(fdmnes, energy, faults)
-    elif offset:
-        faults.warn(offset)
-    eels = _is_eels(found, name)
-    chosen = _signals(found, column, energy, element or given.element, eels, name, faults)
-    spectra = []
-    for signal in chosen:
+    tables = find_tables(lines, name, faults)
+    found: list[RawSpectrum] = []
+    left_out: list[str] = []
+    previous = Labels()
+    for table in tables:
         own = Faults()
         own.warnings = list(faults.warnings)
-        reference = signal.role == "reference"
+        labels = find_labels(table, own)
+        if not labels.names and len(previous.names) == table.values.shape[1]:
+            labels = replace(previous)
+        previous = labels
+        reading = _Table(table, labels, name, given, own, several=len(tables) > 1)
+        try:
+            found += reading.spectra()
+        except SkipFile as error:
+            left_out.append(error.reason)
+        except ReadError as error:
+            # One scan of many that is no energy scan (an alignment) does not hide the others.
+            if len(tables) == 1 or hasattr(error, "question"):
+                raise
+            left_out.append(f"{reading.title or f'line {table.first_line}'}: {error}")
+        if len(found) > LIMITS.spectra:
+            raise faults.fail(f"more than {LIMITS.spectra} spectra; that is the limit")
+    if not found:
+        if len(tables) == 1 or all("chi(k)" in text for text in left_out):
+            raise SkipFile(left_out[0])
+        raise ReadError(left_out)
+    if left_out:
+        more = [f"left out: {text}" for text in left_out[:20]]
+        found[0] = replace(found[0], warnings=(*found[0].warnings, *more))
+    return found
+
+
+@dataclass
+class _Table:
+    """One table on its way to spectra."""
+
+    table: ColumnTable
+    labels: Labels
+    name: str
+    given: Given
+    faults: Faults
+    several: bool
+
+    def spectra(self) -> list[RawSpectrum]:
+        self._drop_index()
+        header = [*self.table.preamble, *self.table.header]
+        self.theory = recognise(header)
+        self._name_fixed_columns()
+        self.title = title_of(self.table, self.labels, self.several)
+        self.fields = fields_of(header)
+        _refuse_chi(self.table.values, self.labels.names, self.name, self.theory)
+        self.element, self.edge = absorber_of(self.fields, self.faults)
+        if self.theory is not None:
+            self.element = self.theory.element or self.element
+            self.edge = self.theory.edge or self.edge
+        self.eels = is_eels(self.labels.names, header, self.name)
+        choice = self._choice()
+        values = self.table.values
+        asker = self._asker()
+        wanted = choice
+        if self._fixed() is not None:
+            wanted = ColumnChoice(energy=self.labels.names[0])
+        loose = self.eels or self.theory is not None
+        try:
+            axis = find_axis(
+                self.labels.names, self.labels.units, values, wanted, asker, any_sign=loose
+            )
+        except ReadError as error:
+            axis, values = self._relative(error, values)
+        groups = pairs_of(self.labels.names, values, axis) if choice is None else []
+        if not groups:
+            return self._of_axis(axis, list(range(values.shape[1])), values, choice, "")
+        found: list[RawSpectrum] = []
+        for one, columns in groups:
+            found += self._of_axis(one, columns, values, choice, one.label)
+        return found
+
+    def _of_axis(
+        self,
+        axis: Axis,
+        columns: list[int],
+        values: FloatArray,
+        choice: ColumnChoice | None,
+        pair: str,
+    ) -> list[RawSpectrum]:
+        """The spectra over one energy column."""
+        faults = Faults()
+        faults.warnings = list(self.faults.warnings)
+        energy = self._energy(axis, values, choice, faults)
+        others = [i for i in columns if i != axis.index and i not in axis.others]
+        names = [self.labels.names[i] if self.labels.names else f"column {i + 1}" for i in others]
+        named = others[: self._named(others)]
+        fixed = self._fixed()
+        signal = ColumnChoice(signal=(fixed,)) if fixed is not None else choice
+        chosen = choose(
+            names,
+            len(named) if self.labels.names else 0,
+            values[:, others],
+            energy,
+            signal,
+            faults,
+            element=self.element or self.given.element,
+            eels=self.eels,
+            numbers=[i + 1 for i in others],
+            ask=lambda what, choices: self._asker().ask(what, choices, energy=axis.index),
+            all_names=self.labels.names,
+            all_values=values,
+        )
+        self._tell(chosen, names, faults)
+        chosen = _by_suffix(chosen, self.name)
+        parts = segments(energy)
+        if len(parts) > 1:
+            faults.warn(
+                f"the energy runs back {len(parts) - 1} times: {len(parts)} scans, a spectrum each"
+            )
+        if len(parts) * len(chosen) > LIMITS.spectra:
+            raise faults.fail(f"more than {LIMITS.spectra} spectra; that is the limit")
+        several = len({one.name for one in chosen if one.role == "sample"}) > 1
+        found = []
+        for number, part in enumerate(parts, start=1):
+            for one in chosen:
+                label = self._label(
+                    self.title,
+                    f"scan {number}" if len(parts) > 1 else "",
+                    one.name if several and one.role == "sample" else "",
+                    pair,
+                )
+                found.append(self._spectrum(energy[part], one, part, label, faults))
+        return found
+
+    def _energy(
+        self, axis: Axis, values: FloatArray, choice: ColumnChoice | None, faults: Faults
+    ) -> FloatArray:
+        unit = axis.unit
+        if choice is not None and choice.unit:
+            if unit and unit != choice.unit:
+                faults.warn(
+                    f"the file says {unit} of its energies; {choice.unit} is taken as given"
+                )
+            unit = choice.unit
+        if self.theory is not None:
+            energy = in_ev(values[:, axis.index], unit, faults, loss=True)
+            return absolute(self.theory, energy, faults)
+        said = f"energy: {axis.label}" + (f" in {unit}" if unit else "")
+        faults.warn(said)
+        energy = in_ev(
+            values[:, axis.index],
+            unit,
+            faults,
+            asker=self._asker(),
+            element=self.element or self.given.element,
+            edge=self.edge or self.given.edge,
+            header=[*self.table.preamble, *self.table.header],
+            loss=self.eels,
+        )
+        finite = energy[np.isfinite(energy)]
+        told = choice is not None and (choice.unit or choice.energy)
+        few = finite.size and (finite <= 0).mean() > 0.05
+        if few and not self.eels and not told:
+            raise ReadError(
+                [
+                    f"the energies start at {finite.min():.6g}: they are counted from an edge, or "
+                    "are energy losses, and the file does not say so; write absolute energies, or "
+                    "give --unit eV if they are meant as they stand"
+                ]
+            )
+        return energy
+
+    def _relative(self, error: ReadError, values: FloatArray) -> tuple[Axis, FloatArray]:
+        """An axis E − E0 made absolute where the header gives E0; else the error again."""
+        roles = [role_of(name) for name in self.labels.names]
+        lower = {key.lower(): text for key, text in self.fields.items()}
+        stated = next((first_float(lower[key]) for key in _E0 if key in lower), None)
+        if hasattr(error, "question") or "relative" not in roles or stated is None:
+            raise error
+        index = roles.index("relative")
+        unit = self.labels.units[index] or "eV"
+        start = stated[0] * (1000.0 if stated[1].lower().startswith("kev") else 1.0)
+        if unit not in ("eV", "keV") or start < 10:
+            raise error
+        values = values.copy()
+        values[:, index] = values[:, index] * (1000.0 if unit == "keV" else 1.0) + start
+        self.faults.warn(
+            f"{self.labels.names[index]}: energies counted from the edge; the header puts it at "
+            f"{start:.6g} eV, which is added"
+        )
+        return Axis(index, self.labels.names[index], "eV"), values
+
+    def _spectrum(
+        self, energy: FloatArray, one: Signal, part: slice, label: str, faults: Faults
+    ) -> RawSpectrum:
+        own = Faults()
+        own.warnings = list(faults.warnings)
+        reference = one.role == "reference"
         if reference:
             own.warn("the element of the reference channel is left open")
-        spectra.append(
-            spectrum(
-                format="columns",
-                energy=energy,
-                intensity=signal.values,
-                quantity=signal.quantity,
-                element=None if reference else element,
-                edge=None if reference else edge,
-                given=Given() if reference else given,
-                faults=own,
-                mode=signal.mode,
-                role=signal.role,
-                label=_label(fields, name) + (" (reference)" if reference else ""),
-                header={"text": found.header[:400], **fields},
-                measurement=_measurement(fields),
-                technique="EELS" if eels else "XAS",
-            )
+        technique: Technique = "EELS" if self.eels and self.theory is None else "XAS"
+        text = [*self.table.preamble, *self.table.header]
+        return spectrum(
+            format="columns",
+            energy=energy,
+            intensity=one.values[part],
+            quantity=one.quantity,
+            element=None if reference else self.element,
+            edge=None if reference else self.edge,
+            given=Given() if reference else self.given,
+            faults=own,
+            mode=one.mode,
+            role=one.role,
+            label=label + (" (reference)" if reference else ""),
+            header={"text": text[:400], **self.fields},
+            measurement=measurement_of(self.fields),
+            technique=technique,
+            kind="theory" if self.theory else "experiment",
+            code=self.theory.code if self.theory else "",
+            code_version=self.theory.version if self.theory else "",
         )
-    return spectra
+
+    def _drop_index(self) -> None:
+        """A nameless column 0, 1, 2 … in front is the index of a data frame."""
+        names, values = self.labels.names, self.table.values
+        if (
+            names
+            and role_of(names[0]) == "index"
+            and values.shape[1] > 2
+            and is_index(values[:, 0])
+        ):
+            self.faults.warn("the first column counts the rows: left out")
+            self.labels = Labels(
+                names[1:],
+                self.labels.units[1:],
+                max(self.labels.n_named - 1, 0),
+                self.labels.line,
+            )
+            self.table = replace(self.table, values=values[:, 1:])
+
+    def _choice(self) -> ColumnChoice | None:
+        choice = self.given.columns
+        if choice is None or choice.header in (None, self._asker().header):
+            return choice
+        self.faults.warn("the columns that were named are for files of another header: not used")
+        return None
+
+    def _asker(self) -> Asker:
+        width = self.table.values.shape[1]
+        names = self.labels.names or [f"column {i + 1}" for i in range(width)]
+        title = next((line for line in self.table.header if line.strip()), "")
+        return Asker(fingerprint(self.labels.names, width, title), tuple(names), self.table.values)
+
+    def _named(self, columns: list[int]) -> int:
+        limit = self.labels.n_named
+        return sum(i < limit for i in columns)
+
+    def _fixed(self) -> str | None:
+        """The signal of a format that fixes its columns."""
+        return self.theory.signal if self.theory is not None else None
+
+    def _name_fixed_columns(self) -> None:
+        names = self.theory.columns if self.theory is not None else ()
+        if names and self.table.values.shape[1] >= len(names):
+            width = self.table.values.shape[1]
+            more = [f"column {i}" for i in range(len(names) + 1, width + 1)]
+            self.labels = Labels([*names, *more], [None] * width, len(names))
+
+    def _tell(self, chosen: list[Signal], names: list[str], faults: Faults) -> None:
+        for one in chosen:
+            what = "reference" if one.role == "reference" else "intensity"
+            faults.warn(f"{what}: {one.formed}")
+        used = " ".join(one.formed for one in chosen)
+        rest = [name for name in names if not _mentions(used, name)] if self.labels.names else []
+        if rest:
+            shown = [f"{n} ({why})" if (why := unused_roles(n)) else n for n in rest[:12]]
+            more = f" and {len(rest) - 12} more" if len(rest) > 12 else ""
+            faults.warn(f"columns not used: {', '.join(shown)}{more}")
+
+    def _label(self, *parts: str) -> str:
+        more = [part for part in parts if part]
+        return ", ".join([label_of_file(self.fields, self.name), *more])
 
 
-def _refuse_chi(found: ColumnTable, name: str) -> None:
-    x = found.values[:, 0]
-    roles = [role_of(label) for label in found.labels]
-    named = "chi" in roles or (roles and roles[0] == "wavenumber" and x.max() < 60)
+def _mentions(text: str, name: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
+
+
+def _refuse_chi(values: FloatArray, names: list[str], name: str, theory: Theory | None) -> None:
+    if theory is not None and theory.columns:
+        return
+    x = values[:, 0]
+    roles = [role_of(label) for label in names]
+    has_energy = "energy" in roles or "requested" in roles
+    named = ("chi" in roles and not has_energy) or (
+        roles and roles[0] == "wavenumber" and not has_energy and x.max() < 60
+    )
     suffix = PurePath(name.lower()).suffix
     by_name = suffix in (".chi", ".chik", ".chir", ".chiq") and x.min() >= 0 and x.max() < 60
     step = np.diff(x)
-    sign = np.sign(found.values[:, 1])
+    sign = np.sign(values[:, 1])
     by_grid = (
-        not found.labels
+        not names
         and x[0] == 0
         and x[-1] <= 30
         and bool(np.allclose(step, 0.05, atol=1e-6))
@@ -116,248 +369,12 @@ def _refuse_chi(found: ColumnTable, name: str) -> None:
         )
 
 
-# --- labels and energy ------------------------------------------------------------------------
-
-
-def _name_columns(found: ColumnTable, faults: Faults) -> None:
-    width = found.values.shape[1]
-    numbered: dict[int, tuple[str, str]] = {}
-    for line in found.header:
-        match = _COLUMN.match(line)
-        if match and 1 <= int(match.group(1)) <= width:
-            numbered[int(match.group(1))] = (match.group(2), match.group(3).strip().lower())
-    names: list[str] = []
-    if 1 in numbered:
-        names = [numbered.get(i, (f"column {i}", ""))[0] for i in range(1, width + 1)]
-        unit = numbered[1][1]
-        found.unit = {"ev": "eV", "kev": "keV"}.get(unit)
-    else:
-        names = _label_line(found.header, width)
-    found.n_named = len(names)
-    if 0 < len(names) < width:
-        faults.warn(
-            f"line {found.first_line - 1}: {len(names)} labels for {width} columns: the columns "
-            f"after {names[-1]} have no name and are not used"
-        )
-        names += [f"column {i}" for i in range(len(names) + 1, width + 1)]
-    clean: list[str] = []
-    for index, label in enumerate(names[:width]):
-        match = _UNIT.fullmatch(label) if len(label) <= LONGEST_LABEL else None
-        if match and match.group(1):
-            if role_of(match.group(1)) == "energy" and found.unit is None:
-                found.unit = "keV" if match.group(2).lower() == "kev" else "eV"
-            clean.append(match.group(1))
-        else:
-            clean.append(label)
-        if index == 0 and label.strip().lower() in ("ev", "kev"):
-            found.unit = "keV" if label.strip().lower() == "kev" else "eV"
-    found.labels = clean
-
-
-def _label_line(header: list[str], width: int) -> list[str]:
-    """The labels right above the table: on one line, or one a line as SSRL writes them."""
-    texts = [line.replace('"', "").strip().lstrip(COMMENT).strip() for line in header]
-    while texts and not texts[-1]:
-        texts.pop()
-    if not texts:
-        return []
-    block = texts[-width:]
-    marked = len(texts) > width and texts[-width - 1].lower().rstrip(":") in ("data", "columns")
-    if len(block) == width and marked:
-        return block
-    for text in reversed([text for text in texts[-3:] if len(text) < _LONGEST_LABELS]):
-        text = re.sub(r"^L\s+(?=\S+\s)", "", text)  # SPEC's "#L"
-        for pattern in (r"\t+", r"\s*[,;]\s*", r"\s{2,}", r"\s+"):
-            words = [word for word in re.split(pattern, text) if word]
-            known = sum(
-                role_of(_UNIT.sub(r"\1", word[:LONGEST_LABEL])) is not None for word in words
-            )
-            if len(words) == width and known:
-                return words
-        if 2 <= len(words) < width and role_of(words[0]) == "energy" and known > 1:
-            return words
-    return []
-
-
-def _energy(found: ColumnTable, faults: Faults) -> tuple[FloatArray, int, str]:
-    """The energy column in eV, its index, and what to say of it."""
-    roles = [role_of(label) for label in found.labels]
-    candidates = [i for i, role in enumerate(roles) if role == "energy"]
-    best = [i for i in candidates if re.search(r"(?i)achiev|attain|read|actual", found.labels[i])]
-    wanted = [i for i, role in enumerate(roles) if role == "requested"]
-    index = next(iter(best + candidates + wanted), None)
-    if index is None and "angle" in roles:
-        raise faults.fail(
-            "there is an angle but no energy among the columns "
-            f"({' '.join(found.labels)}): convert the angle to an energy in eV"
-        )
-    if index is None:
-        index = next((i for i in range(found.values.shape[1]) if _is_scan(found.values[:, i])), 0)
-    label = found.labels[index] if found.labels else f"column {index + 1}"
-    unit = found.unit
-    said = f"energy: {label}" + (f" in {unit}" if unit else "")
-    return in_ev(found.values[:, index], unit, faults), index, said
-
-
-def _is_scan(x: FloatArray) -> bool:
-    step = np.diff(x)
-    ups = float((step > 0).mean())
-    return bool(np.isfinite(x).all() and max(ups, 1 - ups) > 0.95 and abs(x[-1] - x[0]) > 1)
-
-
-# --- signals ----------------------------------------------------------------------------------
-
-
-def _signals(
-    found: ColumnTable,
-    column: int,
-    energy: FloatArray,
-    element: str | None,
-    eels: bool,
-    name: str,
-    faults: Faults,
-) -> list[Signal]:
-    others = [i for i in range(found.values.shape[1]) if i != column]
-    values = found.values[:, others]
-    labels = [found.labels[i] if found.labels else f"column {i + 1}" for i in others]
-    chosen = signals(labels[: max(found.n_named, 0)], values, energy, faults, element=element)
-    if not found.labels or not chosen:
-        chosen = _by_arithmetic(labels, values) or _by_order(labels, values, energy, eels, faults)
+def _by_suffix(chosen: list[Signal], name: str) -> list[Signal]:
+    """The name's ending tells the quantity where nothing else does."""
     suffix = PurePath(name.lower()).suffix
-    if suffix == ".nor" and chosen[0].quantity == "arbitrary":
-        chosen[0] = Signal(chosen[0].values, "normalised", None, "sample", chosen[0].formed)
-    if suffix in (".xmu", ".mu") and chosen[0].quantity in ("arbitrary", "counts"):
-        chosen[0] = Signal(chosen[0].values, "mu", None, "sample", chosen[0].formed)
-    for signal in chosen:
-        what = "reference" if signal.role == "reference" else "intensity"
-        faults.warn(f"{what}: {signal.formed}")
-    return chosen
-
-
-def _by_arithmetic(labels: list[str], values: FloatArray) -> list[Signal]:
-    """Columns without names where one is the logarithm of the ratio of two others.
-
-    The first such column is the sample's; one whose incident beam is the sample's transmitted
-    one is the reference's.
-    """
-    width = min(values.shape[1], 10)
-    good: list[tuple[int, int, int]] = []
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logs = np.log(values[:, :width])
-    for c in range(width):
-        if np.ptp(values[:, c]) == 0:
-            continue
-        for a in range(width):
-            for b in range(width):
-                if len({a, b, c}) == 3:
-                    difference = np.abs(values[:, c] - (logs[:, a] - logs[:, b]))
-                    if np.mean(difference < 1e-6) > 0.95:
-                        good.append((c, a, b))
-    if not good:
-        return []
-    c, a, b = good[0]
-    formed = f"{labels[c]}, which equals ln({labels[a]}/{labels[b]})"
-    chosen = [Signal(values[:, c], "mu", "transmission", "sample", formed)]
-    for c2, a2, b2 in good[1:]:
-        if c2 != c and np.array_equal(values[:, a2], values[:, b]):
-            formed = f"{labels[c2]}, which equals ln({labels[a2]}/{labels[b2]})"
-            chosen.append(Signal(values[:, c2], "mu", "transmission", "reference", formed))
-            break
-    return chosen
-
-
-def _by_order(
-    labels: list[str], values: FloatArray, energy: FloatArray, eels: bool, faults: Faults
-) -> list[Signal]:
-    """Columns without names: I0 and It if the next two look like counts, else the next one."""
-    first = values[:, 0]
-    if values.shape[1] >= 2 and not eels:
-        both = values[:, :2]
-        if np.isfinite(both).all() and (both > 0).all() and np.median(both, axis=0).min() > 50:
-            names = f"{labels[0]}/{labels[1]}"
-            mu = log_ratio(both[:, 0], both[:, 1], energy, names, faults)
-            if mu is not None:
-                formed = f"ln({names}): two columns of counts without names, taken as I0 and It"
-                return [Signal(mu, "mu", "transmission", "sample", formed)]
-    finite = first[np.isfinite(first)]
-    counts = eels or (finite.size > 0 and bool(np.median(np.abs(finite)) > 50))
-    kind: Quantity = "counts" if counts else "arbitrary"
-    return [Signal(first, kind, None, "sample", f"{labels[0]}, as it stands")]
-
-
-# --- header -----------------------------------------------------------------------------------
-
-
-def _fields(header: list[str]) -> dict[str, str]:
-    fields: dict[str, str] = {}
-    for line in header[:2000]:
-        match = _PAIR.match(line[:500])
-        if match and not _COLUMN.match(line):
-            fields[match.group(1).strip()] = match.group(2).strip()
-    return fields
-
-
-def _absorber(fields: dict[str, str], faults: Faults) -> tuple[str | None, str | None]:
-    element = edge = None
-    for name, value in fields.items():
-        key = re.split(r"[. ]", name.lower())[-1]
-        if key in ("element", "atom", "absorber", "symbol") and element is None:
-            element = normalise_element(value)
-            if element is None:
-                faults.warn(f"header field {name}: {value[:40]!r} is no symbol of an element")
-        if key == "edge" and edge is None:
-            edge = normalise_edge(value)
-            if edge is None:
-                faults.warn(f"header field {name}: {value[:40]!r} is no name of an edge")
-    return element, edge
-
-
-def _fdmnes(
-    match: re.Match[str], energy: FloatArray, faults: Faults
-) -> tuple[FloatArray, str | None, str | None]:
-    start, z, n, j = float(match.group(1)), int(match.group(2)), match.group(3), match.group(4)
-    element = SYMBOLS[z - 1] if 0 < z <= len(SYMBOLS) else None
-    shell = "KLMNO"[int(n) - 1] if 0 < int(n) <= 5 else ""
-    edge = normalise_edge("K" if shell == "K" else shell + j) if shell else None
-    faults.warn(
-        "calculated with FDMNES, not measured: the energies are counted from the edge, which the "
-        f"file puts at {start:.6g} eV; this is added"
-    )
-    return energy + start, element, edge
-
-
-def _is_eels(found: ColumnTable, name: str) -> bool:
-    text = " ".join([*found.labels, *(line[:500] for line in found.header[:50])]).lower()
-    said = re.search(r"\beels\b|\belnes\b|energy[ _-]?loss", text) is not None
-    return said or name.lower().endswith((".msa", ".ems"))
-
-
-def _label(fields: dict[str, str], name: str) -> str:
-    lower = {key.lower(): value for key, value in fields.items()}
-    for key in ("sample.name", "name", "sample", "title"):
-        if lower.get(key):
-            return lower[key]
-    return PurePath(name).stem
-
-
-def _measurement(fields: dict[str, str]) -> Measurement:
-    lower = {key.lower(): value for key, value in fields.items()}
-
-    def text(*keys: str) -> str | None:
-        return next((lower[key] for key in keys if lower.get(key)), None)
-
-    temperature = text("sample.temperature", "temperature", "temp")
-    when = text("scan.start_time", "date", "start_time")
-    spacing = first_float(text("mono.d_spacing", "d_spacing") or "")
-    return Measurement(
-        facility=text("facility.name", "facility"),
-        beamline=text("beamline.name", "beamline", "beam"),
-        monochromator=text("mono.name", "mono", "monochromator"),
-        d_spacing_angstrom=spacing[0] if spacing and spacing[0] > 0 else None,
-        temperature_k=temperature_k(temperature) if temperature else None,
-        sample_name=text("sample.name", "name", "sample"),
-        sample_formula=text("sample.formula", "sample.stoichiometry", "formula"),
-        sample_preparation=text("sample.prep", "prep"),
-        reference=text("sample.reference", "ref"),
-        date=time_of(when)[0] if when else None,
-    )
+    first = chosen[0]
+    if suffix == ".nor" and first.quantity == "arbitrary":
+        first = replace(first, quantity="normalised")
+    if suffix in (".xmu", ".mu") and first.quantity in ("arbitrary", "counts"):
+        first = replace(first, quantity="mu")
+    return [first, *chosen[1:]]

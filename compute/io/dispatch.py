@@ -8,11 +8,13 @@ import json
 import zlib
 from pathlib import Path, PurePath
 
-from compute.errors import ReadError, SkipFile
+from compute.errors import ComputeError, ReadError, SkipFile
 from compute.io import athena, columns, dm, emsa, hdf5, kek, xdi
-from compute.io.question import with_question
+from compute.io.choice import ColumnChoice
+from compute.io.question import with_absorber_hint
 from compute.io.raw import LIMITS, Given, RawSpectrum
 
+UNFORESEEN = "the reader failed on this file, which is a fault of ours"
 _GZIP = b"\x1f\x8b"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _DM = (b"\x00\x00\x00\x03\x00", b"\x00\x00\x00\x04\x00")
@@ -26,7 +28,11 @@ _BINARIES = {
 
 
 def read(
-    path: str | Path, *, element: str | None = None, edge: str | None = None
+    path: str | Path,
+    *,
+    element: str | None = None,
+    edge: str | None = None,
+    columns: ColumnChoice | None = None,
 ) -> list[RawSpectrum]:
     """Every spectrum of a file.
 
@@ -35,17 +41,21 @@ def read(
     path : str or Path
     element, edge : str, optional
         Used where the file does not say, or says something invalid.
+    columns : ColumnChoice, optional
+        The columns that a person named, for files that leave them open.
 
     Raises
     ------
     ReadError
         With every fault found, each telling the line or field, the value and what to do.
+    QuestionError
+        A ReadError with a question: several columns or units are possible, and none was named.
     SkipFile
         If the file holds no spectrum and is no fault either: a side-car, a chi(k).
     InputError
         If ``element`` or ``edge`` does not exist.
     """
-    given = Given.checked(element, edge)
+    given = Given.checked(element, edge, columns)
     path = Path(path)
     try:
         size = path.stat().st_size
@@ -58,10 +68,15 @@ def read(
 
 
 def read_bytes(
-    name: str, data: bytes, *, element: str | None = None, edge: str | None = None
+    name: str,
+    data: bytes,
+    *,
+    element: str | None = None,
+    edge: str | None = None,
+    columns: ColumnChoice | None = None,
 ) -> list[RawSpectrum]:
     """As :func:`read`, from memory; ``name`` is the file's name and only its ending is used."""
-    return _read(bytes(data), name, Given.checked(element, edge))
+    return _read(bytes(data), name, Given.checked(element, edge, columns))
 
 
 def _read(data: bytes, name: str, given: Given) -> list[RawSpectrum]:
@@ -73,6 +88,16 @@ def _read(data: bytes, name: str, given: Given) -> list[RawSpectrum]:
     if data.startswith(_GZIP):
         data = _expand(data)
         name = name.removesuffix(".gz")
+    try:
+        return _spectra(data, name, given)
+    except (ComputeError, MemoryError):
+        raise
+    # One file must not end the batch that it is part of, whatever a reader did not foresee.
+    except Exception as error:
+        raise ReadError([f"{UNFORESEEN}: {type(error).__name__}: {error}"]) from error
+
+
+def _spectra(data: bytes, name: str, given: Given) -> list[RawSpectrum]:
     for magic, what in _BINARIES.items():
         if data.startswith(magic):
             raise SkipFile(f"{what}, not a spectrum")
@@ -82,7 +107,7 @@ def _read(data: bytes, name: str, given: Given) -> list[RawSpectrum]:
         spectra = dm.read(data, name, given)
     else:
         spectra = _read_text(data, name, given)
-    return [with_question(spectrum) for spectrum in spectra]
+    return [with_absorber_hint(spectrum) for spectrum in spectra]
 
 
 def _read_text(data: bytes, name: str, given: Given) -> list[RawSpectrum]:

@@ -11,6 +11,7 @@ import numpy as np
 from compute.edges import normalise_edge, normalise_element
 from compute.io.assemble import spectrum
 from compute.io.raw import LIMITS, Faults, FloatArray, Given, Measurement, Quantity, RawSpectrum
+from compute.io.roles import unit_name
 from compute.io.text import decode, first_float, lines_of, number, table, temperature_k
 
 _KEYWORD = re.compile(r"#{1,2}\s*([A-Za-z][A-Za-z0-9_ -]{0,30}?)\s*(?:-\s*([^:]{0,20}?)\s*)?:(.*)")
@@ -136,12 +137,8 @@ def _pairs(
 def _channels(
     fields: dict[str, str], rows: list[list[float]], faults: Faults
 ) -> tuple[FloatArray, FloatArray]:
-    """DATATYPE Y: intensities in sequence; energies from OFFSET and XPERCHAN (and CHOFFSET)."""
+    """DATATYPE Y: intensities in sequence; energies from OFFSET and XPERCHAN."""
     step = _required(fields, "XPERCHAN", faults)
-    start = _required(fields, "OFFSET", faults)
-    shift = first_float(fields.get("CHOFFSET", ""))
-    if step == 0:
-        faults.error("#XPERCHAN is 0: the energies would all be the same")
     y = np.array([value for row in rows for value in row], dtype=np.float64)
     if y.size > LIMITS.points:
         faults.error(f"{y.size} points; the limit is {LIMITS.points}")
@@ -149,11 +146,37 @@ def _channels(
     if announced and 0 < announced[0] < y.size and rows and len(rows[-1]) > 1:
         # The last line may be filled up to NCOLUMNS.
         y = y[: int(announced[0])] if y.size - announced[0] < len(rows[0]) else y
-    if step is None or start is None:
+    if step is None:
         return np.empty(0), np.empty(0)
-    channel = np.arange(y.size, dtype=np.float64) - (shift[0] if shift else 0.0)
-    x: FloatArray = start + step * channel
+    if step == 0:
+        faults.error("#XPERCHAN is 0: the energies would all be the same")
+    start = _start(fields, step, faults)
+    if start is None:
+        return np.empty(0), np.empty(0)
+    x: FloatArray = start + step * np.arange(y.size, dtype=np.float64)
     return x, y
+
+
+def _start(fields: dict[str, str], step: float, faults: Faults) -> float | None:
+    """The energy of the first channel: OFFSET, which CHOFFSET repeats in channels.
+
+    CHOFFSET is the channel whose value is zero units: ``OFFSET = -CHOFFSET x XPERCHAN``. It adds
+    nothing where OFFSET is there; 0 stands for "not given" in what most programs write.
+    """
+    zero = first_float(fields.get("CHOFFSET", ""))
+    if first_float(fields.get("OFFSET", "")) is None and zero is not None and zero[0] != 0:
+        start = -zero[0] * step
+        faults.warn(f"#OFFSET is missing: {start:g} follows from #CHOFFSET, the channel of zero")
+        return start
+    start_ = _required(fields, "OFFSET", faults)
+    if start_ is not None and zero is not None and zero[0] != 0:
+        follows = -zero[0] * step
+        if abs(follows - start_) > 1.5 * abs(step):
+            faults.warn(
+                f"#CHOFFSET {zero[0]:g} puts the first channel at {follows:g}, #OFFSET at "
+                f"{start_:g}: #OFFSET counts"
+            )
+    return start_
 
 
 def _required(fields: dict[str, str], key: str, faults: Faults) -> float | None:
@@ -183,16 +206,21 @@ def _check_scale(fields: dict[str, str], x: FloatArray, faults: Faults) -> None:
 
 
 def _in_ev(fields: dict[str, str], x: FloatArray, faults: Faults) -> FloatArray:
-    unit = fields.get("XUNITS", "").strip().lower()
-    if unit == "kev":
-        faults.warn("#XUNITS is keV: converted to eV")
-        return x * 1000.0
-    if unit in ("ev", "energy loss (ev)", "electron volt"):
+    """The abscissa in eV, by XUNITS in the words of any vendor."""
+    text = fields.get("XUNITS", "").strip().strip("<>")
+    unit = unit_name(text) or unit_name(fields.get("XLABEL", ""))
+    if unit in ("keV", "meV"):
+        faults.warn(f"#XUNITS is {unit}: converted to eV")
+        return x * (1000.0 if unit == "keV" else 0.001)
+    if unit == "eV":
         return x
-    if unit in ("", "<undefined>", "undefined"):
-        faults.warn(f"#XUNITS is {unit or 'missing'}: taken as eV")
+    if text.lower() in ("", "undefined", "none", "n/a", "unknown"):
+        faults.warn(f"#XUNITS is {fields.get('XUNITS', '').strip() or 'missing'}: taken as eV")
         return x
-    raise faults.fail(f"#XUNITS is {unit!r}: only eV and keV are an energy")
+    if unit is None and re.search(r"energy|loss", text, re.IGNORECASE):
+        faults.warn(f"#XUNITS is {text!r}, without a unit: taken as eV")
+        return x
+    raise faults.fail(f"#XUNITS is {text!r}: only eV and keV are an energy")
 
 
 def _measurement(fields: dict[str, str]) -> Measurement:

@@ -22,7 +22,7 @@ from compute.io.assemble import HC_9809, bragg_energy, log_ratio, ratio, spectru
 from compute.io.raw import LIMITS, Faults, FloatArray, Given, Measurement, Mode, RawSpectrum, Role
 from compute.io.text import decode, lines_of, row_of, table
 
-_FIRST = re.compile(r"\s*9809\s+(\S+)\s+(.*)", re.ASCII)
+_FIRST = re.compile(r"\s*9809\s+(\S+)[ \t]*(.*)", re.ASCII)
 _SPACING = re.compile(r"\bD\s*=\s*(\d*\.?\d+)\s*(A|nm)?", re.ASCII | re.IGNORECASE)
 _DATE = re.compile(r"(\d{2,4})[./](\d{1,2})[./](\d{1,2})\s+(\d{1,2}):(\d{2})", re.ASCII)
 _POINTS = re.compile(r"Points\s*=\s*(\d{1,9})", re.ASCII)
@@ -30,7 +30,7 @@ _SIGNED = re.compile(r"(?<=\d)(?=-)")
 
 
 def is_9809(head: str) -> bool:
-    lines = head.split("\n", 3)[:3]
+    lines = re.split(r"\r\n|\r|\n", head, maxsplit=3)[:3]
     return any(_FIRST.match(line) for line in lines)
 
 
@@ -44,7 +44,9 @@ def read(data: bytes, name: str, given: Given) -> list[RawSpectrum]:
     """
     faults = Faults()
     lines = lines_of(decode(data, faults))
-    start = next(i for i, line in enumerate(lines) if _FIRST.match(line))
+    start = next((i for i, line in enumerate(lines) if _FIRST.match(line)), None)
+    if start is None:
+        raise faults.fail("the first line must hold '9809' and the facility")
     offset = next(
         (i for i, line in enumerate(lines) if line.strip().lower().startswith("offset")), None
     )

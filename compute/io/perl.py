@@ -29,10 +29,15 @@ def parse_list(text: str, start: int = 0) -> list[Any]:
 
     Hashes come as dicts, nested lists as lists. Linear in the length of the text.
     """
-    value, _ = _value(text, _skip(text, start), 0)
+    return parse_list_at(text, start)[0]
+
+
+def parse_list_at(text: str, start: int) -> tuple[list[Any], int]:
+    """As :func:`parse_list`, with the place where the list ends; it may hold line breaks."""
+    value, stop = _value(text, _skip(text, start), 0)
     if not isinstance(value, list):
         raise PerlSyntaxError("a list '(…)' is expected", start)
-    return value
+    return value, stop
 
 
 def pairs(values: list[Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What a reader asks where a file leaves open what only a person knows.
 
 A :class:`Question` stops the reading: nothing of the file is stored until one of its choices is
-given. An open element or edge does not stop it (:func:`with_question`).
+given. An open element or edge does not stop it (:func:`with_absorber_hint`).
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class QuestionError(ReadError):
         self.question = question
 
 
-def with_question(spectrum: RawSpectrum) -> RawSpectrum:
+def with_absorber_hint(spectrum: RawSpectrum) -> RawSpectrum:
     """The spectrum, its warnings ending in a question where element or edge is open.
 
     The edges near the steepest rise are named as a help; none of them is filled in.
@@ -96,7 +96,7 @@ def with_question(spectrum: RawSpectrum) -> RawSpectrum:
     faults = Faults()
     ask_for_absorber(spectrum.element, spectrum.edge, faults)
     text = faults.warnings[0]
-    rise = steepest_rise(spectrum)
+    rise = steepest_rise(spectrum.energy_ev, spectrum.intensity)
     near = likely_edges(rise, max(15.0, 0.004 * rise)) if rise is not None else []
     if spectrum.element:
         near = [edge for edge in near if edge.element == spectrum.element]
@@ -106,17 +106,16 @@ def with_question(spectrum: RawSpectrum) -> RawSpectrum:
     return replace(spectrum, warnings=(*spectrum.warnings, text))
 
 
-def steepest_rise(spectrum: RawSpectrum) -> float | None:
-    """Energy of the largest slope over a few points, eV; None for fewer than 8 points."""
-    x, y = spectrum.energy_ev, spectrum.intensity
+def steepest_rise(x: FloatArray, y: FloatArray) -> float | None:
+    """Energy of the largest slope over a few points; None for fewer than 8 points."""
     if x.size < 8:
         return None
     # The slope over four steps, so that one noisy point does not decide.
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         slope = (y[4:] - y[:-4]) / (x[4:] - x[:-4])
     if not np.isfinite(slope).any():
         return None
-    return float(x[2 + int(np.nanargmax(slope))])
+    return float(x[2 + int(np.nanargmax(np.where(np.isfinite(slope), slope, -np.inf)))])
 
 
 def _quoted(value: str) -> str:

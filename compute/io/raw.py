@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from compute.edges import normalise_edge, normalise_element
 from compute.errors import InputError, ReadError
+from compute.io.choice import ColumnChoice
 
 FloatArray = NDArray[np.float64]
 Quantity = Literal["mu", "normalised", "counts", "arbitrary"]
 Mode = Literal["transmission", "fluorescence", "TEY", "EELS"]
 Role = Literal["sample", "reference"]
+Kind = Literal["experiment", "theory"]
 
 _SHOWN_FAULTS = 20
 
@@ -77,6 +79,10 @@ class RawSpectrum:
         Every field of the file's header, as text or JSON values.
     warnings : tuple of str
         What was odd, what was changed and which columns were taken.
+    kind : str
+        ``experiment``, or ``theory`` for the output of a program.
+    code, code_version : str
+        The program that calculated it; empty for a measurement.
     """
 
     format: str
@@ -93,6 +99,9 @@ class RawSpectrum:
     measurement: Measurement = Measurement()
     warnings: tuple[str, ...] = ()
     axis_unit: str = "eV"
+    kind: Kind = "experiment"
+    code: str = ""
+    code_version: str = ""
 
     @property
     def n_points(self) -> int:
@@ -105,9 +114,12 @@ class Given:
 
     element: str | None = None
     edge: str | None = None
+    columns: ColumnChoice | None = None
 
     @classmethod
-    def checked(cls, element: str | None, edge: str | None) -> Given:
+    def checked(
+        cls, element: str | None, edge: str | None, columns: ColumnChoice | None = None
+    ) -> Given:
         """Raises InputError if there is no such element or edge."""
         symbol = None if element is None else normalise_element(element)
         name = None if edge is None else normalise_edge(edge)
@@ -115,7 +127,7 @@ class Given:
             raise InputError("element", element, "no such element")
         if edge is not None and name is None:
             raise InputError("edge", edge, "no such edge; write K, L3, L23, M45 …")
-        return cls(symbol, name)
+        return cls(symbol, name, columns)
 
 
 class Faults:

@@ -1,8 +1,9 @@
-"""Which columns of a table hold a spectrum: by their labels, else by arithmetic, always told.
+"""Which columns of a labelled table hold a spectrum, and how it is formed from them.
 
-A column's label is sorted into one of the roles of :data:`_ROLES`. From the roles follow the
-signals: an absorption that the file already holds, else ``ln(I0/It)``, else ``If/I0``; and the
-reference channel where there is one.
+A column's label is sorted into a role (:mod:`compute.io.roles`). From the roles follow the
+signals: an absorption that the file already holds, else ``ln(I0/It)`` and ``If/I0``; and the
+reference channel where there is one. Columns of another role are never taken; a channel that
+carries no signal (constant, or noise alone) is left out, told.
 """
 
 from __future__ import annotations
@@ -13,68 +14,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from compute.edges import edges_within
 from compute.io.assemble import log_ratio, ratio
+from compute.io.detectors import Detector, detectors
 from compute.io.raw import Faults, FloatArray, Mode, Quantity, Role
+from compute.io.roles import Label, label_of
 
-# Tried in this order on the label in lower case; the first that matches wins.
-_ROLES: tuple[tuple[str, str], ...] = (
-    ("chi", r"chi\d?|chi\(k\)|k\d?\*?chi|chik\d?|chi_(?:re|im|mag|pha)|chir_\w+"),
-    ("wavenumber", r"k|k\(?1?/?a(?:\^-1|-1)?\)?|wavenumber"),
-    ("time", r".*time.*|.*clock.*|.*sec(?:onds?)?|tscaler|dwell.*"),
-    ("factor", r"(?:dtfactor|outputcounts|icr|ocr|dead|reset|temp|ring|current).*"),
-    ("angle", r"(?:angle|theta|bragg|mono_?angle).*"),
-    (
-        "requested",
-        r".*(?:request|set|command|target|nominal).*(?:energy|ev)\b.*|energy.*(?:req|set).*",
-    ),
-    ("energy", r"e|en|ev|kev|energie|photon|.*energy.*|e_?\(?k?ev\)?|e_?loss|loss|hv|x"),
-    ("mu_ref", r"(?:x?mu|ln|abs)[_.-]?ref\w*|murefer|ref[_.-]?(?:x?mu|abs)"),
-    ("norm_ref", r"normrefer|norm[_.-]?ref"),
-    ("norm", r"normtrans|normfluor|norm\w*|flat\w*|(?:x?mu|intensity)_?\w*norm\w*"),
-    ("mu_trans", r"mu_?trans\w*|xmu_?t\w*|mut"),
-    ("mu_fluor", r"mu_?fluo\w*|xmu_?f\w*|muf"),
-    ("mu", r"x?mu(?:\(e\))?|<?xanes>?|absorption|absorbance|abs|mue|mux"),
-    ("i0", r"i_?0(?:[_.(-].*)?|io|mon(?:itor)?\d?|i_?zero|i_in\w*"),
-    ("ir", r"i_?r(?:ef\w*)?(?:[_.(-].*)?|i_?2(?:[_.(-].*)?|iref\w*|ref(?:erence)?"),
-    ("it", r"i_?t(?:rans\w*)?(?:[_.(-].*)?|i_?1(?:[_.(-].*)?|trans\w*|i_out"),
-    ("if", r"i_?f(?:luo\w*)?(?:[_.(-].*)?|iff|fluo\w*|lytle|pips\w*|tfy|pfy|dtc\d+"),
-    ("tey", r"tey\w*|electron_?yield|drain\w*|i_?sample"),
-    ("intensity", r"intensity\w*|counts?|signal|y|eels|spectrum"),
-)
-_PATTERNS = tuple((role, re.compile(pattern)) for role, pattern in _ROLES)
-_LINE = re.compile(r"([a-z]{1,2})_?[klm][abg]\d?(?:[_.-].*)?")
-
-
-LONGEST_LABEL = 80
+_ENOUGH = 64
+_DARK = 1e-3  # of I0: a chamber that no beam reaches
 
 
 @dataclass(frozen=True)
 class Signal:
-    """One curve formed from the columns, with how it was formed."""
+    """One curve formed from the columns, with how it was formed.
+
+    ``name`` tells it apart from the other signals of the same table.
+    """
 
     values: FloatArray
     quantity: Quantity
     mode: Mode | None
     role: Role
     formed: str
-
-
-def role_of(label: str) -> str | None:
-    """The role that a column's label names, None if it names none that we know."""
-    text = label.strip().lower()
-    if len(text) > LONGEST_LABEL:  # no label; the patterns would take quadratic time on it
-        return None
-    return next((role for role, pattern in _PATTERNS if pattern.fullmatch(text)), None)
-
-
-def emission_columns(labels: Sequence[str], element: str | None) -> list[int]:
-    """Columns named after an emission line (``Mn_Ka_mca1``), of this element if it is known."""
-    found: list[int] = []
-    for index, label in enumerate(labels):
-        match = _LINE.fullmatch(label.strip().lower())
-        if match and (element is None or match.group(1) == element.lower()):
-            found.append(index)
-    return found
+    name: str = ""
 
 
 def signals(
@@ -85,37 +47,77 @@ def signals(
     *,
     element: str | None = None,
 ) -> list[Signal]:
-    """The sample's signal and the reference's, from labelled columns (n, m); empty if none.
+    """The sample's signals and the reference's, from labelled columns (n, m); empty if none.
 
     An absorption already in the file goes before one that we form. Transmission and fluorescence
-    are both returned where both are there.
+    are both returned where both are there, and so are several detectors and several samples.
     """
-    columns = _Columns(labels, table, energy, faults)
-    found = columns.ready() or columns.formed(emission_columns(labels, element))
+    columns = _Columns(labels, table, energy, element, faults)
+    found = columns.ready() or columns.formed()
     return (found or columns.bare()) + columns.reference()
+
+
+def are_counts_alone(found: Sequence[Signal], labels: Sequence[str]) -> bool:
+    """Whether counts would be taken undivided though a column without a role may be their I0."""
+    samples = [one for one in found if one.role == "sample"]
+    bare = all(one.quantity in ("counts", "arbitrary") for one in samples)
+    return bare and any(label_of(label).role in (None, "it", "ir") for label in labels)
+
+
+def carries_signal(y: FloatArray) -> bool:
+    """Whether a channel holds more than a constant or white noise.
+
+    The means of 16 blocks scatter no more than the noise within them allows where there is
+    nothing but noise (a ratio of variances of about 1; a spectrum has hundreds).
+    """
+    good = y[np.isfinite(y)]
+    if good.size < 2 or float(np.ptp(good)) == 0.0:
+        return False
+    between, within = _variances(good)
+    return within == 0.0 or between > 4.0 * within
+
+
+def counts_something(y: FloatArray) -> bool:
+    """Whether a counter stands clear of zero: its values are not all within its own noise."""
+    good = y[np.isfinite(y)]
+    _, within = _variances(good)
+    return within == 0.0 or float(np.median(np.abs(good))) > 1.5 * within**0.5
+
+
+def _variances(good: FloatArray) -> tuple[float, float]:
+    """Variance of 16 block means times their size, and of the noise; zeros for few points."""
+    if good.size < _ENOUGH:
+        return 0.0, 0.0
+    size = good.size // 16
+    blocks = good[: 16 * size].reshape(16, size)
+    with np.errstate(over="ignore", invalid="ignore"):
+        # Differences of neighbours see the noise alone, also under a slope.
+        within = float(np.mean(np.diff(blocks, axis=1) ** 2)) / 2
+        between = float(np.var(blocks.mean(axis=1), ddof=1)) * size
+    return (between, within) if np.isfinite(between) and np.isfinite(within) else (0.0, 0.0)
 
 
 class _Columns:
     """A labelled table, asked for signals by role."""
 
     def __init__(
-        self, labels: Sequence[str], table: FloatArray, energy: FloatArray, faults: Faults
+        self,
+        labels: Sequence[str],
+        table: FloatArray,
+        energy: FloatArray,
+        element: str | None,
+        faults: Faults,
     ) -> None:
-        self.labels, self.table, self.energy, self.faults = labels, table, energy, faults
+        self.labels, self.table, self.energy = labels, table, energy
+        self.element, self.faults = element, faults
+        self.parsed: list[Label] = [label_of(label) for label in labels]
         self.where: dict[str, list[int]] = {}
-        for index, label in enumerate(labels):
-            role = role_of(label)
-            if role:
-                self.where.setdefault(role, []).append(index)
-
-    def name(self, role: str) -> str:
-        return self.labels[self.where[role][0]]
-
-    def values(self, role: str) -> FloatArray:
-        return self.table[:, self.where[role][0]]
+        for index, label in enumerate(self.parsed):
+            if label.role:
+                self.where.setdefault(label.role, []).append(index)
 
     def ready(self) -> list[Signal]:
-        """Absorption that the file holds as such."""
+        """Absorption that the file holds as such; several columns are several samples."""
         kinds: tuple[tuple[str, Quantity, Mode | None], ...] = (
             ("mu_trans", "mu", "transmission"),
             ("mu_fluor", "mu", "fluorescence"),
@@ -124,28 +126,109 @@ class _Columns:
         )
         found: list[Signal] = []
         for role, quantity, mode in kinds:
-            if role not in self.where or (found and role != "mu_fluor"):
+            if found and role != "mu_fluor":
                 continue
-            label = self.name(role)
-            found.append(
-                Signal(self.values(role), quantity, mode or _mode_in(label), "sample", label)
+            columns = self.live(role)
+            if role == "norm":
+                # "norm" and "flat" of one spectrum are the same twice.
+                columns = [i for i in columns if "flat" not in self.labels[i].lower()] or columns
+            for index in columns:
+                label = self.labels[index]
+                name = label if len(columns) > 1 else ""
+                found.append(
+                    Signal(
+                        self.table[:, index],
+                        quantity,
+                        mode or _mode_in(label),
+                        "sample",
+                        label,
+                        name,
+                    )
+                )
+        return found
+
+    def formed(self) -> list[Signal]:
+        """Ratios to I0: transmission, fluorescence detector by detector, yields."""
+        i0 = self.i0()
+        if i0 is None:
+            return []
+        found: list[Signal] = []
+        lines = self.emission_lines()
+        passed = [] if lines else self.passed("it", i0)
+        if passed:
+            found += self._transmission(i0, passed[0], "sample")
+            self._tell_further(passed, "transmission")
+        yields = lines or self.fluorescence()
+        yields = [one for one in yields if self._positive(one, i0)]
+        several = len(yields) > 1
+        for detector in yields:
+            found += self._yield(detector, i0, "fluorescence", detector.name if several else "")
+        for index in self.live("tey")[:1]:
+            partial = re.search(r"(?i)pey|aey", self.labels[index]) is not None
+            one = Detector(self.labels[index], (index,))
+            found += self._yield(one, i0, None if partial else "TEY", "")
+        return found
+
+    def i0(self) -> int | None:
+        """The incident beam: the column named plainly so before corrected ones and monitors."""
+        for role in ("i0", "i0_other"):
+            alive = [i for i in self.where.get(role, []) if self._counts(i)]
+            if not alive:
+                continue
+            if role == "i0_other" and len(alive) > 1:
+                plain = [i for i in alive if self.labels[i].lower() in ("mon", "monitor")]
+                # Two monitors: which of them saw the beam before the sample is not said.
+                if len(plain) != 1 or not (self.where.keys() & {"it", "if", "tey"}):
+                    return None
+                alive = plain
+            plain = [i for i in alive if not self.parsed[i].tag]
+            chosen = (plain or alive)[0]
+            others = [self.labels[i] for i in alive if i != chosen]
+            if others:
+                self.faults.warn(f"I0 is {self.labels[chosen]}; there are also {', '.join(others)}")
+            return chosen
+        return None
+
+    def emission_lines(self) -> list[Detector]:
+        """Detectors named after an emission line that this scan can excite."""
+        named = [i for i in self.where.get("if", []) if self.parsed[i].line and self._counts(i)]
+        if not named:
+            return []
+        lines = {i: line for i in named if (line := self.parsed[i].line) is not None}
+        elements = {element for element, _ in lines.values()}
+        wanted = {self.element} & elements if self.element else self._excited(set(lines.values()))
+        found: list[Detector] = []
+        for symbol in sorted(wanted):
+            mine = [i for i in named if lines[i][0] == symbol]
+            found += detectors(self.labels, self.table, mine, self.faults, one=True)
+        unused = [self.labels[i] for i in named if lines[i][0] not in wanted]
+        if found and unused:
+            shown = ", ".join(unused[:6]) + (" …" if len(unused) > 6 else "")
+            self.faults.warn(
+                f"lines of elements without an edge in this scan are left out: {shown}"
             )
         return found
 
-    def formed(self, lines: list[int]) -> list[Signal]:
-        """Ratios to I0: emission lines by name, else transmission and yields."""
-        if "i0" not in self.where:
-            return []
-        if lines:
-            return self._yields(lines, "fluorescence")
-        found: list[Signal] = []
-        if "it" in self.where:
-            found += self._transmission("i0", "it", "sample")
-        if "if" in self.where:
-            found += self._yields(self.where["if"], "fluorescence")
-        if "tey" in self.where:
-            found += self._yields(self.where["tey"][:1], "TEY")
-        return found
+    def _excited(self, lines: set[tuple[str, str]]) -> set[str]:
+        """The elements whose shell of an emission line has an edge among the energies."""
+        finite = self.energy[np.isfinite(self.energy)]
+        if finite.size == 0:
+            return set()
+        inside = edges_within(float(finite.min()), float(finite.max()))
+        return {edge.element for edge in inside if (edge.element, edge.edge[0]) in lines}
+
+    def fluorescence(self) -> list[Detector]:
+        """Detectors without an emission line in their name."""
+        plain = [i for i in self.where.get("if", []) if self.parsed[i].line is None]
+        found = detectors(self.labels, self.table, plain, self.faults)
+        alive = []
+        for detector in found:
+            total = self.table[:, list(detector.columns)].sum(axis=1)
+            if carries_signal(total) and counts_something(total):
+                alive.append(detector)
+            else:
+                self._tell_dead(detector.name)
+        return alive
 
     def bare(self) -> list[Signal]:
         """A signal with nothing to divide it by."""
@@ -153,41 +236,116 @@ class _Columns:
             ("tey", "counts", "TEY"),
             ("if", "counts", "fluorescence"),
             ("intensity", "arbitrary", None),
+            ("counts", "counts", None),
         )
+        if self.i0() is not None and self.where.keys() & {"intensity", "counts"}:
+            return []  # divided by I0 or not: not for us to say
         for role, quantity, mode in kinds:
-            if role in self.where:
-                return [Signal(self.values(role), quantity, mode, "sample", self.name(role))]
+            if role == "if":
+                groups = self.emission_lines() or self.fluorescence()
+            else:
+                groups = [Detector(self.labels[i], (i,)) for i in self.live(role)]
+            found = [
+                Signal(
+                    self.table[:, list(one.columns)].sum(axis=1),
+                    "counts" if role == "intensity" and _is_counts(one.name) else quantity,
+                    mode,
+                    "sample",
+                    one.formula,
+                    one.name if len(groups) > 1 else "",
+                )
+                for one in groups
+            ]
+            if found:
+                return found
         return []
 
     def reference(self) -> list[Signal]:
         """The reference foil's absorption, ready or behind the sample."""
         kinds: tuple[tuple[str, Quantity], ...] = (("mu_ref", "mu"), ("norm_ref", "normalised"))
         for role, quantity in kinds:
-            if role in self.where:
-                label = self.name(role)
-                return [Signal(self.values(role), quantity, "transmission", "reference", label)]
-        if "ir" not in self.where or not np.any(self.values("ir")):
+            for index in self.live(role)[:1]:
+                label = self.labels[index]
+                values = self.table[:, index]
+                return [Signal(values, quantity, "transmission", "reference", label)]
+        i0 = self.i0() if "ir" in self.where else None
+        behind = self.passed("ir", i0) if "ir" in self.where else []
+        if not behind:
             return []
-        for before in ("it", "i0"):
-            if before in self.where and np.any(self.values(before)):
-                return self._transmission(before, "ir", "reference")
-        return []
+        before = self.passed("it", i0)[:1]
+        if not before and i0 is not None:
+            # Without the beam behind the sample the reference may hold the sample's absorption.
+            unknown = [i for i, label in enumerate(self.parsed) if label.role is None]
+            before = [] if any(carries_signal(self.table[:, i]) for i in unknown) else [i0]
+        return self._transmission(before[0], behind[0], "reference") if before else []
 
-    def _transmission(self, before: str, after: str, role: Role) -> list[Signal]:
-        names = f"{self.name(before)}/{self.name(after)}"
-        values = log_ratio(self.values(before), self.values(after), self.energy, names, self.faults)
+    def passed(self, role: str, i0: int | None) -> list[int]:
+        """The chambers of a role that see the beam: neither constant nor dark."""
+        found = self.live(role)
+        if i0 is None:
+            return found
+        beam = float(np.nanmedian(np.abs(self.table[:, i0])))
+        lit = []
+        for index in found:
+            y = np.abs(self.table[:, index])
+            low, middle, high = np.nanpercentile(y, (5, 50, 95))
+            dark = middle < _DARK * beam and high - low < 0.5 * middle
+            if dark or not counts_something(self.table[:, index]):
+                self._tell_dead(self.labels[index])
+            else:
+                lit.append(index)
+        return lit
+
+    def _positive(self, detector: Detector, i0: int) -> bool:
+        """Fluorescence has the sign of I0; an offset alone may have the other."""
+        total = self.table[:, list(detector.columns)].sum(axis=1)
+        if float(np.nanmedian(total)) * float(np.nanmedian(self.table[:, i0])) >= 0:
+            return True
+        self.faults.warn(f"{detector.name}: of the other sign than I0, no fluorescence; left out")
+        return False
+
+    def live(self, role: str) -> list[int]:
+        """The columns of a role that carry a signal; the others are told."""
+        found = []
+        for index in self.where.get(role, []):
+            if carries_signal(self.table[:, index]):
+                found.append(index)
+            else:
+                self._tell_dead(self.labels[index])
+        return found
+
+    def _tell_dead(self, name: str) -> None:
+        self.faults.warn(f"{name}: a constant or noise alone, no signal; left out")
+
+    def _tell_further(self, columns: list[int], what: str) -> None:
+        if len(columns) > 1:
+            names = ", ".join(self.labels[i] for i in columns[1:])
+            self.faults.warn(f"further columns of {what} are not used: {names}")
+
+    def _counts(self, index: int) -> bool:
+        values = self.table[:, index]
+        good = np.isfinite(values) & (values != 0)
+        return 2 * int(good.sum()) > values.size
+
+    def _transmission(self, before: int, after: int, role: Role) -> list[Signal]:
+        names = f"{self.labels[before]}/{self.labels[after]}"
+        top, bottom = self.table[:, before], self.table[:, after]
+        values = log_ratio(top, bottom, self.energy, names, self.faults)
         if values is None:
             return []
-        return [Signal(values, "mu", "transmission", role, f"ln({names})")]
+        return [Signal(values, "mu", "transmission", role, f"ln({names})", "transmission")]
 
-    def _yields(self, indices: list[int], mode: Mode) -> list[Signal]:
-        names = "+".join(self.labels[index] for index in indices)
-        if len(indices) > 1:
-            names = f"({names})"
-        names = f"{names}/{self.name('i0')}"
-        total = self.table[:, indices].sum(axis=1)
-        values = ratio(total, self.values("i0"), self.energy, names, self.faults)
-        return [] if values is None else [Signal(values, "mu", mode, "sample", names)]
+    def _yield(self, detector: Detector, i0: int, mode: Mode | None, name: str) -> list[Signal]:
+        names = f"{detector.formula}/{self.labels[i0]}"
+        total = self.table[:, list(detector.columns)].sum(axis=1)
+        values = ratio(total, self.table[:, i0], self.energy, names, self.faults)
+        if values is None:
+            return []
+        return [Signal(values, "mu", mode, "sample", names, name or (mode or "yield"))]
+
+
+def _is_counts(label: str) -> bool:
+    return re.search(r"(?i)\b(?:counts?|cts|cps)\b", label) is not None
 
 
 def _mode_in(label: str) -> Mode | None:

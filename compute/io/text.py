@@ -10,7 +10,15 @@ import numpy as np
 from compute.io.raw import LIMITS, Faults, FloatArray
 
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?", re.ASCII)
-_NOT_FINITE = {"nan", "inf", "+inf", "-inf", "infinity", "+nan", "-nan", "#n/a", "n/a"}
+# Fortran leaves the E out of an exponent of three digits: 1.234-101.
+_NO_E = re.compile(r"([+-]?\d*\.\d+)([+-]\d{3})", re.ASCII)
+_NOT_FINITE = {
+    *("nan", "inf", "+inf", "-inf", "infinity", "-infinity", "+infinity", "+nan", "-nan"),
+    *("#n/a", "n/a", "na", "null", "none", "--", "nan(ind)", "-nan(ind)", "1.#ind", "-1.#ind"),
+    *("1.#qnan", "-1.#qnan", "1.#inf", "-1.#inf", "#div/0!", "#value!", "#num!", "missing"),
+}
+_JAPANESE = re.compile(r"[\u3041-\u30fe\u4e00-\u9fff]+")
+_HALF_WIDTH = re.compile(r"[\uff61-\uff9f]+")
 _ISO = re.compile(
     r"(\d{4})-(\d{1,2})-(\d{1,2})(?:([T ]\s*)(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?)?"
     r"\s*(Z|[+-]\d{2}:?\d{2})?",
@@ -19,7 +27,10 @@ _ISO = re.compile(
 
 
 def decode(data: bytes, faults: Faults) -> str:
-    """UTF-8 (with or without mark), UTF-16 with mark, else Latin-1 (told). Ctrl-Z ends the text."""
+    """UTF-8 or UTF-16 by their marks, Japanese encodings by their pattern, else Latin-1 (told).
+
+    Ctrl-Z ends the text.
+    """
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         text = data.decode("utf-16", errors="replace")
     else:
@@ -27,9 +38,34 @@ def decode(data: bytes, faults: Faults) -> str:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, error.start) + 1
-            faults.warn(f"line {line}: not UTF-8 text; read as Latin-1, check names and units")
-            text = data.decode("latin-1")
+            text, name = _decode_legacy(data)
+            faults.warn(f"line {line}: not UTF-8 text; read as {name}, check names and units")
     return text.split("\x1a", 1)[0]
+
+
+def _decode_legacy(data: bytes) -> tuple[str, str]:
+    """The text and the name of its encoding: EUC-JP, Shift-JIS (CP932) or Latin-1.
+
+    Western letters with accents stand alone among ASCII; Japanese comes in runs. A run that is
+    valid as both Japanese encodings is Shift-JIS unless that would be half-width katakana only.
+    """
+    for encoding, name in (("cp932", "Shift-JIS"), ("euc_jp", "EUC-JP")):
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        runs = _JAPANESE.findall(text)
+        half = sum(len(run) for run in _HALF_WIDTH.findall(text))
+        if encoding == "cp932" and half > sum(map(len, runs)):
+            continue
+        if any(len(run) > 1 for run in runs) or (encoding == "cp932" and _alone(data)):
+            return text, name
+    return data.decode("latin-1"), "Latin-1"
+
+
+def _alone(data: bytes) -> bool:
+    """Whether some Japanese character is written in two bytes beyond ASCII."""
+    return re.search(rb"[\x81-\x9f][\x80-\xfc]", data) is not None
 
 
 def lines_of(text: str) -> list[str]:
@@ -41,7 +77,12 @@ def number(token: str) -> float | None:
     """A number in C or Fortran writing, NaN and infinity as such; None if it is no number."""
     if NUMBER.fullmatch(token):
         return float(token.replace("d", "e").replace("D", "e"))
-    return float("nan") if token.lower() in _NOT_FINITE else None
+    short = _NO_E.fullmatch(token)
+    if short:
+        return float(f"{short.group(1)}e{short.group(2)}")
+    if token.lower() in _NOT_FINITE or (len(token) > 2 and not token.strip("*")):
+        return float("nan")
+    return None
 
 
 def row_of(tokens: list[str]) -> list[float] | None:

@@ -14,7 +14,8 @@ import numpy as np
 
 from compute.edges import edge_energy, normalise_edge, normalise_element
 from compute.errors import InputError
-from compute.io.assemble import Technique, bragg_energy, in_ev, spectrum
+from compute.io.assemble import Technique, bragg_energy, spectrum
+from compute.io.axis import in_ev
 from compute.io.raw import (
     Faults,
     FloatArray,

@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from compute.errors import ReadError, SkipFile
-from compute.io import read_bytes
+from compute.io import RawSpectrum, read_bytes
+from compute.io.dispatch import UNFORESEEN
 from compute.io.perl import PerlSyntaxError, parse_list
-from tests.compute.io.test_formats import HEAD, group, kek, msa
+from tests.compute.io.samples import HEAD, group, kek, msa
 from tests.compute.io.test_xdi import xdi
 
 NAMES = ["a.xdi", "a.dat", "a.msa", "a.prj", "a.chi", "a.csv", "a.h5", "a.dm3", "a", "../../b.xdi"]
@@ -47,8 +48,17 @@ PIECES = [
 def answer(name: str, data: bytes) -> None:
     try:
         found = read_bytes(name, data)
-    except (ReadError, SkipFile):
-        return
+    except ReadError as error:
+        told = str(error)
+    except SkipFile as skip:
+        told = skip.reason
+    else:
+        told = ""
+        _check(found)
+    assert UNFORESEEN not in told, told
+
+
+def _check(found: list[RawSpectrum]) -> None:
     for one in found:
         assert one.energy_ev.size == one.intensity.size >= 2
         assert (np.diff(one.energy_ev) > 0).all()

@@ -20,7 +20,7 @@ from compute.io import read
 from spectradb.models import Kind, Spectrum
 from spectradb.services.exports.write import COLUMNS, ExportError, export_spectra, xdi_text
 from spectradb.services.imports.spectra import import_file
-from tests.compute.io.test_formats import kek
+from tests.compute.io.samples import kek
 from tests.compute.io.test_xdi import xdi
 from tests.factories import make_spectrum
 

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 
 from spectradb.models import Measurement, SourceFile, Spectrum, Status
 from spectradb.services.imports.spectra import import_file, import_spectra
-from tests.compute.io.test_formats import HEAD, group, kek
+from tests.compute.io.samples import HEAD, group, kek
 from tests.compute.io.test_xdi import xdi
 from tests.shared_data import shared_data
 
