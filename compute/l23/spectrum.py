@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import floor
 from typing import TYPE_CHECKING, Any
 
@@ -71,8 +72,8 @@ def l23_spectrum(
     ConvergenceError
         If a field or the engine did not converge; nothing is returned then.
     """
-    found = routes.known(route).parameters
-    return spectrum_by(found, structure, sites, site, temperature_k=temperature_k)
+    parameters = partial(routes.prepare, route=route)
+    return spectrum_by(parameters, structure, sites, site, temperature_k=temperature_k)
 
 
 def spectrum_by(

@@ -72,3 +72,40 @@ def soft_min(costs: Sequence[float]) -> float:
     """−ln Σ exp(−cost), without underflow."""
     low = min(costs)
     return low - float(np.log(sum(exp(max(low - c, -700.0)) for c in costs)))
+
+
+def shared(
+    best: Sequence[float],
+    charge: float,
+    variable: Sequence[int],
+    options: Sequence[Mapping[float, float]],
+    multiplicities: Sequence[int],
+    *,
+    anything: bool,
+) -> list[float]:
+    """The states with a charge taken off in equal parts, by sites that stay among their states.
+
+    Parameters
+    ----------
+    best : sequence of float
+        State of each site before.
+    charge : float
+        To be taken off.
+    variable : sequence of int
+        Places of the sites that may change.
+    anything : bool
+        A site may go down to 0, and where no site can take its part all of them take it: the
+        caller sees that it is impossible. If not, nobody changes then.
+    """
+    taking = list(variable)
+    while taking:
+        share = charge / sum(multiplicities[i] for i in taking)
+        lowest = {i: min(options[i]) if not anything else min(0.0, *options[i]) for i in taking}
+        able = [i for i in taking if lowest[i] <= best[i] - share <= max(options[i])]
+        if len(able) == len(taking):
+            break
+        taking = able
+    if anything:
+        taking = taking or list(variable)
+    share = charge / sum(multiplicities[i] for i in taking) if taking else 0.0
+    return [b - share if i in taking else float(b) for i, b in enumerate(best)]

@@ -17,7 +17,7 @@ from math import exp, sqrt
 
 import numpy as np
 
-from compute.sites.neutrality import posteriors, rounded, step
+from compute.sites.neutrality import posteriors, rounded, shared, step
 
 # Prior cost (−ln probability up to a constant) of each valence of the 3d elements in solids;
 # the usual ones in oxides and halides cost nothing.
@@ -103,8 +103,8 @@ def assign(
 ) -> list[Valence]:
     """Oxidation states of the distinct sites of a solid.
 
-    What is stated stays as it is. The other sites take what neutrality then asks of them if it is
-    a usual state of their element; if not, they keep their likeliest and the total is charged.
+    What is stated stays as it is. The other sites take what neutrality then asks of them if that
+    is a usual state of their element; if not, they are as without it and the total is charged.
     Where the states that neutrality asks for are no states of their elements, or contradict sums
     that can be trusted by more than the sums' error, the bonds are believed: the list of atoms
     is likely not complete.
@@ -133,7 +133,7 @@ def assign(
             elements, multiplicities, bond_valence_sums, forms_anions, self_bonded, open_bonds
         )
         guessed = charge != 0
-    found = _assigned(
+    found = _beside(
         elements, multiplicities, bond_valence_sums, forms_anions, self_bonded, fixed, charge
     )
     if guessed:
@@ -151,6 +151,39 @@ def assign(
         else v
         for v, good_ in zip(found, good, strict=True)
     ]
+
+
+def _beside(
+    elements: Sequence[str],
+    multiplicities: Sequence[int],
+    bond_valence_sums: Sequence[float],
+    forms_anions: Sequence[bool],
+    self_bonded: Sequence[bool],
+    fixed: Sequence[float | None],
+    total_charge: float,
+) -> list[Valence]:
+    """States that go with the stated ones; where none do, those that the others have without."""
+
+    def assigned(known: Sequence[float | None]) -> list[Valence]:
+        return _assigned(
+            elements,
+            multiplicities,
+            bond_valence_sums,
+            forms_anions,
+            self_bonded,
+            known,
+            total_charge,
+        )
+
+    found = assigned(fixed)
+    total = sum(v.value * m for v, m in zip(found, multiplicities, strict=True))
+    nothing: list[float | None] = [None] * len(fixed)
+    if rounded(total - total_charge) == 0 or None not in fixed or list(fixed) == nothing:
+        return found
+    alone = [
+        replace(v, confidence=min(v.confidence, _CONFIDENCE_OF_AVERAGE)) for v in assigned(nothing)
+    ]
+    return _as_stated(alone, fixed)
 
 
 def has_parameter(element: str, ligand: str) -> bool:
@@ -331,7 +364,10 @@ def _averaged(
     if chosen >= 0:
         values[chosen] = value
     else:
-        values = _shared(best, charge, variable, options, multiplicities)
+        anything = len(free) == len(
+            fixed
+        )  # down to the metal; beside stated sites only usual states
+        values = shared(best, charge, variable, options, multiplicities, anything=anything)
     states = [
         Valence(
             value,
@@ -342,29 +378,6 @@ def _averaged(
         for i, (value, total) in enumerate(zip(values, sums, strict=True))
     ]
     return states, floor + cost + _FRACTIONAL
-
-
-def _shared(
-    best: Sequence[float],
-    charge: float,
-    variable: Sequence[int],
-    options: Sequence[Mapping[float, float]],
-    multiplicities: Sequence[int],
-) -> list[float]:
-    """The states with a charge taken off in equal parts, by sites that stay among their states.
-
-    Where that leaves nobody, all of them take it: the caller sees that it is impossible.
-    """
-    taking = list(variable)
-    while taking:
-        share = charge / sum(multiplicities[i] for i in taking)
-        able = [i for i in taking if min(0, *options[i]) <= best[i] - share <= max(options[i])]
-        if len(able) == len(taking):
-            break
-        taking = able
-    taking = taking or list(variable)
-    share = charge / sum(multiplicities[i] for i in taking) if taking else 0.0
-    return [b - share if i in taking else float(b) for i, b in enumerate(best)]
 
 
 def _costs(

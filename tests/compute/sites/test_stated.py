@@ -56,6 +56,7 @@ def test_the_spin_state_is_that_of_the_stated_ion():
         ("olivine-LiFePO4", {"Fe": 3}, {"Li": 1.0, "P": 5.0, "O": -2.0}),
         ("perovskite-SrTiO3", {"Ti": 3}, {"Sr": 2.0, "O": -2.0}),
         ("layered-LiCoO2", {"Co": 4}, {"Li": 1.0, "O": -2.0}),
+        ("chalcopyrite-CuFeS2", {"Fe": 4}, {"Cu": 1.0, "S": -2.0}),
     ],
 )
 def test_a_total_that_nothing_can_make_neutral_is_told(name, stated, others):
@@ -112,3 +113,13 @@ def test_charges_of_some_sites_of_a_file_are_kept():
 def test_what_cannot_be_stated_is_refused(stated, reason):
     with pytest.raises(InputError, match=reason):
         analyze_sites(ilmenite(), stated=stated)
+
+
+@pytest.mark.parametrize("name", ["spinel-Fe3O4", "spinel-Co3O4", "V2O5", "pyrite-FeS2", "CuO"])
+def test_stating_what_the_analysis_says_changes_only_the_mark(name):
+    structure = crystal(name).structure()
+    analysed = analyze_sites(structure)
+    for known in analysed:
+        again = analyze_sites(structure, stated={known.index: known.oxidation_state})
+        assert [s.oxidation_state for s in again] == [s.oxidation_state for s in analysed]
+        assert [s.oxidation_source == "stated" for s in again] == [s is known for s in analysed]
