@@ -11,7 +11,7 @@ from spectradb.views.calculations import multiplet
 from spectradb.views.curation import revise
 from spectradb.views.exports import download
 from spectradb.views.imports import upload
-from spectradb.views.learning import models, predict
+from spectradb.views.learning import models, predict, residuals
 from spectradb.views.library import coverage
 from spectradb.views.matching import how as match_how
 from spectradb.views.matching import match
@@ -68,6 +68,7 @@ urlpatterns = [
     path("models/", models.models, name="models"),
     path("train/", models.train, name="model-train"),
     path("models/<str:name>/", models.model, name="model"),
+    path("models/<str:name>/residuals/", residuals.residuals, name="model-residuals"),
     path("jobs/", jobs.jobs, name="jobs"),
     path("jobs/act/", jobs.act, name="jobs-act"),
     path("jobs/<int:pk>/", jobs.calculation, name="job"),

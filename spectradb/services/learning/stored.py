@@ -7,15 +7,17 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from django.conf import settings
 from numpy.typing import NDArray
 
 from ml.errors import LearningError
-from ml.kinds.base import Model
-from ml.kinds.doors import load_model
 from spectradb.models import JobStatus, TrainedModel
+
+if TYPE_CHECKING:
+    from ml.kinds.base import Model
 
 Key = tuple[str, int, int]
 """Source id, structure and site index of a row."""
@@ -78,6 +80,9 @@ def stored_model(name: str) -> tuple[TrainedModel, Model]:
     LearningError
         Naming the models there are.
     """
+    # Torch is loaded with it, which no page needs that does not predict.
+    from ml.kinds.doors import load_model
+
     row = TrainedModel.objects.filter(name=name, job_status=JobStatus.DONE).first()
     if row is None:
         known = ", ".join(TrainedModel.objects.values_list("name", flat=True)) or "none"

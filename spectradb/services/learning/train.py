@@ -26,6 +26,7 @@ from spectradb.filters import EVERYTHING, apply_where
 from spectradb.models import JobStatus, Spectrum, TrainedModel
 from spectradb.services.learning.held_out import shown_of
 from spectradb.services.learning.measure import cross_validated, measure
+from spectradb.services.learning.residual_map import Residuals
 from spectradb.services.learning.stored import (
     check_name,
     keep_rows,
@@ -196,14 +197,18 @@ def _train(request: TrainingRequest, tell: Tell) -> Trained | None:
         "cross_validation": cross_validated(model, train),
     }
     shown: dict[str, Any] = {}
+    keys = [rows.keys[i] for i in chosen]
+    residuals = [Residuals.of_trained(model, train, keys, np.arange(chosen.size))]
     for part in ("val", "test"):
         if (parts == part).any():
             tell(Step("measuring", 1.0, part))
             metrics[part], scored = measure(model, rows, parts == part, mean)
             scored.save(folder, part)
+            places = [rows.keys[i] for i in np.flatnonzero(parts == part)]
+            residuals.append(Residuals.of_scored(scored, places))
             if not shown:
-                places = np.flatnonzero(parts == part)
-                shown = {"part": part, **shown_of(scored, [rows.keys[i][1] for i in places])}
+                shown = {"part": part, **shown_of(scored, [key[1] for key in places])}
+    Residuals.joined(residuals).save(folder)
     absorbers = set(spectra.order_by().values_list("absorber", "edge").distinct())
     absorber, edge = next(iter(absorbers)) if len(absorbers) == 1 else ("", "")
     return Trained(

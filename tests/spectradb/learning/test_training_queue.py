@@ -11,7 +11,11 @@ from django.conf import LazySettings
 from ml.errors import LearningError
 from ml.kinds.base import FitOptions
 from spectradb.models import JobStatus, TrainedModel
-from spectradb.services.learning.residual_map import residual_map
+from spectradb.services.learning.residual_map import (
+    kept_residuals,
+    most_surprising,
+    residual_map,
+)
 from spectradb.services.learning.results import Scored, scored
 from spectradb.services.learning.stored import model_folder
 from spectradb.services.learning.train import TrainingRequest, queue_training, run_training
@@ -122,3 +126,14 @@ def test_a_spectrum_that_breaks_the_rule_is_the_most_surprising(crystals: None) 
     assert found[0].correlation < 0.5 < found[-1].correlation
     assert sum(one.seen for one in found) == 30
     assert residual_map("asked", {}, top=3) == found[:3]
+    kept = kept_residuals("asked")
+    assert kept is not None
+    again = most_surprising(kept)
+    assert {one.source_id for one in again} == {one.source_id for one in found}
+    np.testing.assert_allclose(
+        [one.surprise for one in again], [one.surprise for one in found], rtol=1e-3
+    )
+
+
+def test_the_map_of_a_model_of_before_is_not_there(crystals: None) -> None:
+    assert kept_residuals("never trained") is None

@@ -351,6 +351,28 @@ def test_a_model_has_a_card_with_examples_parity_and_surprises(model: TrainedMod
     assert "rule" in Client().get(reverse("models")).content.decode()
 
 
+def test_a_model_has_a_map_of_its_residuals(model: TrainedModel) -> None:
+    card = Client().get(reverse("model", args=["rule"])).content.decode()
+    assert reverse("model-residuals", args=["rule"]) in card
+    page = Client().get(reverse("model-residuals", args=["rule"]))
+    text = page.content.decode()
+    measured = [model.metrics[part]["n"] for part in ("val", "test") if part in model.metrics]
+    assert page.context["n"] == model.metrics["n_train"] + sum(measured)
+    for words in ("Surprise of each spectrum", "Cross-validated", "Held out", "Off by"):
+        assert words in text
+    surprises = [one.surprise for one in page.context["rows"]]
+    assert surprises == sorted(surprises, reverse=True)
+
+
+def test_a_model_whose_residuals_were_not_kept_says_how_to_have_them(
+    model: TrainedModel, settings: LazySettings
+) -> None:
+    (settings.VAR_DIR / "models" / "rule" / "residuals.npz").unlink()
+    page = Client().get(reverse("model-residuals", args=["rule"]))
+    assert page.status_code == 200
+    assert "residual_map --model rule" in page.content.decode()
+
+
 @pytest.mark.parametrize(("role", "status"), zip(ROLES, (403, 403, 403, 302), strict=True))
 def test_only_curators_train(
     role: str, status: int, django_capture_on_commit_callbacks: Any
