@@ -107,9 +107,7 @@ class Residuals:
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
-        """One after the other."""
-        if not parts:
-            return cls([], *np.zeros((4, 0)), np.zeros(0, np.bool_))
+        """One after the other, of one part at least."""
         return cls(
             [key for part in parts for key in part.keys],
             np.concatenate([part.surprise for part in parts]),
@@ -215,8 +213,14 @@ def kept_residuals(name: str) -> Residuals | None:
             kept["site"].tolist(),
             strict=True,
         )
-        names = ("surprise", "rms", "correlation", "trust")
-        return Residuals(list(keys), *(kept[one].astype(np.float64) for one in names), kept["seen"])
+        return Residuals(
+            list(keys),
+            surprise=kept["surprise"].astype(np.float64),
+            rms=kept["rms"].astype(np.float64),
+            correlation=kept["correlation"].astype(np.float64),
+            trust=kept["trust"].astype(np.float64),
+            seen=kept["seen"],
+        )
 
 
 def most_surprising(residuals: Residuals, top: int | None = None) -> list[Residual]:
