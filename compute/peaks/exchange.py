@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from compute.peaks.background import BACKGROUND_TERMS, LADDER, SHAPED, flank_slope, poles
+from compute.peaks.background import BACKGROUND_TERMS, LADDER, SHAPES, flank_slopes, wings
 from compute.peaks.judging import Candidate, criterion, project
 from compute.peaks.lineshapes import Floats
 from compute.peaks.model import Parameters, Problem
@@ -80,9 +80,8 @@ def _without(now: Candidate, kept: Indices) -> tuple[Floats, Floats]:
     gone = np.setdiff1d(np.arange(j), kept)
     lost = np.concatenate([gone, gone + j, background] if o.phase else [gone, background])
     target = fit.residual + fit.coefficients[lost] @ fit.rows[lost]
-    slopes = [n_lin + gone, n_lin + j + gone]
-    if o.background in SHAPED:
-        slopes.append(np.array([len(fit.rows) - 1]))
+    shapes = np.arange(len(fit.rows) - SHAPES[o.background], len(fit.rows))
+    slopes = (n_lin + gone, n_lin + j + gone, shapes)
     stays = np.setdiff1d(active(problem, fit), np.concatenate([lost, *slopes]))
     return project(fit, stays, target)
 
@@ -91,13 +90,13 @@ def _under(now: Candidate, kept: Indices, kind: str, tangent: Floats, left: Floa
     """These peaks with a background of this kind that takes up what it can of ``left``."""
     problem = now.problem.with_options(replace(now.problem.options, background=kind))
     start = now.fit.parameters.take(kept)
-    if kind not in SHAPED:
+    if kind != "flank":
         rss = _rss_with(problem.background_rows(start), tangent, left)
         return Exchange(problem, start, criterion(problem, rss, kept.size))
     options: list[Exchange] = []
-    for pole in poles(problem.low, problem.high):
-        begin = replace(start, pole=float(pole))
-        rows = np.vstack([problem.background_rows(begin), flank_slope(problem.energy, pole)])
+    for wing in wings(problem.low, problem.high):
+        begin = replace(start, wing=wing)
+        rows = np.vstack([problem.background_rows(begin), flank_slopes(problem.energy, wing)])
         rss = _rss_with(rows, tangent, left)
         options.append(Exchange(problem, begin, criterion(problem, rss, kept.size)))
     return min(options, key=lambda one: one.forecast)

@@ -108,5 +108,6 @@ def chi2_to_drop(problem: Problem, fit: Fit) -> Floats:
     for k in range(j):
         pair = np.array([k, j + k])
         a, block = fit.coefficients[pair], c[np.ix_(pair, pair)]
-        out[k] = a @ np.linalg.solve(block, a) if np.all(np.isfinite(block)) else 0.0
+        known = np.all(np.isfinite(block))
+        out[k] = a @ np.linalg.pinv(block, hermitian=True) @ a if known else 0.0
     return out

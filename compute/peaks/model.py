@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from compute.peaks.background import (
     BACKGROUND_TERMS,
-    SHAPED,
+    SHAPES,
+    Wing,
     flank,
-    flank_slope,
-    kept_outside,
+    flank_slopes,
 )
 from compute.peaks.lineshapes import (
     Floats,
@@ -78,21 +78,21 @@ class Options:
     def shared(self) -> int:
         """Parameters that are not a peak's."""
         edge = 3 if self.edge else 0
-        background = BACKGROUND_TERMS[self.background] + (self.background in SHAPED)
+        background = BACKGROUND_TERMS[self.background] + SHAPES[self.background]
         return edge + background + int(self.fit_sigma)
 
 
 @dataclass(frozen=True)
 class Parameters:
     """Non-linear parameters: positions and widths (j,) in eV, edge (position, width), σ, the
-    exponent of a power law, the pole of a flank (eV; None: beyond the higher end)."""
+    exponent of a power law, the edge beyond the range (None: beyond its higher end)."""
 
     position: Floats
     hwhm: Floats
     edge: tuple[float, float] = (0.0, 1.0)
     sigma: float = 0.0
     exponent: float = 3.0
-    pole: float | None = None
+    wing: Wing | None = None
 
     def take(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> Parameters:
         """The same with these peaks only."""
@@ -116,7 +116,7 @@ class Fit:
         Areas (with a phase: A cosφ of all peaks, then A sinφ), background, step height.
     rows : float64 (l + k, n)
         Linear basis functions, then the derivatives by ``(position…, ln hwhm…, edge position,
-        ln edge width, ln σ, exponent or ln of the pole's distance)``, coefficients included.
+        ln edge width, ln σ, exponent or those of a flank)``, coefficients included.
     residual : float64 (n,)
     rss : float
     """
@@ -200,7 +200,7 @@ class Problem:
 
     def n_nonlinear(self, n_peaks: int) -> int:
         o = self.options
-        return 2 * n_peaks + 2 * bool(o.edge) + o.fit_sigma + (o.background in SHAPED)
+        return 2 * n_peaks + 2 * bool(o.edge) + o.fit_sigma + SHAPES[o.background]
 
     def background_rows(self, p: Parameters) -> Floats:
         """Basis of the background, (terms, n)."""
@@ -208,7 +208,7 @@ class Problem:
         if kind == "power":
             return ((self.energy / self.low) ** -p.exponent)[None]
         if kind == "flank":
-            return np.stack([np.ones_like(self.energy), flank(self.energy, self.pole(p))])
+            return np.stack([np.ones_like(self.energy), flank(self.energy, self.wing(p))])
         return self._line[: BACKGROUND_TERMS[kind]]
 
     @cached_property
@@ -216,12 +216,12 @@ class Problem:
         t = (2.0 * self.energy - self.low - self.high) / self.span
         return np.stack([np.ones_like(t), t])
 
-    def pole(self, p: Parameters) -> float:
-        """Pole of a flank, eV: that of ``p``, or one beyond the higher end of the data."""
-        if p.pole is not None:
-            return p.pole
+    def wing(self, p: Parameters) -> Wing:
+        """The edge beyond the range: that of ``p``, or one beyond the higher end of the data."""
+        if p.wing is not None:
+            return p.wing
         rising = self.intensity[-1] >= self.intensity[0]
-        return self.high + 0.2 * self.span if rising else self.low - 0.2 * self.span
+        return Wing(self.high + 0.2 * self.span if rising else self.low - 0.2 * self.span)
 
     def edge_row(self, position: float, width: float, sigma: float) -> Floats:
         """Step of unit height, or two that make up one, (n,)."""
@@ -328,7 +328,8 @@ class Problem:
             rows[at + o.fit_sigma] = -c[term] * rows[term] * np.log(self.energy / self.low)
         if o.background == "flank":
             term = j * (1 + o.phase) + 1
-            rows[at + o.fit_sigma] = c[term] * flank_slope(self.energy, self.pole(p))
+            shapes = slice(at + o.fit_sigma, at + o.fit_sigma + 2)
+            rows[shapes] = c[term] * flank_slopes(self.energy, self.wing(p))
 
     def _edge_derivatives(self, rows: Floats, p: Parameters, c: Floats, sigma: float) -> None:
         position, width = p.edge
@@ -360,7 +361,7 @@ class Problem:
         position = np.clip(p.position + step[:j], self.low, self.high)
         hwhm = p.hwhm * np.exp(np.clip(step[j : 2 * j], -1.0, 1.0))
         hwhm = np.clip(hwhm, self.min_hwhm, self.max_hwhm)
-        at, edge, sigma, exponent, pole = 2 * j, p.edge, p.sigma, p.exponent, p.pole
+        at, edge, sigma, exponent, wing = 2 * j, p.edge, p.sigma, p.exponent, p.wing
         if o.edge:
             width = edge[1] * math.exp(min(1.0, max(-1.0, step[at + 1])))
             edge = (
@@ -375,9 +376,6 @@ class Problem:
         if o.background == "power":
             exponent = min(max(exponent + min(1.0, max(-1.0, step[at])), 0.0), 12.0)
         if o.background == "flank":
-            pole = self.pole(p)
-            end = self.high if pole > self.high else self.low
-            pole = end + (pole - end) * math.exp(min(1.0, max(-1.0, step[at])))
-            pole = kept_outside(pole, self.low, self.high)
+            wing = self.wing(p).moved(step[at : at + 2], self.low, self.high)
         moved = replace(p, position=position, hwhm=hwhm, edge=edge, sigma=sigma)
-        return replace(moved, exponent=exponent, pole=pole)
+        return replace(moved, exponent=exponent, wing=wing)

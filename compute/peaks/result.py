@@ -55,7 +55,8 @@ class Decomposition:
     background : dict
         ``kind`` and its coefficients (``constant`` and ``slope_per_ev`` about ``reference_ev``;
         ``factor`` and ``exponent`` of ``factor·(E/reference_ev)^-exponent``; or of a flank
-        ``constant + height·(pole_ev - reference_ev)/(pole_ev - E)``), ``edge``: None
+        ``constant``, and ``position_ev, hwhm_ev`` of the arctangent edge beyond ``reference_ev``
+        and its ``height`` there), ``edge``: None
         or ``kind, position_ev, hwhm_ev (σ for an erf), height`` with ``*_err``, and where there are
         two steps ``splitting_ev`` (the height is then that of both).
     gaussian_sigma_ev, gaussian_sigma_err : float
@@ -120,10 +121,13 @@ def build_result(
     background: dict[str, Any] = {"kind": o.background, "edge": None}
     if o.background != "none":
         background["reference_ev"] = _reference(problem, fit)
-    for name in ("constant", "slope_per_ev", "factor", "exponent", "height", "pole_ev"):
+    for name in ("constant", "slope_per_ev", "factor", "exponent"):
         if name in value:
-            key = name.removesuffix("_ev") if name == "pole_ev" else name
-            background[name], background[f"{key}_err"] = pair(name)
+            background[name], background[f"{name}_err"] = pair(name)
+    if o.background == "flank":
+        for name in ("position_ev", "hwhm_ev", "height"):
+            error_name = name.removesuffix("_ev") + "_err"
+            background[name], background[error_name] = pair(f"flank_{name}")
     if o.edge:
         edge: dict[str, Any] = {"kind": o.edge}
         if o.splitting:
@@ -178,7 +182,7 @@ def _reference(problem: Problem, fit: Fit) -> float:
     if kind == "power":
         return problem.low
     if kind == "flank":
-        return problem.high if problem.pole(fit.parameters) > problem.high else problem.low
+        return problem.high if problem.wing(fit.parameters).position > problem.high else problem.low
     return 0.5 * (problem.low + problem.high)
 
 
@@ -218,9 +222,12 @@ def _named(problem: Problem, fit: Fit, scale: float) -> tuple[list[str], list[fl
         put("factor", scale * c[at], {at: scale})
         put("exponent", p.exponent, {size - 1: 1.0})
     if o.background == "flank":
-        pole = problem.pole(p)
-        put("height", scale * c[at + 1], {at + 1: scale})
-        put("pole_ev", pole, {size - 1: pole - _reference(problem, fit)})
+        wing = problem.wing(p)
+        distance = wing.position - _reference(problem, fit)
+        width = wing.bluntness * abs(distance)
+        put("flank_position_ev", wing.position, {size - 2: distance})
+        put("flank_hwhm_ev", width, {size - 2: width, size - 1: width})
+        put("flank_height", scale * c[at + 1], {at + 1: scale})
     if o.edge:
         put("edge_position_ev", p.edge[0], {end: 1.0})
         put("edge_hwhm_ev", p.edge[1], {end + 1: p.edge[1]})

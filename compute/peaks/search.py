@@ -294,10 +294,11 @@ class Search:
 
     def background_to_peak(self, now: Candidate) -> Candidate | None:
         """With a peak in place of some of the background, where the score test wants it then."""
-        fewer = set(poorer(now.problem.options.background)) & set(self.backgrounds)
-        if self.dictionary is None or not fewer or to_rounding(now):
+        less = poorer(now.problem.options.background)
+        kinds = tuple(kind for kind in less if kind in self.backgrounds)
+        if self.dictionary is None or not kinds or to_rounding(now):
             return None
-        for other in other_backgrounds(now, tuple(fewer)):
+        for other in other_backgrounds(now, kinds):
             if other.forecast > now.criterion + SETTLED or now.problem.budget.exhausted:
                 continue
             trial = self.add(self.refined(other.problem, other.start))
