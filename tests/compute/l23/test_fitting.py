@@ -1,0 +1,47 @@
+"""The constants in use are those of the fits, and what was fitted to says where it is from."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from compute.l23.charge_transfer import DELTA_EV, U_DD_EV
+from compute.l23.cheap.anchor import ANCHORS
+from compute.l23.fitting.charge_transfer import fit_plane
+from compute.l23.fitting.published import published, weight
+from compute.l23.fitting.references import REFERENCES
+
+
+@pytest.mark.parametrize(("key", "in_use"), [("delta", DELTA_EV), ("u_dd", U_DD_EV)])
+def test_the_planes_in_use_are_the_fitted_ones_rounded(key: str, in_use: tuple[float, ...]):
+    plane, error = fit_plane(published()["charge_transfer"], key)
+    assert plane == pytest.approx(in_use, abs=0.06)
+    assert 0.5 < error < 1.0
+
+
+def test_every_value_says_whether_it_was_read_at_its_source():
+    for kind, entries in published().items():
+        for entry in entries:
+            assert isinstance(entry["seen"], bool), (kind, entry)
+            assert entry["source"], (kind, entry)
+            assert weight(entry) == (1.0 if entry["seen"] else 0.7)
+
+
+def test_a_number_as_printed_comes_with_its_page_and_date_and_is_the_number_used():
+    printed = [e for entries in published().values() for e in entries if "printed" in e]
+    assert printed
+    for entry in printed:
+        assert entry["seen"]
+        assert entry["address"].startswith("https://")
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d", entry["read_on"])
+        numbers = [float(x) for x in re.findall(r"\d+\.\d+", entry["printed"])]
+        used = [abs(v) for v in entry.values() if type(v) is float]
+        assert set(used) & set(numbers), entry
+
+
+def test_the_anchors_are_those_of_the_reference_compounds():
+    table = json.loads(ANCHORS.read_text(encoding="utf-8"))["references"]
+    kept = [(r["element"], r["valence"], r["crystal"], r["l3_ev"], r["seen"]) for r in table]
+    assert kept == [(r.element, r.valence, r.crystal, r.l3_ev, r.seen) for r in REFERENCES]
