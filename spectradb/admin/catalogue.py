@@ -53,10 +53,27 @@ class LookUp(_ModelAdmin):
         ]
 
 
+class DoubtFilter(admin.SimpleListFilter):
+    """Structures that something speaks against, and whether a curator has said otherwise."""
+
+    title = "doubts"
+    parameter_name = "doubts"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("open", "doubted"), ("overruled", "overruled")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "open":
+            return queryset.filter(findings__icontains='"doubt"', overruled_at=None)
+        if self.value() == "overruled":
+            return queryset.exclude(overruled_at=None)
+        return queryset
+
+
 @admin.register(Structure)
 class StructureAdmin(LookUp):
     list_display = ("source_id", "formula", "name", "space_group_symbol", "n_sites", "hypothetical")
-    list_filter = ("crystal_system", "source", "hypothetical")
+    list_filter = (DoubtFilter, "crystal_system", "source", "hypothetical")
     search_fields = ("=source_id", "formula", "name")
     editable = ("name", "citation", "doi", "hypothetical", "energy_above_hull")
     exclude = ("data",)

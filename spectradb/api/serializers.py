@@ -74,8 +74,8 @@ class StructureSerializer(FieldsSerializer[Structure]):
             "id", "formula", "formula_anonymous", "chemical_system", "name", "elements",
             "n_elements", "n_sites", "space_group_number", "space_group_symbol", "crystal_system",
             "a", "b", "c", "alpha", "beta", "gamma", "volume", "density", "source", "source_id",
-            "citation", "doi", "energy_above_hull", "hypothetical", "created", "updated",
-            "sites", "data",
+            "citation", "doi", "energy_above_hull", "hypothetical", "findings", "overruled_at",
+            "overruled_reason", "created", "updated", "sites", "data",
         )  # fmt: skip
         read_only_fields = fields
 

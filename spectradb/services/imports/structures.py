@@ -141,8 +141,9 @@ def store_structure(
     Parameters
     ----------
     findings : sequence of Finding, optional
-        What its reader had to tell; None has the structure checked here. What its oxidation
-        states tell is added. A doubt or mark stands before any calculation.
+        What its reader had to tell; None has the structure checked here, unless it is
+        hypothetical. What its oxidation states tell is added. A doubt or mark stands before any
+        calculation.
 
     Raises
     ------
@@ -155,7 +156,10 @@ def store_structure(
     row = known_structure(structure)
     if row is not None:
         return row, False
-    found, told = analysed(structure, check(structure) if findings is None else findings)
+    if findings is None:
+        # A hypothetical crystal is made by a rule, whatever it looks like.
+        findings = () if hypothetical else check(structure)
+    found, told = analysed(structure, findings)
     fields = {
         "findings": [one.as_json() for one in told],
         "source": source,
@@ -207,7 +211,7 @@ def refuse_doubted(row: Structure, structure: PymatgenStructure) -> None:
         Saying what speaks against it; a curator can overrule a doubt.
     """
     why = row.refusal
-    if not why and row.overruled_at is None and not row.findings:
+    if not (why or row.findings or row.overruled_at or row.hypothetical):
         why = "; ".join(one.text for one in obstacles(check(structure)))
     if why:
         raise InputError("structure", str(row), f"not calculated: {why}")

@@ -17,9 +17,11 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from compute.errors import InputError, ReadError
+from compute.io.question import Question, QuestionError
 from ml.errors import LearningError
 from spectradb.models import JobStatus, Prediction, Structure, TrainedModel, Upload
 from spectradb.services.imports.structures import StructureConflict
+from spectradb.services.imports.uploads import keep
 from spectradb.services.learning import predictions as service
 from spectradb.templatetags.science import edge_text
 from spectradb.views.learning.predict_figure import known_spectrum, prediction_plot, trust_of
@@ -102,6 +104,8 @@ def table(request: HttpRequest) -> HttpResponse:
 
 
 def _asked(request: HttpRequest) -> HttpResponse:
+    if token := request.POST.get("token", ""):
+        return _answered(request, token)
     file = request.FILES.get("file")
     number = request.POST.get("structure", "").strip()
     subject: Structure | Upload | None
@@ -112,9 +116,11 @@ def _asked(request: HttpRequest) -> HttpResponse:
             told = {"name": file.name, "size": size / 1e6, "limit": settings.STRUCTURE_MAX_MB}
             return _landing(request, words % told, 413)
         try:
-            subject = service.keep_structure_file(
-                file.name or "file.cif", file.read(), request.user
-            )
+            data = file.read()
+            subject = service.keep_structure_file(file.name or "file.cif", data, request.user)
+        except QuestionError as error:
+            kept = keep(file.name or "file.cif", data, {}, request.user)
+            return _landing(request, status=400, question=error.question, kept=kept)
         except ReadError as error:
             return _landing(request, " ".join(error.errors), 400)
         except InputError as error:
@@ -125,6 +131,24 @@ def _asked(request: HttpRequest) -> HttpResponse:
             return _landing(request, gettext("%s: no such structure here.") % number, 404)
     else:
         return _landing(request, gettext("Choose a file, or write the number of a structure."), 400)
+    _, errors = service.predict_with(subject)
+    for text in errors:
+        messages.error(request, text)
+    return redirect(_address(subject))
+
+
+def _answered(request: HttpRequest, token: str) -> HttpResponse:
+    """The file that a question was about, read with the answer."""
+    kept = get_object_or_404(Upload, token=token)
+    answer = request.POST.get("space-group", "")
+    try:
+        subject = service.keep_structure_file(
+            kept.name, bytes(kept.data), request.user, space_group=answer
+        )
+    except QuestionError as error:
+        return _landing(request, status=400, question=error.question, kept=kept)
+    except (ReadError, InputError) as error:
+        return _landing(request, str(error), 400)
     _, errors = service.predict_with(subject)
     for text in errors:
         messages.error(request, text)
@@ -283,7 +307,14 @@ def _structure(text: str) -> Structure | None:
     return Structure.objects.filter(source_id__iexact=text).order_by("pk").first()
 
 
-def _landing(request: HttpRequest, error: str = "", status: int = 200) -> HttpResponse:
+def _landing(
+    request: HttpRequest,
+    error: str = "",
+    status: int = 200,
+    *,
+    question: Question | None = None,
+    kept: Upload | None = None,
+) -> HttpResponse:
     models = list(
         TrainedModel.objects.filter(job_status=JobStatus.DONE)
         .exclude(absorber="")
@@ -294,6 +325,9 @@ def _landing(request: HttpRequest, error: str = "", status: int = 200) -> HttpRe
     examples = Structure.objects.filter(sites__element__in=absorbers).defer("data").distinct()
     context = {
         "error": error,
+        "question": question,
+        "kept": kept,
+        "answers": [(one.label, *one.options[0]) for one in question.choices] if question else [],
         "limit_mb": settings.STRUCTURE_MAX_MB,
         "limit_atoms": service.MAX_ATOMS,
         "models": models,

@@ -18,10 +18,13 @@ from django.views.decorators.http import require_GET, require_POST
 
 from compute.errors import InputError
 from compute.l23.routes import absorbers
+from compute.structures.findings import doubts
 from spectradb.models import Calculation, JobStatus, Kind, Site, Spectrum, Status, Structure
 from spectradb.plots import Curve, Figure, nice_range
-from spectradb.services.accounts.roles import may_contribute
+from spectradb.services.accounts.roles import may_contribute, may_curate
 from spectradb.services.calculations.structures import queue_sites
+from spectradb.services.curation.structures import overrule, restore_doubts
+from spectradb.services.curation.workflow import CurationError
 from spectradb.services.spectra.compare import scaled
 from spectradb.services.structures.sites import total_charge
 from spectradb.templatetags.science import edge_text
@@ -87,6 +90,11 @@ def structure(request: HttpRequest, pk: int) -> HttpResponse:
             "n_spectra": len(spectra),
             "others": [s for s in spectra if s.site_id is None][:20],
             "viewer": viewer_data(shown, sites),
+            "told": shown.told,
+            "refusal": shown.refusal,
+            "doubted": bool(doubts(shown.told)),
+            "may_curate": may_curate(request.user),
+            "occupied": _occupancies(shown),
             "may_compute": may_contribute(request.user),
             "can_compute": any(site.element in absorbers("cheap") for site in sites),
             "elements": legend(shown),
@@ -101,6 +109,29 @@ def _charge(sites: list[Site]) -> str:
     """What the valences add up to where that is not zero."""
     total = total_charge(sites)
     return f"{total:+.4g}" if total is not None and abs(total) >= 1e-3 else ""
+
+
+@require_POST
+def judge(request: HttpRequest, pk: int) -> HttpResponse:
+    """A curator overrules the doubts of a structure, or takes that back."""
+    shown = get_object_or_404(Structure, pk=pk)
+    step = restore_doubts if request.POST.get("action") == "restore" else overrule
+    try:
+        step(shown, request.user, request.POST.get("reason", ""))
+    except CurationError as error:
+        messages.error(request, str(error))
+    return redirect("structure", pk)
+
+
+def _occupancies(shown: Structure) -> list[tuple[str, str]]:
+    """What each partly occupied place holds, and how many such places there are."""
+    places: dict[str, int] = defaultdict(int)
+    for entry in shown.data["sites"]:
+        species = entry["species"]
+        if len(species) > 1 or species[0]["occu"] < 1 - 1e-6:
+            told = " + ".join(f"{one['element']} {one['occu']:.3g}" for one in species)
+            places[told] += 1
+    return [(told, f"{n}") for told, n in places.items()]
 
 
 def labels_of(sites: list[Site]) -> dict[int, str]:
@@ -219,6 +250,7 @@ def _site_rows(
         row.review = waiting.get(site.pk, "")
         row.can_compute = (
             site.element in absorbers("cheap")
+            and not shown.refusal
             and not row.job
             and "L23" not in [one["edge"] for one in row.edges]
         )
@@ -231,6 +263,8 @@ def _site_rows(
 def compute(request: HttpRequest, pk: int) -> HttpResponse:
     """Queue the L2,3 spectrum of one site; asked for twice it runs once."""
     shown = get_object_or_404(Structure, pk=pk)
+    if shown.refusal:
+        raise BadRequest(f"not calculated: {shown.refusal}")
     wanted = request.POST.get("site", "")
     site = get_object_or_404(Site, structure=shown, pk=int(wanted) if wanted.isdecimal() else 0)
     try:

@@ -298,7 +298,7 @@ def test_a_stored_structure_keeps_its_predictions_and_shows_what_was_computed(
     ("case", "words"),
     [
         ("no absorber", "No model covers an element of"),
-        ("partial", "partially occupied"),
+        ("partial", "partly occupied"),
         ("broken", "no data_ block"),
         ("large", "at most 500"),
     ],
