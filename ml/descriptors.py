@@ -40,6 +40,7 @@ _L_MAX = 4
 _CLUSTER = 20
 _NEAREST = 12
 _ANGLES = np.linspace(-1.0, 1.0, 12)
+_SAME = 1e-3  # Å: neighbours closer in distance than this have no order of their own
 
 
 def site_descriptors(
@@ -60,8 +61,10 @@ def site_descriptors(
     def environment(atom: int) -> Float:
         if atom not in local:
             part = slice(near.start[atom], near.start[atom + 1])
-            r, w = near.distance[part], weights[crystal.numbers[near.atom[part]]]
-            local[atom] = np.concatenate([_rdf(r, w), _bonds(r, near.vector[part], w)])
+            r, z = near.distance[part], crystal.numbers[near.atom[part]]
+            kinds = weights[z[_order(r, z)]]
+            bonds = _bonds(r, near.vector[part], kinds)
+            local[atom] = np.concatenate([_rdf(r, weights[z]), bonds])
         return local[atom]
 
     rdf_width = len(_RDF_CENTRES) * weights.shape[1]
@@ -114,8 +117,15 @@ def _rdf(r: Float, weights: Float) -> Float:
     return (basis.T @ weights).ravel()
 
 
+def _order(r: Float, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The nearest first, and of those at one distance the lightest: no labelling of the atoms and
+    no rounding of a turned lattice changes it."""
+    return np.lexsort((numbers, np.cumsum(np.diff(r, prepend=r[:1]) > _SAME)))
+
+
 def _bonds(r: Float, vector: Float, weights: Float) -> Float:
-    """Nearest distances, smooth coordination numbers and an angle histogram of the first shell."""
+    """Nearest distances and elements (``weights`` in :func:`_order`), smooth coordination numbers
+    and an angle histogram of the first shell."""
     nearest = np.full(_NEAREST, CUTOFF)
     nearest[: min(_NEAREST, r.size)] = r[:_NEAREST]
     kinds = np.zeros((6, 4))
@@ -180,7 +190,9 @@ def _shell(near: Neighbours, site: int, environment: Callable[[int], Float]) -> 
     part = slice(near.start[site], near.start[site + 1])
     r = near.distance[part]
     close = r < 1.3 * r[0] if r.size else r < 0
-    atoms = near.atom[part][close][:12]
+    if close.sum() > 12:
+        close &= r < r[11] + _SAME  # whole shells: none of them is before another
+    atoms = near.atom[part][close]
     rows = np.array([environment(int(a)) for a in atoms]) if atoms.size else None
     if rows is None:
         return np.zeros_like(environment(site))

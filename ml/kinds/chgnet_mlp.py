@@ -12,6 +12,6 @@ class ChgnetMlp(Mlp):
     """As :class:`ml.kinds.mlp.Mlp`, with what the potential holds of the site beside it."""
 
     kind = "chgnet-mlp"
-    version = 1
+    version = 2
     needs_pretrained = True
     sees = Sees((*BLOCKS, pretrained.BLOCK))

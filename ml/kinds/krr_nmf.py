@@ -97,7 +97,7 @@ class KrrNmf(Trained[KrrNmfConfig]):
     """
 
     kind = "krr-nmf"
-    version = 1
+    version = 2
     beside: ClassVar[dict[str, float]] = {}
 
     def __init__(

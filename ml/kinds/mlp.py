@@ -54,7 +54,7 @@ class Mlp(NetworkKind[MlpSize]):
     """Networks that see our own descriptors of the site."""
 
     kind = "mlp"
-    version = 1
+    version = 2
     sees = Sees(BLOCKS)
     size = MlpSize()
     epochs = 30

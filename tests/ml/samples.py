@@ -38,6 +38,14 @@ def lonely() -> Crystal:
     return Crystal(np.eye(3) * 14.0, np.array([29]), np.zeros((1, 3)), "lonely")
 
 
+def mixed_octahedron(order: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 6)) -> Crystal:
+    """Copper among three oxide and three fluoride ions, all at 2 Å; ``order`` of the atoms."""
+    places = np.concatenate([np.zeros((1, 3)), 2 * np.eye(3), -2 * np.eye(3)]) / 15
+    numbers = np.array([29, 8, 8, 9, 9, 9, 8])
+    chosen = list(order)
+    return Crystal(15.0 * np.eye(3), numbers[chosen], places[chosen], "mixed")
+
+
 def rotation(seed: int) -> np.ndarray:
     """Any proper rotation (3, 3)."""
     turn, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))

@@ -17,7 +17,14 @@ from ml.kinds.base import FitOptions, Model, Trained
 from ml.kinds.doors import fit_model, load_model
 from tests.ml.kinds.models import data, every_kind, fitted, silent
 from tests.ml.kinds.numbers import NUMBERS, numbers_of
-from tests.ml.samples import GRID, halides, lonely, random_crystal, rotation
+from tests.ml.samples import (
+    GRID,
+    halides,
+    lonely,
+    mixed_octahedron,
+    random_crystal,
+    rotation,
+)
 
 Fitted = Callable[[str], Model]
 
@@ -120,6 +127,13 @@ def test_relabelling_and_moving_the_atoms_changes_nothing(kind: str, model_of: F
         model.predict(about(crystal, site=0)).mean,
         atol=1e-4,
     )
+
+
+@pytest.mark.parametrize("kind", every_kind())
+def test_unlike_neighbours_at_one_distance_have_no_order(kind: str, model_of: Fitted) -> None:
+    moved = mixed_octahedron((0, 6, 5, 4, 3, 2, 1))
+    found = model_of(kind).predict(about(mixed_octahedron(), moved)).mean
+    np.testing.assert_allclose(found[1], found[0], atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", every_kind())
