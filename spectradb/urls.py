@@ -20,7 +20,7 @@ from spectradb.views.queue import jobs
 from spectradb.views.search import home
 from spectradb.views.search import results as browse
 from spectradb.views.site import pages
-from spectradb.views.spectra import compare, spectrum
+from spectradb.views.spectra import compare, normalise, spectrum
 from spectradb.views.structures import structure
 
 handler400 = pages.bad_request
@@ -35,6 +35,7 @@ urlpatterns = [
     path("spectra/<int:pk>/table/", spectrum.data_table, name="spectrum-table"),
     path("spectra/<int:pk>/plot.svg", spectrum.drawing, name="spectrum-drawing"),
     path("spectra/<int:pk>/nearest/", spectrum.nearest, name="spectrum-nearest"),
+    path("spectra/<int:pk>/normalisation/", normalise.normalisation, name="spectrum-normalisation"),
     path("spectra/<int:pk>/fit/", fit.fit, name="spectrum-fit"),
     path("spectra/<int:pk>/fit/accept/", fit.accept, name="spectrum-fit-accept"),
     path("spectra/<int:pk>/submit/", upload.submit_spectrum, name="spectrum-submit"),

@@ -48,6 +48,14 @@ class ItemsField(serializers.JSONField):
     """A JSON list, as stored."""
 
 
+class PairField(serializers.ListField):
+    """Two numbers, the lower one first."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        child = serializers.FloatField()
+        super().__init__(child=child, min_length=2, max_length=2, **kwargs)
+
+
 class SiteSerializer(FieldsSerializer[Site]):
     equivalent_indices = ItemsField(read_only=True)
 
@@ -238,6 +246,40 @@ class NoteSerializer(serializers.Serializer[Any]):
     """A decision's reason."""
 
     note = serializers.CharField(required=False, allow_blank=True, max_length=2000, default="")
+
+
+class StatedSerializer(serializers.Serializer[Any]):
+    """What a person states of a normalisation; what is left out or null is derived.
+
+    ``e0`` … ``pre_degree`` for absorption edges, ``range`` … ``after`` for white lines and losses.
+    """
+
+    e0 = serializers.FloatField(required=False, allow_null=True, help_text="Edge, eV.")
+    pre = PairField(required=False, allow_null=True, help_text="Of the pre-edge line, eV from E0.")
+    post = PairField(required=False, allow_null=True, help_text="Of the polynomial, eV from E0.")
+    degree = serializers.IntegerField(
+        required=False, allow_null=True, min_value=0, max_value=3, help_text="Of the polynomial."
+    )
+    pre_degree = serializers.IntegerField(
+        required=False, allow_null=True, min_value=0, max_value=1, help_text="0: a constant."
+    )
+    range = PairField(required=False, allow_null=True, help_text="What is kept, eV.")
+    background = PairField(required=False, allow_null=True, help_text="Of the power law, eV.")
+    scaling = serializers.ChoiceField(["none", "area", "maximum"], required=False, allow_null=True)
+    step = PairField(required=False, allow_null=True, help_text="Continuum steps L3, L2, eV.")
+    step_width = serializers.FloatField(required=False, allow_null=True, help_text="HWHM, eV.")
+    after = PairField(required=False, allow_null=True, help_text="Level behind the edge, eV.")
+
+
+class NormalisedSerializer(serializers.Serializer[Any]):
+    """A normalised curve and what it was made with."""
+
+    unit = serializers.ChoiceField(["step", "area"])
+    energy = NumbersField(help_text="eV")
+    intensity = NumbersField()
+    numbers = ObjectField(help_text="E0, edge step, ranges: the values used.")
+    stated = serializers.ListField(child=serializers.CharField(), help_text="Stated by a person.")
+    warnings = serializers.ListField(child=serializers.CharField())
 
 
 class ReviseSerializer(serializers.Serializer[Any]):

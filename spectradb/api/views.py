@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import NotAuthenticated, ValidationError
 from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
@@ -18,12 +18,14 @@ from compute.errors import InputError, ReadError, SkipFile
 from spectradb.api.base import FIELDS, Conflict, ReadViewSet, refuse_larger
 from spectradb.api.serializers import (
     CalculationSerializer,
+    NormalisedSerializer,
     NoteSerializer,
     PeakFitSerializer,
     PredictionSerializer,
     ReviseSerializer,
     SiteSerializer,
     SpectrumSerializer,
+    StatedSerializer,
     StructureSerializer,
     TrainedModelSerializer,
 )
@@ -39,6 +41,7 @@ from spectradb.filters import (
 from spectradb.models import (
     Calculation,
     JobStatus,
+    Kind,
     PeakFit,
     Prediction,
     Site,
@@ -52,6 +55,7 @@ from spectradb.services.curation import workflow as curation
 from spectradb.services.curation.revise import revise_from_file
 from spectradb.services.queue import jobs
 from spectradb.services.search.facets import search
+from spectradb.services.spectra import normalise
 
 _described = extend_schema_view(
     list=extend_schema(parameters=[FIELDS]), retrieve=extend_schema(parameters=[FIELDS])
@@ -194,6 +198,41 @@ class SpectrumViewSet(ReadViewSet[Spectrum]):
             raise ValidationError({"file": [str(error)]}) from error
         return Response(SpectrumSerializer(new).data, status=201)
 
+    @extend_schema(responses={200: NormalisedSerializer})
+    @action(detail=True, pagination_class=None)
+    def normalised(self, request: Request, pk: str) -> Response:
+        """The normalised curve of a measured spectrum, and what it was made with."""
+        row = self._measured()
+        try:
+            return _normalised_answer(normalise.normalise(row))
+        except InputError as error:
+            raise Conflict(str(error)) from error
+
+    @extend_schema(request=StatedSerializer, responses={200: NormalisedSerializer})
+    @normalised.mapping.put
+    def state_normalisation(self, request: Request, pk: str) -> Response:
+        """State E0 and ranges in place of derived ones (its author, curators); {} to derive all."""
+        row = self._measured()
+        if not request.user.is_authenticated:
+            raise NotAuthenticated
+        if not normalise.may_state(request.user, row):
+            self.permission_denied(request)
+        given = StatedSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        if unknown := sorted(set(request.data) - set(given.fields)):
+            raise ValidationError({name: ["There is no such parameter."] for name in unknown})
+        try:
+            result = normalise.state(row, given.validated_data, user=request.user)
+        except InputError as error:
+            raise ValidationError({error.field: [error.reason]}) from error
+        return _normalised_answer(result)
+
+    def _measured(self) -> Spectrum:
+        row = self.get_object()
+        if row.kind != Kind.EXPERIMENT:
+            raise Conflict(f"spectrum {row.pk} is computed: only measured ones are normalised")
+        return row
+
     def _decide(self, step: str, request: Request) -> Response:
         given = NoteSerializer(data=request.data)
         given.is_valid(raise_exception=True)
@@ -236,6 +275,10 @@ class SpectrumViewSet(ReadViewSet[Spectrum]):
             for one in curation.history_of(row)
         ]
         return Response(found)
+
+
+def _normalised_answer(result: normalise.Normalised) -> Response:
+    return Response(NormalisedSerializer(result).data)
 
 
 @_described

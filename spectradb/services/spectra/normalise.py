@@ -88,6 +88,16 @@ def stated_of(spectrum: Spectrum) -> dict[str, Any]:
     return dict((spectrum.normalisation or {}).get("stated", {}))
 
 
+def preview(spectrum: Spectrum, values: Mapping[str, Any]) -> Normalised:
+    """What :func:`state` would give with these values; nothing is kept.
+
+    Raises
+    ------
+    InputError
+    """
+    return _normalised(spectrum, _checked(spectrum, values))
+
+
 def may_state(user: User | AnonymousUser, spectrum: Spectrum) -> bool:
     """Its author and the curators."""
     own = may_contribute(user) and spectrum.contributor_id == user.pk

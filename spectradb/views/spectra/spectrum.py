@@ -18,6 +18,7 @@ from spectradb.plots.standalone import standalone
 from spectradb.services.accounts.roles import may_contribute, may_curate
 from spectradb.services.curation.revise import may_revise
 from spectradb.services.search.nearest import nearest_spectra
+from spectradb.services.spectra.normalise import may_state
 from spectradb.views.calculations.levels import field_levels, level_plot
 from spectradb.views.spectra import provenance
 from spectradb.views.spectra.describe import name_of
@@ -75,6 +76,7 @@ def spectrum(request: HttpRequest, pk: int) -> HttpResponse:
             "may_curate": may_curate(request.user),
             "may_fit": may_contribute(request.user),
             "can_revise": shown.kind == Kind.EXPERIMENT and may_revise(request.user, shown),
+            "can_normalise": may_state(request.user, shown),
             "can_submit": shown.status in (Status.DRAFT, Status.REJECTED)
             and request.user.is_authenticated
             and shown.contributor_id == request.user.pk,

@@ -97,7 +97,7 @@ def spectrum_figure(
         figure.sticks = Sticks(_absolute(sticks[:, 0], shown), sticks[:, 1], key=gettext("Sticks"))
     figure.markers = edge_markers(shown.absorber, shown.edge, x_range)
     if shown.kind == Kind.EXPERIMENT and options.norm == "raw" and options.lines:
-        figure.curves += _fitted_lines(shown, x_full)
+        figure.curves += _lines_of(shown)
     return figure
 
 
@@ -181,17 +181,27 @@ def _treated_figure(
         top = max(top, high)
     figure.y_range = nice_range(bottom, top)
     if treated.e0 is not None:
-        step = treated.numbers["step"]
         figure.markers = [Marker(treated.e0, f"E_{{0}} {treated.e0:.1f} eV")]
+        if (peak := treated.numbers["pre_edge_peak"]) is not None:
+            figure.markers.append(Marker(peak, gettext("pre-edge peak")))
+    options.notes += _told(treated)
+    return figure
+
+
+def _told(treated: Normalised) -> list[str]:
+    """The parameters in words, what of them was stated, and what was odd."""
+    told = []
+    if treated.e0 is not None:
         pre, post = treated.numbers["pre"], treated.numbers["post"]
-        options.notes.append(
-            gettext(
-                "E0 %(e0)s eV, edge step %(step)s; pre-edge line %(a)s to %(b)s, "
-                "post-edge curve %(c)s to %(d)s eV from E0"
-            )
+        words = gettext(
+            "E0 %(e0)s eV, edge step %(step)s; pre-edge line %(a)s to %(b)s, "
+            "post-edge curve %(c)s to %(d)s eV from E0"
+        )
+        told.append(
+            words
             % {
                 "e0": f"{treated.e0:.1f}",
-                "step": f"{step:.4g}",
+                "step": f"{treated.numbers['step']:.4g}",
                 "a": f"{pre[0]:.0f}".replace("-", "−"),
                 "b": f"{pre[1]:.0f}".replace("-", "−"),
                 "c": f"{post[0]:.0f}",
@@ -200,19 +210,27 @@ def _treated_figure(
         )
     elif treated.numbers.get("background"):
         lo, hi = treated.numbers["background"]
-        options.notes.append(
+        power = treated.numbers["power_law"]
+        words = (
             gettext("Power-law background from %(lo)s to %(hi)s eV subtracted")
-            % {"lo": f"{lo:.0f}", "hi": f"{hi:.0f}"}
+            if power is not None and power[1]
+            else gettext("Constant background from %(lo)s to %(hi)s eV subtracted")
         )
-    return figure
+        told.append(words % {"lo": f"{lo:.0f}", "hi": f"{hi:.0f}"})
+    if treated.stated:
+        told.append(gettext("stated by a person: %s") % ", ".join(treated.stated))
+    return [*told, *treated.warnings]
 
 
-def _fitted_lines(shown: Spectrum, x_full: tuple[float, float]) -> list[Curve]:
-    """Pre- and post-edge lines, or the background, over the raw data."""
+def _lines_of(shown: Spectrum) -> list[Curve]:
     try:
-        found = normalise(shown)
+        return fitted_lines(shown, normalise(shown))
     except InputError:
         return []
+
+
+def fitted_lines(shown: Spectrum, found: Normalised) -> list[Curve]:
+    """Pre- and post-edge lines, or the background, over the raw data."""
     words = {
         "pre": gettext("Pre-edge line"),
         "post": gettext("Post-edge curve"),
