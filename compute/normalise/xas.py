@@ -20,6 +20,7 @@ from compute.normalise.e0 import EdgePosition, locate_edge
 from compute.normalise.ranges import Bounds, bounds
 
 _LINE_POINTS, _LINE_EV = 5, 25.0  # fewer or narrower before the edge: no slope can be had
+_FALL_EV = 15.0  # a slope that falls can be had over less than one that rises
 _SLOPE_REACH_EV = 100.0  # over so far may the line's slope be wrong …
 _SLOPE_ERROR = 0.05  # … by this share of the edge step, unless it is clear of its own error
 _STEP_ERRORS = 3.0  # standard errors by which an edge step must differ from nothing
@@ -235,14 +236,20 @@ def _line_degree(
     n, width = int(chosen.sum()), float(np.ptp(x[chosen]))
     held = f"{n} point{'s' * (n != 1)} over {width:.0f} eV before the edge"
     told = (f"{held}: a constant is taken off there, no slope",)
-    if n < _LINE_POINTS or width < least_width:
+    if n < _LINE_POINTS or width < _FALL_EV:
         return 0, told
     u = x[chosen] - x[chosen].mean()
     slope = float(np.polyfit(u, y[chosen], 1)[0])
     error = noise_sigma(x, y) / float(np.sqrt((u * u).sum()))
-    step = abs(float(y[_chosen(x, e0, post, 1, "post")].mean() - y[chosen].mean()))
-    uncertain = error * _SLOPE_REACH_EV > _SLOPE_ERROR * step
-    return (0, told) if uncertain and abs(slope) < 3 * error else (1, ())
+    behind = _chosen(x, e0, post, 1, "post")
+    flat = float(y[behind].mean() - y[chosen].mean())
+    step = max(abs(flat), abs(flat - slope * float(x[behind].mean() - x[chosen].mean())))
+    certain = error * _SLOPE_REACH_EV <= _SLOPE_ERROR * step
+    if width < least_width:
+        # The edge's own tail rises, so that what falls is the background, or another edge's EXAFS.
+        alone = least_width == _LINE_EV
+        return (1, ()) if alone and certain and slope < -5 * error else (0, told)
+    return (1, ()) if certain or abs(slope) > 3 * error else (0, told)
 
 
 def _step_error(

@@ -40,6 +40,7 @@ API: dict[str, dict[str, tuple[int, ...]]] = {
     "api:calculation-retry": {"post": (401, 403, 403, 409)},
     "api:spectrum-counts": {"get": OPEN},
     "api:spectrum-history": {"get": (401, 403, 403, 200)},
+    "api:spectrum-normalised": {"get": OPEN, "put": (401, 403, 403, 200)},
     # The spectrum is published: who may decide is told that only drafts are submitted …
     "api:spectrum-revise": {"post": (401, 403, 403, 400)},
     "api:spectrum-submit": {"post": (401, 403, 403, 409)},
