@@ -250,6 +250,13 @@ def test_few_points_before_the_edge_give_a_constant(points: int) -> None:
     assert any("no slope" in text for text in found.warnings)
 
 
+def test_a_background_that_falls_is_followed_over_few_points() -> None:
+    """An edge's own tail rises; the constant would give a step of nothing here."""
+    x = scan(7120.0, 52, 120)
+    y = replace(IRON, slope=-8e-3)(x, noise=0.003)
+    assert iron(y, x).edge_step == pytest.approx(1, abs=0.15)
+
+
 def test_enough_points_before_the_edge_give_a_line() -> None:
     found = iron(IRON(X, noise=0.005))
     assert found.parameters.pre_degree == 1
