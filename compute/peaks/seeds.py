@@ -23,6 +23,7 @@ RECURRING = 0.6  # distinct values over points below which intensities may be qu
 SAME_LEVEL = 1e-9  # of the highest point: values nearer than that differ by rounding errors
 OFF_STEP = 0.15  # root mean square distance from multiples of a step; 0.29 for gaps of any size
 FEWEST_GAPS = 8
+MOST_AMPLIFIED = 1e6  # a coefficient that an instrument's Gaussian took away
 MAX_FREQUENCIES = 240  # of the Hankel matrix of the seeds; what lies beyond refines, not finds
 
 
@@ -115,12 +116,12 @@ def esprit_candidates(
     above = np.flatnonzero(strength > 1.5 * floor)
     last = int(above[-1]) + 3 if above.size else 12
     if sigma > 0.0:
-        deepest = min(1e-2 / max(noise, 1e-300) * float(np.ptp(intensity)), 1e6)
+        deepest = min(1e-2 / max(noise, 1e-300) * float(np.ptp(intensity)), MOST_AMPLIFIED)
         amplification = max(10.0, deepest)
         last = min(last, int(np.searchsorted(t, math.sqrt(2.0 * math.log(amplification)) / sigma)))
     last = min(max(last, 24), coefficients.size * 3 // 4, MAX_FREQUENCIES)
     used, t = coefficients[:last], t[:last]
-    amplified = np.exp(0.5 * (sigma * t) ** 2)
+    amplified = np.exp(np.minimum(0.5 * (sigma * t) ** 2, math.log(MOST_AMPLIFIED)))
     noise_rms = floor * math.sqrt(float(np.mean(amplified**2)))
     space = hankel_signal_space(used * amplified, rank=min(MAX_ORDER, last // 2))
     if order is None:

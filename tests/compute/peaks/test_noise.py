@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from compute.peaks import decompose
-from compute.peaks.seeds import noise_level, quantum, rounding_noise
+from compute.peaks.model import Options, Problem
+from compute.peaks.seeds import esprit_candidates, noise_level, quantum, rounding_noise
 from tests.benchmarks.synthetic_peaks import generate
 
 
@@ -52,3 +53,11 @@ def test_data_on_one_line_have_the_noise_of_their_gaps():
     energy = np.linspace(0.0, 10.0, 400)
     y = np.repeat(np.cumsum(np.tile([2.0, 3.0, 5.0, 3.0], 10)), 10)
     assert 0.5 < noise_level(energy, y) < 1.5
+
+
+def test_a_gaussian_as_wide_as_the_range_is_divided_out_no_farther_than_numbers_reach():
+    truth = generate(2, snr_db=30.0)
+    problem = Problem(truth.energy, truth.intensity, Options(sigma=20.0))
+    seeds = esprit_candidates(problem, truth.intensity)
+    assert np.isfinite(seeds.position).all()
+    assert np.isfinite(seeds.hwhm).all()

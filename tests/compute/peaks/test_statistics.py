@@ -1,11 +1,14 @@
-"""Rates over many spectra: the acceptance figures of docs/peaks.md, minutes long."""
+"""Rates over many spectra: the acceptance figures of docs/measurements/peaks.md, minutes long."""
 
 from __future__ import annotations
+
+from itertools import islice
 
 import numpy as np
 import pytest
 
 from compute.peaks import decompose
+from tests.benchmarks.bench_peaks import KINDS, Kind
 from tests.benchmarks.synthetic_peaks import bounds, generate, resolvable
 
 pytestmark = pytest.mark.slow
@@ -46,7 +49,7 @@ def test_resolvable_spectra_are_counted_and_their_errors_sit_on_the_bound(snr_db
         scaled.extend(off / bounds(truth)[: 3 * j])
         claimed.extend(off / errors)
     assert np.mean(exact) >= rate
-    # About one edge in 60 stands elsewhere by the luck of the noise (docs/peaks.md): the bound
+    # About one edge in 60 stands elsewhere by the luck of the noise: the bound
     # knows one minimum only, but the standard errors must tell.
     assert np.sqrt(np.mean(np.square(claimed if edge else scaled))) <= 1.2
     assert np.median(scaled) / 0.6745 <= 1.2
@@ -64,3 +67,24 @@ def test_without_noise_every_spectrum_is_exact(packed):
         found = np.array([[p.position_ev, p.hwhm_ev, p.area] for p in fit.peaks]).T.ravel()
         assert np.abs(found - truth.vector)[:j].max() <= 1e-9
         assert np.abs(found / truth.vector - 1.0)[j:].max() <= 1e-8
+
+
+@pytest.mark.parametrize("kind", [k for k in KINDS if k.background], ids=lambda kind: kind.name)
+def test_with_a_constant_background_the_peaks_are_counted_alone(kind: Kind):
+    exact: list[bool] = []
+    inside: list[bool] = []
+    for truth in islice(kind.determined(30_000), 40 if kind.edge else 80):
+        fit = decompose(
+            truth.energy,
+            truth.intensity,
+            edge_step=kind.edge,
+            gaussian_sigma_ev=truth.sigma,
+        )
+        exact.append(fit.n_peaks == truth.position.size)
+        if exact[-1]:
+            found = np.array([[p.position_ev, p.hwhm_ev, p.area] for p in fit.peaks]).T
+            errors = np.array([[p.position_err, p.hwhm_err, p.area_err] for p in fit.peaks]).T
+            off = np.abs(found.ravel() - truth.vector[: found.size])
+            inside.extend(off < errors.ravel())
+    assert np.mean(exact) >= kind.least
+    assert 0.60 <= np.mean(inside) <= 0.76
