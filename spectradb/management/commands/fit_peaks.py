@@ -57,7 +57,9 @@ class Command(JsonCommand):
             metavar="EV|fit",
             help="standard deviation of the instrument's Gaussian, eV, or 'fit'",
         )
-        parser.add_argument("--phase", action="store_true", help="peaks may be dispersive (Fano) or point down")
+        parser.add_argument(
+            "--phase", action="store_true", help="peaks may be dispersive (Fano) or point down"
+        )
         parser.add_argument(
             "--background",
             choices=("auto", "none", "constant", "linear", "flank", "power"),
