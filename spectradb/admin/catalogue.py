@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
+from compute.errors import InputError
 from spectradb.admin.forms import SiteForm
 from spectradb.admin.page import with_story
 from spectradb.models import (
@@ -19,6 +20,7 @@ from spectradb.models import (
     Structure,
     TrainedModel,
 )
+from spectradb.services.structures.cells import make_primary
 from spectradb.services.structures.sites import state_valence
 
 if TYPE_CHECKING:
@@ -78,6 +80,18 @@ class StructureAdmin(LookUp):
     editable = ("name", "citation", "doi", "hypothetical", "energy_above_hull")
     exclude = ("data",)
 
+    actions = ("answer_for_id",)
+
+    @admin.action(description="Let it answer for its source id", permissions=["change"])
+    def answer_for_id(self, request: HttpRequest, rows: QuerySet[Structure]) -> None:
+        for row in rows:
+            try:
+                make_primary(row)
+            except InputError as error:
+                self.message_user(request, str(error), messages.ERROR)
+            else:
+                self.message_user(request, f"SDB-S{row.pk} answers for {row.source_id}.")
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Structure]:
         return super().get_queryset(request).defer("data")
 
@@ -102,8 +116,13 @@ class SiteAdmin(LookUp):
         if not form.changed_data:
             return
         valence, reason = form.cleaned_data["oxidation_state"], form.cleaned_data["reason"]
-        done = state_valence(obj, valence, user=request.user, reason=reason)  # type: ignore[arg-type]
-        obj.refresh_from_db()
+        try:
+            done = state_valence(obj, valence, user=request.user, reason=reason)  # type: ignore[arg-type]
+        except InputError as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return
+        finally:
+            obj.refresh_from_db()
         for text in done.warnings:
             self.message_user(request, f"{text[:1].upper()}{text[1:]}.", messages.WARNING)
         for other in done.changed:

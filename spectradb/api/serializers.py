@@ -82,6 +82,7 @@ class StructureSerializer(FieldsSerializer[Structure]):
             "id", "formula", "formula_anonymous", "chemical_system", "name", "elements",
             "n_elements", "n_sites", "space_group_number", "space_group_symbol", "crystal_system",
             "a", "b", "c", "alpha", "beta", "gamma", "volume", "density", "source", "source_id",
+            "is_primary",
             "citation", "doi", "energy_above_hull", "hypothetical", "findings", "overruled_at",
             "overruled_reason", "created", "updated", "sites", "data",
         )  # fmt: skip

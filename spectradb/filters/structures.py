@@ -41,7 +41,7 @@ class StructureKeys(StrictFilterSet):
     )
     formula_anonymous = Key(help_text="E.g. AB2.")
     source = Key(help_text="Where the structure comes from: mp, library, file …")
-    source_id = Key(help_text="E.g. mp-1234.")
+    source_id = Key(help_text="E.g. mp-1234; of its cells the primary one answers.")
     crystal_system = Key(choices=Structure.CrystalSystem.values, help_text="E.g. cubic.")
     space_group = Key(
         method="in_space_group", help_text="Number (225) or symbol (Fm-3m) of the space group."
@@ -139,6 +139,8 @@ class StructureFilterSet(StructureKeys, SiteKeys):
         for name, key in self.filters.items():
             if name not in names:
                 queryset = key.filter(queryset, given.get(name))
+        if given.get("source_id"):
+            queryset = queryset.filter(is_primary=True)
         if asks(given, names):
             sites: QuerySet[Site] = Site.objects.order_by()
             for name in names:
@@ -157,7 +159,7 @@ class StructureFilterSet(StructureKeys, SiteKeys):
         if asked.spectrum_id is not None:
             queryset = queryset.filter(spectra__pk=asked.spectrum_id)
         if asked.source_id:
-            queryset = queryset.filter(source_id__iexact=asked.source_id)
+            queryset = queryset.filter(source_id__iexact=asked.source_id, is_primary=True)
         if asked.chemsys:
             queryset = queryset.filter(chemical_system=asked.chemsys)
         if asked.formula:
@@ -197,4 +199,6 @@ class SiteFilterSet(StructureKeys, SiteKeys):
                 queryset = key.filter(queryset, given.get(name))
         if asks(given, STRUCTURE_KEYS):
             queryset = queryset.filter(structure__in=structures_where(self.filters, given))
+        if given.get("source_id"):
+            queryset = queryset.filter(structure__is_primary=True)
         return queryset

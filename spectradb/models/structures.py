@@ -26,7 +26,10 @@ class StructureQuerySet(models.QuerySet["Structure"]):
 
 
 class Structure(models.Model):
-    """One crystal structure."""
+    """One crystal structure in one cell; a material may have several.
+
+    A spectrum belongs to the cell that it was computed for.
+    """
 
     class CrystalSystem(models.TextChoices):
         TRICLINIC = "triclinic"
@@ -56,6 +59,11 @@ class Structure(models.Model):
     density = models.FloatField(help_text="g/cm³")
     source = models.CharField(max_length=20, default="file", help_text="mp, library, file …")
     source_id = models.CharField(max_length=80, blank=True, help_text="e.g. mp-1234")
+    is_primary = models.BooleanField(
+        "primary cell",
+        default=True,
+        help_text="Of the cells of one material the one that answers for its source id.",
+    )
     citation = models.TextField(blank=True)
     doi = models.CharField(max_length=120, blank=True)
     energy_above_hull = models.FloatField(null=True, blank=True, help_text="eV/atom")
@@ -86,7 +94,7 @@ class Structure(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["source", "source_id"],
-                condition=~Q(source="file") & ~Q(source_id=""),
+                condition=~Q(source="file") & ~Q(source_id="") & Q(is_primary=True),
                 name="structure_source_id",
             ),
             models.CheckConstraint(

@@ -83,10 +83,11 @@ def _structure(text: str | None) -> Structure | None:
     """By source id, else by number."""
     if text is None:
         return None
-    found = list(Structure.objects.filter(source_id=text)[:2])
+    found = list(Structure.objects.filter(source_id=text, is_primary=True)[:2])
     if not found and text.isdecimal():
         found = list(Structure.objects.filter(pk=int(text)))
     if len(found) != 1:
-        told = "there is no such structure" if not found else "several structures have this id"
+        names = " and ".join(f"SDB-S{one.pk} ({one.source})" for one in found)
+        told = f"fits two structures, {names}" if found else "there is no such structure"
         raise CommandError(f"--structure {text}: {told}")
     return found[0]

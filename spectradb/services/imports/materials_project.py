@@ -290,7 +290,10 @@ def _spectrum(document: XasDocument, structure: Structure, site: Site | None) ->
 
 def _add_stability(source: XasSource, fresh: list[Structure]) -> bool:
     """Energy above hull and hypothetical flag of new structures; False if not offered."""
-    by_id = {row.source_id: row for row in fresh if row.source_id.startswith("mp-")}
+    by_id: dict[str, list[Structure]] = {}
+    for row in fresh:
+        if row.source_id.startswith("mp-"):
+            by_id.setdefault(row.source_id, []).append(row)
     if not by_id:
         return True
     try:
@@ -298,7 +301,7 @@ def _add_stability(source: XasSource, fresh: list[Structure]) -> bool:
     except SourceError:
         return False  # worth having, never worth losing the spectra for
     for source_id, (hull, theoretical) in found.items():
-        if row := by_id.get(source_id):
+        for row in by_id.get(source_id, []):
             row.energy_above_hull, row.hypothetical = hull, theoretical
             row.save(update_fields=["energy_above_hull", "hypothetical", "updated"])
     return True

@@ -121,7 +121,7 @@ class XasSource:
     def pages(self, query: XasQuery, start: int = 0) -> Iterator[Page]:
         """Pages from the document number ``start`` (a multiple of the page size) to the end."""
         for number in range(start // PAGE + 1, 10**9):
-            page = self._page(query.criteria() | {"_page": number}, (number - 1) * PAGE)
+            page = self._page(query.criteria() | {"_page": number}, (number - 1) * PAGE, query)
             if page.n_received:
                 yield page
             if page.n_received < PAGE:
@@ -132,7 +132,7 @@ class XasSource:
         for at in range(0, len(task_ids), 20):
             some = list(task_ids[at : at + 20])
             for number in range(1, 1000):
-                page = self._page(query.criteria() | {"task_ids": some, "_page": number}, 0)
+                page = self._page(query.criteria() | {"task_ids": some, "_page": number}, 0, query)
                 yield page
                 if page.n_received < PAGE:
                     break
@@ -157,20 +157,59 @@ class XasSource:
             )
         return found
 
-    def _page(self, search: dict[str, Any], offset: int) -> Page:
-        documents = _retried(
+    def _page(self, search: dict[str, Any], offset: int, query: XasQuery) -> Page:
+        documents = self._documents(search, offset)
+        good, broken = [], []
+        for document in documents:
+            try:
+                found = read_document(document)
+                _check_asked(found, query)
+            except BrokenDocument as error:
+                broken.append((str(document.get("task_id", "without task_id")), str(error)))
+            else:
+                good.append(found)
+        return Page(offset, len(documents), good, broken)
+
+    def _documents(self, search: dict[str, Any], offset: int) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = _retried(
             lambda: self._client.materials.xas.search(
                 **search, chunk_size=PAGE, num_chunks=1, fields=_FIELDS
             ),
             f"reading from document {offset}",
         )
-        good, broken = [], []
-        for document in documents:
-            try:
-                good.append(read_document(document))
-            except BrokenDocument as error:
-                broken.append((str(document.get("task_id", "without task_id")), str(error)))
-        return Page(offset, len(documents), good, broken)
+        return found
+
+
+def _check_asked(document: XasDocument, query: XasQuery) -> None:
+    """Refuse an answer to another question: a criterion that the server did not take."""
+    wanted = {
+        "absorbing_element": (document.absorber, query.absorbing_element),
+        "edge": (document.edge, _EDGES.get(query.edge, query.edge)),
+        "spectrum_type": (document.spectrum_type, query.spectrum_type),
+    }
+    for name, (sent, asked) in wanted.items():
+        if sent != asked:
+            raise BrokenDocument(f"{name} is {sent}, {asked} was asked for")
+    elements = {
+        str(one.get("element"))
+        for site in document.structure["sites"]
+        for one in site.get("species", [])
+    }
+    if query.chemsys and not in_chemsys(elements, query.chemsys):
+        raise BrokenDocument(f"holds {'-'.join(sorted(elements))}, {query.chemsys} was asked for")
+
+
+def in_chemsys(elements: set[str], pattern: str) -> bool:
+    """Whether a material is of a chemical system such as ``Li-Co-O``.
+
+    As the source takes them: ``*`` stands for one more element, commas separate alternatives.
+    """
+    for one in pattern.split(","):
+        names = [name.strip() for name in one.split("-")]
+        fixed = {name for name in names if name != "*"}
+        if len(elements) == len(names) and fixed <= elements:
+            return True
+    return False
 
 
 def read_document(document: dict[str, Any]) -> XasDocument:

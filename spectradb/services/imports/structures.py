@@ -38,7 +38,7 @@ _FRACTION_STEPS = 4800  # of the content hash; a multiple of 24: special places 
 
 
 class StructureConflict(ValueError):
-    """A source id that is already stored with another structure."""
+    """A source id that is already stored with another compound."""
 
     cause = "Stored with another structure"
     permanent = True
@@ -150,17 +150,26 @@ def store_structure(
     InputError
         If the structure cannot be analysed (no atoms, overlapping atoms …).
     StructureConflict
-        If the source id is stored with another structure.
+        If the source id is stored with another compound; another cell of the same one is a
+        further structure of it.
     """
     digest = content_hash(structure)
     row = known_structure(structure)
     if row is not None:
         return row, False
+    columns = describe(structure)
+    primary = _primary(source, source_id)
+    if primary is not None and primary.formula != columns["formula"]:
+        raise StructureConflict(
+            f"{source_id} is stored as {primary.formula} (SDB-S{primary.pk}), this is "
+            f"{columns['formula']}"
+        )
     if findings is None:
         # A hypothetical crystal is made by a rule, whatever it looks like.
         findings = () if hypothetical else check(structure)
     found, told = analysed(structure, findings)
     fields = {
+        "is_primary": primary is None,
         "findings": [one.as_json() for one in told],
         "source": source,
         "source_id": source_id,
@@ -173,15 +182,27 @@ def store_structure(
     }
     try:
         with transaction.atomic():
-            row = Structure.objects.create(**describe(structure), **fields)
+            row = Structure.objects.create(**columns, **fields)
             _join_elements(row, structure)
             bulk_create_with_history([_site_row(row, one) for one in found], Site, batch_size=500)
     except IntegrityError as error:
         # Another import stored it meanwhile, or the source id is taken.
         if row := Structure.objects.filter(content_hash=digest).first():
             return row, False
-        raise StructureConflict(f"{source_id} is stored with another structure") from error
+        if primary is None and (other := _primary(source, source_id)) is not None:
+            raise StructureConflict(
+                f"{source_id} was stored by another import just now (SDB-S{other.pk}); try again"
+            ) from error
+        raise
     return row, True
+
+
+def _primary(source: str, source_id: str) -> Structure | None:
+    """The structure that answers for an id of a database; files have names, not ids."""
+    if source == "file" or not source_id:
+        return None
+    rows = Structure.objects.filter(source=source, source_id=source_id, is_primary=True)
+    return rows.defer("data").first()
 
 
 def analysed(

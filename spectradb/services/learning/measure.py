@@ -17,7 +17,7 @@ from spectradb.filters import EVERYTHING, apply_where
 from spectradb.models import Spectrum
 from spectradb.services.learning.results import Scored
 from spectradb.services.learning.stored import stored_model, training_mean
-from spectradb.services.learning.training_data import TrainingRows, training_rows
+from spectradb.services.learning.training_data import TrainingRows, refuse_ambiguous, training_rows
 
 
 def evaluate_model(
@@ -41,6 +41,8 @@ def evaluate_model(
         grid=model.energy_ev,
         target_scale=target_scale,
     )
+    if split is not None:
+        refuse_ambiguous("--split", split, [key[1] for key in rows.keys])
     inside = split_by_material(rows.data.groups, split) == part
     if not inside.any():
         raise LearningError("--on", part, "no spectrum of the search is in this part")

@@ -33,7 +33,7 @@ from spectradb.services.learning.stored import (
     new_folder,
     put_in_place,
 )
-from spectradb.services.learning.training_data import training_rows
+from spectradb.services.learning.training_data import refuse_ambiguous, training_rows
 from spectradb.services.queue import jobs
 
 _TELL_EVERY = 2.0  # seconds
@@ -179,6 +179,8 @@ def _train(request: TrainingRequest, tell: Tell) -> Trained | None:
         target_scale=request.target_scale,
         progress=lambda done, total: tell(Step("data", done / total, f"{done} spectra")),
     )
+    if request.split is not None:
+        refuse_ambiguous("--split", request.split, [key[1] for key in rows.keys])
     parts = split_by_material(rows.data.groups, request.split)
     chosen = np.flatnonzero(parts == "train")
     if not chosen.size:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,15 +105,16 @@ def training_rows(
         grid = _grid_of(usable)
     span = grid[-1] - grid[0]
     fields = ("pk", "content_hash", "structure_id", "structure__source_id", "site__index")
+    primary = "structure__is_primary"  # another cell numbers its atoms otherwise
     rows: list[tuple[int, str, int, str, int]] = []
     valence: list[float | None] = []
     digest = hashlib.sha256(grid.tobytes())
     repeated = 0
     seen: set[int] = set()  # calculations: other people's records of one are the same curve
-    for pk, content, structure, source_id, index, edge, oxidation_state, calculation in (
+    for pk, content, structure, source_id, index, edge, oxidation_state, calculation, answers in (
         usable.filter(energy_min__lte=grid[0] + 0.1 * span, energy_max__gte=grid[-1] - 0.1 * span)
         .order_by("structure_id", "site__index", "pk")
-        .values_list(*fields, "edge", "site__oxidation_state", "calculation")
+        .values_list(*fields, "edge", "site__oxidation_state", "calculation", primary)
         .iterator(_CHUNK)
     ):
         if calculation in seen:
@@ -121,7 +122,7 @@ def training_rows(
             continue
         if calculation is not None:
             seen.add(calculation)
-        if target_scale is not None and f"{source_id}:{index}" not in target_scale:
+        if target_scale is not None and not (answers and f"{source_id}:{index}" in target_scale):
             continue
         rows.append((pk, content, structure, source_id or f"structure-{structure}", index))
         valence.append(None if edge == "K" else oxidation_state)
@@ -133,6 +134,9 @@ def training_rows(
     data_hash = digest.hexdigest()
 
     structures = list(dict.fromkeys(row[2] for row in rows))
+    if target_scale is not None:
+        names = {key.rpartition(":")[0] for key in target_scale}
+        refuse_ambiguous("--target-scale", names, structures)
     place = {pk: at for at, pk in enumerate(structures)}
     name_of = {row[2]: row[3] for row in rows}
     crystals = _crystals(structures, name_of)
@@ -149,6 +153,26 @@ def training_rows(
     )
     keys = [(r[3], r[2], r[4]) for r in rows]
     return TrainingRows(data, keys, data_hash, total - repeated - len(rows))
+
+
+def refuse_ambiguous(option: str, names: Collection[str], structures: Sequence[int]) -> None:
+    """Refuse a source id that fits two of these structures, which are not cells of one material.
+
+    Raises
+    ------
+    LearningError
+        Naming both.
+    """
+    wanted, first = set(names), dict[str, tuple[int, str]]()
+    for at in range(0, len(structures), _CHUNK):
+        some = Structure.objects.filter(pk__in=structures[at : at + _CHUNK], is_primary=True)
+        for pk, source, name in some.order_by("pk").values_list("pk", "source", "source_id"):
+            if name not in wanted:
+                continue
+            other, other_source = first.setdefault(name, (pk, source))
+            if other != pk:
+                both = f"SDB-S{other} ({other_source}) and SDB-S{pk} ({source})"
+                raise LearningError(option, name, f"fits two structures, {both}")
 
 
 def _grid_of(spectra: QuerySet[Spectrum]) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import BadRequest
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -304,7 +305,13 @@ def _covered() -> set[tuple[str, str]]:
 def _structure(text: str) -> Structure | None:
     if text.isdecimal() and len(text) < 18:
         return Structure.objects.filter(pk=int(text)).first()
-    return Structure.objects.filter(source_id__iexact=text).order_by("pk").first()
+    found = list(Structure.objects.filter(source_id__iexact=text, is_primary=True)[:2])
+    if len(found) > 1:
+        raise BadRequest(
+            gettext("%(id)s fits two structures, %(one)d and %(other)d: write a number.")
+            % {"id": text, "one": found[0].pk, "other": found[1].pk}
+        )
+    return found[0] if found else None
 
 
 def _landing(

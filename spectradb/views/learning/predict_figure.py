@@ -93,7 +93,8 @@ def trust_of(row: Prediction) -> dict[str, Any]:
     level = "high" if row.trust >= HIGH_TRUST else "medium" if row.trust >= MEDIUM_TRUST else "low"
     names = {"high": gettext("High"), "medium": gettext("Medium"), "low": gettext("Low")}
     ids = list(dict.fromkeys(str(one[0]) for one in row.neighbours))[:4]
-    rows = {one.source_id: one for one in Structure.objects.defer("data").filter(source_id__in=ids)}
+    known = Structure.objects.defer("data").filter(source_id__in=ids, is_primary=True)
+    rows = {one.source_id: one for one in known}
     top = float(np.max(np.asarray(row.intensity))) or 1.0
     coverage = (row.model.metrics.get("val") or {}).get("coverage_68")
     return {

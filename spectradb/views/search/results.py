@@ -158,9 +158,10 @@ def _exact(request: HttpRequest) -> HttpResponse | None:
         if Spectrum.objects.visible_to(request.user).filter(pk=meant.spectrum_id).exists():
             return redirect("spectrum", meant.spectrum_id)
     elif meant.source_id:
-        known = Structure.objects.filter(source_id__iexact=meant.source_id).values_list("pk")[:1]
-        if known:
-            return redirect("structure", known[0][0])
+        known = Structure.objects.filter(source_id__iexact=meant.source_id, is_primary=True)
+        found = list(known.values_list("pk", flat=True)[:2])
+        if len(found) == 1:
+            return redirect("structure", found[0])
     return None
 
 

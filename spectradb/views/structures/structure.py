@@ -100,9 +100,18 @@ def structure(request: HttpRequest, pk: int) -> HttpResponse:
             "elements": legend(shown),
             "n_atoms": shown.n_sites,
             "charge": _charge(sites),
+            "cells": _other_cells(shown),
             "cell": viewer_picture(shown),
         },
     )
+
+
+def _other_cells(shown: Structure) -> list[Structure]:
+    """Further structures of the same material, the primary one first."""
+    if shown.source == "file" or not shown.source_id:
+        return []
+    rows = Structure.objects.filter(source=shown.source, source_id=shown.source_id)
+    return list(rows.exclude(pk=shown.pk).defer("data").order_by("-is_primary", "pk")[:20])
 
 
 def _charge(sites: list[Site]) -> str:
