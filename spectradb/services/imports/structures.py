@@ -157,6 +157,10 @@ def store_structure(
     row = known_structure(structure)
     if row is not None:
         return row, False
+    if findings is None:
+        # A hypothetical crystal is made by a rule, whatever it looks like.
+        findings = () if hypothetical else check(structure)
+    found, told = analysed(structure, findings)
     columns = describe(structure)
     primary = _primary(source, source_id)
     if primary is not None and primary.formula != columns["formula"]:
@@ -164,10 +168,6 @@ def store_structure(
             f"{source_id} is stored as {primary.formula} (SDB-S{primary.pk}), this is "
             f"{columns['formula']}"
         )
-    if findings is None:
-        # A hypothetical crystal is made by a rule, whatever it looks like.
-        findings = () if hypothetical else check(structure)
-    found, told = analysed(structure, findings)
     fields = {
         "is_primary": primary is None,
         "findings": [one.as_json() for one in told],
