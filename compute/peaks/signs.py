@@ -43,8 +43,10 @@ def dips(problem: Problem, first: Fit, backgrounds: tuple[str, ...], cap: int) -
     signed = problem.with_options(replace(problem.options, phase=True))
     search = Search(Dictionary(signed), cap, backgrounds)
     problem.budget.grant(WORK)
-    edge = first.coefficients[-1] * first.rows[first.coefficients.size - 1]
-    sown = signed.intensity - edge if signed.options.edge else signed.intensity
+    sown = signed.intensity
+    if signed.options.edge:
+        last = first.coefficients.size - 1
+        sown = sown - first.coefficients[last] * first.rows[last]
     seeds = replace(esprit_candidates(signed, sown), edge=first.parameters.edge)
     found = search.run(signed, prune(signed, seeds), thorough=False)
     down = _pointing_down(found.problem, found.fit, noise)

@@ -36,6 +36,11 @@ def test_with_phases_both_are_found():
     assert up == pytest.approx(0.9, abs=0.02)
 
 
+def test_the_background_asked_for_may_be_none():
+    with pytest.raises(InputError, match="negative: use --phase"):
+        decompose(ENERGY, two_signs(0.0), background="none")
+
+
 def test_data_upside_down_are_told():
     upside_down = -generate(3, snr_db=40.0).intensity
     with pytest.raises(InputError, match="negative: use --phase"):
