@@ -2,7 +2,9 @@
 
 First all candidates together with the diagonal of the discrepancy as weights (Gauss–Newton on
 shift and sigma², each a linear term of the broadened row's expansion), then the best of them one
-by one with the whole covariance and a Lorentzian part as well.
+by one with the whole covariance and a Lorentzian part as well. Both average over how much smaller
+than expected theory's errors are, and the second lets every candidate answer for the same part of
+the query (`compute.matching.coverage`).
 """
 
 from __future__ import annotations
@@ -13,7 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import voigt_profile
 
-from compute.matching.discrepancy import Covariance, Fitted, compare
+from compute.matching.coverage import Coverage
+from compute.matching.discrepancy import (
+    SIZES,
+    STEP_PRECISION,
+    Covariance,
+    Fitted,
+    compare_sizes,
+    log_mean_exp,
+)
 from compute.matching.grid import MIN_POINTS, Array, ComparisonGrid, Curve
 from compute.matching.screen import without_line
 from compute.matching.shapes import Broadener, Shape
@@ -91,58 +101,80 @@ def refine_roughly(
     -------
     Alignment
         Refined; gamma untouched.
-    log_likelihood : float64 (k,)
-        Under the diagonal covariance; for ranking.
+    log_evidence : float64 (k,)
+        Under the diagonal covariance, over that of an unrelated spectrum; for ranking.
     """
     now = Alignment(start.shift.copy(), start.variance.copy(), start.gamma.copy())
     columns = np.arange(grid.size, dtype=np.float64)
     noise = curve.noise**2 * curve.correlation[0]
-    likelihood = np.zeros(rows.shape[0])
     for turn in range(rounds + 1):
         shape = broadener.shapes(rows, now.variance, now.gamma)
         position = grid.energy_ev + now.shift[:, None]
         query, inside = curve.at(position), curve.covers(position)
-        size = spread_ratio(query, shape.value, inside)
-        variance = size[:, None] ** 2 * covariance.variance(shape) + noise
-        weight = inside / variance
-        moving = turn < rounds
+        scale = spread_ratio(query, shape.value, inside)[:, None]
+        own = scale**2 * covariance.variance(shape)
         terms = [shape.value, np.ones_like(query), np.broadcast_to(columns, query.shape)]
-        if moving:
-            terms += [shape.slope, shape.by_variance]
-        design = np.stack(terms, axis=2)
-        weighted = design * weight[:, :, None]
-        normal = np.matmul(weighted.transpose(0, 2, 1), design)
-        right = np.matmul(weighted.transpose(0, 2, 1), query[:, :, None])[:, :, 0]
-        normal[:, [0, 1, 2], [0, 1, 2]] += 1e-9
-        if moving:
-            normal[:, 3, 3] += 11.0 / size**2
-            normal[:, 4, 4] += 39.0 / size**2
-        coefficient = np.linalg.solve(normal, right[:, :, None])[:, :, 0]
-        scale = np.maximum(coefficient[:, 0], 1e-3)
-        if moving:
-            step = np.clip(-coefficient[:, 3] / scale, -grid.step_ev, grid.step_ev)
-            now.shift = np.clip(now.shift + step, -max_shift_ev, max_shift_ev)
-            widening = np.clip(coefficient[:, 4] / scale, -0.3, 0.3)
-            now.variance = np.clip(now.variance + widening, 0.0, MAX_SIGMA_EV**2)
-        else:
-            residual = query - np.matmul(design, coefficient[:, :, None])[:, :, 0]
-            likelihood = -0.5 * np.sum(weight * residual**2 + inside * np.log(variance), axis=1)
-            likelihood[coefficient[:, 0] <= 0.0] -= UPSIDE_DOWN
-    return now, likelihood
+        if turn == rounds:
+            break
+        design = np.stack([*terms, shape.slope, shape.by_variance], axis=2)
+        # The steps' own prior, as in `discrepancy.compare`.
+        ridge = np.zeros((rows.shape[0], 5))
+        ridge[:, 3:] = STEP_PRECISION[:2] / scale**2
+        found = _least_squares(query, design, inside / (own + noise), ridge)
+        size = np.maximum(found[:, 0], 1e-3)
+        step = np.clip(-found[:, 3] / size, -grid.step_ev, grid.step_ev)
+        now.shift = np.clip(now.shift + step, -max_shift_ev, max_shift_ev)
+        widening = np.clip(found[:, 4] / size, -0.3, 0.3)
+        now.variance = np.clip(now.variance + widening, 0.0, MAX_SIGMA_EV**2)
+    evidence = _diagonal_evidence(query, inside, np.stack(terms, axis=2), own, noise)
+    return now, evidence - inside.sum(axis=1) * curve.unrelated_log_density
+
+
+def _diagonal_evidence(
+    query: Array, inside: NDArray[np.bool_], design: Array, own: Array, noise: float
+) -> Array:
+    """Log-likelihood (k,) of queries (k, n) under independent errors, averaged over ``SIZES``.
+
+    ``design`` (k, n, 3) holds candidate and background, ``own`` (k, n) the variance of theory's
+    errors where they are as large as expected.
+    """
+    tried = []
+    for size in SIZES.tolist():
+        variance = size**2 * own + noise
+        weight = inside / variance
+        found = _least_squares(query, design, weight, np.zeros((query.shape[0], 3)))
+        residual = query - np.matmul(design, found[:, :, None])[:, :, 0]
+        spread = inside * np.log(2.0 * np.pi * variance)
+        likelihood = -0.5 * np.sum(weight * residual**2 + spread, axis=1)
+        likelihood[found[:, 0] <= 0.0] -= UPSIDE_DOWN
+        tried.append(likelihood)
+    result: Array = log_mean_exp(np.stack(tried))
+    return result
+
+
+def _least_squares(query: Array, design: Array, weight: Array, ridge: Array) -> Array:
+    """Coefficients (k, c) of queries (k, n) in designs (k, n, c), weighted, ``ridge`` (k, c)."""
+    weighted = (design * weight[:, :, None]).transpose(0, 2, 1)
+    normal = np.matmul(weighted, design)
+    each = np.arange(design.shape[2])
+    normal[:, each, each] += ridge + 1e-9
+    result: Array = np.linalg.solve(normal, np.matmul(weighted, query[:, :, None]))[:, :, 0]
+    return result
 
 
 def fit_exactly(
     curve: Curve,
+    coverage: Coverage,
     rows: Array,
     start: Alignment,
     covariance: Covariance,
     broadener: Broadener,
-    grid: ComparisonGrid,
     max_shift_ev: float,
     rounds: int,
 ) -> tuple[Alignment, list[Fitted]]:
     """Each row (k, size) against the query under the whole covariance."""
     noise = curve.noise**2 * curve.correlation
+    grid = coverage.grid
     still = np.zeros(3, np.bool_)
 
     def one(k: int) -> tuple[float, float, float, Fitted]:
@@ -151,15 +183,18 @@ def fit_exactly(
         for turn in range(rounds + 1):
             shape = shape_of(broadener, rows[k], variance, gamma)
             window = window_at(grid, curve, shift)
-            query = curve.at(grid.energy_ev[window] + shift)
+            energy = grid.energy_ev[window] + shift
+            query = curve.at(energy)
             amplitude = float(
                 spread_ratio(query[None], shape.value[None, window], np.ones_like(query, np.bool_))[
                     0
                 ]
             )
-            fitted = compare(
+            own = (amplitude * SIZES) ** 2 * covariance.innovation(shape, window)
+            fitted = compare_sizes(
                 query, shape, window, covariance, noise, amplitude,
                 free if turn < rounds else still,
+                coverage.beside(float(energy[0]), float(energy[-1]), own),
             )  # fmt: skip
             if turn == rounds:
                 break

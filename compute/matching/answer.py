@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compute.matching.align import Alignment, fit_exactly, shape_of, window_at
+from compute.matching.coverage import Coverage
 from compute.matching.discrepancy import Covariance, Discrepancy
 from compute.matching.grid import Array, ComparisonGrid, Curve
 from compute.matching.index import Rows
@@ -105,7 +106,14 @@ def lay_over(
     at = Alignment(np.array([match.shift_ev]), np.array([variance]), np.array([match.gamma_ev]))
     covariance = Covariance(grid, model)
     _, (fitted,) = fit_exactly(
-        curve, row[None], at, covariance, searcher.broadener, grid, abs(match.shift_ev), rounds=0
+        curve,
+        Coverage(curve, grid, abs(match.shift_ev)),
+        row[None],
+        at,
+        covariance,
+        searcher.broadener,
+        abs(match.shift_ev),
+        rounds=0,
     )
     shape = shape_of(searcher.broadener, row, variance, match.gamma_ev)
     window = window_at(grid, curve, match.shift_ev)

@@ -24,7 +24,7 @@ from compute.matching.align import (
     spread_ratio,
     window_at,
 )
-from compute.matching.discrepancy import Covariance, Discrepancy
+from compute.matching.discrepancy import STEP_PRECISION, Covariance, Discrepancy
 from compute.matching.grid import Array, Curve
 from compute.matching.index import Rows
 from compute.matching.results import Component, Mixture
@@ -39,9 +39,6 @@ _POOL = 24
 _ALIKE = 0.9995  # curves more correlated than that are one component: no query tells their shares
 _TRIED = 4
 _ROUNDS = 4
-_SHIFT_PRECISION = 11.0  # 1 / (0.3 eV)², as in `discrepancy.compare`
-_VARIANCE_PRECISION = 39.0
-_GAMMA_PRECISION = 6.0
 
 
 @dataclass(frozen=True)
@@ -257,7 +254,7 @@ def _fit(
         normal, right = used.T @ solved[:, 1:], used.T @ solved[:, 0]
         if not last:
             steps = np.arange(size + 2, size + 5)
-            normal[steps, steps] += [_SHIFT_PRECISION, _VARIANCE_PRECISION, _GAMMA_PRECISION]
+            normal[steps, steps] += STEP_PRECISION
         coefficient = np.linalg.solve(normal, right)
         weight = coefficient[:size]
         if (weight <= 0.0).any():

@@ -1,15 +1,24 @@
 """Exhaustive search of a library over shift and broadening by matrix products.
 
-For a row y broadened by B and a query q moved by s onto the window of energies that both cover,
-least squares with free scale and linear background explains the share
+For a row y broadened by B and a query q moved by s onto the window of n energies that both cover,
+least squares with free scale and straight background leaves of the query's own |P q|²
 
-    rho² = <P q, B y>² / (|P q|² |P B y|²)
+    R = |P q|² - <P q, B y>² / |P B y|²
 
-of the query, P projecting the background out of the window. The numerator for every row, shift
-and width is one matrix product, because <P q, B y> = <B P q, y>: the query is broadened, never
-the library. Norms of rows in windows come from running sums, times a stored ratio for each
-width. What is maximised is the explained part of the query's own sum of squares, so that
-windows of different length compare fairly.
+P projecting the background out of the window. Rows are ranked by
+
+    n ln[(|P q|² + phi) / (R + phi)]
+
+the logarithm of the likelihood ratio with a bare straight line when the size of the errors is
+unknown, which phi keeps from being smaller than what no alignment on a grid can reach. Both sums
+of squares are needed: what a row explains, |P q|² - R, alone would favour the shifts at which the
+window happens to hold most of the query's variation, as where a step comes to stand in its middle.
+
+First all rows: the numerator for every row, shift and width is one matrix product, because
+<P q, B y> = <B P q, y>: the query is broadened, never the library. Norms of rows in windows come
+from running sums, times a stored ratio for each width, right to some per cent where the window is
+not the whole grid. The best `COARSE` rows then are broadened themselves, so that norms are exact,
+and by Lorentzians too.
 """
 
 from __future__ import annotations
@@ -29,7 +38,14 @@ from compute.matching.threads import in_parallel
 Floats = NDArray[np.float32]
 
 WIDTHS_EV = (0.0, 0.4, 0.8, 1.4)
+# Gaussian sigma and Lorentzian HWHM of the second pass, eV.
+BROADENINGS_EV = (
+    (0.0, 0.0), (0.4, 0.0), (0.8, 0.0), (1.4, 0.0), (0.0, 0.3), (0.5, 0.3), (0.4, 0.6), (0.9, 0.6),
+)  # fmt: skip
+COARSE = 4096
 _CHUNK_ROWS = 2048
+_FINE_CHUNK_ROWS = 512
+_FLOOR = np.float32(1e-3)  # phi, of the largest |P q|²
 _SHIFT_STEP = 1.25  # in sigma of the grid; what is left, refinement finds
 _MIN_WINDOW_SHARE = 0.5  # of the longest window over the shifts tried
 _MAX_WINDOWS = 12
@@ -43,7 +59,11 @@ class Bank:
     ----------
     vectors : float32 (size, shifts * widths)
         B P q / max|P q|, widths running fastest.
+    bare : float32 (size, shifts)
+        The same without B.
     shift_ev : float64 (shifts,)
+    own : float32 (shifts,)
+        |P q|² over that of the largest.
     window : int64 (shifts,)
         Which window each shift uses.
     low, high : int64 (windows,)
@@ -51,7 +71,9 @@ class Bank:
     """
 
     vectors: Floats
+    bare: Floats
     shift_ev: Array
+    own: Floats
     window: NDArray[np.int64]
     low: NDArray[np.int64]
     high: NDArray[np.int64]
@@ -59,12 +81,16 @@ class Bank:
 
 @dataclass(frozen=True)
 class Shortlist:
-    """Best rows, best first: row, explained share, shift (eV) and extra sigma (eV) of each."""
+    """Best rows, best first.
+
+    Row, n ln[…] over the grid's size, shift (eV), extra sigma and gamma (eV) of each.
+    """
 
     row: NDArray[np.int64]
-    explained: Floats
+    gain: Floats
     shift_ev: Array
     sigma_ev: Array
+    gamma_ev: Array
 
 
 class Screen:
@@ -74,6 +100,11 @@ class Screen:
         self.grid = grid
         self.sigma_ev = np.array([w for w in WIDTHS_EV if w == 0.0 or w > 0.7 * grid.sigma_ev])
         self._matrices = [broadener.matrix(w) for w in self.sigma_ev]
+        self._fine = [
+            (sigma, gamma, broadener.matrix(sigma, gamma).astype(np.float32))
+            for sigma, gamma in BROADENINGS_EV
+            if sigma == 0.0 or sigma > 0.7 * grid.sigma_ev
+        ]
 
     def width_ratios(self, rows: Floats) -> Floats:
         """|P B y|² / |P y|² for each row and width, (m, widths)."""
@@ -120,10 +151,16 @@ class Screen:
         if largest <= 1e-9 * np.sqrt(grid.size) * curve.height:
             raise InputError("intensity", largest, "is a straight line where the library has data")
         vectors = np.stack([m @ queries.T for m in self._matrices], axis=2) / largest
-        flat = vectors.reshape(grid.size, -1).astype(np.float32)
-        low_edges = np.ascontiguousarray(edges[:, 0])
-        high_edges = np.ascontiguousarray(edges[:, 1])
-        return Bank(np.ascontiguousarray(flat), shifts, window.ravel(), low_edges, high_edges)
+        own = np.sum(queries**2, axis=1) / largest**2
+        return Bank(
+            np.ascontiguousarray(vectors.reshape(grid.size, -1), np.float32),
+            np.ascontiguousarray(queries.T / largest, np.float32),
+            shifts,
+            own.astype(np.float32),
+            window.ravel(),
+            np.ascontiguousarray(edges[:, 0]),
+            np.ascontiguousarray(edges[:, 1]),
+        )
 
     def search(
         self,
@@ -134,30 +171,66 @@ class Screen:
         among: NDArray[np.int64] | None = None,
     ) -> Shortlist:
         """The ``top`` rows of ``rows`` (m, size), or of some of them, that explain most."""
+        chosen = np.arange(rows.shape[0]) if among is None else among
+        if chosen.size > max(COARSE, top):
+            gain = self._coarsely(rows, ratios, bank, among)
+            chosen = chosen[_largest(gain, max(COARSE, top))]
+        return self._finely(rows, bank, chosen, min(top, chosen.size))
+
+    def _coarsely(
+        self, rows: Floats, ratios: Floats, bank: Bank, among: NDArray[np.int64] | None
+    ) -> Floats:
+        """What is gained by each of the rows, nearly, (m,)."""
         m = rows.shape[0] if among is None else among.size
-        best = np.empty(m, np.float32)
-        where = np.empty(m, np.int32)
-        n_widths = self.sigma_ev.size
+        gain = np.empty(m, np.float32)
+        place = np.empty(m, np.int32)
 
         def run(part: slice) -> None:
             some = part if among is None else among[part]
             chunk = rows[some]
-            product = chunk @ bank.vectors
-            _explained(
-                product, chunk, ratios[some], bank.window, bank.low, bank.high, n_widths,
-                best[part], where[part],
+            _gains(
+                chunk @ bank.vectors, chunk, ratios[some], bank.own, bank.window, bank.low,
+                bank.high, gain[part], place[part],
             )  # fmt: skip
 
         in_parallel(run, _slices(m, _CHUNK_ROWS))
-        top = min(top, m)
-        chosen = np.argpartition(best, m - top)[m - top :]
-        chosen = chosen[np.argsort(-best[chosen], kind="stable")]
+        return gain
+
+    def _finely(self, rows: Floats, bank: Bank, chosen: NDArray[np.int64], top: int) -> Shortlist:
+        """The ``top`` of the chosen rows with exact norms."""
+        gain = np.empty((len(self._fine), chosen.size), np.float32)
+        place = np.empty((len(self._fine), chosen.size), np.int32)
+
+        def run(part: slice) -> None:
+            chunk = rows[chosen[part]]
+            ones = np.ones((chunk.shape[0], 1), np.float32)
+            for k, (_, _, matrix) in enumerate(self._fine):
+                broad = chunk @ matrix
+                _gains(
+                    broad @ bank.bare, broad, ones, bank.own, bank.window, bank.low, bank.high,
+                    gain[k, part], place[k, part],
+                )  # fmt: skip
+
+        in_parallel(run, _slices(chosen.size, _FINE_CHUNK_ROWS))
+        broadening = np.argmax(gain, axis=0)
+        most = np.max(gain, axis=0)
+        best = _largest(most, top)
+        best = best[np.argsort(-most[best], kind="stable")]
+        broadening = broadening[best]
+        sigma, gamma = (np.array([one[k] for one in self._fine]) for k in (0, 1))
         return Shortlist(
-            chosen.astype(np.int64) if among is None else among[chosen],
-            best[chosen],
-            bank.shift_ev[where[chosen] // n_widths],
-            self.sigma_ev[where[chosen] % n_widths],
+            chosen[best],
+            most[best],
+            bank.shift_ev[place[broadening, best]],
+            sigma[broadening],
+            gamma[broadening],
         )
+
+
+def _largest(values: Floats, count: int) -> NDArray[np.intp]:
+    """Where the ``count`` largest of (m,) are, in no order."""
+    result: NDArray[np.intp] = np.argpartition(values, values.size - count)[values.size - count :]
+    return result
 
 
 def without_line(rows: NDArray[np.floating], inside: NDArray[np.bool_]) -> Array:
@@ -202,36 +275,40 @@ def _slices(count: int, size: int) -> Iterator[slice]:
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _explained(
+def _gains(
     product: Floats,
     rows: Floats,
     ratios: Floats,
+    own: Floats,
     window: NDArray[np.int64],
     low: NDArray[np.int64],
     high: NDArray[np.int64],
-    n_widths: int,
-    best: Floats,
-    where: NDArray[np.int32],
+    gain: Floats,
+    place: NDArray[np.int32],
 ) -> None:
-    """Largest explained share of each row over shifts and widths.
+    """Largest n ln[…] / size of each row over shifts and widths.
 
     Parameters
     ----------
-    product : float32 (r, shifts * n_widths)
+    product : float32 (r, shifts * widths)
         <P q, B y>.
     rows : float32 (r, size)
-    ratios : float32 (r, n_widths)
+    ratios : float32 (r, widths)
+    own : float32 (shifts,)
     window : int64 (shifts,)
     low, high : int64 (windows,)
-    best : float32 (r,), where : int32 (r,)
-        Changed in place.
+    gain : float32 (r,), place : int32 (r,)
+        Changed in place; ``place`` is a column of ``product``.
     """
     n_windows = low.size
+    n_widths = ratios.shape[1]
     size = rows.shape[1]
     inverse = np.empty((n_windows, n_widths), np.float32)
     totals = np.zeros(size + 1, np.float32)
     moments = np.zeros(size + 1, np.float32)
     squares = np.zeros(size + 1, np.float32)
+    ratio = np.empty(n_windows, np.float32)
+    column = np.empty(n_windows, np.int32)
     for i in range(product.shape[0]):
         for k in range(size):
             y = rows[i, k]
@@ -250,14 +327,26 @@ def _explained(
             norm = max(norm, np.float32(0.02) * np.float32(size))
             for k in range(n_widths):
                 inverse[j, k] = np.float32(1.0) / (norm * ratios[i, k])
-        top = np.float32(-1.0)
-        at = 0
+            ratio[j] = np.float32(0.0)
         for s in range(window.size):
+            j = window[s]
+            most = np.float32(-1.0)
+            at = 0
             for k in range(n_widths):
                 p = product[i, s * n_widths + k]
-                value = p * abs(p) * inverse[window[s], k]
-                if value > top:
-                    top = value
-                    at = s * n_widths + k
-        best[i] = top
-        where[i] = at
+                explained = p * abs(p) * inverse[j, k]
+                if explained > most:
+                    most = explained
+                    at = k
+            left = max(own[s] - most, np.float32(0.0))
+            value = (own[s] + _FLOOR) / (left + _FLOOR)
+            if value > ratio[j]:
+                ratio[j] = value
+                column[j] = s * n_widths + at
+        top = np.float32(-1e30)
+        for j in range(n_windows):
+            value = np.float32((high[j] - low[j]) / size) * np.log(ratio[j])
+            if ratio[j] > 0.0 and value > top:
+                top = value
+                place[i] = column[j]
+        gain[i] = top

@@ -14,6 +14,7 @@ from compute.matching.align import (
     fit_exactly,
     refine_roughly,
 )
+from compute.matching.coverage import Coverage
 from compute.matching.discrepancy import Covariance, Discrepancy, Fitted
 from compute.matching.grid import Array, ComparisonGrid, Curve
 from compute.matching.index import Rows
@@ -121,11 +122,11 @@ class Searcher:
             extra = self.screen.search(rows.values, rows.ratios, bank, 1, alone)
             shortlist = Shortlist(
                 *(np.concatenate([getattr(extra, f), getattr(shortlist, f)])
-                  for f in ("row", "explained", "shift_ev", "sigma_ev"))
+                  for f in ("row", "gain", "shift_ev", "sigma_ev", "gamma_ev"))
             )  # fmt: skip
         values = rows.values[shortlist.row].astype(np.float64)
         own_err = rows.shift_err_ev[shortlist.row]
-        start = Alignment(shortlist.shift_ev, shortlist.sigma_ev**2, np.zeros(shortlist.row.size))
+        start = Alignment(shortlist.shift_ev, shortlist.sigma_ev**2, shortlist.gamma_ev)
         rough, likelihood = self._roughly(curve, values, start, covariance, max_shift_ev)
         order = np.argsort(-likelihood, kind="stable")
         picked = order[:count]
@@ -167,37 +168,39 @@ class Searcher:
         also: int | None,
     ) -> Candidates:
         """All as they stand, the leaders aligned once more; sorted by evidence."""
+        coverage = Coverage(curve, self.grid, max_shift_ev)
         now, fitted = fit_exactly(
-            curve, values, start, covariance, self.broadener, self.grid, max_shift_ev, 0
+            curve, coverage, values, start, covariance, self.broadener, max_shift_ev, 0
         )
-        evidence = self._evidence(curve, now, fitted, prior, max_shift_ev, own_err)
+        evidence = self._evidence(curve, coverage, now, fitted, prior, max_shift_ev, own_err)
         leaders = np.argsort(-evidence, kind="stable")[:FINAL]
         if also is not None:
             leaders = np.union1d(leaders, np.flatnonzero(row == also))
         better, refitted = fit_exactly(
-            curve, values[leaders], now.take(leaders), covariance, self.broadener, self.grid,
+            curve, coverage, values[leaders], now.take(leaders), covariance, self.broadener,
             max_shift_ev, 3,
         )  # fmt: skip
         for j, k in enumerate(leaders):
             now.shift[k], now.variance[k] = better.shift[j], better.variance[j]
             now.gamma[k], fitted[k] = better.gamma[j], refitted[j]
-        evidence = self._evidence(curve, now, fitted, prior, max_shift_ev, own_err)
+        evidence = self._evidence(curve, coverage, now, fitted, prior, max_shift_ev, own_err)
         order = np.argsort(-evidence, kind="stable")
         return Candidates(row[order], now.take(order), [fitted[k] for k in order], evidence[order])
 
     def _evidence(
         self,
         curve: Curve,
+        coverage: Coverage,
         where: Alignment,
         fitted: list[Fitted],
         prior: AlignmentPrior,
         max_shift_ev: float,
         own_err: Array,
     ) -> Array:
-        """Log-evidence over that of unrelated data, so that windows of any length compare."""
-        per_energy = curve.unrelated_log_density
+        """Log-evidence over that of unrelated data."""
+        unrelated = coverage.n * curve.unrelated_log_density
         bare = np.array([
-            f.log_evidence - f.n * per_energy - (UPSIDE_DOWN if f.scale <= 0.0 else 0.0)
+            f.log_evidence - unrelated - (UPSIDE_DOWN if f.scale <= 0.0 else 0.0)
             for f in fitted
         ])  # fmt: skip
         result: Array = bare + prior.log_density(where, max_shift_ev, own_err)

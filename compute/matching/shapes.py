@@ -65,8 +65,8 @@ class Broadener:
             by_gamma=-(spectrum * w) @ self._cosine,
         )
 
-    def matrix(self, sigma_ev: float) -> Array:
-        """Symmetric (size, size) matrix that broadens a row by a Gaussian."""
-        damping = np.exp(-0.5 * (sigma_ev * self._frequency) ** 2)
+    def matrix(self, sigma_ev: float, gamma_ev: float = 0.0) -> Array:
+        """Symmetric (size, size) matrix that broadens a row by a Gaussian and a Lorentzian."""
+        damping = np.exp(-0.5 * (sigma_ev * self._frequency) ** 2 - gamma_ev * self._frequency)
         result: Array = self._cosine.T @ (damping[:, None] * self._cosine)
         return result
