@@ -6,8 +6,10 @@ from compute.matching.explain import Feature, PeakPair, features, pair_features
 from compute.matching.library import SpectrumLibrary
 from compute.matching.reliability import Reliability, reliability
 from compute.matching.results import Claims, Component, Match, MatchResult, Mixture, Overlay
+from compute.matching.version import VERSION
 
 __all__ = [
+    "VERSION",
     "AlignmentPrior",
     "Claims",
     "Component",

@@ -29,9 +29,12 @@ from compute.matching.screen import without_line
 from compute.matching.shapes import Broadener, Shape
 from compute.matching.threads import in_parallel
 
+# Limits of the broadening fitted, a convention: beyond any monochromator or analyser and any excess
+# life-time width of a K or L2,3 edge below 10 keV. What needs more says so in its shape.
 MAX_SIGMA_EV = 2.0
 MAX_GAMMA_EV = 1.5
-UPSIDE_DOWN = 1e4  # off the logarithm of whatever only fits with a negative scale
+# Off the logarithm of whatever only fits with a negative scale: more than any evidence reaches.
+UPSIDE_DOWN = 1e4
 
 
 @dataclass(frozen=True)

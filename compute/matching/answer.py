@@ -16,7 +16,8 @@ from compute.matching.posterior import Posterior
 from compute.matching.results import Match, MatchResult, Overlay
 from compute.matching.search import Candidates, Searcher
 
-_NARROW = 0.6  # of the library's range in the query: less is worth a word
+# When a person is warned; conventions, no number depends on them.
+_NARROW = 0.6  # of the library's range in the query
 _POOR = 0.5  # of the variance explained
 
 

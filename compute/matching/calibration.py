@@ -22,14 +22,20 @@ from compute.matching.results import Claims
 from compute.matching.search import Candidates, Searcher
 from compute.threads import single_blas
 
+# Bounds of the work: calibrating costs about half a CPU second a pair.
 MAX_LEARNING_PAIRS = 64
-_ROUNDS = 2
+_ROUNDS = 2  # of aligning and learning by turns
 _SYNTHETIC_PAIRS = 24
 _MIRRORED = 40
 _SYNTHETIC_ROWS = 4000
-_SYNTHETIC_NOISE = 0.03
+_SYNTHETIC_NOISE = 0.03  # 30 dB, the noise of a fair measurement; convention
+# How much of the log-evidence counts, at most, where no known pair shows it: neighbouring energies
+# do not err independently. Chosen on the families of near-duplicates of ``bench matching``, the only
+# set on which claims without pairs can be wrong (docs/measurements/matching.md).
 UNPROVEN_BETA = 0.6
-_SMOOTH_LENGTH_SHARE = 0.3  # of the grid's span: what a straight line does not follow
+# Of the grid's span: the shortest background that a straight line leaves and no peak makes.
+# Convention; learnt from pairs (``smooth_length_ev``).
+_SMOOTH_LENGTH_SHARE = 0.3
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,12 @@ import numpy as np
 
 from compute.matching.grid import MIN_POINTS, Array, ComparisonGrid, Curve
 
-_TABLE_PER_STEP = 4
-_AVERAGED_STEPS = 8.0  # of the grid, over which the innovations are averaged
-_PREDICTED_FROM = 8  # earlier energies; more change the variance of smoothed noise by nothing
+_TABLE_PER_STEP = 4  # ends of a range fall between the energies of the grid
+# Of the grid, over which squares are averaged: a variance to a third (sqrt(2/8) and the overlap of
+# smoothed neighbours), as local as that allows. Convention.
+_AVERAGED_STEPS = 8
+# Earlier energies: their correlation with the next falls as a Gaussian, below 1e-3 after four.
+_PREDICTED_FROM = 8
 
 
 class Coverage:
@@ -43,7 +46,7 @@ class Coverage:
         count = int((curve.high_ev - curve.low_ev - 2.0 * grid.step_ev) / self._step) + 1
         position = self._start + self._step * np.arange(count)
         second = np.diff(curve.at(position[:, None] + grid.step_ev * np.array([-1.0, 0.0, 1.0])), 2)
-        mean = _running_mean(second[:, 0] ** 2, int(_AVERAGED_STEPS * _TABLE_PER_STEP))
+        mean = _running_mean(second[:, 0] ** 2, _AVERAGED_STEPS * _TABLE_PER_STEP)
         self._variance = np.maximum(_innovation_share(grid) * mean, 1e-12 * curve.height**2)
         self.low_ev, self.high_ev = _reference(curve, grid, max_shift_ev)
         self.n = (self.high_ev - self.low_ev) / grid.step_ev

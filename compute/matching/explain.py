@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
-_LEAST_HEIGHT = 0.02  # of the curve's range; lower bumps are not spoken of
-_NOISE_FACTOR = 4.0
+# What is worth a word; conventions, no score depends on them.
+_LEAST_HEIGHT = 0.02  # of the curve's range
+_NOISE_FACTOR = 4.0  # a prominence that noise reaches in one of 10,000 points
 _MOST = 12
 
 

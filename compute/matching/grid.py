@@ -19,13 +19,13 @@ from compute.errors import InputError
 
 Array = NDArray[np.float64]
 
-MIN_POINTS = 8
+MIN_POINTS = 8  # scale, line, shift and two widths leave a misfit to judge; convention
 STEP_PER_SIGMA = 1.5  # Nyquist then lies at exp(-2.2) of the smoothing's transfer function
-MAX_COLUMNS = 600
+MAX_COLUMNS = 600  # bounds memory and time: twice the 300 energies that libraries have
 FINEST_SIGMA_EV = 0.15  # below the life-time width of any edge matched here
-_TABLE_PER_STEP = 8
+_TABLE_PER_STEP = 8  # twelve a sigma: a four-point cubic then errs by less than 1e-4 of a peak
 _FLAT = 1e-4  # off a straight line, of the spread: rounding in the file, no signal
-_MAX_RAW_POINTS = 3000
+_MAX_RAW_POINTS = 3000  # bounds the time to smooth; denser curves are averaged first
 _SQRT_2PI = float(np.sqrt(2.0 * np.pi))
 _SQRT_2 = float(np.sqrt(2.0))
 _REACH = 7.0  # sigma beyond which a smoothed ramp is straight to 1e-13 of its height there

@@ -12,6 +12,7 @@ from compute.errors import InputError
 from compute.matching.grid import Array, ComparisonGrid, checked_curve, onto_grid, smooth
 from compute.matching.screen import Floats, Screen, without_line
 
+# Sizes of the work at hand: some 10 MB a chunk, and the longest grid smoothed by one matrix.
 _CHUNK_ROWS = 4096
 _MATRIX_POINTS = 3000
 

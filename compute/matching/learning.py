@@ -17,9 +17,11 @@ from compute.matching.discrepancy import (
 from compute.matching.grid import Array, ComparisonGrid
 from compute.matching.shapes import Shape
 
-# Standard deviations of ln(parameter) round the defaults.
+# Standard deviations of ln(parameter) round the defaults: amplitudes and lengths within a factor of
+# two, the continuum step and the smooth field, of which nothing is known, of four or five, floor
+# and degrees of freedom of three. Convention; what twenty pairs say outweighs it.
 _PRIOR_SPREAD = np.array([0.8, 0.7, 0.8, 0.7, 1.5, 1.5, 0.7, 1.0, 1.0])
-_MAX_RANK = 8
+_MAX_RANK = 8  # bounds the work; held-out pairs choose below it
 _FOLDS = 4
 _NOT_FREE = np.zeros(3, np.bool_)
 

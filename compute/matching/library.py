@@ -30,8 +30,8 @@ from compute.matching.mixture import as_mixture, best_mixtures
 from compute.matching.results import Claims, Match, MatchResult, Mixture, Overlay
 from compute.matching.search import EXACT, SHORTLIST, Searcher
 
-MAX_SHIFT_EV = 5.0
-_SHIFT_LIMIT_EV = 100.0
+MAX_SHIFT_EV = 5.0  # where none is given: monochromators are off by 1 or 2 eV, anchors by as much
+_SHIFT_LIMIT_EV = 100.0  # beyond it the work, in proportion, is no match any more
 
 
 class SpectrumLibrary:

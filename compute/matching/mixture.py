@@ -33,6 +33,7 @@ from compute.matching.search import Searcher
 from compute.matching.shapes import Shape
 from compute.threads import single_blas
 
+# Bounds of the search, by its time: 24 rows give 2,024 triples.
 _STARTS = 3
 _STARTING_VARIANCES = (0.0, 0.25)  # eV²
 _POOL = 24

@@ -18,10 +18,16 @@ import numpy as np
 from compute.matching.grid import Array
 from compute.matching.temper import Temper, learn_temper
 
+# Fewer pairs cannot show whether one claim in ten comes true; convention.
 MIN_PAIRS = 10
-FALSE_REJECTION = 0.05
+FALSE_REJECTION = 0.05  # of known substances called "none of these"; convention
+_EDGE = 0.6  # of that, where the threshold is put: a quantile of few pairs is uncertain
+# Of Student's law of t among known pairs: a normal law with the tails that a spread known from few
+# pairs leaves. Convention, not learnt.
 _FREEDOM = 5.0
-_PRIOR_NONE = 0.1  # of measured substances, before looking, that a library does not hold
+# Of measured substances, before looking, that a library does not hold. Nobody has counted them;
+# lowered where it would reject more than ``FALSE_REJECTION`` of the known pairs.
+_PRIOR_NONE = 0.1
 
 
 @dataclass(frozen=True)
@@ -109,7 +115,7 @@ def learn_posterior(
     direction = _discriminant(known, np.concatenate([struck_out, mirrored]))
     known, struck_out, mirrored = (x @ direction for x in (known, struck_out, mirrored))
     centre, spread = float(np.median(known)), max(_robust_spread(known), 0.1)
-    edge = float(np.quantile(known, 1.0 - 0.6 * FALSE_REJECTION))
+    edge = float(np.quantile(known, 1.0 - _EDGE * FALSE_REJECTION))
     # In a library of one, or where nothing else resembles the query: much worse than the known.
     worse = np.array([edge + 2.0 * spread, edge + 4.0 * spread])
     laws = [x if x.size > 1 else worse for x in (struck_out, mirrored)]

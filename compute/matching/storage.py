@@ -21,8 +21,9 @@ from compute.matching.grid import ComparisonGrid
 from compute.matching.index import Rows
 from compute.matching.posterior import Posterior
 from compute.matching.temper import Temper
+from compute.matching.version import VERSION
 
-FORMAT = 3
+FORMAT = 3  # of the files; raised whenever their layout changes
 _META = "library.json"
 
 
@@ -56,7 +57,7 @@ def save(
         np.save(fresh / "shift_err.npy", rows.shift_err_ev)
         np.save(fresh / "weight.npy", rows.weight)
         np.save(fresh / "ids.npy", np.array(ids))
-        meta: dict[str, Any] = {"format": FORMAT, "grid": asdict(grid)}
+        meta: dict[str, Any] = {"format": FORMAT, "version": VERSION, "grid": asdict(grid)}
         if calibration is not None:
             meta["calibration"] = _to_json(calibration)
         (fresh / _META).write_text(json.dumps(meta))
@@ -78,12 +79,19 @@ def load(path: Path) -> Saved:
     Raises
     ------
     ReadError
-        If it is not there, of another format, or its parts do not agree.
+        If it is not there, of another format or version, or its parts do not agree.
     """
     try:
         meta = json.loads((path / _META).read_text())
         if meta["format"] != FORMAT:
             raise ReadError([f"{path}: format {meta['format']}, this code reads {FORMAT}"])
+        if meta.get("version") != VERSION:
+            raise ReadError(
+                [
+                    f"{path}: indexed by {meta.get('version', 'an unknown version')}, "
+                    f"this code is {VERSION}"
+                ]
+            )
         grid = ComparisonGrid(**meta["grid"])
         rows = Rows(
             np.load(path / "values.npy", mmap_mode="r", allow_pickle=False),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-WORKERS = 2
+WORKERS = 2  # the cores of the smallest machine this is meant for
 
 T = TypeVar("T")
 R = TypeVar("R")

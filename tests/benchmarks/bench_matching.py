@@ -68,8 +68,8 @@ def run() -> Iterator[Row]:
 def measure(n_rows: int, n_queries: int, n_strangers: int, n_pairs: int) -> Iterator[Row]:
     """All rows of the benchmark for one size."""
     made = make_library(n_rows)
-    before = _memory("VmRSS")
-    _reset_peak()
+    before = memory("VmRSS")
+    reset_peak()
     clock, cpu = time.perf_counter(), time.process_time()
     library = SpectrumLibrary(made.energy_ev, made.intensities, range(n_rows))
     built = time.process_time() - cpu
@@ -79,7 +79,7 @@ def measure(n_rows: int, n_queries: int, n_strangers: int, n_pairs: int) -> Iter
     yield Row(
         f"build the index of {n_rows} x 300", built, detail={"wall": time.perf_counter() - clock}
     )
-    yield Row("memory above the library", _memory("VmHWM") - before, "MB", limit=400.0)
+    yield Row("memory above the library", memory("VmHWM") - before, "MB", limit=400.0)
     few, strange = max(n_queries // 6, 2), max(n_strangers // 2, 2)
     first, (how, least) = next(iter(SETS.items()))
     queries, strangers = make_queries(made, few, how, seed=5), make_strangers(strange, how, seed=6)
@@ -212,7 +212,7 @@ def _rows(
     )  # fmt: skip
 
 
-def _memory(field: str) -> float:
+def memory(field: str) -> float:
     """A field of /proc/self/status, MB; 0 where there is none."""
     status = Path("/proc/self/status")
     if not status.exists():
@@ -221,7 +221,7 @@ def _memory(field: str) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1024.0
 
 
-def _reset_peak() -> None:
+def reset_peak() -> None:
     """Start the peak of the memory anew."""
     clear = Path("/proc/self/clear_refs")
     if clear.exists():

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 import django
 import numpy as np
 
+from tests.benchmarks.output import say
 from tests.shared_data import shared_data
 
 _VALENCE = {"MnO": 2, "LaMnO3": 3, "MnO2": 4}
@@ -59,7 +59,8 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spectradb.settings")
     django.setup()
     from compute.errors import ComputeError, SkipFile
-    from spectradb.services.matching.match import MatchOptions, curve_of_file, match_curve
+    from spectradb.services.matching.match import curve_of_file, match_curve
+    from spectradb.services.matching.options import MatchOptions
 
     elements: list[bool] = []
     first: list[bool] = []
@@ -69,7 +70,7 @@ def main() -> None:
         try:
             answer = match_curve(*curve_of_file(path, MatchOptions()))
         except (ComputeError, SkipFile) as error:
-            _say(f"| {path.name} | {error} |")
+            say(f"| {path.name} | {error} |")
             continue
         best, likely = answer.matches[0], answer.valences[0]
         if label.element:
@@ -80,21 +81,22 @@ def main() -> None:
         states = ", ".join(
             f"{v.absorber}{v.oxidation_state}+ {v.probability:.2f}" for v in answer.valences[:3]
         )
-        _say(
+        say(
             f"| {path.name} | {best.formula} {best.absorber} {best.oxidation_state} | {states} "
             f"| {answer.none_of_these:.2f} | {best.r_squared:.2f} | {best.shift_ev:+.2f} |"
         )
-    _say(
+    say(
         f"element {sum(elements)}/{len(elements)}, valence of the first {sum(first)}/{len(first)}, "
         f"likeliest valence {sum(summed)}/{len(summed)}"
     )
     for db in _NOISE_DB:
-        _say(_with_noise(db))
+        say(_with_noise(db))
 
 
 def _with_noise(db: float) -> str:
     """Claims and hits of the likeliest valence under white noise of so many dB."""
-    from spectradb.services.matching.match import MatchOptions, curve_of_file, match_curve
+    from spectradb.services.matching.match import curve_of_file, match_curve
+    from spectradb.services.matching.options import MatchOptions
 
     claimed, right, none = [], [], []
     for number, path in enumerate(files()):
@@ -113,11 +115,6 @@ def _with_noise(db: float) -> str:
         f"noise of {db:g} dB: valence right {sum(right)}/{len(right)}, claimed "
         f"{np.mean(claimed):.2f} on average, none of these {np.mean(none):.2f}"
     )
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -12,3 +12,9 @@ def write(text: str, output: Path | None) -> None:
         sys.stdout.write(text)
     else:
         output.write_text(text, encoding="utf-8")
+
+
+def say(line: str) -> None:
+    """A line to stdout, at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

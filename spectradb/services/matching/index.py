@@ -21,7 +21,7 @@ from django.core.cache import cache
 from django_q.tasks import async_task
 
 from compute.errors import InputError, ReadError
-from compute.matching import SpectrumLibrary
+from compute.matching import VERSION, SpectrumLibrary
 from spectradb.services.matching.groups import Curve, Group, groups, prepared, usable
 from spectradb.services.matching.teaching import pair_numbers, teach
 
@@ -117,7 +117,7 @@ def _alone(group: Group) -> Iterator[None]:
 
 def _stamp(group: Group) -> str:
     wanted = sorted(group.rows().values_list("pk", flat=True))
-    return hashlib.sha256(json.dumps([wanted, pair_numbers(group)]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([VERSION, wanted, pair_numbers(group)]).encode()).hexdigest()
 
 
 def _refresh(group: Group) -> SpectrumLibrary:
