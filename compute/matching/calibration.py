@@ -30,8 +30,8 @@ _MIRRORED = 40
 _SYNTHETIC_ROWS = 4000
 _SYNTHETIC_NOISE = 0.03  # 30 dB, the noise of a fair measurement; convention
 # How much of the log-evidence counts, at most, where no known pair shows it: neighbouring energies
-# do not err independently. Chosen on the families of near-duplicates of ``bench matching``, the only
-# set on which claims without pairs can be wrong (docs/measurements/matching.md).
+# do not err independently. Chosen on the families of near-duplicates of ``bench matching``, the
+# only set on which claims without pairs can be wrong (docs/measurements/matching.md).
 UNPROVEN_BETA = 0.6
 # Of the grid's span: the shortest background that a straight line leaves and no peak makes.
 # Convention; learnt from pairs (``smooth_length_ev``).
