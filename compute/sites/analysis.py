@@ -226,7 +226,7 @@ def _with_valences(
         [s.bond_valence_sum < -0.2 for s in sites],
         pairs,
         known,
-        charge=_own_total(structure, known),
+        charge=own_charge(structure),
         open_bonds=_open_bonds(sites, pairs),
         trusted=_trusted(sites, pairs),
     )
@@ -250,12 +250,21 @@ def _with_valences(
     return out
 
 
-def _own_total(structure: Structure, known: Sequence[float | None]) -> float:
-    """The charge of the listed atoms: a structure that lacks hydrogens states it."""
-    if any(charge is not None for charge in known):
+def own_charge(structure: Structure) -> float:
+    """What a structure states as the charge of its atoms; 0 where it states nothing.
+
+    It is minus the number of hydrogens where those are known to be missing. The sum of the atoms'
+    own charges, which pymatgen writes for it, is no statement.
+    """
+    stated = structure._charge  # the property gives that sum where nothing is stated
+    if stated is None:
         return 0.0
-    stated = structure._charge  # the property sums formal charges where none is stated
-    return 0.0 if stated is None else float(stated)
+    formal = sum(
+        float(getattr(specie, "oxi_state", None) or 0.0) * amount
+        for site in structure
+        for specie, amount in site.species.items()
+    )
+    return 0.0 if abs(stated - formal) < _NEUTRAL else float(stated)
 
 
 def _open_bonds(sites: Sequence[Site], pairs: Sequence[bool]) -> float:

@@ -65,6 +65,16 @@ class Cell:
         """The largest sum of occupancies at one place."""
         return max((sum(content.values()) for content in self.contents), default=0.0)
 
+    def key(self) -> tuple[object, ...]:
+        """The same for the same atoms at the same places, within about 1e-3 of the cell."""
+        steps = np.rint(self.places * 480).astype(int) % 480
+        return tuple(
+            sorted(
+                (tuple(place), tuple(content))
+                for place, content in zip(steps.tolist(), self.contents, strict=True)
+            )
+        )
+
     def mass(self) -> float:
         """Of the cell, atomic mass units."""
         from pymatgen.core import Element
@@ -97,34 +107,34 @@ def build_cell(lattice: FloatArray, atoms: Sequence[Atom], setting: Setting) -> 
     """
     contents: list[dict[str, float]] = []
     charges: list[dict[str, float]] = []
-    places: list[FloatArray] = []
+    places = np.zeros((0, 3))
     sources: list[int] = []
     for row, atom in enumerate(atoms):
         if atom.place is None:
             continue
         near = _SPECIAL_ANG if atom.occupancy >= FULL else 2 * _SAME_PLACE_ANG
-        for place in _orbit(lattice, atom.place, setting, near):
-            at = _same_place(lattice, places, place)
-            if at is None:
-                if len(places) == MAX_IMAGES:
-                    return None
-                contents.append({atom.element: atom.occupancy})
-                charges.append({} if atom.charge is None else {atom.element: atom.charge})
-                places.append(place)
-                sources.append(row)
-                continue
-            if sources[at] == row:
-                continue
+        orbit = _orbit(lattice, atom.place, setting, near)
+        shared = _same_places(lattice, places, orbit)
+        for at in shared[shared >= 0].tolist():
             content = contents[at]
             content[atom.element] = content.get(atom.element, 0.0) + atom.occupancy
             if atom.charge is not None:
                 charges[at].setdefault(atom.element, atom.charge)
-    return Cell(lattice, contents, charges, np.array(places).reshape(-1, 3), np.array(sources))
+        fresh = orbit[shared < 0]
+        if len(places) + len(fresh) > MAX_IMAGES:
+            return None
+        places = np.concatenate([places, fresh])
+        for _ in range(len(fresh)):
+            contents.append({atom.element: atom.occupancy})
+            charges.append({} if atom.charge is None else {atom.element: atom.charge})
+            sources.append(row)
+    return Cell(lattice, contents, charges, places, np.array(sources, dtype=np.int64))
 
 
 def _orbit(
     lattice: FloatArray, place: tuple[float, float, float], setting: Setting, near: float
-) -> list[FloatArray]:
+) -> FloatArray:
+    """The places (m, 3) of one atom's images, those that are one atom averaged."""
     start = np.array([_unrounded(x) for x in place])
     images = setting.rotations @ start + setting.translations
     out: list[FloatArray] = []
@@ -137,7 +147,7 @@ def _orbit(
         same = left & (np.linalg.norm(step @ lattice, axis=1) < near)
         left &= ~same
         out.append((images[k] + step[same].mean(axis=0)) % 1.0)
-    return out
+    return np.array(out)
 
 
 def _unrounded(x: float) -> float:
@@ -146,10 +156,11 @@ def _unrounded(x: float) -> float:
     return nearest if abs(x - nearest) < _ROUNDED and nearest * 2 % 1 else x
 
 
-def _same_place(lattice: FloatArray, places: list[FloatArray], place: FloatArray) -> int | None:
-    if not places:
-        return None
-    step = np.array(places) - place
-    distance = np.linalg.norm((step - np.round(step)) @ lattice, axis=1)
-    at = int(np.argmin(distance))
-    return at if distance[at] < _SAME_PLACE_ANG else None
+def _same_places(lattice: FloatArray, places: FloatArray, orbit: FloatArray) -> NDArray[np.int64]:
+    """For each of ``orbit`` (m, 3) the index of the place it shares, or −1."""
+    if not len(places):
+        return np.full(len(orbit), -1)
+    step = orbit[:, None] - places[None]
+    distance = np.linalg.norm((step - np.round(step)) @ lattice, axis=2)
+    nearest = distance.argmin(axis=1)
+    return np.where(distance.min(axis=1) < _SAME_PLACE_ANG, nearest, -1)

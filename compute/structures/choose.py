@@ -27,8 +27,43 @@ OPTION = "space-group"
 _MOST_CHOICES = 8
 _ALIKE = 0.15  # misfits closer than this do not tell two readings apart
 _CLEAR = 0.35  # one this much smaller does
+_REACH, _SAME_ANG = 4.3, 0.02  # Å: distances compared, and how far apart they may be
 _FIRST_OF_SYSTEM = (3, 16, 75, 143, 168, 195)  # monoclinic … cubic
 _TRIED_ATOMS = 400  # cells larger than this are not tried where nothing names a group
+
+
+@dataclass(frozen=True, eq=False)
+class Fingerprint:
+    """What two cells have in common if they hold one crystal from two origins or axes.
+
+    Attributes
+    ----------
+    amounts : dict of str to float
+        Atoms of each element, 1/Å³.
+    n_atoms : int
+    distances : dict of int to float64 (n,)
+        Of each pair of elements all contacts, sorted, Å.
+    """
+
+    amounts: dict[str, float]
+    n_atoms: int
+    distances: dict[int, FloatArray]
+
+    def same_as(self, other: Fingerprint) -> bool:
+        if set(self.amounts) != set(other.amounts) or self.n_atoms != other.n_atoms:
+            return False
+        if any(abs(n / other.amounts[el] - 1) > 0.01 for el, n in self.amounts.items()):
+            return False
+        return self._within(other) and other._within(self)
+
+    def _within(self, other: Fingerprint) -> bool:
+        """Whether all distances are found in the other, those at the rim of the search left out."""
+        for pair, lengths in self.distances.items():
+            inner = lengths[lengths < _REACH]
+            there = other.distances.get(pair, np.zeros(0))[: len(inner)]
+            if len(there) < len(inner) or np.abs(there - inner).max(initial=0.0) > _SAME_ANG:
+                return False
+        return True
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +75,7 @@ class Candidate:
     faults: list[Finding]
     notes: list[Finding]
     misfit: float
-    print: tuple[object, ...]
+    print: Fingerprint
 
 
 def choose(
@@ -62,7 +97,7 @@ def choose(
     if readings.silent:
         return _silent(lattice, atoms, found[0], readings, stated, name, told)
     first = found[0]
-    if readings.explicit and (not first.faults or len({one.print for one in found}) == 1):
+    if readings.explicit and (not first.faults or len(_distinct(found)) == 1):
         return first.cell, [*told, *first.faults, *first.notes]
     fitting = _distinct([one for one in found if not one.faults])
     if not fitting:
@@ -80,9 +115,17 @@ def choose(
 
 
 def _candidates(
-    lattice: FloatArray, atoms: Sequence[Atom], readings: Sequence[Reading], stated: Stated
+    lattice: FloatArray,
+    atoms: Sequence[Atom],
+    readings: Sequence[Reading],
+    stated: Stated,
+    *,
+    faultless: bool = False,
 ) -> list[Candidate]:
-    out = []
+    """The cells that the readings make; ``faultless`` leaves out early what cannot be, and all
+    but the first reading of each cell."""
+    out: list[Candidate] = []
+    seen: set[tuple[object, ...]] = set()
     for reading in readings:
         if not reading.setting.fits(lattice):
             continue
@@ -91,14 +134,22 @@ def _candidates(
             continue
         implied = sum(a.hydrogens for a in (atoms[k] for k in cell.sources))
         findings = compare(cell.composition(), cell.mass(), cell.volume, stated, implied)
+        if faultless:
+            key = cell.key()
+            if key in seen or doubts(findings):
+                continue
+            seen.add(key)
         structure = cell.structure()
         contacts = find_contacts(structure)
         findings = [*findings, *geometry(structure, contacts)]
+        faults = doubts(findings)
+        if faultless and faults:
+            continue
         out.append(
             Candidate(
                 reading,
                 cell,
-                doubts(findings),
+                faults,
                 [one for one in findings if one.weight != Weight.DOUBT],
                 misfit(structure, contacts),
                 _fingerprint(cell, contacts),
@@ -114,28 +165,27 @@ def _no_cell(lattice: FloatArray, readings: Readings) -> str:
     return f"in {words} a place holds more than one atom: occupancies add up to more than 1"
 
 
-def _fingerprint(cell: Cell, contacts: Contacts) -> tuple[object, ...]:
-    """Content and neighbour distances: the same for one crystal from two origins or axes."""
-    amounts = tuple(sorted((el, round(n, 2)) for el, n in cell.composition().items()))
-    near = contacts.ratios < 1.6
-    bonds = np.unique(
-        [
-            f"{contacts.elements[i]}{contacts.elements[j]}{round(d * 20)}"
-            for i, j, d in zip(
-                contacts.first[near], contacts.second[near], contacts.distances[near], strict=True
-            )
-        ],
-        return_counts=True,
+def _fingerprint(cell: Cell, contacts: Contacts) -> Fingerprint:
+    """Content and all short distances, sorted, by the pair of elements (per cell volume)."""
+    names = sorted(set(contacts.elements))
+    number = np.array([names.index(element) for element in contacts.elements])
+    low = np.minimum(number[contacts.first], number[contacts.second])
+    high = np.maximum(number[contacts.first], number[contacts.second])
+    pairs = low * len(names) + high
+    return Fingerprint(
+        {el: amount / cell.volume for el, amount in cell.composition().items()},
+        len(contacts.elements),
+        {int(pair): np.sort(contacts.distances[pairs == pair]) for pair in np.unique(pairs)},
     )
-    return amounts, tuple(zip(bonds[0].tolist(), bonds[1].tolist(), strict=True))
 
 
 def _distinct(found: Sequence[Candidate]) -> list[Candidate]:
     """One candidate a structure, the first: what is stated comes first."""
-    seen: dict[tuple[object, ...], Candidate] = {}
+    out: list[Candidate] = []
     for one in found:
-        seen.setdefault(one.print, one)
-    return list(seen.values())
+        if not any(one.print.same_as(other.print) for other in out):
+            out.append(one)
+    return out
 
 
 def _how(kept: Candidate, found: Sequence[Candidate], readings: Readings) -> list[Finding]:
@@ -144,7 +194,7 @@ def _how(kept: Candidate, found: Sequence[Candidate], readings: Readings) -> lis
     named = [one for one in found if one.reading.stated]
     if kept.reading.stated and len(_distinct(named)) == 1:
         return []
-    out = next((one for one in found if one.print != kept.print and one.faults), None)
+    out = next((one for one in found if one.faults and not one.print.same_as(kept.print)), None)
     why = f": {out.reading.setting} would give {out.faults[0].text}" if out else ""
     return [Finding("setting", f"{readings.words} is read as {setting}{why}")]
 
@@ -166,7 +216,7 @@ def _silent(
     found = []
     if len(plain.cell.places) <= _TRIED_ATOMS:
         every = metric_readings(lattice)
-        found = [one for one in _candidates(lattice, atoms, every, stated) if not one.faults]
+        found = _candidates(lattice, atoms, every, stated, faultless=True)
     fitting = sorted(_distinct(found), key=lambda one: one.misfit)
     own = _of_highest_system(fitting)
     if confirmed and len(own) == 1:
@@ -176,7 +226,7 @@ def _silent(
             "fits formula, Z and density",
         )
         return own[0].cell, [*told, note, *own[0].notes]
-    rest = [one for one in fitting if one.print != plain.print]
+    rest = [one for one in fitting if not one.print.same_as(plain.print)]
     best = min((one.misfit for one in rest), default=np.inf)
     if readings.listed and not plain.faults and plain.misfit < best + _ALIKE:
         return plain.cell, [*told, *plain.notes]  # x, y, z is listed, and nothing speaks against

@@ -145,16 +145,13 @@ def readings_of(choice: str) -> Readings:
 
 
 def metric_readings(lattice: FloatArray) -> list[Reading]:
-    """One standard setting (both origins, both axes) of each group that a cell could have."""
-    out: list[Reading] = []
-    for group in range(230, 0, -1):
-        wanted = ("", "1", "2", "H", "R", "b", "b1")
-        out += [
-            Reading(one, False)
-            for one in settings_of(group)
-            if one.choice in wanted and one.fits(lattice)
-        ]
-    return out
+    """Every setting of every group that a cell could have, the highest group first."""
+    return [
+        Reading(one, False)
+        for group in range(230, 0, -1)
+        for one in settings_of(group)
+        if one.fits(lattice)
+    ]
 
 
 def _named(block: Block, notes: list[str]) -> tuple[list[Setting], str, int]:

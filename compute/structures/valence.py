@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from compute.sites.analysis import Site
+from compute.sites.analysis import Site, own_charge
 from compute.sites.oxidation import STATED, error_of_sum, has_parameter
 from compute.structures.findings import Finding, Weight
 
@@ -20,12 +20,6 @@ def valence_findings(structure: Structure, sites: Sequence[Site]) -> list[Findin
     """Totals that are not neutral, stated charges that the bonds contradict, states without
     support."""
     return [*_total(structure, sites), *_stated(sites), *_without_support(sites)]
-
-
-def own_charge(structure: Structure) -> float:
-    """What a structure states as the charge of its listed atoms, 0 where it states nothing."""
-    stated = structure._charge
-    return 0.0 if stated is None else float(stated)
 
 
 def _total(structure: Structure, sites: Sequence[Site]) -> list[Finding]:

@@ -19,11 +19,12 @@ from compute.errors import InputError, ReadError
 from compute.io.question import QuestionError
 from compute.sites import Site as FoundSite
 from compute.sites import analyze_sites
+from compute.sites.analysis import own_charge
 from compute.structures.cif import PARTIAL
 from compute.structures.findings import Finding, doubts, obstacles
 from compute.structures.read import check
 from compute.structures.sites import disordered_sites
-from compute.structures.valence import own_charge, valence_findings
+from compute.structures.valence import valence_findings
 from spectradb.models import Site, Structure, StructureElement
 from spectradb.services.imports.structure_files import ReadStructure, read_each, structure_files
 

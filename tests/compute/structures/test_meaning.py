@@ -45,7 +45,10 @@ def outcome(text: str, one: Written) -> str:
         return "told"
     if isinstance(found, ReadError) or doubts(found.findings):
         return "told"
-    return "right" if same_crystal(found.structure, one.crystal) else "wrong"
+    if same_crystal(found.structure, one.crystal):
+        return "right"
+    # An atom list without its hydrogens is kept, and says so.
+    return "told" if any(finding.code == "hydrogen" for finding in found.findings) else "wrong"
 
 
 def run(mutations: dict, every: int, seed: int, most_settings: int) -> Tally:
