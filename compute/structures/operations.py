@@ -71,12 +71,12 @@ class Setting:
         }
         return f"{self.name}, {words.get(self.choice, f'setting {self.choice}')}"
 
-    def fits(self, lattice: FloatArray) -> bool:
-        """Whether a lattice (rows, Å) has the metric that every rotation keeps, within 1 %."""
+    def fits(self, lattice: FloatArray, within: float = 0.01) -> bool:
+        """Whether a lattice (rows, Å) has the metric that every rotation keeps, relative."""
         metric = lattice @ lattice.T
         scale = np.sqrt(np.outer(np.diag(metric), np.diag(metric)))
         turned = np.einsum("nji,jk,nkl->nil", self.rotations, metric, self.rotations)
-        return bool(np.abs((turned - metric) / scale).max() < 0.02)
+        return bool(np.abs((turned - metric) / scale).max() < 2 * within)
 
 
 @cache

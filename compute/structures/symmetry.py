@@ -145,12 +145,15 @@ def readings_of(choice: str) -> Readings:
 
 
 def metric_readings(lattice: FloatArray) -> list[Reading]:
-    """Every setting of every group that a cell could have, the highest group first."""
+    """Every setting of every group that a cell could have, the highest group first.
+
+    A written cell has the metric of its system exactly, or it is of a lower one.
+    """
     return [
         Reading(one, False)
         for group in range(230, 0, -1)
         for one in settings_of(group)
-        if one.fits(lattice)
+        if one.fits(lattice, within=5e-4)
     ]
 
 
