@@ -29,13 +29,17 @@ class Bounds:
         Absolute, eV: behind the edge before, before the edge behind.
     behind_edge : bool
         Whether another edge's EXAFS runs into the range before E0.
+    before, behind : (float, str) or None
+        The neighbouring edges or steps: eV, and what they are.
     warnings : tuple of str
-        What set them, where it was not the end of the data.
+        What set the limits, where it was not the end of the data.
     """
 
     low: float
     high: float
     behind_edge: bool
+    before: tuple[float, str] | None
+    behind: tuple[float, str] | None
     warnings: tuple[str, ...]
 
 
@@ -83,7 +87,11 @@ def bounds(
         if before.energy_ev + margin > max(low, e0 - 200.0):
             told.append(f"the pre-edge range begins behind {before.name}")
         low = max(low, before.energy_ev + margin)
-    return Bounds(low, high, behind_edge, tuple(told))
+    return Bounds(low, high, behind_edge, _pair(before), _pair(behind), tuple(told))
+
+
+def _pair(one: _Other | None) -> tuple[float, str] | None:
+    return None if one is None else (one.energy_ev, one.name)
 
 
 def _energy(one: _Other) -> float:

@@ -151,7 +151,8 @@ def normalise_xas(
     post_curve = pre_line + np.polyval(curve, x - e0)
     normalised = (y - pre_line) / step
     bend = np.where(x >= e0, (post_curve - pre_line) / step - 1.0, 0.0)
-    unstated = [text for text in within.warnings if _concerns(text, given)]
+    ranges = [text for text in within.warnings if _concerns(text, given)]
+    ranges += _crossed(given, e0, within)
     return XasNormalised(
         energy_ev=x,
         normalised=normalised,
@@ -163,7 +164,7 @@ def normalise_xas(
         edge_step_err=error,
         edge=place,
         parameters=replace(given, e0=e0, pre=pre, post=post, degree=degree, pre_degree=pre_degree),
-        warnings=(*place.warnings, *unstated, *told),
+        warnings=(*place.warnings, *ranges, *told),
     )
 
 
@@ -190,6 +191,16 @@ def _place(
 def _concerns(text: str, given: XasParameters) -> bool:
     """Whether a range that this is said of was chosen here."""
     return (given.post if text.startswith("the post") else given.pre) is None
+
+
+def _crossed(given: XasParameters, e0: float, within: Bounds) -> list[str]:
+    """Stated ranges are used as they are; that another edge lies in one is told."""
+    told = []
+    for words, span in (("pre-edge", given.pre), ("post-edge", given.post)):
+        for other in (within.before, within.behind):
+            if span and other and e0 + span[0] < other[0] < e0 + span[1]:
+                told.append(f"the stated {words} range runs across {other[1]}")
+    return told
 
 
 def _fit(

@@ -13,12 +13,15 @@ SPARK_POINTS = 64
 
 Window = tuple[float, float]
 
+_BELOW_EV, _ABOVE_EV = 40.0, 60.0  # where the rise of a known edge may be
+
 
 def sparkline_path(
     energy: ArrayLike,
     intensity: ArrayLike,
     *,
     window: Window | None = None,
+    near: float | None = None,
     points: int = SPARK_POINTS,
 ) -> str:
     """SVG path of the curve in a ``0 0 256 56`` box, in relative whole numbers to stay short.
@@ -33,6 +36,8 @@ def sparkline_path(
         Any unit; NaN is left out.
     window : (lo, hi), optional
         Part to show, eV; the neighbourhood of the edge in a long scan when not given.
+    near : float, optional
+        Where the edge should be, eV.
     points : int
         At most this many.
 
@@ -47,7 +52,7 @@ def sparkline_path(
     e, y = e[keep], y[keep]
     if e.size < 2:
         return ""
-    lo, hi = window or edge_window(e, y)
+    lo, hi = window or edge_window(e, y, near)
     inside = (e >= lo) & (e <= hi)
     if inside.sum() >= 2:
         e, y = e[inside], y[inside]
@@ -60,10 +65,13 @@ def sparkline_path(
     return f"M{px[0]} {py[0]}l" + " ".join(steps).replace(" -", "-")
 
 
-def edge_window(energy: NDArray[np.float64], intensity: NDArray[np.float64]) -> Window:
+def edge_window(
+    energy: NDArray[np.float64], intensity: NDArray[np.float64], near: float | None = None
+) -> Window:
     """What to show of a scan at first: all of a short one, −25 … +80 eV of the rise of a long one.
 
-    The rise is the largest gain over 3 eV, which a single glitch does not win.
+    The rise is the largest gain over 3 eV, which a single glitch does not win. With the energy of
+    the edge given as ``near``, eV, only gains close to it count: another element's may be larger.
     """
     lo, hi = float(energy[0]), float(energy[-1])
     if hi - lo <= 130.0:
@@ -72,6 +80,10 @@ def edge_window(energy: NDArray[np.float64], intensity: NDArray[np.float64]) -> 
     y = np.interp(grid, energy, intensity)
     smooth = np.convolve(np.pad(y, 3, mode="edge"), np.full(7, 1 / 7), mode="valid")
     gain = smooth[6:] - smooth[:-6]
+    if near is not None:
+        close = (grid > near - _BELOW_EV) & (grid < near + _ABOVE_EV)
+        if close[3:-3].any():
+            gain = np.where(close[3:-3], gain, -np.inf)
     rise = float(grid[int(np.argmax(gain)) + 3])
     return max(lo, rise - 25.0), min(hi, rise + 80.0)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import DatabaseError, transaction
 
+from compute.edges import edge_energy
 from compute.errors import ReadError, SkipFile
 from compute.io import LIMITS, RawSpectrum, read_bytes
 from spectradb.models import Kind, Measurement, SourceFile, Spectrum, Status, Structure
@@ -249,7 +250,11 @@ def _create(file: SourceFile, part: str, raw: RawSpectrum, contributor: User | N
         status=Status.DRAFT,
         contributor=contributor,
         measurement=measurement,
-        sparkline=sparkline_path(raw.energy_ev, raw.intensity),
+        sparkline=sparkline_path(
+            raw.energy_ev,
+            raw.intensity,
+            near=edge_energy(raw.element, raw.edge) if raw.element and raw.edge else None,
+        ),
     )
     row.set_arrays(raw.energy_ev, raw.intensity)
     row.content_hash = row.hash_content(file.sha256, part)

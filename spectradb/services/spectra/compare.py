@@ -29,17 +29,20 @@ class Aligned:
     shift_ev: float
 
 
-def scaled(energy: FloatArray, intensity: FloatArray, scale: Scale) -> FloatArray:
+def scaled(
+    energy: FloatArray, intensity: FloatArray, scale: Scale, near: float | None = None
+) -> FloatArray:
     """The intensity on a common scale.
 
     ``step`` takes the mean before the rise as 0 and the mean of the last third after it as 1;
-    ``peak`` and ``area`` take the least value as 0. A flat curve comes back unchanged.
+    ``peak`` and ``area`` take the least value as 0. A flat curve comes back unchanged. ``near`` is
+    the edge's tabulated energy, eV: the rise of another element's edge is none of it.
     """
     if scale == "none":
         return intensity
     if scale == "step":
-        e0 = half_rise(energy, intensity)
-        lo, hi = edge_window(energy, intensity)
+        e0 = half_rise(energy, intensity, near)
+        lo, hi = edge_window(energy, intensity, near)
         before = (energy >= lo) & (energy < e0 - 8.0)
         after = (energy > e0 + 0.5 * (hi - e0)) & (energy <= hi)
         low = float(intensity[before].mean()) if before.any() else float(intensity[0])
@@ -50,9 +53,9 @@ def scaled(energy: FloatArray, intensity: FloatArray, scale: Scale) -> FloatArra
     return base / size if size > 0 else intensity
 
 
-def half_rise(energy: FloatArray, intensity: FloatArray) -> float:
+def half_rise(energy: FloatArray, intensity: FloatArray, near: float | None = None) -> float:
     """Energy, eV, where the curve first climbs through half of its highest value."""
-    lo, hi = edge_window(energy, intensity)
+    lo, hi = edge_window(energy, intensity, near)
     inside = (energy >= lo) & (energy <= hi)
     e, y = energy[inside], intensity[inside]
     half = 0.5 * (y.min() + y.max())
@@ -69,6 +72,7 @@ def align(
     *,
     how: Align = "hand",
     scale: Scale = "none",
+    edges: Sequence[float | None] = (),
 ) -> list[Aligned]:
     """Curves scaled and moved in energy.
 
@@ -81,11 +85,14 @@ def align(
     how
         ``half`` puts every half rise on the first curve's; ``first`` finds the shift within
         ±15 eV at which a curve correlates best with the first.
+    edges
+        Tabulated energy of each curve's edge, eV, where it is known.
     """
-    shapes = [scaled(e, y, scale) for e, y in curves]
+    near = [*edges, *([None] * (len(curves) - len(edges)))]
+    shapes = [scaled(e, y, scale, at) for (e, y), at in zip(curves, near, strict=True)]
     if how == "half":
-        to = half_rise(*curves[0])
-        moved = [to - half_rise(e, y) for e, y in curves]
+        rises = [half_rise(e, y, at) for (e, y), at in zip(curves, near, strict=True)]
+        moved = [rises[0] - rise for rise in rises]
     elif how == "first":
         e0, y0 = curves[0][0], shapes[0]
         moved = [0.0] + [

@@ -35,6 +35,7 @@ from spectradb.views.spectra.figures import (
     intensity_label,
     role_of,
     shown_range,
+    table_edge,
 )
 from spectradb.views.spectra.spectrum_figure import peak_curve
 
@@ -114,7 +115,7 @@ def accept(request: HttpRequest, pk: int) -> HttpResponse:
 def _form(get: QueryDict, spectrum: Spectrum) -> dict[str, Any]:
     """Fields with their values, the options they mean, and what cannot be read."""
     energy, intensity = arrays(spectrum)
-    lo, hi = shown_range(energy, intensity)
+    lo, hi = shown_range(energy, intensity, table_edge(spectrum))
     splitting = edge_splitting(spectrum.absorber, spectrum.edge)
     form: dict[str, Any] = {
         "lo": get.get("lo") or f"{lo:.1f}",
@@ -188,7 +189,7 @@ def _decomposed(spectrum: Spectrum, options: FitOptions) -> tuple[Decomposition 
 
 def _figure(spectrum: Spectrum, form: dict[str, Any], found: Decomposition | None) -> Figure:
     energy, intensity = arrays(spectrum)
-    lo, hi = shown_range(energy, intensity)
+    lo, hi = shown_range(energy, intensity, table_edge(spectrum))
     if form["options"] is not None:
         lo, hi = form["options"].energy_range
     inside = (energy >= lo) & (energy <= hi)

@@ -21,7 +21,7 @@ from spectradb.services.spectra.compare import (
     similarity,
 )
 from spectradb.views.spectra.describe import name_of, source_line
-from spectradb.views.spectra.figures import Plot, arrays, style, together
+from spectradb.views.spectra.figures import Plot, arrays, style, table_edge, together
 
 MAX_SPECTRA = 20
 
@@ -56,7 +56,11 @@ def _comparison(spectra: list[Spectrum], settings: dict[str, Any]) -> dict[str, 
     """Rows, plot and table of likeness."""
     shifts = [settings["shifts"].get(s.pk, 0.0) for s in spectra]
     moved = align(
-        [arrays(s) for s in spectra], shifts, how=settings["align"], scale=settings["scale"]
+        [arrays(s) for s in spectra],
+        shifts,
+        how=settings["align"],
+        scale=settings["scale"],
+        edges=[table_edge(s) for s in spectra],
     )
     hidden = settings["hidden"]
     shown = [k for k, s in enumerate(spectra) if s.pk not in hidden]

@@ -71,9 +71,19 @@ def intensity_label(spectrum: Spectrum, norm: str) -> str:
     }.get(Quantity(spectrum.quantity), gettext("Intensity (arbitrary units)"))
 
 
-def shown_range(energy: FloatArray, intensity: FloatArray) -> Range:
-    """The part worth showing first: the edge of a long scan, the lines of a computed spectrum."""
-    lo, hi = edge_window(energy, intensity)
+def table_edge(spectrum: Spectrum) -> float | None:
+    """Tabulated energy of a spectrum's edge, eV; None where edge or energy are not known."""
+    if not (spectrum.absorber and spectrum.edge):
+        return None
+    return edge_energy(spectrum.absorber, spectrum.edge)
+
+
+def shown_range(energy: FloatArray, intensity: FloatArray, near: float | None = None) -> Range:
+    """The part worth showing first: the edge of a long scan, the lines of a computed spectrum.
+
+    ``near`` is the edge's tabulated energy, eV, where it is known.
+    """
+    lo, hi = edge_window(energy, intensity, near)
     inside = (energy >= lo) & (energy <= hi)
     e, y = energy[inside], intensity[inside]
     lit = np.flatnonzero(y > y.min() + 0.004 * (y.max() - y.min()))
@@ -138,7 +148,10 @@ def together(
     styles: Sequence[int] | None = None,
 ) -> Figure:
     """Curves of several spectra in one figure; ``offset`` lifts each above the one before."""
-    windows = [shown_range(c.energy, c.intensity) for c in curves]
+    windows = [
+        shown_range(c.energy, c.intensity, table_edge(s))
+        for s, c in zip(spectra, curves, strict=True)
+    ]
     x_range = min(w[0] for w in windows), max(w[1] for w in windows)
     if x_range[1] - x_range[0] > 400:
         x_range = windows[0]

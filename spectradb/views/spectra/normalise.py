@@ -76,7 +76,7 @@ def normalisation(request: HttpRequest, pk: int) -> HttpResponse:
             "spectrum": row,
             "name": name_of(row),
             "fields": _fields(row, sent, stated, found),
-            "area": service.is_white_line(row),
+            "drag": sent.get("drag") or ("background" if service.is_white_line(row) else "pre"),
             "stated": stated,
             "found": found,
             "error": error,
@@ -166,7 +166,7 @@ def _figure(row: Spectrum, found: Normalised | None) -> Figure:
     if found.e0 is not None:
         figure.markers = [Marker(found.e0, "E_{0}")]
         if (peak := found.numbers["pre_edge_peak"]) is not None:
-            figure.markers.append(Marker(peak, gettext("pre-edge peak")))
+            figure.markers.append(Marker(peak, ""))
     start = found.e0 or 0.0
     for name in ("pre", "post", "background"):
         for end in found.numbers.get(name) or ():

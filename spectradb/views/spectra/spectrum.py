@@ -22,7 +22,7 @@ from spectradb.services.spectra.normalise import may_state
 from spectradb.views.calculations.levels import field_levels, level_plot
 from spectradb.views.spectra import provenance
 from spectradb.views.spectra.describe import name_of
-from spectradb.views.spectra.figures import Plot, arrays, edge_markers, shown_range
+from spectradb.views.spectra.figures import Plot, arrays, edge_markers, shown_range, table_edge
 from spectradb.views.spectra.spectrum_figure import Options, caption, fit_curve, spectrum_figure
 
 FloatArray = NDArray[np.float64]
@@ -93,7 +93,7 @@ def data_table(request: HttpRequest, pk: int) -> HttpResponse:
     energy, intensity = arrays(shown)
     fit = _fit(shown, request.GET.get("fit_id"))
     model = fit_curve(shown, fit)
-    lo, hi = shown_range(energy, intensity)
+    lo, hi = shown_range(energy, intensity, table_edge(shown))
     inside = np.flatnonzero((energy >= lo) & (energy <= hi))
     if inside.size > 500:
         inside = inside[:: int(np.ceil(inside.size / 500))]

@@ -24,6 +24,7 @@ from spectradb.views.spectra.figures import (
     rich_formula,
     role_of,
     shown_range,
+    table_edge,
 )
 
 FloatArray = NDArray[np.float64]
@@ -56,7 +57,7 @@ def spectrum_figure(
     factor, base = _normalisation(shown, options.norm)
     intensity = (raw - base) * factor
     x_full = float(energy[0]), float(energy[-1])
-    x_range = x_full if options.full else shown_range(energy, raw)
+    x_range = x_full if options.full else shown_range(energy, raw, table_edge(shown))
     x_range = reaching_edge(shown.absorber, shown.edge, x_range)
     kind = gettext("Experiment") if shown.kind == Kind.EXPERIMENT else gettext("Theory")
     colour = "ink" if shown.kind == Kind.EXPERIMENT else "s1"
@@ -161,7 +162,7 @@ def _treated_figure(
     """The plot of a normalised measurement; the parameters are told beside it."""
     e, y = treated.energy, treated.intensity
     x_full = float(e[0]), float(e[-1])
-    x_range = x_full if options.full else shown_range(e, y)
+    x_range = x_full if options.full else shown_range(e, y, table_edge(shown))
     inside = (e >= x_range[0]) & (e <= x_range[1])
     label = gettext("Normalised μ") if treated.unit == "step" else gettext("Intensity (area = 1)")
     kind = gettext("Experiment")
@@ -257,7 +258,7 @@ def _normalisation(shown: Spectrum, norm: str) -> tuple[float, float]:
     if shown.kind == Kind.THEORY:
         size = raw.max() if norm == "peak" else float(np.trapezoid(raw, energy))
         return (1.0 / size if size > 0 else 1.0), 0.0
-    curve = scaled(energy, raw, scale)  # type: ignore[arg-type]
+    curve = scaled(energy, raw, scale, table_edge(shown))  # type: ignore[arg-type]
     spread = float(np.ptp(raw))
     factor = float(np.ptp(curve)) / spread if spread else 1.0
     return factor, float(raw[0] - curve[0] / factor)

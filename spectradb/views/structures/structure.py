@@ -38,6 +38,7 @@ from spectradb.views.spectra.figures import (
     role_of,
     shown_range,
     style,
+    table_edge,
 )
 from spectradb.views.structures.cell import legend, viewer_data, viewer_picture
 
@@ -182,7 +183,9 @@ def _plot(
     for k, spectrum in enumerate(full):
         energy, intensity = arrays(spectrum)
         if spectrum.kind == Kind.EXPERIMENT:
-            intensity = scaled(energy, intensity, "step" if edge == "K" else "peak")
+            intensity = scaled(
+                energy, intensity, "step" if edge == "K" else "peak", table_edge(spectrum)
+            )
         colour, dash = style(k)
         label = labels.get(spectrum.site_id or 0, "")
         site = spectrum.site
@@ -205,7 +208,8 @@ def _plot(
         y = sum(m * np.interp(grid, np.asarray(c.x), np.asarray(c.y)) for c, m in theory) / total
         words = gettext("Mean over sites, by multiplicity")
         curves = [(Curve(words, grid, y, "theory", "s1", key=words), 1)]
-    windows = [shown_range(np.asarray(c.x), np.asarray(c.y)) for c, _ in curves]
+    near = table_edge(full[0])
+    windows = [shown_range(np.asarray(c.x), np.asarray(c.y), near) for c, _ in curves]
     x_range = min(w[0] for w in windows), max(w[1] for w in windows)
     x_range = reaching_edge(absorber, edge, x_range)
     values = np.concatenate(

@@ -144,6 +144,14 @@ def test_a_step_that_nobody_knows_of_ends_the_range() -> None:
     assert found.edge_step == pytest.approx(1, abs=0.08)
 
 
+def test_a_stated_range_across_an_edge_is_used_and_told() -> None:
+    x = scan(7120.0, after=900.0)
+    y = replace(IRON, others=((7717.0, 1.0),))(x, noise=0.002)
+    found = iron(y, x, also=("Co",), parameters=XasParameters(post=(150.0, 800.0)))
+    assert found.parameters.post == (150.0, 800.0)
+    assert any("stated post-edge range runs across" in text for text in found.warnings)
+
+
 def test_exafs_is_no_step() -> None:
     for distance in (1.7, 2.1, 2.5, 3.0):
         y = Made(7120.0, exafs=0.12, distance=distance)(X, noise=0.002)
