@@ -226,17 +226,28 @@ def queue_sites(
     return [rows[digest] for digest in wanted]
 
 
-def input_hash(site: Site, known: Mapping[int, float], edge: str, route: str) -> str:
+def input_hash(
+    site: Site,
+    known: Mapping[int, float],
+    edge: str,
+    route: str,
+    *,
+    versions: Mapping[str, str] | None = None,
+) -> str:
     """SHA-256 of everything that decides the result.
 
     Parameters
     ----------
     known
         Valence of every orbit of the structure, by its first atom.
+    versions
+        Of what computed it (:func:`compute.l23.routes.version`); None for those of now.
     """
     given = routes.input_key(
         site.structure.content_hash, list(known.items()), first_atom(site), route, edge=edge
     )
+    if versions is not None:
+        given |= {"versions": dict(versions)}
     key = json.dumps([ENGINE, route, given], sort_keys=True)
     return hashlib.sha256(key.encode()).hexdigest()
 

@@ -17,13 +17,19 @@ import numpy as np
 from django.db import transaction
 
 from compute.errors import InputError, ReadError
+from compute.sites.oxidation import STATED
 from spectradb.models import Calculation, JobStatus, Site, Spectrum, Structure
 from spectradb.services.calculations import records
-from spectradb.services.imports.structures import store_structure
+from spectradb.services.calculations.structures import input_hash
+from spectradb.services.imports.structures import site_of_atom, store_structure
 from spectradb.services.library.build import SOURCE
+from spectradb.services.structures.sites import state_valences, valences
 
 FORMAT = "spectradb-library"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+_READ = (1, FORMAT_VERSION)
+"""Version 1 had hashes without the engine's version and the valences: they are worked out anew."""
+_FIRST = {"engine": "multiplet-1", "atom": "atom-1"}  # what version 1 was computed with
 _STRUCTURE_FIELDS = ("source_id", "name", "citation", "doi", "hypothetical")
 _CALCULATION_FIELDS = (
     "engine", "version", "route", "absorber", "edge", "input_hash", "parameters", "results",
@@ -68,6 +74,9 @@ def _record(spectrum: Spectrum, *, with_structure: bool) -> dict[str, Any]:
     if with_structure:
         record["crystal"] = structure.data
         record["about"] = {name: getattr(structure, name) for name in _STRUCTURE_FIELDS}
+        rows = structure.sites.filter(oxidation_method=STATED)
+        if stated := valences(rows):
+            record["stated"] = stated
     return record
 
 
@@ -87,7 +96,10 @@ def import_library(path: Path) -> Iterator[bool]:
         try:
             if "crystal" in record:
                 crystal = PymatgenStructure.from_dict(record["crystal"])
-                row, _ = store_structure(crystal, source=SOURCE, **record["about"])
+                row, new = store_structure(crystal, source=SOURCE, **record["about"])
+                if new and (stated := record.get("stated")):
+                    given = {int(atom): float(value) for atom, value in stated.items()}
+                    state_valences(row, given, user=None, reason=f"From {path.name}.")
                 digest = record["structure"]
             if row is None or record["structure"] != digest:
                 raise ValueError("names a structure that the file has not given")
@@ -105,15 +117,17 @@ def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 header = None
             if not isinstance(header, dict) or header.get("format") != FORMAT:
                 raise ReadError([f"{path.name}: not a library snapshot"])
-            if header.get("version") != FORMAT_VERSION:
+            if header.get("version") not in _READ:
                 raise ReadError([f"{path.name}: version {header.get('version')} is not known"])
             for number, line in enumerate(lines, start=2):
-                yield number, json.loads(line)
+                yield number, json.loads(line) | {"format": header["version"]}
     except (OSError, EOFError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ReadError([f"{path.name}: {error}"]) from error
 
 
 def _load(record: dict[str, Any], structure: Structure) -> bool:
+    if record["format"] == 1:
+        record["calculation"]["input_hash"] = _hash_of_before(record, structure)
     values = record["calculation"]
     first, last, count = record["energy"]
     energy = np.linspace(first, last, int(count))
@@ -136,11 +150,30 @@ def _load(record: dict[str, Any], structure: Structure) -> bool:
     return True
 
 
+def _hash_of_before(record: dict[str, Any], structure: Structure) -> str:
+    """The hash of a calculation of version 1 from its own inputs, as asking for it gives."""
+    values = record["calculation"]
+    return input_hash(
+        _site(record, structure),
+        valences(structure.sites.all()),
+        values["edge"],
+        values["route"],
+        versions={"route": values["version"], **_FIRST},
+    )
+
+
+def _site(record: dict[str, Any], structure: Structure) -> Site:
+    site = site_of_atom(structure, int(record["site"]))
+    if site is None:
+        raise ValueError(f"site {record['site']} is no atom of {structure}")
+    return site
+
+
 def _finished(record: dict[str, Any], structure: Structure) -> dict[str, Any]:
     """Columns of the calculation as the file has it."""
     return {name: record["calculation"][name] for name in _CALCULATION_FIELDS} | {
         "structure": structure,
-        "site": structure.sites.get(index=record["site"]),
+        "site": _site(record, structure),
         "job_status": JobStatus.DONE,
         "seconds": record["seconds"],
         "error": "",

@@ -237,7 +237,7 @@ def _values(spectrum_id: int, options: FitOptions, user: User | None) -> dict[st
     low, high = options.energy_range or (None, None)
     return {
         "spectrum_id": spectrum_id,
-        "method": METHOD,
+        "method": f"{METHOD} {VERSION}",
         "options": options.as_json(),
         "range_lo": low,
         "range_hi": high,

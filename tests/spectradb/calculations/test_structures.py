@@ -25,6 +25,7 @@ from spectradb.services.library.build import (
     store_variants,
 )
 from spectradb.services.library.snapshot import export_library, import_library
+from spectradb.services.structures.sites import state_valence
 from tests.factories import make_user
 
 KEYS = {
@@ -184,6 +185,42 @@ def test_a_snapshot_brings_the_library_back_and_doubles_nothing(tmp_path: Path) 
         np.testing.assert_allclose(spectrum.energy, energy, atol=1e-9)
         np.testing.assert_allclose(spectrum.intensity, intensity, rtol=1e-6, atol=1e-12)
         assert (spectrum.energy_offset_ev, spectrum.site.index) == (offset, index)
+
+
+@pytest.mark.django_db
+def test_a_snapshot_of_before_is_found_by_what_is_asked_now(tmp_path: Path) -> None:
+    """Its hashes covered neither the engine's version nor valences."""
+    list(store_crystals([crystal("CuO")]))
+    (row,) = queue_library(["Cu"])
+    run_calculation(row.pk)
+    path = tmp_path / "library.jsonl.gz"
+    export_library(path)
+    header, line = gzip.decompress(path.read_bytes()).decode().splitlines()
+    record = json.loads(line)
+    record["calculation"] |= {"input_hash": "of before", "version": "cheap-3"}
+    old = json.loads(header) | {"version": 1}
+    path.write_bytes(gzip.compress("\n".join([json.dumps(old), json.dumps(record)]).encode()))
+    for model in (Spectrum, Calculation, Structure):
+        model.objects.all().delete()
+    assert list(import_library(path)) == [True]
+    assert [one.job_status for one in queue_library(["Cu"])] == [JobStatus.DONE]
+    assert Calculation.objects.get().engine_version_unknown
+
+
+@pytest.mark.django_db
+def test_a_snapshot_keeps_what_was_stated_of_a_valence(tmp_path: Path) -> None:
+    list(store_crystals([crystal("CuO")]))
+    state_valence(Site.objects.get(element="Cu"), 3.0, user=None)
+    (row,) = queue_library(["Cu"])
+    run_calculation(row.pk)
+    path = tmp_path / "library.jsonl.gz"
+    export_library(path)
+    for model in (Spectrum, Calculation, Structure):
+        model.objects.all().delete()
+    assert list(import_library(path)) == [True]
+    site = Site.objects.get(element="Cu")
+    assert (site.oxidation_state, site.oxidation_method) == (3.0, "stated")
+    assert [one.job_status for one in queue_library(["Cu"])] == [JobStatus.DONE]
 
 
 @pytest.mark.django_db
