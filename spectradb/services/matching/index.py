@@ -21,10 +21,13 @@ from django.core.cache import cache
 from django_q.tasks import async_task
 
 from compute.errors import InputError, ReadError
-from compute.matching import VERSION, SpectrumLibrary
+from compute.matching import SpectrumLibrary
+from compute.matching.version import VERSION as MATCHING
+from compute.normalise.version import VERSION as NORMALISE
 from spectradb.services.matching.groups import Curve, Group, groups, prepared, usable
 from spectradb.services.matching.teaching import pair_numbers, teach
 
+_VERSIONS = f"{MATCHING} {NORMALISE}"
 _REBUILD_SHARE = 0.5
 _BATCH = 500
 _LOADED: dict[Path, tuple[int, SpectrumLibrary]] = {}
@@ -116,8 +119,10 @@ def _alone(group: Group) -> Iterator[None]:
 
 
 def _stamp(group: Group) -> str:
+    """Versions of what makes an index, and a hash of the spectra in it."""
     wanted = sorted(group.rows().values_list("pk", flat=True))
-    return hashlib.sha256(json.dumps([VERSION, wanted, pair_numbers(group)]).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps([wanted, pair_numbers(group)]).encode()).hexdigest()
+    return f"{_VERSIONS} {digest}"
 
 
 def _refresh(group: Group) -> SpectrumLibrary:
@@ -125,6 +130,8 @@ def _refresh(group: Group) -> SpectrumLibrary:
     library = _stored(group)
     if library is not None and read_stamp(group) == stamp:
         return library
+    if not read_stamp(group).startswith(_VERSIONS):
+        library = None  # of another matching or normalisation: nothing of it is kept
     wanted = set(group.rows().values_list("pk", flat=True))
     # What cannot be used stays out, so compare with what was tried, not with what is in.
     before = set(library.ids) if library is not None else set()
