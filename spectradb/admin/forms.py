@@ -8,11 +8,12 @@ from django import forms
 
 from compute.edges import normalise_edge, normalise_element
 from compute.errors import InputError
-from spectradb.models import Measurement, Site, Spectrum
+from spectradb.models import Kind, Measurement, Site, Spectrum
 from spectradb.services.structures.sites import check_state
 
 EDGES = ("K", "L1", "L2", "L3", "L23", "M1", "M23", "M2", "M3", "M45", "M4", "M5", "N45")
 LICENCES = ("CC BY 4.0", "CC0 1.0", "CC BY-SA 4.0", "ODbL 1.0", "Public domain")
+_CALCULATED = {"absorber", "edge", "structure", "site", "technique", "quantity"}
 MEASURED = (
     "facility", "beamline", "mode", "monochromator", "resolution_ev", "temperature_k",
     "sample_name", "sample_formula", "sample_preparation", "measured_on",
@@ -83,6 +84,9 @@ class SpectrumForm(_SpectrumForm):
         super().__init__(*args, **kwargs)
         self._offer("edge", EDGES, blank="not known")
         self._offer("licence", LICENCES, blank="none")
+        if self.instance.kind == Kind.THEORY:  # what was computed is the calculation's to say
+            for name in _CALCULATED & self.fields.keys():
+                self.fields[name].disabled = True
         measured = self.instance.measurement
         if measured is not None:
             for name, field in _Measured(instance=measured).fields.items():

@@ -127,6 +127,8 @@ def training_rows(
         rows.append((pk, content, structure, source_id or f"structure-{structure}", index))
         valence.append(None if edge == "K" else oxidation_state)
         digest.update(content.encode())
+        if valence[-1] is not None:
+            digest.update(f"{valence[-1]:g}".encode())
     if not rows:
         raise LearningError("spectra", total, "none has a structure, a site and covers the grid")
     if target_scale is not None:

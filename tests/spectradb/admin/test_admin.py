@@ -51,6 +51,13 @@ def form_of(desk: Client, row: Spectrum, **changes: Any) -> dict[str, Any]:
     return {**values, **changes}
 
 
+def test_what_was_computed_is_not_edited_beside_its_calculation(desk: Client) -> None:
+    row = make_spectrum(status="submitted")
+    desk.post(page_of(row), form_of(desk, row, absorber="Co", edge="K", title="Mine"))
+    row.refresh_from_db()
+    assert (row.absorber, row.edge, row.title) == ("Ni", "L23", "Mine")
+
+
 def test_only_curators_enter() -> None:
     row = make_spectrum("experiment", status="submitted")
     for role in ("", "contributor"):

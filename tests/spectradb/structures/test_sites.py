@@ -11,9 +11,10 @@ from compute.crystals.published import crystal
 from spectradb.models import Calculation, Prediction, Site, Spectrum, Status, TrainedModel
 from spectradb.services.calculations.structures import queue_sites, run_calculation
 from spectradb.services.imports.structures import store_structure
+from spectradb.services.learning.training_data import training_rows
 from spectradb.services.library.build import queue_library, store_crystals
 from spectradb.services.structures.sites import sites_of, state_valence
-from tests.factories import make_user
+from tests.factories import make_site, make_spectrum, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -150,3 +151,11 @@ def test_saving_without_a_change_states_nothing(copper: Site, desk: Client) -> N
     assert copper.oxidation_method == "bond valence"
     correct(desk, copper, "2", reason="Magnetic moment")  # confirmed
     assert copper.oxidation_method == "stated"
+
+
+def test_rows_with_another_valence_are_other_training_data() -> None:
+    site = make_site()
+    make_spectrum(structure=site.structure, site=site)
+    before = training_rows(Spectrum.objects.all()).data_hash
+    Site.objects.filter(pk=site.pk).update(oxidation_state=3.0)
+    assert training_rows(Spectrum.objects.all()).data_hash != before
