@@ -16,7 +16,8 @@ from spectradb.services.matching import index as match_index
 from spectradb.services.matching import reliability as match_reliability
 from spectradb.services.matching.groups import Group, whole_valences
 from spectradb.services.matching.index import IndexState, library_of, refresh, state_of
-from spectradb.services.matching.match import MatchOptions, curve_of_row, match_curve
+from spectradb.services.matching.match import curve_of_row, match_curve
+from spectradb.services.matching.options import MatchOptions
 from spectradb.services.matching.reliability import reliability_of
 from spectradb.services.matching.runs import Request, match_now
 from spectradb.services.matching.teaching import expectations

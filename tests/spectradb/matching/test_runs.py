@@ -17,7 +17,7 @@ from spectradb.services.matching import reliability as match_reliability
 from spectradb.services.matching import runs as match_runs
 from spectradb.services.matching.as_values import report_of
 from spectradb.services.matching.groups import Group
-from spectradb.services.matching.match import MatchOptions
+from spectradb.services.matching.options import MatchOptions
 from spectradb.services.matching.runs import Request, match_now
 from spectradb.tasks import take_up_again
 from tests.factories import make_site, make_spectrum, make_structure
