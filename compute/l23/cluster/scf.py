@@ -141,7 +141,12 @@ def _iterate(
     history: int,
     mixing: float,
 ) -> tuple[Field | None, list[float]]:
-    """Pulay's extrapolation of the matrix; the residual is output less input."""
+    """Pulay's extrapolation of the matrix; the residual is output less input.
+
+    PySCF's ``lib.diis`` does not mix the residual in (the second attempt of every start is damped
+    so) and solves its equations without the scaling that nearly parallel residuals need; a dozen
+    lines do both.
+    """
     x = cluster.orthogonal
     fock, trace = start, []
     inputs: list[FloatArray] = []
