@@ -143,9 +143,8 @@ def _iterate(
 ) -> tuple[Field | None, list[float]]:
     """Pulay's extrapolation of the matrix; the residual is output less input.
 
-    PySCF's ``lib.diis`` does not mix the residual in (the second attempt of every start is damped
-    so) and solves its equations without the scaling that nearly parallel residuals need; a dozen
-    lines do both.
+    PySCF's ``lib.diis`` leaves out directions whose eigenvalue is below an absolute 1e-14: the squares
+    of residuals near the tolerance. Here the equations are scaled by the largest of them.
     """
     x = cluster.orthogonal
     fock, trace = start, []
