@@ -51,6 +51,7 @@ urlpatterns = [
     path("export/", download.export, name="export"),
     path("export/<int:pk>/", download.export_file, name="export-file"),
     path("upload/", upload.upload, name="upload"),
+    path("upload/answer/", upload.answer_question, name="upload-answer"),
     path("multiplet/", multiplet.multiplet, name="multiplet"),
     path("multiplet/save/", multiplet.save, name="multiplet-save"),
     path("multiplet/answer/", multiplet.answer, name="multiplet-answer"),

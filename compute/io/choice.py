@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from compute.errors import InputError
 
 UNITS = {"ev": "eV", "kev": "keV"}
+COLUMNS_HEADER = "columns_header"
+"""Field of a spectrum's header: the fingerprint of the table that it was read from."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 from compute.errors import ReadError, SkipFile
 from compute.io.assemble import Technique, spectrum
 from compute.io.axis import Asker, Axis, find_axis, in_ev, segments
-from compute.io.choice import ColumnChoice, fingerprint
+from compute.io.choice import COLUMNS_HEADER, ColumnChoice, fingerprint
 from compute.io.column_header import (
     absorber_of,
     fields_of,
@@ -90,6 +90,17 @@ def read(data: bytes, name: str, given: Given) -> list[RawSpectrum]:
     return found
 
 
+def header_of(data: bytes, name: str) -> str | None:
+    """The fingerprint of the file's first table; None if it has none."""
+    faults = Faults()
+    try:
+        table = find_tables(lines_of(decode(data, faults)), name, faults)[0]
+        reading = _Table(table, find_labels(table, faults), name, Given(), faults, several=False)
+    except (ReadError, SkipFile):
+        return None
+    return reading.header()
+
+
 @dataclass
 class _Table:
     """One table on its way to spectra."""
@@ -134,6 +145,13 @@ class _Table:
         for one, columns in groups:
             found += self._of_axis(one, columns, values, choice, one.label)
         return found
+
+    def header(self) -> str:
+        """The fingerprint of this table: for which other files an answer holds."""
+        self._drop_index()
+        self.theory = recognise([*self.table.preamble, *self.table.header])
+        self._name_fixed_columns()
+        return self._asker().header
 
     def _of_axis(
         self,
@@ -268,7 +286,7 @@ class _Table:
             mode=one.mode,
             role=one.role,
             label=label + (" (reference)" if reference else ""),
-            header={"text": text[:400], **self.fields},
+            header={"text": text[:400], **self.fields, COLUMNS_HEADER: self._asker().header},
             measurement=measurement_of(self.fields),
             technique=technique,
             kind="theory" if self.theory else "experiment",

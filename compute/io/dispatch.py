@@ -79,6 +79,12 @@ def read_bytes(
     return _read(bytes(data), name, Given.checked(element, edge, columns))
 
 
+def columns_header(path: Path) -> str | None:
+    """What an answer on columns holds for: the fingerprint of a file's table, None without one."""
+    data = path.read_bytes() if path.is_file() else b""
+    return columns.header_of(data, path.name)
+
+
 def _read(data: bytes, name: str, given: Given) -> list[RawSpectrum]:
     if len(data) > LIMITS.bytes:
         raise ReadError([_too_large(len(data))])

@@ -20,6 +20,7 @@ from rest_framework.throttling import ScopedRateThrottle
 from rest_framework.views import APIView
 
 from compute.errors import InputError
+from compute.io.choice import ColumnChoice
 from spectradb.api.base import Conflict, StrictMixin, refuse_larger
 from spectradb.models import Export, JobStatus
 from spectradb.services.accounts.roles import may_contribute, may_curate
@@ -36,6 +37,20 @@ class UploadSerializer(serializers.Serializer[Any]):
     edge = serializers.CharField(
         required=False, max_length=4, help_text="Edge, where the file is silent."
     )
+    energy = serializers.CharField(
+        required=False, max_length=80, help_text="Energy column, by name or number."
+    )
+    signal = serializers.ListField(
+        child=serializers.CharField(max_length=200),
+        required=False,
+        help_text="Signal columns by name or number, or formulas: ln(I0/It), If/I0.",
+    )
+    i0 = serializers.CharField(
+        required=False, max_length=80, help_text="Column of the incident beam."
+    )
+    unit = serializers.ChoiceField(
+        ["eV", "keV"], required=False, help_text="What the energies are in."
+    )
 
 
 class UploadedSerializer(serializers.Serializer[Any]):
@@ -49,6 +64,11 @@ class UploadedSerializer(serializers.Serializer[Any]):
         child=serializers.CharField()
     )
     spectra = serializers.ListField(child=serializers.DictField())
+    question = serializers.DictField(
+        allow_null=True,
+        help_text="What the file leaves open: what, choices (each with its options). Send the file "
+        "again with the options of one.",
+    )
 
 
 class UploadView(StrictMixin, APIView):
@@ -64,7 +84,11 @@ class UploadView(StrictMixin, APIView):
         responses={200: UploadedSerializer, 201: UploadedSerializer, 422: UploadedSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Read and store the file. 422: it cannot be read, and ``errors`` says why."""
+        """Read and store the file. 422: it cannot be read, and ``errors`` says why.
+
+        Where the file leaves open what its columns hold, ``question`` has the choices; nothing is
+        stored before one of them is sent with the file.
+        """
         user = request.user
         if not user.is_authenticated or not may_contribute(user):
             self.permission_denied(request)
@@ -79,6 +103,12 @@ class UploadView(StrictMixin, APIView):
                 element=given.validated_data.get("element"),
                 edge=given.validated_data.get("edge"),
                 contributor=user,
+                columns=ColumnChoice.checked(
+                    energy=given.validated_data.get("energy"),
+                    signal=given.validated_data.get("signal", []),
+                    i0=given.validated_data.get("i0"),
+                    unit=given.validated_data.get("unit"),
+                ),
             )
         except InputError as error:
             raise ValidationError({error.field: [str(error)]}) from error

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from django.core.management.base import CommandError, CommandParser
 
 from compute.errors import ComputeError, SkipFile
+from compute.io import ColumnChoice, columns_header
 from spectradb.filters import EVERYTHING, SearchError, apply_where
+from spectradb.management.columns import add_columns, columns_named
 from spectradb.management.json_command import JsonCommand
 from spectradb.models import JobStatus, PeakFit, Spectrum
 from spectradb.services.peaks.fit import (
@@ -77,6 +80,7 @@ class Command(JsonCommand):
         parser.add_argument(
             "--queue", action="store_true", help="leave stored spectra to the workers"
         )
+        add_columns(parser)
         self.add_output(parser)
 
     def handle(
@@ -95,8 +99,13 @@ class Command(JsonCommand):
         noise_floor: float | None,
         queue: bool,
         output: str | None,
+        energy: str | None = None,
+        signal: list[str] | None = None,
+        i0: str | None = None,
+        unit: str | None = None,
         **options: Any,
     ) -> None:
+        columns = columns_named(energy=energy, signal=signal or [], i0=i0, unit=unit)
         if sum(map(bool, (files, spectrum, where))) != 1:
             raise CommandError("give files, --spectrum or --where, and only one of them")
         if queue and files:
@@ -112,7 +121,7 @@ class Command(JsonCommand):
             noise_floor=noise_floor,
         )
         if files:
-            answers = list(self._of_files(files, asked))
+            answers = list(self._of_files(files, asked, columns))
             several = len(files) > 1 or len(answers) > 1
         else:
             rows = self._rows(spectrum, where)
@@ -167,10 +176,15 @@ class Command(JsonCommand):
             raise CommandError(f"--spectrum: no spectrum {', '.join(map(str, missing))}")
         return rows
 
-    def _of_files(self, files: list[Path], asked: FitOptions) -> Iterator[dict[str, Any]]:
+    def _of_files(
+        self, files: list[Path], asked: FitOptions, columns: ColumnChoice | None
+    ) -> Iterator[dict[str, Any]]:
+        if columns is not None and len(files) > 1:
+            # Named for the first file: the others must have its header.
+            columns = replace(columns, header=columns_header(files[0]))
         for path in self.progress(files, unit="file"):
             try:
-                yield from fit_file(path, asked)
+                yield from fit_file(path, asked, columns)
             except (ComputeError, SkipFile, OSError) as error:
                 yield {"file": str(path.absolute()), "error": str(error)}
 

@@ -9,6 +9,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import CommandError, CommandParser
 
 from compute.errors import InputError
+from spectradb.management.columns import add_columns, columns_named
 from spectradb.management.json_command import JsonCommand
 from spectradb.models import Structure
 from spectradb.services.imports.spectra import import_spectra
@@ -18,8 +19,10 @@ class Command(JsonCommand):
     help = (
         "Store measured spectra as drafts: XDI, 9809 (Photon Factory, SPring-8), EMSA/MSA, Athena "
         "projects, plain columns, HDF5/NXdata, DM3/DM4 (with rosettasciio), or folders of them. "
-        "A file that is stored already is left as it is. Files that hold no spectrum (side-cars, "
-        "chi(k)) are skipped with the reason."
+        "Output of FEFF, FDMNES and other programs becomes theory. A file that leaves open which "
+        "of its columns is the spectrum asks: nothing of it is stored before --energy, --signal, "
+        "--i0 or --unit answers. A file that is stored already is left as it is. Files that hold "
+        "no spectrum (side-cars, chi(k)) are skipped with the reason."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -31,6 +34,7 @@ class Command(JsonCommand):
         parser.add_argument(
             "--structure", metavar="ID", help="the crystal that was measured: source id or number"
         )
+        add_columns(parser)
         parser.add_argument("--dry-run", action="store_true", help="read and report; store nothing")
         parser.add_argument("--contributor", metavar="USER", help="whose drafts they become")
         self.add_output(parser)
@@ -45,8 +49,13 @@ class Command(JsonCommand):
         dry_run: bool,
         contributor: str | None,
         output: str | None,
+        energy: str | None = None,
+        signal: list[str] | None = None,
+        i0: str | None = None,
+        unit: str | None = None,
         **options: Any,
     ) -> None:
+        columns = columns_named(energy=energy, signal=signal or [], i0=i0, unit=unit)
         user = None
         if contributor:
             user = get_user_model().objects.filter(username=contributor).first()
@@ -61,6 +70,7 @@ class Command(JsonCommand):
             dry_run=dry_run,
             contributor=user,
             structure=_structure(structure),
+            columns=columns,
         )
         try:
             for one in self.progress(files, unit="file"):

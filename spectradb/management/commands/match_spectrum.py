@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import CommandError, CommandParser
 
 from compute.errors import ComputeError, SkipFile
+from spectradb.management.columns import add_columns, columns_named
 from spectradb.management.json_command import JsonCommand
 from spectradb.models import Kind, Spectrum
 from spectradb.services.matching.options import MAX_SHIFT_EV, MatchOptions
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from compute.io.choice import ColumnChoice
     from spectradb.services.matching.match import Answer
 
     FloatArray = NDArray[np.float64]
@@ -52,6 +54,7 @@ class Command(JsonCommand):
         parser.add_argument(
             "--explain", action="store_true", help="also the peaks of query and best candidate"
         )
+        add_columns(parser)
         self.add_output(parser)
 
     def handle(
@@ -67,8 +70,13 @@ class Command(JsonCommand):
         mixture: int,
         explain: bool,
         output: str | None,
+        energy: str | None = None,
+        signal: list[str] | None = None,
+        i0: str | None = None,
+        unit: str | None = None,
         **options: Any,
     ) -> None:
+        columns = columns_named(energy=energy, signal=signal or [], i0=i0, unit=unit)
         from spectradb.services.matching import index
         from spectradb.services.matching.match import match_curve, searched_groups
 
@@ -81,20 +89,20 @@ class Command(JsonCommand):
             max_shift_ev=max_shift,
         )
         try:
-            energy, intensity, asked, itself, notes = self._query(query, asked)
-            for group in searched_groups(energy, asked):
+            energies, intensity, asked, itself, notes = self._query(query, asked, columns)
+            for group in searched_groups(energies, asked):
                 index.refresh(group)
-            answer = match_curve(energy, intensity, asked, without=itself)
+            answer = match_curve(energies, intensity, asked, without=itself)
             told = answer.as_json() | {"notes": notes}
             if mixture or explain:
                 from spectradb.services.matching import details
             if mixture:
                 mixed = details.mixture(
-                    energy, intensity, asked, max_components=mixture, without=itself
+                    energies, intensity, asked, max_components=mixture, without=itself
                 )
                 told["mixture"] = mixed.as_json()
             if explain:
-                laid = details.overlay(energy, intensity, asked, answer.matches[0])
+                laid = details.overlay(energies, intensity, asked, answer.matches[0])
                 told["peaks"] = details.peak_list(laid)
         except (ComputeError, SkipFile, OSError) as error:
             raise CommandError(f"{query}: {error}") from error
@@ -122,7 +130,7 @@ class Command(JsonCommand):
             self.say(f"{share.probability:6.1%}  {share.absorber} {sign}")
 
     def _query(
-        self, query: str, asked: MatchOptions
+        self, query: str, asked: MatchOptions, columns: ColumnChoice | None
     ) -> tuple[FloatArray, FloatArray, MatchOptions, int | None, list[str]]:
         """Curve, completed options, the query's own number if it is stored, the reader's notes."""
         from spectradb.services.matching.match import completed, curve_of_row, sample_of_file
@@ -136,5 +144,5 @@ class Command(JsonCommand):
             return *curve_of_row(row, asked), row.pk, []
         if not path.is_file():
             raise CommandError(f"{query}: there is no such file, and it is no number of a spectrum")
-        raw = sample_of_file(path)
+        raw = sample_of_file(path, columns)
         return raw.energy_ev, raw.intensity, completed(asked, raw), None, list(raw.warnings)

@@ -13,11 +13,12 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 
 from compute.edges import edge_energy
-from compute.errors import ReadError, SkipFile
-from compute.io import LIMITS, RawSpectrum, read_bytes
+from compute.errors import InputError, ReadError, SkipFile
+from compute.io import COLUMNS_HEADER, LIMITS, ColumnChoice, QuestionError, RawSpectrum, read_bytes
 from spectradb.models import Kind, Measurement, SourceFile, Spectrum, Status, Structure
 from spectradb.plots import sparkline_path
 from spectradb.services.curation.quality import keep_checks
+from spectradb.services.imports.theory import store_calculation, stored_calculation
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -31,7 +32,8 @@ class ImportedFile:
     """What became of one file.
 
     ``element``, ``edge``, ``n_points`` and the range are those of its first spectrum;
-    ``spectra`` has them for each. The range is None where the abscissa is no energy.
+    ``spectra`` has them for each. The range is None where the abscissa is no energy. A file that
+    leaves its columns or its unit open has failed, with a ``question``.
     """
 
     path: str
@@ -47,9 +49,13 @@ class ImportedFile:
     reason: str | None = None
     sha256: str | None = None
     spectra: list[dict[str, Any]] = field(default_factory=list)
+    question: dict[str, Any] | None = None  # what, choices: nothing is stored before an answer
+    header: str = ""  # of a table of columns: for which other files an answer holds
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        values = asdict(self)
+        del values["header"]
+        return values
 
 
 @dataclass(frozen=True)
@@ -66,11 +72,13 @@ def import_spectra(
     dry_run: bool = False,
     contributor: User | None = None,
     structure: Structure | None = None,
+    columns: ColumnChoice | None = None,
 ) -> Iterator[ImportedFile]:
     """Store every spectrum of these files and folders; one result a file, as it is done.
 
     A file is stored whole or not at all, and one that fails stops nothing else. ``structure`` is
     the crystal that was measured; reference channels are of something else and do not get it.
+    ``columns`` holds for the files with the header of the first that it was good for.
 
     Raises
     ------
@@ -93,7 +101,10 @@ def import_spectra(
             dry_run=dry_run,
             contributor=contributor,
             structure=structure,
+            columns=columns,
         )
+        if columns is not None and columns.header is None and done.header:
+            columns = replace(columns, header=done.header)
         if done.status in ("imported", "unchanged") and done.sha256 in first:
             # Stored by this very run, once: the copy is imported as much as the first file.
             text = f"the same bytes as {first[done.sha256]}: stored once"
@@ -112,11 +123,12 @@ def import_file(
     dry_run: bool = False,
     contributor: User | None = None,
     structure: Structure | None = None,
+    columns: ColumnChoice | None = None,
 ) -> ImportedFile:
     """Store the spectra of one file in memory (an upload); ``name`` need not exist anywhere.
 
     A second import of the same bytes changes nothing, except that an element, edge or structure
-    given now fills the empty field of a draft.
+    given now fills the empty field of a draft. ``columns`` answers a question of the file.
 
     Raises
     ------
@@ -125,16 +137,18 @@ def import_file(
     """
     digest = hashlib.sha256(data).hexdigest()
     try:
-        raws = read_bytes(Path(name).name, data, element=element, edge=edge)
+        raws = read_bytes(Path(name).name, data, element=element, edge=edge, columns=columns)
     except SkipFile as skip:
         return ImportedFile(
             name, "skipped", warnings=[skip.reason], reason=skip.reason, sha256=digest
         )
     except ReadError as error:
-        return ImportedFile(name, "failed", errors=error.errors, sha256=digest)
+        question = error.question.as_json() if isinstance(error, QuestionError) else None
+        return ImportedFile(name, "failed", errors=error.errors, sha256=digest, question=question)
     try:
         with transaction.atomic():
-            stored = _store_all(name, data, digest, raws, contributor)
+            named = columns is not None
+            stored = _store_all(name, data, digest, raws, contributor, named=named)
             if structure is not None:
                 stored = [_with_structure(one, structure) for one in stored]
             if dry_run:
@@ -143,6 +157,12 @@ def import_file(
         return ImportedFile(
             name, "failed", errors=[f"the database refused it: {error}"], sha256=digest
         )
+    except InputError:
+        raise
+    # Whatever a spectrum does to the checks and formulas is this file's failure alone.
+    except Exception as error:
+        told = f"it was read, but cannot be stored: {type(error).__name__}: {error}"
+        return ImportedFile(name, "failed", errors=[told], sha256=digest)
     status = "imported" if any(one.is_new for one in stored) else "unchanged"
     return _result(name, status, digest, raws, stored, dry_run=dry_run)
 
@@ -178,8 +198,15 @@ def _content(path: Path) -> bytes:
 
 
 def _store_all(
-    name: str, data: bytes, digest: str, raws: list[RawSpectrum], contributor: User | None
+    name: str,
+    data: bytes,
+    digest: str,
+    raws: list[RawSpectrum],
+    contributor: User | None,
+    *,
+    named: bool,
 ) -> list[_Stored]:
+    """Rows of these spectra, new or known. With ``named`` columns another curve is another part."""
     file, _ = SourceFile.objects.get_or_create(
         sha256=digest,
         defaults={"name": Path(name).name[:255], "n_bytes": len(data), "data": data},
@@ -192,7 +219,16 @@ def _store_all(
     stored: list[_Stored] = []
     for number, raw in enumerate(raws, start=1):
         part = f"{number}: {raw.label}"[:120] if len(raws) > 1 else ""
+        if raw.kind == Kind.THEORY:
+            row = stored_calculation(file, part, contributor)
+            is_new = row is None
+            row = row or store_calculation(file, part, raw, contributor)
+            stored.append(_Stored(row, is_new or _fill_in(row, raw)))
+            continue
         row = known.get(part)
+        if named and row is not None and not _same_curve(row, raw):
+            part = f"{part} {_formed(raw)}".strip()[:120]
+            row = known.get(part)
         if row is not None:
             stored.append(_Stored(row, _fill_in(row, raw)))
             continue
@@ -201,9 +237,23 @@ def _store_all(
             stored.append(_Stored(row, False))
             continue
         stored.append(_Stored(_create(file, part, raw, contributor), True))
-    if not any(one.is_new for one in stored) and not file.measurements.exists():
+    calculated = any(raw.kind == Kind.THEORY for raw in raws)
+    unused = not calculated and not file.measurements.exists()
+    if not any(one.is_new for one in stored) and unused:
         file.delete()  # an export of ours: the rows are here already
     return stored
+
+
+def _same_curve(row: Spectrum, raw: RawSpectrum) -> bool:
+    same_size = row.n_points == raw.n_points
+    return same_size and bool(
+        (row.energy == raw.energy_ev).all() and (row.intensity == raw.intensity).all()
+    )
+
+
+def _formed(raw: RawSpectrum) -> str:
+    """How the signal was formed from the columns that a person named."""
+    return next((t for t in raw.warnings if t.startswith("intensity: ")), raw.label)
 
 
 def _our_own(raw: RawSpectrum) -> Spectrum | None:
@@ -212,11 +262,10 @@ def _our_own(raw: RawSpectrum) -> Spectrum | None:
     if not isinstance(exported, str):
         return None
     row = Spectrum.objects.filter(content_hash=exported).first()
-    if row is None or row.n_points != raw.n_points:
+    if row is None or not _same_curve(row, raw):
         return None
-    same = (row.energy == raw.energy_ev).all() and (row.intensity == raw.intensity).all()
     named = (row.absorber, row.edge) == (raw.element or "", raw.edge or "")
-    return row if same and named else None
+    return row if named else None
 
 
 def _create(file: SourceFile, part: str, raw: RawSpectrum, contributor: User | None) -> Spectrum:
@@ -267,11 +316,18 @@ def _fill_in(row: Spectrum, raw: RawSpectrum) -> bool:
     """Complete a draft whose element or edge was open; whether anything changed."""
     open_fields = {"absorber": raw.element, "edge": raw.edge}
     found = {k: v for k, v in open_fields.items() if v and not getattr(row, k)}
-    if row.status != Status.DRAFT or not found or row.measurement is None:
+    if row.status != Status.DRAFT or not found:
         return False
     for name, value in found.items():
         setattr(row, name, value)
     row.technique = raw.technique
+    if row.measurement is None:
+        if row.calculation is not None:
+            row.calculation.absorber, row.calculation.edge = row.absorber, row.edge
+            row.calculation.save()
+        keep_checks(row)
+        row.save()
+        return True
     row.content_hash = row.hash_content(
         row.measurement.file.sha256 if row.measurement.file else "", row.measurement.file_part
     )
@@ -372,6 +428,8 @@ def _result(
             "mode": raw.mode,
             "technique": raw.technique,
             "quantity": raw.quantity,
+            "kind": raw.kind,
+            "code": raw.code or None,
             "element": raw.element or one.row.absorber or None,
             "edge": raw.edge or one.row.edge or None,
             **_range(raw),
@@ -393,6 +451,7 @@ def _result(
         warnings=warnings,
         sha256=digest,
         spectra=spectra,
+        header=next((str(raw.header.get(COLUMNS_HEADER) or "") for raw in raws), ""),
     )
 
 

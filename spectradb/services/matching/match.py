@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compute.errors import InputError
-from compute.io import RawSpectrum, read
+from compute.io import ColumnChoice, RawSpectrum, read
 from compute.matching import Match as Found
 from compute.matching import MatchResult
 from compute.matching.grid import MIN_POINTS, checked_curve
@@ -110,8 +110,10 @@ def curve_of_file(path: Path, options: MatchOptions) -> tuple[FloatArray, FloatA
     return raw.energy_ev, raw.intensity, completed(options, raw)
 
 
-def sample_of_file(path: Path) -> RawSpectrum:
+def sample_of_file(path: Path, columns: ColumnChoice | None = None) -> RawSpectrum:
     """The first sample spectrum of a file.
+
+    ``columns`` says what the columns hold where the file leaves it open.
 
     Raises
     ------
@@ -120,7 +122,8 @@ def sample_of_file(path: Path) -> RawSpectrum:
     InputError
         If no spectrum in it has an energy axis.
     """
-    raws = [raw for raw in read(path) if raw.role != "reference" and raw.axis_unit == "eV"]
+    raws = read(path, columns=columns)
+    raws = [raw for raw in raws if raw.role != "reference" and raw.axis_unit == "eV"]
     if not raws:
         raise InputError("file", str(path), "holds no spectrum on an energy axis")
     return raws[0]

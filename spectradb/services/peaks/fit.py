@@ -15,7 +15,7 @@ import numpy as np
 from django.db import transaction
 
 from compute.errors import InputError
-from compute.io import read
+from compute.io import ColumnChoice, read
 from compute.peaks import VERSION, Decomposition, decompose
 from compute.peaks import Peak as ComputedPeak
 from spectradb.models import JobStatus, Kind, Peak, PeakFit, Spectrum
@@ -71,8 +71,12 @@ class FitOptions:
         return cls(**{**values, "energy_range": None if pair is None else (pair[0], pair[1])})
 
 
-def fit_file(path: Path, options: FitOptions) -> Iterator[dict[str, Any]]:
+def fit_file(
+    path: Path, options: FitOptions, columns: ColumnChoice | None = None
+) -> Iterator[dict[str, Any]]:
     """The peaks of every spectrum of a file; nothing is stored.
+
+    ``columns`` says what the columns hold where the file leaves it open.
 
     Raises
     ------
@@ -81,7 +85,7 @@ def fit_file(path: Path, options: FitOptions) -> Iterator[dict[str, Any]]:
     InputError
         If a spectrum cannot be decomposed.
     """
-    for raw in read(path):
+    for raw in read(path, columns=columns):
         if raw.role == "reference":
             continue
         if raw.axis_unit != "eV":

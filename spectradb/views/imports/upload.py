@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -13,12 +14,28 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
 
+from compute.errors import InputError
 from spectradb.forms import AbsorberForm, UploadForm
-from spectradb.models import Spectrum, Status
+from spectradb.models import Spectrum, Status, Upload
+from spectradb.plots import Curve, Figure, nice_range
+from spectradb.plots.figure import COLOURS
 from spectradb.services.accounts.roles import may_contribute
 from spectradb.services.curation.quality import keep_checks
 from spectradb.services.curation.workflow import CurationError, submit
+from spectradb.services.imports.questions import (
+    OpenFile,
+    answer,
+    keep_open,
+    kept_open,
+    merged,
+    open_file,
+    preview,
+)
 from spectradb.services.imports.spectra import ImportedFile, import_file
+from spectradb.views.spectra.figures import Plot
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 FORMATS = (
     ("XDI", ".xdi"), ("9809", "KEK-PF, SPring-8"), ("EMSA/MAS", ".msa"), ("Athena", ".prj"),
@@ -36,23 +53,127 @@ def upload(request: HttpRequest) -> HttpResponse:
     form = UploadForm(request.POST or None, request.FILES or None)
     results: list[dict[str, Any]] = []
     if request.method == "POST" and form.is_valid():
+        user = cast("User", request.user)
+        given = {name: form.cleaned_data[name] for name in ("element", "edge")}
+        asked: list[Upload] = []
         for file in form.cleaned_data["files"]:
+            name, data = file.name or "upload", file.read()
             done = import_file(
-                file.name or "upload",
-                file.read(),
-                element=form.cleaned_data["element"] or None,
-                edge=form.cleaned_data["edge"] or None,
-                contributor=request.user,  # type: ignore[arg-type]
+                name,
+                data,
+                element=given["element"] or None,
+                edge=given["edge"] or None,
+                contributor=user,
             )
+            if done.question is not None:
+                asked.append(keep_open(name, data, user, given=given, options={}))
             results.append(_result(done))
+        return _page(request, form, results, asked)
+    return _page(request, form, [], [])
+
+
+@login_required
+@require_POST
+def answer_question(request: HttpRequest) -> HttpResponse:
+    """Import the files that waited for an answer, with the columns now named."""
+    if not may_contribute(request.user):
+        raise PermissionDenied(
+            gettext("Only contributors send spectra. A curator can make you one.")
+        )
+    user = cast("User", request.user)
+    uploads = kept_open(request.POST.getlist("file"), user)
+    if not uploads:
+        messages.error(request, gettext("These files are no longer kept: upload them again."))
+        return redirect("upload")
+    try:
+        results = [_result(one) for one in answer(uploads, _options(request, uploads[0]), user)]
+    except InputError as error:
+        messages.error(request, str(error))
+        results = []
+    waiting = kept_open([upload.token for upload in uploads if upload.pk], user)
+    return _page(request, UploadForm(), results, waiting)
+
+
+def _options(request: HttpRequest, upload: Upload) -> dict[str, Any]:
+    """The choice that was marked, or the columns that were typed in."""
+    opened = open_file(upload)
+    picked = request.POST.get("choice", "")
+    if opened is not None and picked.isdecimal():
+        choices = opened.question.choices
+        if int(picked[:4]) < len(choices):
+            return merged({}, choices[int(picked[:4])])
+    typed: dict[str, Any] = {
+        name: request.POST[name].strip()[:200]
+        for name in ("energy", "i0", "unit")
+        if request.POST.get(name, "").strip()
+    }
+    signals = [text.strip()[:200] for text in request.POST.get("signal", "").split(";")]
+    if any(signals):
+        typed["signal"] = [text for text in signals if text]
+    return typed
+
+
+def _page(
+    request: HttpRequest, form: UploadForm, results: list[dict[str, Any]], asked: list[Upload]
+) -> HttpResponse:
     status = 400 if request.method == "POST" and not results else 200
     context = {
         "form": form,
         "results": results,
+        "questions": _questions(asked),
         "formats": FORMATS,
         "limit_mb": settings.SPECTRUM_MAX_MB,
     }
     return render(request, "imports/upload.html", context, status=status)
+
+
+def _questions(asked: list[Upload]) -> list[dict[str, Any]]:
+    """One form for all files of one header that ask the same, with a preview of the first."""
+    groups: dict[tuple[str, str], list[OpenFile]] = {}
+    for upload in asked:
+        opened = open_file(upload)
+        if opened is not None:
+            key = (opened.question.header, opened.question.what)
+            groups.setdefault(key, []).append(opened)
+    shown = []
+    for number, files in enumerate(groups.values(), start=1):
+        question = files[0].question
+        table = question.table[:4] if question.table is not None else []
+        shown.append(
+            {
+                "number": number,
+                "what": question.what,
+                "choices": [choice.label for choice in question.choices],
+                "files": [one.upload for one in files],
+                "columns": list(enumerate(question.columns, start=1)),
+                "rows": [[f"{value:.6g}" for value in row] for row in table],
+                "plot": _preview(files[0], number),
+            }
+        )
+    return shown
+
+
+def _preview(opened: OpenFile, number: int) -> Plot | None:
+    """The choices drawn over the energy, each from 0 to 1."""
+    curves = []
+    low, high = float("inf"), float("-inf")
+    for index, (name, energy, signal) in enumerate(preview(opened)):
+        span = float(np.ptp(signal)) or 1.0
+        colour = COLOURS[index % len(COLOURS)]
+        curves.append(
+            Curve(name, energy, (signal - signal.min()) / span, "theory", colour, key=name)
+        )
+        low, high = min(low, float(energy[0])), max(high, float(energy[-1]))
+    if not curves:
+        return None
+    figure = Figure(
+        gettext("Energy (eV)"),
+        gettext("Intensity (each from 0 to 1)"),
+        (low, high),
+        nice_range(0.0, 1.0),
+        curves=curves,
+    )
+    return Plot(f"preview-{number}", figure, gettext("Preview of the choices"))
 
 
 @login_required
