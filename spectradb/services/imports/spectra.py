@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
 from django.db import DatabaseError, transaction
 
 from compute.edges import edge_energy
@@ -18,6 +16,15 @@ from compute.io import COLUMNS_HEADER, LIMITS, ColumnChoice, QuestionError, RawS
 from spectradb.models import Kind, Measurement, SourceFile, Spectrum, Status, Structure
 from spectradb.plots import sparkline_path
 from spectradb.services.curation.quality import keep_checks
+from spectradb.services.imports.fields import (
+    axis_field,
+    formula_of,
+    monochromator_of,
+    plain_json,
+    plain_text,
+    short_text,
+    stored_date,
+)
 from spectradb.services.imports.theory import store_calculation, stored_calculation
 
 if TYPE_CHECKING:
@@ -271,21 +278,21 @@ def _our_own(raw: RawSpectrum) -> Spectrum | None:
 def _create(file: SourceFile, part: str, raw: RawSpectrum, contributor: User | None) -> Spectrum:
     m = raw.measurement
     measurement = Measurement.objects.create(
-        facility=_short(m.facility, 120),
-        beamline=_short(m.beamline, 120),
+        facility=short_text(m.facility, 120),
+        beamline=short_text(m.beamline, 120),
         mode=raw.mode or "",
-        monochromator=_short(_monochromator(raw), 120),
+        monochromator=short_text(monochromator_of(raw), 120),
         resolution_ev=m.resolution_ev,
         temperature_k=m.temperature_k,
-        sample_name=_short(m.sample_name or raw.label, 200),
-        sample_formula=_short(m.sample_formula, 200),
-        sample_preparation=_text(m.sample_preparation),
+        sample_name=short_text(m.sample_name or raw.label, 200),
+        sample_formula=short_text(m.sample_formula, 200),
+        sample_preparation=plain_text(m.sample_preparation),
         is_reference=raw.role == "reference",
-        measured_on=_date(m.date),
+        measured_on=stored_date(m.date),
         file=file,
         file_format=raw.format,
         file_part=part,
-        header=_plain({**raw.header, **_axis(raw)}),
+        header=plain_json({**raw.header, **axis_field(raw)}),
         warnings=list(raw.warnings),
     )
     row = Spectrum(
@@ -293,8 +300,8 @@ def _create(file: SourceFile, part: str, raw: RawSpectrum, contributor: User | N
         technique=raw.technique,
         absorber=raw.element or "",
         edge=raw.edge or "",
-        formula=_formula(m.sample_formula, m.sample_name),
-        title=_short(raw.label or m.sample_name or file.name, 200),
+        formula=formula_of(m.sample_formula, m.sample_name),
+        title=short_text(raw.label or m.sample_name or file.name, 200),
         quantity=raw.quantity,
         status=Status.DRAFT,
         contributor=contributor,
@@ -348,63 +355,6 @@ def _with_structure(stored: _Stored, structure: Structure) -> _Stored:
     row.formula = structure.formula
     row.save()
     return _Stored(row, True)
-
-
-def _axis(raw: RawSpectrum) -> dict[str, str]:
-    return {} if raw.axis_unit == "eV" else {"axis_unit": raw.axis_unit}
-
-
-def _monochromator(raw: RawSpectrum) -> str | None:
-    m = raw.measurement
-    if m.d_spacing_angstrom is None:
-        return m.monochromator
-    return f"{m.monochromator or ''} d = {m.d_spacing_angstrom:g} Å".strip()
-
-
-def _formula(formula: str | None, name: str | None) -> str:
-    """The reduced formula where the file gives one; a sample's name that is a formula counts."""
-    from pymatgen.core import Composition
-
-    for text in (formula, name):
-        # A name with blanks is words, even where pymatgen would find elements in it.
-        if not text or not text.strip().isalnum():
-            continue
-        try:
-            reduced = Composition(text.strip()).reduced_formula
-        # pymatgen raises whatever its tokenizer meets: KeyError, ValueError, TypeError …
-        except Exception:
-            continue
-        if len(reduced) <= 120 and "0+" not in reduced:
-            return str(reduced)
-    return _short(formula, 120)
-
-
-def _date(when: datetime | None) -> datetime | None:
-    if when is None:
-        return None
-    return when if settings.USE_TZ else when.replace(tzinfo=None)
-
-
-def _short(text: str | None, length: int) -> str:
-    return _text(text)[:length]
-
-
-def _text(text: str | None) -> str:
-    """Without NUL, which PostgreSQL refuses."""
-    return (text or "").replace("\x00", "").strip()
-
-
-def _plain(value: Any) -> Any:
-    """JSON without NUL, NaN and infinities, which databases refuse."""
-    if isinstance(value, dict):
-        return {_text(str(key)): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, str):
-        return value.replace("\x00", "")
-    if isinstance(value, float) and not (abs(value) < float("inf")):
-        return str(value)
-    return value if isinstance(value, int | float | bool) or value is None else str(value)
 
 
 # --- report -----------------------------------------------------------------------------------
