@@ -143,8 +143,8 @@ def _iterate(
 ) -> tuple[Field | None, list[float]]:
     """Pulay's extrapolation of the matrix; the residual is output less input.
 
-    PySCF's ``lib.diis`` leaves out directions whose eigenvalue is below an absolute 1e-14: the squares
-    of residuals near the tolerance. Here the equations are scaled by the largest of them.
+    PySCF's ``lib.diis`` leaves out directions whose eigenvalue is below an absolute 1e-14, which
+    residuals that differ by 1e-7 reach. Here the equations are scaled by the largest of them.
     """
     x = cluster.orthogonal
     fock, trace = start, []
