@@ -6,7 +6,7 @@ and nowhere else. What a route is made of is loaded when it is used.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -137,6 +137,7 @@ def input_key(
     *,
     edge: str = "L23",
     temperature_k: float = TEMPERATURE_K,
+    versions: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Everything that decides the spectrum of a site, ready for JSON: what its hash covers.
 
@@ -148,9 +149,11 @@ def input_key(
         First atom and oxidation state of every distinct site: all of them make the potential.
     site_index : int
         First atom of the absorbing site.
+    versions : mapping, optional
+        Those of an older result, as :func:`version` gives the present ones.
     """
     return {
-        "versions": version(route),
+        "versions": dict(version(route) if versions is None else versions),
         "structure": structure_key,
         "valences": sorted([index, round(float(state), _DECIMALS)] for index, state in valences),
         "site": site_index,

@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike
 from spectradb.models import Calculation, JobStatus, Kind, Quantity, Spectrum, Status
 from spectradb.plots import sparkline_path
 from spectradb.services.accounts.roles import may_contribute, may_curate
-from spectradb.services.curation.workflow import submit
+from spectradb.services.calculations.inputs import present_versions
+from spectradb.services.curation.workflow import retire_earlier, shown_of_same_site, submit
 from spectradb.services.queue import jobs
 
 if TYPE_CHECKING:
@@ -141,6 +142,9 @@ def _keep(row: Calculation, user: User | None, curve: Curve) -> None:
         return  # everyone sees that one
     if user is None and (decided or explicit):
         return  # a curator has decided about it
+    older = user is None and not explicit and row.version != present_versions(row.route)
+    if older and shown_of_same_site(row).exists():
+        return  # what an older snapshot brings does not take the place of newer numbers
     public = not explicit and not decided and (user is None or may_curate(user))
     now = timezone.now() if public else None
     record = _blank(row)
@@ -153,6 +157,8 @@ def _keep(row: Calculation, user: User | None, curve: Curve) -> None:
     identity = [row.input_hash] if user is None else [row.input_hash, user.pk]
     record.content_hash = record.hash_content(*identity)
     record.save()
+    if public:
+        retire_earlier(record, user)
     if not explicit and not public and user is not None and may_contribute(user):
         submit(record, user)
 

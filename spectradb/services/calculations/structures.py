@@ -6,8 +6,6 @@ versions of route and engine), so that asking twice runs once. Valences are thos
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -28,15 +26,20 @@ from compute.structures.findings import obstacles
 from compute.structures.valence import valence_findings
 from spectradb.models import Calculation, JobStatus, Site
 from spectradb.services.calculations import records
+from spectradb.services.calculations.inputs import (
+    ENGINE,
+    input_hash,
+    present_versions,
+    valences,
+)
 from spectradb.services.imports.structure_files import ReadStructure, read_each
 from spectradb.services.imports.structures import analysed, refuse_doubted
 from spectradb.services.queue import jobs
-from spectradb.services.structures.sites import first_atom, sites_of, valences
+from spectradb.services.structures.sites import sites_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-ENGINE = "spectradb.multiplet"
 EDGES = ("L23",)
 _KEPT = (
     "total_intensity", "initial_eigenvalues_ev", "n_initial_states", "dimension", "l3_fraction",
@@ -202,7 +205,7 @@ def queue_sites(
                 continue
             made = Calculation.objects.create(
                 engine=ENGINE,
-                version=_versions(route),
+                version=present_versions(route),
                 route=route,
                 structure=site.structure,
                 site=site,
@@ -224,36 +227,6 @@ def queue_sites(
             fresh = [rows[digest].pk for digest in wanted if digest not in known]
             jobs.enqueue(Calculation, fresh)
     return [rows[digest] for digest in wanted]
-
-
-def input_hash(
-    site: Site,
-    known: Mapping[int, float],
-    edge: str,
-    route: str,
-    *,
-    versions: Mapping[str, str] | None = None,
-) -> str:
-    """SHA-256 of everything that decides the result.
-
-    Parameters
-    ----------
-    known
-        Valence of every orbit of the structure, by its first atom.
-    versions
-        Of what computed it (:func:`compute.l23.routes.version`); None for those of now.
-    """
-    given = routes.input_key(
-        site.structure.content_hash, list(known.items()), first_atom(site), route, edge=edge
-    )
-    if versions is not None:
-        given |= {"versions": dict(versions)}
-    key = json.dumps([ENGINE, route, given], sort_keys=True)
-    return hashlib.sha256(key.encode()).hexdigest()
-
-
-def _versions(route: str) -> str:
-    return " ".join(routes.version(route).values())
 
 
 def _valences(structures: Collection[int]) -> dict[int, dict[int, float]]:
@@ -308,7 +281,7 @@ def _store(row: Calculation, found: SiteSpectrum) -> None:
         row.sticks = np.stack(
             [sticks["energy_ev"] + found.energy_offset_ev, sticks["intensity"]], 1
         )
-    row.version = _versions(row.route)
+    row.version = present_versions(row.route)
     row.save(update_fields=["parameters", "results", "sticks", "version"])
     records.store_records(
         row,

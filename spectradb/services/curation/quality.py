@@ -12,6 +12,7 @@ from typing import Any
 
 from compute.errors import InputError
 from spectradb.models import Kind, Quantity, Spectrum, Status
+from spectradb.services.calculations.inputs import OUTDATED, is_of, valences
 
 PASS, CHECK, FAIL = "pass", "check", "fail"
 _WEIGHT = {PASS: 1.0, CHECK: 0.5, FAIL: 0.0}
@@ -36,6 +37,7 @@ def run_checks(spectrum: Spectrum) -> list[Check]:
         *_identity(spectrum),
         *(_measurement(spectrum) if spectrum.kind == Kind.EXPERIMENT else []),
         *(_curve(spectrum) if spectrum.kind == Kind.EXPERIMENT else []),
+        *_valences(spectrum),
         _licence(spectrum),
         _duplicate(spectrum),
     ]
@@ -119,6 +121,16 @@ def _curve(spectrum: Spectrum) -> list[Check]:
         for one in found
         if one.name not in ("absorber", "metadata")
     ]
+
+
+def _valences(spectrum: Spectrum) -> list[Check]:
+    """Whether what was computed of a structure is of the valences that it has now."""
+    calculation = spectrum.calculation
+    if calculation is None or calculation.structure is None:
+        return []
+    if is_of(calculation, valences(calculation.structure.sites.all())):
+        return [Check("Valences", PASS, "Those that its structure has now.")]
+    return [Check("Valences", FAIL, f"{OUTDATED} than it has now. Compute it again.")]
 
 
 def _licence(spectrum: Spectrum) -> Check:

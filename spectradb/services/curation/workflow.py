@@ -21,7 +21,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from simple_history.models import DeletedObject
 
-from spectradb.models import Spectrum, Status
+from spectradb.models import Calculation, Spectrum, Status
 from spectradb.services.accounts.roles import may_contribute, may_curate
 from spectradb.services.curation.quality import blocking, keep_checks
 
@@ -120,6 +120,7 @@ def decide(spectrum: Spectrum, action: str, user: User | AnonymousUser, note: st
             _retire(row.replaces_id, row, user)
         if action == "publish" and row.calculation_id is not None:
             _send_back_others(row, user)
+            retire_earlier(row, user)
     return row
 
 
@@ -145,6 +146,35 @@ def _retire(older_id: int, newer: Spectrum, user: User | AnonymousUser) -> None:
         older.status = Status.WITHDRAWN
         older.status_note = f"Replaced by SDB-{newer.pk}, version {newer.version}."
         save_with_reason(older, user, older.status_note)
+
+
+def shown_of_same_site(row: Calculation) -> QuerySet[Spectrum]:
+    """Published spectra of the same site and edge by the same route, from other calculations.
+
+    They are of other versions of the engine: a site counts once, whatever was computed of it.
+    """
+    if row.structure_id is None:
+        return Spectrum.objects.none()
+    return (
+        Spectrum.objects.published()
+        .filter(
+            calculation__site=row.site_id,
+            calculation__engine=row.engine,
+            calculation__route=row.route,
+            calculation__edge=row.edge,
+        )
+        .exclude(calculation=row)
+    )
+
+
+def retire_earlier(published: Spectrum, user: User | AnonymousUser | None) -> None:
+    """A published calculation of a site takes the place of those of other versions."""
+    if published.calculation is None:
+        return
+    for other in shown_of_same_site(published.calculation).select_for_update(of=("self",)):
+        other.status = Status.WITHDRAWN
+        other.status_note = f"Computed again as SDB-{published.pk}."
+        save_with_reason(other, user, other.status_note)
 
 
 def _send_back_others(published: Spectrum, user: User | AnonymousUser) -> None:

@@ -10,6 +10,7 @@ import base64
 import gzip
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +21,37 @@ from compute.errors import InputError, ReadError
 from compute.sites.oxidation import STATED
 from spectradb.models import Calculation, JobStatus, Site, Spectrum, Structure
 from spectradb.services.calculations import records
-from spectradb.services.calculations.structures import input_hash
-from spectradb.services.imports.structures import site_of_atom, store_structure
+from spectradb.services.calculations.inputs import (
+    first_atom,
+    input_hash,
+    valences,
+    versions_of,
+)
+from spectradb.services.imports.structures import analysed, atom_order, store_structure
 from spectradb.services.library.build import SOURCE
-from spectradb.services.structures.sites import state_valences, valences
+from spectradb.services.structures.sites import state_valences
 
 FORMAT = "spectradb-library"
 FORMAT_VERSION = 2
 _READ = (1, FORMAT_VERSION)
-"""Version 1 had hashes without the engine's version and the valences: they are worked out anew."""
-_FIRST = {"engine": "multiplet-1", "atom": "atom-1"}  # what version 1 was computed with
+"""Version 1 had no valences: its spectra are of derived ones."""
 _STRUCTURE_FIELDS = ("source_id", "name", "citation", "doi", "hypothetical")
 _CALCULATION_FIELDS = (
-    "engine", "version", "route", "absorber", "edge", "input_hash", "parameters", "results",
+    "engine", "version", "route", "absorber", "edge", "parameters", "results",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """A structure of the file as it is stored here."""
+
+    row: Structure
+    digest: str
+    """What the file calls it."""
+    sites: dict[int, Site]
+    """Site rows by the atom that the file numbers them with."""
+    valences: dict[int, float]
+    """What the file computed with, by the first atom of the orbits as they are stored here."""
 
 
 def export_library(path: Path) -> int:
@@ -74,8 +92,9 @@ def _record(spectrum: Spectrum, *, with_structure: bool) -> dict[str, Any]:
     if with_structure:
         record["crystal"] = structure.data
         record["about"] = {name: getattr(structure, name) for name in _STRUCTURE_FIELDS}
-        rows = structure.sites.filter(oxidation_method=STATED)
-        if stated := valences(rows):
+        rows = structure.sites.all()
+        record["valences"] = list(valences(rows).items())
+        if stated := valences(rows.filter(oxidation_method=STATED)):
             record["stated"] = stated
     return record
 
@@ -83,29 +102,46 @@ def _record(spectrum: Spectrum, *, with_structure: bool) -> dict[str, Any]:
 def import_library(path: Path) -> Iterator[bool]:
     """Load a snapshot; for each spectrum whether it was new. May be stopped and repeated.
 
+    Hashes follow from the inputs, so that a snapshot of any release doubles nothing. A spectrum of
+    other valences than those stated here stays out.
+
     Raises
     ------
     ReadError
         Naming the line that cannot be read; what came before it stays.
     """
-    from pymatgen.core import Structure as PymatgenStructure
-
-    row: Structure | None = None
-    digest = ""
+    stored: _Stored | None = None
     for number, record in _records(path):
         try:
             if "crystal" in record:
-                crystal = PymatgenStructure.from_dict(record["crystal"])
-                row, new = store_structure(crystal, source=SOURCE, **record["about"])
-                if new and (stated := record.get("stated")):
-                    given = {int(atom): float(value) for atom, value in stated.items()}
-                    state_valences(row, given, user=None, reason=f"From {path.name}.")
-                digest = record["structure"]
-            if row is None or record["structure"] != digest:
+                stored = _store(record)
+            if stored is None or record["structure"] != stored.digest:
                 raise ValueError("names a structure that the file has not given")
-            yield _load(record, row)
-        except (KeyError, TypeError, ValueError, InputError, Site.DoesNotExist) as error:
+            yield _load(record, stored)
+        except (KeyError, TypeError, ValueError, InputError) as error:
             raise ReadError([f"{path.name}, line {number}: {error}"]) from error
+
+
+def _store(record: dict[str, Any]) -> _Stored:
+    """The structure of a line; what a person stated of it, where it is new here."""
+    from pymatgen.core import Structure as PymatgenStructure
+
+    crystal = PymatgenStructure.from_dict(record["crystal"])
+    row, new = store_structure(crystal, source=SOURCE, **record["about"])
+    by_atom = {atom: site for site in row.sites.all() for atom in site.equivalent_indices}
+    sites = {
+        atom: by_atom[here] for atom, here in enumerate(atom_order(row, crystal)) if here in by_atom
+    }
+    # Files from before valences could be stated were computed with derived ones.
+    given = record.get("valences") or [
+        (one.index, one.oxidation_state) for one in analysed(crystal, row.told)[0]
+    ]
+    known = {first_atom(sites[atom]): float(state) for atom, state in given}
+    said = record.get("stated", {}).items()
+    stated = {first_atom(sites[int(atom)]): float(state) for atom, state in said}
+    if new and stated:
+        state_valences(row, stated, user=None, reason="Stated where the snapshot is from.")
+    return _Stored(row, record["structure"], sites, known)
 
 
 def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -120,62 +156,41 @@ def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             if header.get("version") not in _READ:
                 raise ReadError([f"{path.name}: version {header.get('version')} is not known"])
             for number, line in enumerate(lines, start=2):
-                yield number, json.loads(line) | {"format": header["version"]}
+                yield number, json.loads(line)
     except (OSError, EOFError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ReadError([f"{path.name}: {error}"]) from error
 
 
-def _load(record: dict[str, Any], structure: Structure) -> bool:
-    if record["format"] == 1:
-        record["calculation"]["input_hash"] = _hash_of_before(record, structure)
+def _load(record: dict[str, Any], stored: _Stored) -> bool:
     values = record["calculation"]
+    site = stored.sites[record["site"]]
+    finished = {name: values[name] for name in _CALCULATION_FIELDS} | {
+        "structure": stored.row,
+        "site": site,
+        "job_status": JobStatus.DONE,
+        "seconds": record["seconds"],
+        "error": "",
+        "error_cause": "",
+        "public": True,
+    }
+    versions = versions_of(values["version"])
+    digest = input_hash(site, stored.valences, values["edge"], values["route"], versions)
+    if digest != input_hash(
+        site, valences(stored.row.sites.all()), values["edge"], values["route"], versions
+    ):
+        return False  # somebody has stated another valence here
     first, last, count = record["energy"]
     energy = np.linspace(first, last, int(count))
     intensity = np.frombuffer(base64.b64decode(record["intensity"]), "<f4").astype(float)
     with transaction.atomic():
-        row, new = Calculation.objects.get_or_create(
-            input_hash=values["input_hash"],
-            defaults=_finished(record, structure) | {"public": True},
-        )
+        row, new = Calculation.objects.get_or_create(input_hash=digest, defaults=finished)
         if not new:
             row = Calculation.objects.select_for_update().get(pk=row.pk)
             if row.job_status == JobStatus.DONE:
                 records.ask([row], None)
                 return False
-            for name, value in _finished(record, structure).items():  # it was queued or failed
+            for name, value in finished.items():  # it was queued or failed
                 setattr(row, name, value)
-            row.public = True
             row.save()
         records.store_records(row, records.Curve(energy, intensity, *record["offset"]))
     return True
-
-
-def _hash_of_before(record: dict[str, Any], structure: Structure) -> str:
-    """The hash of a calculation of version 1 from its own inputs, as asking for it gives."""
-    values = record["calculation"]
-    return input_hash(
-        _site(record, structure),
-        valences(structure.sites.all()),
-        values["edge"],
-        values["route"],
-        versions={"route": values["version"], **_FIRST},
-    )
-
-
-def _site(record: dict[str, Any], structure: Structure) -> Site:
-    site = site_of_atom(structure, int(record["site"]))
-    if site is None:
-        raise ValueError(f"site {record['site']} is no atom of {structure}")
-    return site
-
-
-def _finished(record: dict[str, Any], structure: Structure) -> dict[str, Any]:
-    """Columns of the calculation as the file has it."""
-    return {name: record["calculation"][name] for name in _CALCULATION_FIELDS} | {
-        "structure": structure,
-        "site": _site(record, structure),
-        "job_status": JobStatus.DONE,
-        "seconds": record["seconds"],
-        "error": "",
-        "error_cause": "",
-    }

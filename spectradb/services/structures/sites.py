@@ -19,14 +19,19 @@ from compute.sites import analyze_sites
 from compute.sites.oxidation import STATED
 from compute.structures.valence import valence_findings
 from spectradb.models import Prediction, Site, Spectrum, Status, Structure
+from spectradb.services.calculations.inputs import (
+    ENGINE,
+    OUTDATED,
+    first_atom,
+    is_of,
+    valences,
+)
 from spectradb.services.curation.workflow import save_with_reason
 from spectradb.services.imports.structures import SYMPREC
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-OUTDATED = "Computed for another valence of its site"
-_SAME = 0.01
 _OF_VALENCES = ("charge", "valence")  # findings that follow from them
 _HIGHEST_STATE = 9.0  # iridium's in IrO4+
 
@@ -52,21 +57,6 @@ def check_state(name: str, valence: float) -> None:
     """
     if not (isfinite(valence) and abs(valence) <= _HIGHEST_STATE):
         raise InputError(name, valence, f"must be within ±{_HIGHEST_STATE:g}")
-
-
-def first_atom(site: Site) -> int:
-    """The first atom of the site's orbit; ``index`` may be any of them."""
-    return min(site.equivalent_indices, default=site.index)
-
-
-def valences(sites: Iterable[Site]) -> dict[int, float]:
-    """Oxidation state of each orbit, by its first atom; what is stated before what is not."""
-    ordered = sorted(sites, key=lambda site: site.oxidation_method == STATED)
-    return {
-        first_atom(site): site.oxidation_state
-        for site in ordered
-        if site.oxidation_state is not None
-    }
 
 
 def sites_of(structure: Structure) -> list[FoundSite]:
@@ -153,6 +143,7 @@ def state_valences(
         by_atom = {site.index: site for site in found}
         for site in rows:
             new = by_atom.get(first_atom(site))
+            before = site.oxidation_state
             if new is None or not _take(site, new):
                 continue
             site._change_reason = reason or (  # type: ignore[attr-defined]  # of simple_history
@@ -161,10 +152,12 @@ def state_valences(
             if user is not None:
                 site._history_user = user  # type: ignore[attr-defined]
             site.save()
-            if first_atom(site) not in given:
-                done.changed.append(site)
             Spectrum.objects.filter(site=site).update()  # searches find them by their site
-            _sort_out(site, user, done)
+            if first_atom(site) not in given and site.oxidation_state != before:
+                done.changed.append(site)
+        known = valences(rows)
+        for site in rows:
+            _sort_out(site, known, user, done)
         Prediction.objects.filter(structure=held).delete()  # made for the valences before
     return done
 
@@ -184,27 +177,17 @@ def _take(row: Site, found: FoundSite) -> bool:
     return True
 
 
-def _sort_out(site: Site, user: User | None, done: Stated) -> None:
-    """Withdraw published spectra computed for another valence; bring back those that fit."""
-    ours = Spectrum.objects.filter(site=site, calculation__engine="spectradb.multiplet")
-    for row in ours.select_related("calculation").order_by("pk"):
-        fits = _fits(row, site)
+def _sort_out(site: Site, known: Mapping[int, float], user: User | None, done: Stated) -> None:
+    """Withdraw published spectra computed for other valences; bring back those that fit."""
+    ours = Spectrum.objects.filter(site=site, calculation__engine=ENGINE)
+    for row in ours.select_related("calculation__site__structure").order_by("pk"):
+        fits = row.calculation is None or is_of(row.calculation, known)
         if row.status == Status.PUBLISHED and not fits:
             row.status = Status.WITHDRAWN
-            row.status_note = f"{OUTDATED}, which is {site.oxidation_state:+g}."
+            row.status_note = f"{OUTDATED}; its own is now {site.oxidation_state:+g}."
             save_with_reason(row, user, row.status_note)
             done.withdrawn.append(row.pk)
         elif row.status == Status.WITHDRAWN and fits and row.status_note.startswith(OUTDATED):
             row.status, row.status_note = Status.PUBLISHED, ""
-            save_with_reason(row, user, "The valence of its site is again what it was.")
+            save_with_reason(row, user, "The valences of its structure are again what they were.")
             done.restored.append(row.pk)
-
-
-def _fits(row: Spectrum, site: Site) -> bool:
-    """Whether a computed spectrum is of the ion that its site holds."""
-    calculation = row.calculation
-    charge = calculation.parameters.get("charge") if calculation is not None else None
-    if calculation is None or charge is None or site.oxidation_state is None:
-        return True
-    shared = bool(calculation.results.get("mixture"))  # the parameters are the likeliest ion's
-    return abs(float(charge) - site.oxidation_state) < (1.0 if shared else _SAME)

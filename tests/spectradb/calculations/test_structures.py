@@ -14,9 +14,10 @@ from django.test import Client
 from compute.crystals.published import crystal
 from compute.errors import ConvergenceError
 from compute.l23 import routes
-from spectradb.models import Calculation, JobStatus, Site, Spectrum, Structure
+from spectradb.models import Calculation, JobStatus, Site, Spectrum, Status, Structure
 from spectradb.services.calculations.structures import queue_sites, run_calculation
 from spectradb.services.curation.workflow import publish
+from spectradb.services.imports.structures import store_structure
 from spectradb.services.library.build import (
     expected_cost,
     library_sites,
@@ -197,6 +198,7 @@ def test_a_snapshot_of_before_is_found_by_what_is_asked_now(tmp_path: Path) -> N
     export_library(path)
     header, line = gzip.decompress(path.read_bytes()).decode().splitlines()
     record = json.loads(line)
+    del record["valences"]
     record["calculation"] |= {"input_hash": "of before", "version": "cheap-3"}
     old = json.loads(header) | {"version": 1}
     path.write_bytes(gzip.compress("\n".join([json.dumps(old), json.dumps(record)]).encode()))
@@ -221,6 +223,76 @@ def test_a_snapshot_keeps_what_was_stated_of_a_valence(tmp_path: Path) -> None:
     site = Site.objects.get(element="Cu")
     assert (site.oxidation_state, site.oxidation_method) == (3.0, "stated")
     assert [one.job_status for one in queue_library(["Cu"])] == [JobStatus.DONE]
+
+
+@pytest.mark.django_db
+def test_a_snapshot_of_an_older_release_doubles_nothing(tmp_path: Path) -> None:
+    list(store_crystals([crystal("CuO")]))
+    run_calculation(queue_library()[0].pk)
+    path = tmp_path / "library.jsonl.gz"
+    export_library(path)
+    lines = [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
+    lines[0]["version"] = 1
+    for line in lines[1:]:  # as it was before hashes covered the engine and the valences
+        line["calculation"] |= {"version": routes.version("cheap")["route"], "input_hash": "a" * 64}
+        del line["valences"]
+    path.write_bytes(gzip.compress("\n".join(map(json.dumps, lines)).encode()))
+    list(import_library(path))
+    assert Spectrum.objects.published().count() == 1
+
+
+@pytest.mark.django_db
+def test_a_snapshot_brings_stated_valences_and_yields_to_those_stated_here(tmp_path: Path) -> None:
+    list(store_crystals([crystal("CuO")]))
+    copper = Site.objects.get(element="Cu")
+    state_valence(copper, 3.0, user=None)
+    run_calculation(queue_library()[0].pk)
+    path = tmp_path / "library.jsonl.gz"
+    export_library(path)
+    for model in (Spectrum, Calculation, Structure):
+        model._default_manager.all().delete()
+    swapped = crystal("CuO").structure()
+    swapped.reverse()  # the same crystal from another file: its atoms have other numbers
+    store_structure(swapped, source="file")
+    assert list(import_library(path)) == [False]  # Cu2+ here, and that is not what the file has
+    Structure.objects.all().delete()
+    assert list(import_library(path)) == [True]
+    site = Site.objects.get(element="Cu")
+    assert (site.oxidation_state, site.oxidation_method) == (3.0, "stated")
+    assert [row.job_status for row in queue_library()] == [JobStatus.DONE]
+    state_valence(site, None, user=None)
+    assert list(import_library(path)) == [False]
+    assert not Spectrum.objects.published().exists()
+
+
+@pytest.mark.django_db
+def test_a_snapshot_finds_its_sites_where_atoms_have_other_numbers(tmp_path: Path) -> None:
+    list(store_crystals([crystal("CuO")]))
+    run_calculation(queue_library()[0].pk)
+    path = tmp_path / "library.jsonl.gz"
+    export_library(path)
+    for model in (Spectrum, Calculation, Structure):
+        model._default_manager.all().delete()
+    swapped = crystal("CuO").structure()
+    swapped.reverse()
+    store_structure(swapped, source="file")
+    assert list(import_library(path)) == [True]
+    assert Spectrum.objects.get().site.element == "Cu"
+    sites = Site.objects.filter(element="Cu")
+    assert [row.job_status for row in queue_sites(sites, send=False)] == [JobStatus.DONE]
+
+
+@pytest.mark.django_db
+def test_of_a_site_computed_by_two_versions_the_newer_is_shown(monkeypatch) -> None:
+    list(store_crystals([crystal("CuO")]))
+    run_calculation(queue_library()[0].pk)
+    old = Spectrum.objects.get()
+    monkeypatch.setattr(routes, "ENGINE", "multiplet-next")
+    run_calculation(queue_library()[0].pk)
+    new = Spectrum.objects.published().get()
+    old.refresh_from_db()
+    assert new.calculation.version != old.calculation.version
+    assert (old.status, str(new.pk) in old.status_note) == (Status.WITHDRAWN, True)
 
 
 @pytest.mark.django_db

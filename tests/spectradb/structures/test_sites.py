@@ -10,6 +10,7 @@ from django.test import Client
 from compute.crystals.published import crystal
 from spectradb.models import Calculation, Prediction, Site, Spectrum, Status, TrainedModel
 from spectradb.services.calculations.structures import queue_sites, run_calculation
+from spectradb.services.curation.workflow import CurationError, publish
 from spectradb.services.imports.structures import store_structure
 from spectradb.services.learning.training_data import training_rows
 from spectradb.services.library.build import queue_library, store_crystals
@@ -81,6 +82,41 @@ def test_spectra_of_another_valence_leave_the_library_and_come_back(
     assert (copper.oxidation_state, copper.oxidation_method) == (2.0, "bond valence")
     assert computed(copper).spectra.get() == old
     assert set(Spectrum.objects.published()) == {old}
+
+
+def test_a_mixture_is_not_shown_for_one_of_its_ions(copper: Site, desk: Client) -> None:
+    correct(desk, copper, "2.5")
+    mixed = computed(copper).spectra.get()
+    correct(desk, copper, "2")
+    mixed.refresh_from_db()
+    assert mixed.status == Status.WITHDRAWN
+
+
+def test_spectra_of_other_neighbours_leave_the_library_too(copper: Site, desk: Client) -> None:
+    old = computed(copper).spectra.get()
+    oxygen = Site.objects.get(structure=copper.structure, element="O")
+    state_valence(copper, 2.0, user=None)
+    state_valence(oxygen, -1.5, user=None)
+    old.refresh_from_db()
+    assert old.status == Status.WITHDRAWN
+    new = computed(copper).spectra.get()
+    assert Spectrum.objects.published().get() == new
+
+
+def test_only_valences_that_are_others_are_told(copper: Site, desk: Client) -> None:
+    answer = correct(desk, copper, "3").content.decode()
+    assert "is now -2" not in answer
+
+
+def test_a_spectrum_of_another_valence_cannot_be_published(copper: Site) -> None:
+    author = make_user("author", "contributor")
+    (row,) = queue_sites(Site.objects.filter(pk=copper.pk), send=False, requested_by=author)
+    run_calculation(row.pk)
+    record = row.spectra.get()
+    assert record.status == Status.SUBMITTED
+    state_valence(copper, 3.0, user=None)
+    with pytest.raises(CurationError, match="other valences"):
+        publish(record, make_user("cur2", "curator"))
 
 
 def test_a_stated_valence_survives_another_import(copper: Site, desk: Client) -> None:

@@ -1,0 +1,84 @@
+"""What decides the spectrum of a site: its hash, and whether a result is still of that input."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+
+from compute.l23 import routes
+from compute.sites.oxidation import STATED
+from spectradb.models import Calculation, Site
+
+ENGINE = "spectradb.multiplet"
+OUTDATED = "Computed for other valences of its structure"
+_FIRST = {"engine": "multiplet-1", "atom": "atom-1"}
+"""What a result counts as that is from before engine and free ions had versions."""
+_SAME = 0.01  # of two valences
+
+
+def first_atom(site: Site) -> int:
+    """The first atom of the site's orbit; ``index`` may be any of them."""
+    return min(site.equivalent_indices, default=site.index)
+
+
+def valences(sites: Iterable[Site]) -> dict[int, float]:
+    """Oxidation state of each orbit, by its first atom; what is stated before what is not."""
+    ordered = sorted(sites, key=lambda site: site.oxidation_method == STATED)
+    return {
+        first_atom(site): site.oxidation_state
+        for site in ordered
+        if site.oxidation_state is not None
+    }
+
+
+def input_hash(
+    site: Site,
+    known: Mapping[int, float],
+    edge: str,
+    route: str,
+    versions: Mapping[str, str] | None = None,
+) -> str:
+    """SHA-256 of everything that decides the result.
+
+    Parameters
+    ----------
+    known
+        Valence of every orbit of the structure, by its first atom.
+    versions
+        Those of an older result (:func:`versions_of`); the present ones when None.
+    """
+    given = routes.input_key(
+        site.structure.content_hash,
+        list(known.items()),
+        first_atom(site),
+        route,
+        edge=edge,
+        versions=versions,
+    )
+    key = json.dumps([ENGINE, route, given], sort_keys=True)
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def present_versions(route: str) -> str:
+    """Versions of all that decides a route's numbers, as calculations keep them."""
+    return " ".join(routes.version(route).values())
+
+
+def versions_of(kept: str) -> dict[str, str]:
+    """The versions of a calculation's column: of the route, the engine, the free ions."""
+    return _FIRST | dict(zip(("route", "engine", "atom"), kept.split(), strict=False))
+
+
+def is_of(row: Calculation, known: Mapping[int, float]) -> bool:
+    """Whether a result is of these valences of its structure, by whatever version.
+
+    What no structure was given for, and a person has put to a site, is compared by its ion.
+    """
+    if row.engine != ENGINE or row.site is None:
+        return True
+    if row.structure_id is None:
+        charge, state = row.parameters.get("charge"), known.get(first_atom(row.site))
+        return charge is None or state is None or abs(float(charge) - state) < _SAME
+    versions = versions_of(row.version)
+    return input_hash(row.site, known, row.edge, row.route, versions) == row.input_hash
