@@ -128,14 +128,28 @@ def split_by_material(
     Raises
     ------
     LearningError
-        If a given split names an unknown part.
+        If a given split is no mapping or names an unknown part.
     """
     if given is not None:
-        wrong = {part for part in given.values() if part not in PARTS}
-        if wrong:
-            raise LearningError("split", sorted(wrong), f"parts are {', '.join(PARTS)}")
+        check_split(given)
         return np.array([given.get(group, "") for group in groups])
     return np.array([_part(group) for group in groups])
+
+
+def check_split(given: object) -> None:
+    """Refuse what is no split of materials.
+
+    Raises
+    ------
+    LearningError
+        Naming the first materials with something else than a part.
+    """
+    if not isinstance(given, Mapping):
+        raise LearningError("split", given, f"must be {{source_id: {'|'.join(PARTS)}}}")
+    wrong = {name: part for name, part in given.items() if part not in PARTS}
+    if wrong:
+        few = dict(list(wrong.items())[:3])
+        raise LearningError("split", few, f"parts are {', '.join(PARTS)}")
 
 
 def folds_by_material(

@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from ml.checkpoints import write
 from ml.data import Dataset
+from ml.errors import LearningError
 from ml.prediction import Float, Predicted, Validation
 
 if TYPE_CHECKING:
     from ml.training import History
 
 C = TypeVar("C")
+_LARGEST_SEED = 2**32 - 1  # NumPy's and scikit-learn's
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,20 @@ class FitOptions:
     device: str = "auto"
     epochs: int | None = None
     n_members: int = 5
+
+    def check(self) -> None:
+        """Refuse numbers that nothing can be fitted with.
+
+        Raises
+        ------
+        LearningError
+        """
+        if self.epochs is not None and self.epochs < 1:
+            raise LearningError("epochs", self.epochs, "at least one is needed")
+        if self.n_members < 1:
+            raise LearningError("members", self.n_members, "at least one is needed")
+        if not 0 <= self.seed <= _LARGEST_SEED:
+            raise LearningError("seed", self.seed, f"must be within 0 and {_LARGEST_SEED}")
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,9 @@ def fit_model(kind: str, data: Dataset, options: FitOptions, tell: Tell) -> Mode
     Raises
     ------
     LearningError
-        If the kind is unknown or the data are too few.
+        If the kind is unknown, an option is out of range or the data are too few.
     """
+    options.check()
     chosen = trained_kind(kind)
     return fit_config(chosen, data, chosen.defaults(data, options), tell)
 

@@ -87,7 +87,8 @@ class NetworkKind(Trained[NetworkConfig[S]], Generic[S]):
 
     @classmethod
     def defaults(cls, data: Dataset, options: FitOptions) -> NetworkConfig[S]:
-        training = TrainingConfig(epochs=options.epochs or cls.epochs, seed=options.seed)
+        epochs = cls.epochs if options.epochs is None else options.epochs
+        training = TrainingConfig(epochs=epochs, seed=options.seed)
         return NetworkConfig(cls.size, options.n_members, cls.batch_size, training, options.device)
 
     @classmethod

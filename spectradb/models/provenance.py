@@ -12,13 +12,12 @@ from simple_history.models import HistoricalRecords
 from spectradb.models.fields import ArrayField
 from spectradb.models.jobs import Job, JobStatus
 from spectradb.models.structures import Site, Structure
+from spectradb.models.visibility import CURATE
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
     from spectradb.models.spectra import SpectrumQuerySet
-
-_CURATE = "spectradb.curate_spectrum"
 
 
 class CalculationQuerySet(models.QuerySet[Any]):
@@ -26,7 +25,7 @@ class CalculationQuerySet(models.QuerySet[Any]):
 
     def visible_to(self, user: User | AnonymousUser | None) -> Self:
         """Seen by whoever sees one of its records; before it has any, by whoever asked for it."""
-        if user is not None and user.is_authenticated and user.has_perm(_CURATE):
+        if user is not None and user.is_authenticated and user.has_perm(CURATE):
             return self
         asked = Q(public=True)
         if user is not None and user.is_authenticated:

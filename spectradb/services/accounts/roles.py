@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Q
 
+from spectradb.models.visibility import CURATE
+
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
@@ -60,4 +62,4 @@ def may_contribute(user: User | AnonymousUser) -> bool:
 
 
 def may_curate(user: User | AnonymousUser) -> bool:
-    return user.is_authenticated and user.has_perm("spectradb.curate_spectrum")
+    return user.is_authenticated and user.has_perm(CURATE)

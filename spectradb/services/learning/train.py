@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ml import distributed
 from ml.checkpoints import weights_hash
-from ml.data import PARTS, Dataset, split_by_material
+from ml.data import PARTS, Dataset, check_split, split_by_material
 from ml.errors import LearningError
 from ml.kinds import check_kind, trained_kind
 from ml.kinds.base import FitOptions, Model, Step, Tell
@@ -33,7 +33,7 @@ from spectradb.services.learning.stored import (
     new_folder,
     put_in_place,
 )
-from spectradb.services.learning.training_data import refuse_ambiguous, training_rows
+from spectradb.services.learning.training_data import check_scale, refuse_ambiguous, training_rows
 from spectradb.services.queue import jobs
 
 _TELL_EVERY = 2.0  # seconds
@@ -165,8 +165,17 @@ def _request_of(row: TrainedModel) -> TrainingRequest:
 
 
 def _check(request: TrainingRequest) -> None:
+    """Refuse what can be refused before anything is read or computed."""
     check_name(request.name)
     check_kind(request.kind)
+    request.options.check()
+    grid_of(request.grid)
+    if request.n_trials < 0:
+        raise LearningError("trials", request.n_trials, "must not be negative")
+    if request.split is not None:
+        check_split(request.split)
+    if request.target_scale is not None:
+        check_scale(request.target_scale)
 
 
 def _train(request: TrainingRequest, tell: Tell) -> Trained | None:

@@ -97,8 +97,10 @@ def training_rows(
     Raises
     ------
     LearningError
-        If no row is left.
+        If no row is left, or the scale is none.
     """
+    if target_scale is not None:
+        check_scale(target_scale)
     usable = spectra.filter(structure__isnull=False, site__isnull=False)
     total = spectra.count()
     if grid is None:
@@ -155,6 +157,28 @@ def training_rows(
     )
     keys = [(r[3], r[2], r[4]) for r in rows]
     return TrainingRows(data, keys, data_hash, total - repeated - len(rows))
+
+
+def check_scale(given: object) -> None:
+    """Refuse what is no factor for each site.
+
+    Raises
+    ------
+    LearningError
+        Naming the first sites with something else than a positive number.
+    """
+    if not isinstance(given, Mapping):
+        raise LearningError("target_scale", given, 'must be {"source_id:site_index": factor}')
+    wrong = {
+        site: factor
+        for site, factor in given.items()
+        if isinstance(factor, bool)
+        or not isinstance(factor, int | float)
+        or not 0 < factor < np.inf
+    }
+    if wrong:
+        few = dict(list(wrong.items())[:3])
+        raise LearningError("target_scale", few, "factors are positive numbers")
 
 
 def refuse_ambiguous(option: str, names: Collection[str], structures: Sequence[int]) -> None:

@@ -17,6 +17,7 @@ from ml.errors import LearningError
 from ml.kinds import KINDS
 from spectradb.filters import SearchError
 from spectradb.models import JobStatus, Prediction, Structure, TrainedModel
+from spectradb.models.visibility import CURATE
 from spectradb.plots import Band, Curve, Figure, nice_range
 from spectradb.services.accounts.roles import may_curate
 from spectradb.views.spectra.figures import Plot
@@ -99,7 +100,7 @@ def model(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, "learning/model.html", context)
 
 
-@permission_required("spectradb.curate_spectrum", raise_exception=True)
+@permission_required(CURATE, raise_exception=True)
 @require_POST
 def train(request: HttpRequest) -> HttpResponse:
     """Queue a training."""

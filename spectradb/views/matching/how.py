@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from django_q.tasks import async_task
 
 from compute.matching.posterior import MIN_PAIRS
+from spectradb.models.visibility import CURATE
 from spectradb.plots import Band, Curve, Figure
 from spectradb.services.accounts.roles import may_curate
 from spectradb.services.matching.groups import groups
@@ -55,7 +56,7 @@ def how(request: HttpRequest) -> HttpResponse:
     return render(request, "matching/how.html", context)
 
 
-@permission_required("spectradb.curate_spectrum", raise_exception=True)
+@permission_required(CURATE, raise_exception=True)
 @require_POST
 def measure(request: HttpRequest) -> HttpResponse:
     """Queue a rehearsal of one library."""

@@ -17,6 +17,7 @@ from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from spectradb.models import Calculation, Export, ImportRun, JobStatus, PeakFit, TrainedModel
+from spectradb.models.visibility import CURATE
 from spectradb.services.accounts.roles import may_curate
 from spectradb.services.queue import jobs as service
 
@@ -104,7 +105,7 @@ def case(request: HttpRequest, pk: int) -> HttpResponse:
     return response
 
 
-@permission_required("spectradb.curate_spectrum", raise_exception=True)
+@permission_required(CURATE, raise_exception=True)
 @require_POST
 def act(request: HttpRequest) -> HttpResponse:
     """Cancel what is open or retry what failed; of one cause when one is named."""
@@ -142,11 +143,10 @@ def _rows(kind: str, request: HttpRequest) -> QuerySet[Any]:
             "structure__data", "results", "sticks", "trace"
         )
     if kind == "fits":
-        rows = rows.select_related("spectrum").defer(
+        seen_fits = PeakFit.objects.visible_to(request.user)
+        rows = seen_fits.select_related("spectrum").defer(
             "residual", "spectrum__energy", "spectrum__intensity"
         )
-        if not may_curate(request.user):
-            rows = rows.filter(spectrum__status="published")
     if kind == "trainings":
         rows = rows.defer("held_out", "request", "metrics", "hyperparameters")
     if kind == "exports" and not may_curate(request.user):

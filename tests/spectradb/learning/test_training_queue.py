@@ -96,7 +96,22 @@ def test_progress_and_request_are_columns_of_their_own(
 
 @pytest.mark.parametrize(
     ("changes", "words"),
-    [({"name": "a/b"}, "letters"), ({"kind": "oracle"}, "choose from"), ({}, "taken")],
+    [
+        ({"name": "a/b"}, "letters"),
+        ({"kind": "oracle"}, "choose from"),
+        ({"split": ["mp-1"]}, "source_id"),
+        ({"split": {"mp-1": ["train"]}}, "parts are train"),
+        ({"split": {"mp-1": 3, "mp-2": "held"}}, "parts are train"),
+        ({"target_scale": [1.0]}, "site_index"),
+        ({"target_scale": {"mp-1:0": "two"}}, "positive numbers"),
+        ({"target_scale": {"mp-1:0": float("nan")}}, "positive numbers"),
+        ({"options": FitOptions(epochs=0)}, "epochs: at least one"),
+        ({"options": FitOptions(n_members=0)}, "members: at least one"),
+        ({"options": FitOptions(seed=-1)}, "seed"),
+        ({"grid": (3.0, 1.0, 0.5)}, "START < STOP"),
+        ({"n_trials": -1}, "trials"),
+        ({}, "taken"),
+    ],
 )
 def test_a_request_that_cannot_be_kept_is_refused(
     crystals: None, changes: dict[str, object], words: str

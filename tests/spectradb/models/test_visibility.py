@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
+from django.test import Client
 
 from spectradb.models import PeakFit, Spectrum, Status
 from spectradb.models.visibility import spectra_seen_by
@@ -48,6 +49,15 @@ def _of_fits(user: Any) -> set[int]:
     return set(PeakFit.objects.visible_to(user).values_list("spectrum", flat=True))
 
 
+def _on_job_page(user: Any) -> set[int]:
+    client = Client()
+    if user is not None and user.is_authenticated:
+        client.force_login(user)
+    page = client.get("/jobs/", {"kind": "fits"}).context["page"]
+    assert page.paginator.num_pages == 1
+    return {row.spectrum_id for row in page.object_list}
+
+
 @pytest.mark.parametrize("who", SEEN)
 def test_every_way_shows_a_person_what_the_table_says(who):
     user, other = _user(who), make_user()
@@ -65,3 +75,4 @@ def test_every_way_shows_a_person_what_the_table_says(who):
     assert _in_memory(user) == expected
     assert {row.pk for row in search({}, user).rows[:1000]} == expected
     assert _of_fits(user) == expected
+    assert _on_job_page(user) == expected
