@@ -228,7 +228,7 @@ def _silent(
         return own[0].cell, [*told, note, *own[0].notes]
     rest = [one for one in fitting if not one.print.same_as(plain.print)]
     best = min((one.misfit for one in rest), default=np.inf)
-    if readings.listed and not plain.faults and plain.misfit < best + _ALIKE:
+    if readings.listed and not plain.faults and plain.misfit + _ALIKE < best:
         return plain.cell, [*told, *plain.notes]  # x, y, z is listed, and nothing speaks against
     raise QuestionError(_question([*rest[: _MOST_CHOICES - 1], plain], readings, name))
 

@@ -133,7 +133,7 @@ def _species(
                     f"{beside[k]} by its own line"
                 ]
             )
-        return species, []
+        return species, _other_title(title, symbols, counts)
     if written:
         return beside, [Finding("symbols", "the symbols stand beside the atoms, not in line 6")]
     readings = list(dict.fromkeys(_in_title(title, counts)))
@@ -148,6 +148,15 @@ def _species(
             "settle them: write the symbols, e.g. 'Ni O', on a line before the numbers"
         ]
     )
+
+
+def _other_title(title: str, symbols: list[str], counts: list[int]) -> list[Finding]:
+    """Titles are copied from file to file: one that names other elements is told."""
+    named = [one for one in _in_title(title, counts) if set(one) != set(symbols)]
+    if not named or len(set(symbols)) != len(counts):
+        return []
+    told = f"the title names {' '.join(named[0])}, the line of symbols {' '.join(symbols)}"
+    return [Finding("symbols", told)]
 
 
 def _in_title(title: str, counts: list[int]) -> Iterator[tuple[str, ...]]:

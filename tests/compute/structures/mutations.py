@@ -185,6 +185,10 @@ def _identity_only(one: Written, _: random.Random) -> str:
     return replace(one, says=("name", "number", "formula"), operations=("x,y,z",)).text()
 
 
+def _identity_alone(one: Written, _: random.Random) -> str:
+    return replace(one, says=(), operations=("x,y,z",)).text()
+
+
 def _half_the_operations(one: Written, rng: random.Random) -> str | None:
     every = operations_of(one.hall)
     if len(every) < 4:
@@ -341,6 +345,7 @@ READABLE: dict[str, Mutation] = {
 # Those that destroy: right, a question, an error or a doubt is wanted.
 DESTRUCTIVE: dict[str, Mutation] = {
     "no symmetry": _says(),
+    "x, y, z alone": _identity_alone,
     "half the operations": _half_the_operations,
     "a lost atom": _lost_atom,
     "a wrong formula": _doubled_formula,

@@ -274,3 +274,17 @@ def test_an_answer_overrides_what_the_file_says() -> None:
     assert found.structure.composition.formula == "Ni4 O4"
     with pytest.raises(ReadError, match="Q 7"):
         read_one(cif(NIO, CUBE), space_group="Q 7")
+
+
+def test_a_full_list_under_the_identity_alone_is_taken_as_it_is() -> None:
+    every = [f"Ni{k} Ni {p}" for k, p in enumerate(("0 0 0", "0 .5 .5", ".5 0 .5", ".5 .5 0"))]
+    every += [f"O{k} O {p}" for k, p in enumerate((".5 .5 .5", ".5 0 0", "0 .5 0", "0 0 .5"))]
+    found = read_one(cif(every, operations=["x,y,z"]))
+    assert found.structure.composition.formula == "Ni4 O4"
+
+
+def test_an_asymmetric_unit_under_the_identity_alone_is_a_question() -> None:
+    nickeline = {"a": 3.4395, "b": 3.4395, "c": 5.3484, "gamma": 120.0}
+    atoms = ("Ni Ni 0 0 0", "S S 0.3333 0.6667 0.25")
+    with pytest.raises(QuestionError, match="P 6_3/m m c"):
+        read_one(cif(atoms, nickeline, operations=["x,y,z"]))

@@ -54,6 +54,12 @@ def test_symbols_beside_the_atoms(mark: str) -> None:
     assert "beside the atoms" in findings[0].text
 
 
+def test_a_title_of_another_compound_is_told() -> None:
+    structure, (finding,) = read_poscar("MnO\n" + f"{CELL}Ni O\n1 1\n{NIO_ATOMS}", "POSCAR")
+    assert structure.composition.formula == "Ni1 O1"
+    assert "Mn O" in finding.text
+
+
 def test_two_names_for_one_atom_are_an_error() -> None:
     text = f"x\n{CELL}O Ni\n1 1\nDirect\n0 0 0 Ni\n0.5 0.5 0.5 O\n"
     with pytest.raises(ReadError, match="atom 1 is O .* and Ni"):
