@@ -15,7 +15,7 @@ from compute.io.choice import ColumnChoice
 from compute.io.labels import could_be_energy, is_index, is_monotone
 from compute.io.question import Choice, Question, QuestionError
 from compute.io.raw import Faults, FloatArray
-from compute.io.roles import label_of
+from compute.io.roles import label_of, words_of
 
 _SMALL = 150.0  # below this a number may be an energy in keV
 _NO_ENERGY = {
@@ -25,7 +25,11 @@ _NO_ENERGY = {
     "wavenumber": "is a wavenumber",
     "time": "is a time",
     "index": "counts the points",
+    "other": "is no energy of photons",
 }
+_MONO = frozenset(("mono", "monochromator", "dcm", "pgm", "sgm", "grating"))
+_HARD = 2000.0  # eV; no motor, temperature, wavelength or field runs through such numbers
+_FACTORS = {"ry": 13.605693, "rydberg": 13.605693, "ha": 27.211386, "hartree": 27.211386}
 
 
 @dataclass
@@ -126,7 +130,7 @@ def find_axis(
     ]
     if len(by_unit) == 1:
         return Axis(by_unit[0], name_at(by_unit[0]), unit_at(by_unit[0]))
-    for role in ("relative", "angle", "pixel", "wavenumber"):
+    for role in ("relative", "angle", "pixel", "wavenumber", "other"):
         if role in roles:
             raise ReadError([_no_energy(names[roles.index(role)], role)])
     return _unnamed(names, roles, values, asker, name_at, any_sign)
@@ -183,7 +187,13 @@ def _unnamed(
             "Several columns run as an energy does, and none is named so. Which is the energy?",
             [Choice(name_at(i), (("energy", answer(names, i)),)) for i in likely],
         )
-    return Axis(likely[0], name_at(likely[0]), None, tuple(i for i in likely[1:]))
+    first = name_at(likely[0])
+    if roles and not any_sign and np.nanmax(first_one) < _HARD and not _MONO & words_of(first):
+        raise asker.ask(
+            f"No column is named as the energy. {first!r} runs as one does: is it the energy?",
+            [Choice(f"{first} is the energy", (("energy", answer(names, likely[0])),))],
+        )
+    return Axis(likely[0], first, None, tuple(i for i in likely[1:]))
 
 
 def _alternate(columns: Sequence[int], width: int) -> bool:
@@ -239,6 +249,11 @@ def in_ev(
     if unit == "meV":
         faults.warn("the energy column is in meV: converted to eV")
         return energy / 1000.0
+    if unit is not None and unit.lower() in _FACTORS:
+        faults.warn(f"the energy column is in {unit}: converted to eV")
+        return energy * _FACTORS[unit.lower()]
+    if unit is not None and re.fullmatch(r"a\.?u\.?|arb.*|j|hz|thz", unit, re.IGNORECASE):
+        raise ReadError([f"the energy column is in {unit!r}: eV or keV is needed"])
     if unit in ("MeV", "pixel", "channel", "angle", "time", "wavelength or wavenumber"):
         raise ReadError([f"the energy column is in a unit of {unit}: eV or keV is needed"])
     finite = energy[np.isfinite(energy)]

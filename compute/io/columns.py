@@ -233,7 +233,7 @@ class _Table:
         )
         finite = energy[np.isfinite(energy)]
         told = choice is not None and (choice.unit or choice.energy)
-        few = finite.size and (finite <= 0).mean() > 0.05
+        few = finite.size and ((finite <= 0).mean() > 0.05 or finite.min() <= 1.0)
         if few and not self.eels and not told:
             raise ReadError(
                 [

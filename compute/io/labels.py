@@ -63,9 +63,9 @@ def find_labels(table: ColumnTable, faults: Faults) -> Labels:
     if table.text_columns:
         dropped = ", ".join(found.names[i] or f"column {i + 1}" for i in table.text_columns)
         faults.warn(f"columns of words or time stamps are left out: {dropped}")
+    units = [*found.units, *[None] * width][:width]
+    found.units = [units[i] or label_of(found.names[i]).unit for i in keep]
     found.names = [found.names[i] for i in keep]
-    found.units = [found.units[i] or label_of(found.names[i]).unit if i < len(found.units) else None
-                   for i in keep]  # fmt: skip
     return found
 
 

@@ -2,7 +2,8 @@
 
 Roles that are never a spectrum: ``index``, ``time``, ``error``, ``current`` (of the ring), ``book``
 (dead time, rates, motors, temperatures …), ``fit`` (backgrounds, derivatives, offsets, smoothed
-curves). Abscissas: ``energy``, ``requested``, ``relative``, ``angle``, ``pixel``, ``wavenumber``.
+curves). Abscissas: ``energy``, ``requested``, ``relative``, ``angle``, ``pixel``, ``wavenumber``,
+``other`` (wavelengths, lengths, fields, energies of electrons).
 Signals: ``i0``, ``i0_other``, ``it``, ``ir``, ``if``, ``tey``, ``mu``, ``mu_trans``, ``mu_fluor``,
 ``mu_ref``, ``norm``, ``norm_ref``, ``chi``, ``intensity``, ``counts``.
 """
@@ -16,7 +17,7 @@ from functools import lru_cache
 
 LONGEST_LABEL = 80
 NEVER = frozenset({"index", "time", "error", "current", "book", "fit"})
-ABSCISSAS = frozenset({"energy", "requested", "relative", "angle", "pixel", "wavenumber"})
+ABSCISSAS = frozenset({"energy", "requested", "relative", "angle", "pixel", "wavenumber", "other"})
 
 _ERROR = {
     *("err", "error", "errors", "sigma", "sd", "std", "stdev", "stddev", "sem", "uncertainty"),
@@ -76,6 +77,13 @@ _INTENSITY = {
     *("value", "yield", "intensitat", "intensite"),
 }
 _COUNTS = {"counts", "count", "cts", "cps"}
+# What neither a photon's energy nor a signal is measured in.
+_OTHER_UNITS = {
+    *("nm", "mm", "um", "µm", "μm", "cm", "å", "1/å", "1/a", "å-1", "a-1", "cm-1", "1/cm"),
+    *("k", "°c", "degc", "t", "mt", "ps", "fs", "ns", "bar", "mbar", "pa", "kpa", "gpa"),
+}
+_ELECTRON = {"binding", "kinetic", "bindungsenergie"}
+_OTHER = {"wavelength", "lambda", "raman", "wellenlaenge", "nm"}
 _JAPANESE = (
     ("エネルギ", "energy"), ("標準化", "normalized"), ("規格化", "normalized"),
     ("透過", "trans"), ("蛍光", "fluorescence"), ("入射", "i0"), ("吸収", "absorption"),
@@ -83,6 +91,10 @@ _JAPANESE = (
     ("角度", "angle"), ("誤差", "error"), ("温度", "temperature"), ("参照", "reference"),
     ("番号", "number"), ("カウント", "counts"),
 )  # fmt: skip
+# Upside down: the logarithm of transmitted over incident, without its minus.
+_INVERTED = re.compile(
+    r"\s*(?:ln|log(?:10)?)[\s(]*i(?:[t1]|trans)?\)?\s*/\s*\(?i[0o]\b", re.IGNORECASE
+)
 _LINE = re.compile(r"([A-Z][a-z]?)[ _]?([KLM])[ _]?([abg])(?:lpha|eta|amma)?\d?")
 
 
@@ -133,6 +145,10 @@ def label_of(text: str) -> Label:
     joined = "".join(words)
     line = _emission(bare)
     role = _role(words, found, joined, bare.strip(), unit)
+    if role in (None, "energy", "book") and _is_other(found, bare, unit, text):
+        role = "other"
+    elif _INVERTED.match(text):
+        role = "fit"
     if line is not None and role in (None, "counts", "intensity"):
         role = "if"
     if role not in ("if", "mu", "mu_fluor"):
@@ -140,6 +156,17 @@ def label_of(text: str) -> Label:
     known = _MU | _NORM | _I0 | _FLUO | _TRANS | _TEY | _INTENSITY | _COUNTS | {"avg", "mean"}
     tag = " ".join(w for w in _cased(bare) if w.lower() not in known and w.lower() not in _ENERGY)
     return Label(text, role, tag, unit, line)
+
+
+def _is_other(found: set[str], bare: str, unit: str | None, text: str) -> bool:
+    """Whether a label names an abscissa of another kind: a length, an energy of electrons."""
+    if found & (_ELECTRON | _OTHER) or re.fullmatch(r"(?i)[bk]\.?e\.?|e[bk]", bare.strip()):
+        return True
+    last = re.search(r"[(\[]\s*([^()\[\]]{1,8}?)\s*[)\]]\s*$", text[-40:])
+    stated = (last.group(1) if last else text.strip() if len(text) < 8 else "").lower()
+    # A lone letter is a name, and only in brackets a unit.
+    known = stated in _OTHER_UNITS and (last is not None or len(stated) > 1)
+    return known and unit not in ("eV", "keV")
 
 
 def _role(
@@ -251,6 +278,11 @@ def _book_role(words: list[str], found: set[str], joined: str) -> str | None:
     if re.fullmatch(r"[hkl]|i[xy]\d|[xyz]\d?|p\d|phi|chi|omega|mu\d?m", joined):
         return "book"
     return None
+
+
+def words_of(text: str) -> frozenset[str]:
+    """The words of a label in lower case."""
+    return frozenset(_words(text))
 
 
 def _words(text: str) -> list[str]:

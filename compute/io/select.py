@@ -260,7 +260,9 @@ class _Work:
         if not beams and len(unknown) == len(alive):
             if len(unknown) == 1:
                 return [self._as_it_stands(unknown[0], "")]
-            if self._look_alike(unknown):
+            # Counts of several channels look alike too: chambers before and behind the sample.
+            counted = any(_kind(self.values[:, k]) == "counts" for k in unknown)
+            if (self.eels or not counted) and self._look_alike(unknown):
                 return [self._as_it_stands(k, self.names[k]) for k in unknown]
             by_numbers = self._arithmetic([self.names[k] for k in unknown], unknown)
             if by_numbers:
