@@ -380,15 +380,15 @@ def _result(
             "quantity": raw.quantity,
             "kind": raw.kind,
             "code": raw.code or None,
-            "element": raw.element or one.row.absorber or None,
-            "edge": raw.edge or one.row.edge or None,
+            "element": one.row.absorber or None,
+            "edge": one.row.edge or None,
             **_range(raw),
-            "warnings": list(raw.warnings),
+            "warnings": [*raw.warnings, *_stays(raw, one)],
         }
         for raw, one in zip(raws, stored, strict=True)
     ]
     first = spectra[0]
-    warnings = list(dict.fromkeys(text for raw in raws for text in raw.warnings))
+    warnings = list(dict.fromkeys(text for one in spectra for text in one["warnings"]))
     return ImportedFile(
         path=name,
         status=status,
@@ -403,6 +403,14 @@ def _result(
         spectra=spectra,
         header=next((str(raw.header.get(COLUMNS_HEADER) or "") for raw in raws), ""),
     )
+
+
+def _stays(raw: RawSpectrum, stored: _Stored) -> Iterator[str]:
+    """What this import says of a spectrum that is stored otherwise; curation changes it."""
+    row = stored.row
+    for name, said, kept in (("element", raw.element, row.absorber), ("edge", raw.edge, row.edge)):
+        if said and kept and said != kept:
+            yield f"{name} {said}: it is stored as {kept} (SDB-{row.pk}), which stays"
 
 
 def _range(raw: RawSpectrum) -> dict[str, Any]:

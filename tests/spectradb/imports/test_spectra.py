@@ -71,6 +71,18 @@ def test_a_folder_is_imported_file_by_file_and_faults_stop_nothing(folder: Path)
     assert SourceFile.objects.count() == 3
 
 
+def test_what_is_stored_otherwise_stays_and_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "nickel.csv"
+    rows = [f"{850 + 0.1 * n:.1f},{1 / (1 + (n - 30) ** 2):.6f}" for n in range(200)]
+    path.write_text("\n".join(["energy_ev,mu", *rows]))
+    run(path, "--element", "Ni", "--edge", "L23")
+    Spectrum.objects.update(edge="L2")  # a curator's correction
+    (again,) = run(path, "--element", "Ni", "--edge", "L3")
+    assert (again["status"], again["element"], again["edge"]) == ("unchanged", "Ni", "L2")
+    assert any("edge L3: it is stored as L2" in text for text in again["warnings"])
+    assert Spectrum.objects.get().edge == "L2"
+
+
 def test_importing_again_changes_nothing(folder: Path) -> None:
     run(folder, fails=True)
     before = list(Spectrum.objects.values_list("pk", "content_hash", "updated"))
