@@ -17,7 +17,6 @@ from scipy.special import voigt_profile
 
 from compute.matching.coverage import Coverage
 from compute.matching.discrepancy import (
-    SIZES,
     STEP_PRECISION,
     Covariance,
     Fitted,
@@ -129,20 +128,27 @@ def refine_roughly(
         now.shift = np.clip(now.shift + step, -max_shift_ev, max_shift_ev)
         widening = np.clip(found[:, 4] / size, -0.3, 0.3)
         now.variance = np.clip(now.variance + widening, 0.0, MAX_SIGMA_EV**2)
-    evidence = _diagonal_evidence(query, inside, np.stack(terms, axis=2), own, noise)
+    evidence = _diagonal_evidence(
+        query, inside, np.stack(terms, axis=2), own, noise, covariance.model.sizes
+    )
     return now, evidence - inside.sum(axis=1) * curve.unrelated_log_density
 
 
 def _diagonal_evidence(
-    query: Array, inside: NDArray[np.bool_], design: Array, own: Array, noise: float
+    query: Array,
+    inside: NDArray[np.bool_],
+    design: Array,
+    own: Array,
+    noise: float,
+    sizes: tuple[float, ...],
 ) -> Array:
-    """Log-likelihood (k,) of queries (k, n) under independent errors, averaged over ``SIZES``.
+    """Log-likelihood (k,) of queries (k, n) under independent errors, averaged over their sizes.
 
     ``design`` (k, n, 3) holds candidate and background, ``own`` (k, n) the variance of theory's
     errors where they are as large as expected.
     """
     tried = []
-    for size in SIZES.tolist():
+    for size in sizes:
         variance = size**2 * own + noise
         weight = inside / variance
         found = _least_squares(query, design, weight, np.zeros((query.shape[0], 3)))
@@ -179,6 +185,7 @@ def fit_exactly(
     noise = curve.noise**2 * curve.correlation
     grid = coverage.grid
     still = np.zeros(3, np.bool_)
+    sizes = np.array(covariance.model.sizes)
 
     def one(k: int) -> tuple[float, float, float, Fitted]:
         shift, variance, gamma = start.shift[k], start.variance[k], start.gamma[k]
@@ -193,7 +200,7 @@ def fit_exactly(
                     0
                 ]
             )
-            own = (amplitude * SIZES) ** 2 * covariance.innovation(shape, window)
+            own = (amplitude * sizes) ** 2 * covariance.innovation(shape, window)
             fitted = compare_sizes(
                 query, shape, window, covariance, noise, amplitude,
                 free if turn < rounds else still,

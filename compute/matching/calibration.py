@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compute.matching.align import Alignment, AlignmentPrior, shape_of, spread_ratio, window_at
-from compute.matching.discrepancy import Discrepancy
+from compute.matching.discrepancy import UNKNOWN_SIZES, Discrepancy
 from compute.matching.grid import Array, ComparisonGrid, Curve
 from compute.matching.index import Rows, take_rows
 from compute.matching.learning import (
@@ -69,6 +69,7 @@ def default_discrepancy(rows: Rows, grid: ComparisonGrid) -> Discrepancy:
     return Discrepancy(
         warp_ev=0.1 * width, warp_length_ev=2.0 * width, area=0.06, area_length_ev=2.0 * width,
         smooth_length_ev=_SMOOTH_LENGTH_SHARE * (grid.stop_ev - grid.start_ev),
+        sizes=UNKNOWN_SIZES,
     )  # fmt: skip
 
 

@@ -35,6 +35,12 @@ from compute.errors import ConvergenceError
 from compute.matching.grid import Array, ComparisonGrid
 from compute.matching.shapes import Shape
 
+# Where nobody knows how well theory does: as expected, or better by half orders of magnitude, down
+# to less than the noise of a good measurement (40 dB, one per cent); equally likely, as Jeffreys'
+# prior of a scale has it. Student's t takes care of larger errors. A finer grid (0.5, 0.25 … 0.03)
+# ranked 110 queries of ``tests.benchmarks.step_sets`` alike.
+UNKNOWN_SIZES = (1.0, 0.3, 0.1, 0.03)
+
 
 @dataclass(frozen=True)
 class Discrepancy:
@@ -54,6 +60,9 @@ class Discrepancy:
         Degrees of freedom nu: small where errors are much larger for one spectrum than another.
     factors : float64 (r, size)
         Low-rank part, on the comparison grid.
+    sizes : tuple of float
+        Theory's errors over those expected, equally likely before looking. One alone where
+        somebody knows the size; ``UNKNOWN_SIZES`` where nobody does.
 
     The defaults stand for a fair calculation of peaks about 1 eV wide, a tenth of a width and some
     per cent off; they are conventions, scaled to the library by `calibration.default_discrepancy`
@@ -71,6 +80,7 @@ class Discrepancy:
     floor: float = 0.02
     freedom: float = 4.0
     factors: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    sizes: tuple[float, ...] = (1.0,)
 
     def log_values(self) -> Array:
         """Natural logarithms of the numbers that are learnt (9,)."""
@@ -81,14 +91,7 @@ class Discrepancy:
         return replace(self, **dict(zip(LEARNT, np.exp(values).tolist(), strict=True)))
 
 
-LEARNT = tuple(f.name for f in fields(Discrepancy) if f.name != "factors")
-
-
-# Theory's errors over those expected: as large, or smaller by half orders of magnitude, down to
-# less than the noise of a good measurement (40 dB, one per cent). Equally likely before looking,
-# as Jeffreys' prior of a scale has it. Student's t takes care of larger ones. A finer grid (0.5,
-# 0.25 … 0.03) ranked 110 queries of ``tests.benchmarks.step_sets`` alike.
-SIZES = np.array([1.0, 0.3, 0.1, 0.03])
+LEARNT = tuple(f.name for f in fields(Discrepancy) if f.name not in ("factors", "sizes"))
 
 
 # 1/variance of one Gauss-Newton step in shift (0.3 eV), sigma² (0.16 eV²) and gamma (0.4 eV): a
@@ -277,7 +280,7 @@ def compare_sizes(
     free: NDArray[np.bool_],
     beside: Array,
 ) -> Fitted:
-    """`compare` averaged over how much smaller than expected theory's errors are (``SIZES``).
+    """`compare` averaged over the sizes that theory's errors may have.
 
     ``beside`` (sizes,) is the log-density of what the query holds outside the window. The evidence
     is the mean over the sizes; steps, scale and background are those of the size that explains
@@ -285,7 +288,7 @@ def compare_sizes(
     """
     tried = [
         compare(query, shape, window, covariance, noise, scale, free, size)
-        for size in SIZES.tolist()
+        for size in covariance.model.sizes
     ]
     evidence = np.array([one.log_evidence for one in tried]) + beside
     best = tried[int(np.argmax(evidence))]

@@ -131,6 +131,7 @@ def _from_json(data: dict[str, Any]) -> Calibration:
         return given | {name: np.array(given[name], np.float64) for name in names}
 
     discrepancy = arrays(data["discrepancy"], "factors")
+    discrepancy["sizes"] = tuple(discrepancy["sizes"])
     posterior = arrays(data["posterior"], "known", "direction", "strange")
     posterior["temper"] = Temper(**arrays(posterior["temper"], "beta", "epsilon", "weight"))
     return Calibration(

@@ -9,9 +9,11 @@ from scipy.stats import chi2
 
 from compute.matching.discrepancy import (
     LEARNT,
+    UNKNOWN_SIZES,
     Covariance,
     Discrepancy,
     compare,
+    compare_sizes,
     evidence_gradient,
     student_log_density,
 )
@@ -65,6 +67,41 @@ def test_evidence_is_the_restricted_likelihood_averaged_over_the_size_of_the_err
 def test_many_degrees_of_freedom_are_a_gaussian():
     gauss = -0.5 * (70.0 + 50 * np.log(2 * np.pi))
     assert student_log_density(70.0, 50, 1e8) == pytest.approx(gauss, abs=1e-4)
+
+
+def test_evidence_averages_over_errors_smaller_than_expected():
+    shape, covariance = _shape(), Covariance(GRID, Discrepancy(sizes=UNKNOWN_SIZES))
+    n = WINDOW.stop - WINDOW.start
+    query = 1.7 * shape.value[WINDOW] + 0.01 * np.random.default_rng(5).normal(size=n)
+    noise, still = 1e-2 * NOISE, np.zeros(3, bool)
+    each = [
+        compare(query, shape, WINDOW, covariance, noise, 1.7, still, size).log_evidence
+        for size in UNKNOWN_SIZES
+    ]
+    got = compare_sizes(query, shape, WINDOW, covariance, noise, 1.7, still, np.zeros(4))
+    assert got.log_evidence == pytest.approx(np.log(np.mean(np.exp(each))))
+    assert np.argmax(each) > 0  # nothing but noise is left
+    beside = np.array([-1e3, -1e3, -1e3, 0.0])  # said by what lies outside the window
+    last = compare_sizes(query, shape, WINDOW, covariance, noise, 1.7, still, beside)
+    assert last.log_evidence == pytest.approx(each[-1] - np.log(4.0))
+
+
+def test_a_true_copy_is_told_from_one_that_promises_less():
+    """Both within the errors expected: only errors smaller than that tell them apart."""
+    covariance = Covariance(GRID, Discrepancy(warp_ev=0.3, area=0.1, sizes=UNKNOWN_SIZES))
+    shape = _shape()
+    x = GRID.energy_ev
+    bump = 0.03 * np.exp(-0.5 * ((x - 9.0) / 1.5) ** 2)
+    other = Broadener(GRID).shapes((shape.value + bump)[None], np.full(1, 0.2), np.zeros(1)).row(0)
+    n = WINDOW.stop - WINDOW.start
+    query = shape.value[WINDOW] + 1e-3 * np.random.default_rng(7).normal(size=n)
+    right, wrong = (
+        compare_sizes(
+            query, one, WINDOW, covariance, 1e-3 * NOISE, 1.0, np.zeros(3, bool), np.zeros(4)
+        ).log_evidence
+        for one in (shape, other)
+    )
+    assert right > wrong + 10.0
 
 
 def test_gradient_agrees_with_differences():

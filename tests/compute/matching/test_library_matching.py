@@ -7,6 +7,7 @@ import pytest
 
 from compute.errors import InputError, ReadError
 from compute.matching import AlignmentPrior, SpectrumLibrary, reliability
+from tests.benchmarks import step_sets
 from tests.benchmarks.lorentzian_sets import (
     Disturbance,
     make_library,
@@ -84,6 +85,26 @@ def test_a_second_calibration_replaces_the_first_and_none_goes_back(made):
     library.calibrate([])
     assert library.n_calibration_pairs == 0
     assert library.calibration.discrepancy.warp_ev == before.warp_ev
+
+
+@pytest.mark.usefixtures("few_simulated")
+def test_step_like_queries_find_their_rows_without_known_pairs_and_strangers_do_not():
+    made = step_sets.make_library(1000, "mixed", n_points=120, seed=15)
+    library = SpectrumLibrary(made.energy_ev, made.intensities, range(1000))
+    noisy = step_sets.Moved(snr_db=30.0)
+    queries = step_sets.make_queries(made, 14, noisy, seed=16)
+    found = [library.match(q.energy_ev, q.intensity) for q in queries]
+    hits = [r.matches[0].spectrum_id == q.row for r, q in zip(found, queries, strict=True)]
+    assert sum(hits) >= 13
+    off = [r.matches[0].shift_ev - q.shift_ev for r, q in zip(found, queries, strict=True)]
+    assert np.abs(np.array(off)[hits]).max() < 0.3
+    assert max(r.none_of_these for r in found) < 0.5
+    strange = [
+        library.match(q.energy_ev, q.intensity)
+        for q in step_sets.make_strangers("wiggles", 6, noisy, seed=17)
+    ]
+    known = np.median([r.misfit for r in found])
+    assert min(r.misfit for r in strange) > known
 
 
 def test_a_shift_at_its_limit_is_told(made, plain):
