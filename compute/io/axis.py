@@ -270,6 +270,11 @@ def in_ev(
             meant = "eV" if ev else "keV"
             faults.warn(f"{shown}: taken as {meant}, since the {element} {edge} edge lies in it")
             return energy if ev else energy * 1000.0
+    stated = {w.lower() for line in header[:400] for w in _STATED.findall(line[:500])}
+    if len(stated) == 1:
+        meant = "keV" if "kev" in stated else "eV"
+        faults.warn(f"{shown}: taken as {meant}, as the header says")
+        return energy * 1000.0 if meant == "keV" else energy
     words = [w for line in header[:400] for w in _KEV.findall(line[:500])]
     if any(0.9 * low <= float(word) <= 1.1 * high for word in words):
         faults.warn(f"{shown}: taken as keV, as the header gives energies in keV")
@@ -284,6 +289,7 @@ def in_ev(
     raise (asker or Asker()).ask(question, choices)
 
 
+_STATED = re.compile(r"energ\w*\W{0,3}(?:units?|in|is|are)?\W{0,3}(k?ev)\b", re.IGNORECASE)
 _KEV = re.compile(r"(\d{1,3}\.?\d*)\s*keV", re.IGNORECASE | re.ASCII)
 
 

@@ -174,11 +174,14 @@ def _csv(text: str, mark: str) -> list[str]:
 def _tight(text: str) -> str:
     """Units in brackets pulled up to their label: ``Energy (eV)`` as ``Energy(eV)``."""
     text = re.sub(r"[ \t]+(?=[(\[])", "", text)
+    text = re.sub(r"\([^()]{1,30}\)|\[[^\[\]]{1,30}\]", lambda m: m[0].replace(" ", "_"), text)
     return re.sub(r"[ \t]*/[ \t]*(?=k?eV\b)", "/", text)
 
 
 def _fixed(text: str, width: int) -> list[str]:
-    """Labels in fields of one width, each ended by a blank."""
+    """Labels in fields of one width, filled up with blanks."""
+    if "  " not in text:
+        return []
     for size in range(8, 41):
         if not (width - 1) * size < len(text) <= width * size:
             continue

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import zlib
+from dataclasses import replace
 from pathlib import Path, PurePath
 
 from compute.errors import ComputeError, ReadError, SkipFile
@@ -15,6 +16,7 @@ from compute.io.question import with_absorber_hint
 from compute.io.raw import LIMITS, Given, RawSpectrum
 
 UNFORESEEN = "the reader failed on this file, which is a fault of ours"
+_TABLES = ("columns", "hdf5")  # where a person may name the columns
 _GZIP = b"\x1f\x8b"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _DM = (b"\x00\x00\x00\x03\x00", b"\x00\x00\x00\x04\x00")
@@ -113,6 +115,9 @@ def _spectra(data: bytes, name: str, given: Given) -> list[RawSpectrum]:
         spectra = dm.read(data, name, given)
     else:
         spectra = _read_text(data, name, given)
+    if given.columns is not None and spectra[0].format not in _TABLES:
+        text = "the columns that were named are not used: this format says what its columns hold"
+        spectra[0] = replace(spectra[0], warnings=(*spectra[0].warnings, text))
     return [with_absorber_hint(spectrum) for spectrum in spectra]
 
 

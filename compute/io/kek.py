@@ -174,8 +174,14 @@ def _signals(
         if reference is not None:
             found.append((reference, "transmission", "reference", "reference"))
     if 3 in channels:
-        total = values[:, channels[3]].sum(axis=1)
-        n = len(channels[3])
+        counting = [i for i in channels[3] if np.any(values[:, i])]
+        dead = len(channels[3]) - len(counting)
+        if dead and counting:
+            faults.warn(
+                f"{dead} of {len(channels[3])} fluorescence channels count nothing: left out"
+            )
+        total = values[:, counting].sum(axis=1)
+        n = len(counting)
         if n > 1:
             faults.warn(f"{n} fluorescence channels are summed, without dead-time correction")
         mu = ratio(total, i0, energy, "If/I0", faults)

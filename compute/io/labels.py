@@ -53,7 +53,8 @@ def find_labels(table: ColumnTable, faults: Faults) -> Labels:
     """The labels of a table, its cells of text left out."""
     width = table.values.shape[1] + len(table.text_columns)
     header = [line for line in table.header if len(line) < _LONGEST_LINE]
-    found = _special(header, width) or _line(header, width, table.values)
+    values = _with_text_columns(table, width)
+    found = _special(header, width) or _line(header, width, values)
     if found is None and table.preamble:
         found = _special(table.preamble, width)
     if found is None:
@@ -67,6 +68,13 @@ def find_labels(table: ColumnTable, faults: Faults) -> Labels:
     found.units = [units[i] or label_of(found.names[i]).unit for i in keep]
     found.names = [found.names[i] for i in keep]
     return found
+
+
+def _with_text_columns(table: ColumnTable, width: int) -> FloatArray:
+    """The values with NaN where the file has cells of text, so that places agree with labels."""
+    values = np.full((len(table.values), width), np.nan)
+    values[:, [i for i in range(width) if i not in table.text_columns]] = table.values
+    return values
 
 
 def _special(header: list[str], width: int) -> Labels | None:
@@ -209,6 +217,10 @@ def _words_of(line: str, width: int, values: FloatArray) -> list[str]:
 
 
 def _are_words(words: list[str]) -> bool:
+    if words[0].endswith((":", "=")):  # "Mode: TEY" is a field
+        return False
+    if label_of(words[0]).role == "energy":  # numbers behind it name a series
+        return True
     numbers = sum(bool(re.fullmatch(r"[+-]?[\d.]+(?:[eE][+-]?\d+)?", word)) for word in words)
     return any(re.search(r"[^\W\d_]", word) for word in words) and numbers < max(1, len(words) / 2)
 

@@ -258,11 +258,12 @@ class _Work:
             told = ", ".join(self.names[:12])
             raise self.faults.fail(f"no column holds a signal (columns: {told})")
         if not beams and len(unknown) == len(alive):
-            if len(unknown) == 1:
+            if len(unknown) == len(usable) == 1:
                 return [self._as_it_stands(unknown[0], "")]
-            # Counts of several channels look alike too: chambers before and behind the sample.
-            counted = any(_kind(self.values[:, k]) == "counts" for k in unknown)
-            if (self.eels or not counted) and self._look_alike(unknown):
+            # Counts of several channels look alike too, chambers before and behind the sample; a
+            # flat channel may be I0.
+            counted = not self.eels and any(_kind(self.values[:, k]) == "counts" for k in unknown)
+            if not counted and len(usable) == len(alive) and self._look_alike(unknown):
                 return [self._as_it_stands(k, self.names[k]) for k in unknown]
             by_numbers = self._arithmetic([self.names[k] for k in unknown], unknown)
             if by_numbers:

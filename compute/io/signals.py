@@ -58,10 +58,20 @@ def signals(
 
 
 def are_counts_alone(found: Sequence[Signal], labels: Sequence[str]) -> bool:
-    """Whether counts would be taken undivided though a column without a role may be their I0."""
+    """Whether counts would be taken undivided though another column may be their I0.
+
+    That is one without a role, or another column of counts.
+    """
     samples = [one for one in found if one.role == "sample"]
-    bare = all(one.quantity in ("counts", "arbitrary") for one in samples)
-    return bare and any(label_of(label).role in (None, "it", "ir") for label in labels)
+    if not all(one.quantity in ("counts", "arbitrary") for one in samples):
+        return False
+    used = {one.formed for one in samples}
+    used |= {part for formed in used for part in formed[1:-1].split("+") if formed[:1] == "("}
+    rest = [label for label in labels if label not in used]
+    doubtful = any(
+        label_of(label).role in (None, "it", "ir", "intensity", "counts") for label in rest
+    )
+    return doubtful or sum(one.quantity == "counts" for one in samples) > 1
 
 
 def carries_signal(y: FloatArray) -> bool:

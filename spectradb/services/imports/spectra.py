@@ -226,7 +226,7 @@ def _store_all(
     stored: list[_Stored] = []
     for number, raw in enumerate(raws, start=1):
         part = f"{number}: {raw.label}"[:120] if len(raws) > 1 else ""
-        if raw.kind == Kind.THEORY:
+        if raw.kind == "theory":
             row = stored_calculation(file, part, contributor)
             is_new = row is None
             row = row or store_calculation(file, part, raw, contributor)
@@ -244,7 +244,7 @@ def _store_all(
             stored.append(_Stored(row, False))
             continue
         stored.append(_Stored(_create(file, part, raw, contributor), True))
-    calculated = any(raw.kind == Kind.THEORY for raw in raws)
+    calculated = any(raw.kind == "theory" for raw in raws)
     unused = not calculated and not file.measurements.exists()
     if not any(one.is_new for one in stored) and unused:
         file.delete()  # an export of ours: the rows are here already

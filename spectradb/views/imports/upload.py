@@ -138,7 +138,7 @@ def _questions(asked: list[Upload]) -> list[dict[str, Any]]:
     shown = []
     for number, files in enumerate(groups.values(), start=1):
         question = files[0].question
-        table = question.table[:4] if question.table is not None else []
+        table = [] if question.table is None else question.table[:4].tolist()
         shown.append(
             {
                 "number": number,

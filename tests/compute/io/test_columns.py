@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
-from compute.errors import SkipFile
+from compute.errors import ReadError, SkipFile
 from compute.io import read_bytes
 from tests.compute.io.samples import (
     I0,
@@ -107,3 +109,88 @@ def test_energies_relative_to_the_edge_are_made_absolute_for_fdmnes() -> None:
     assert found.energy_ev[0] == 8328
     assert (found.element, found.edge) == ("Ni", "K")
     assert any("not measured" in text for text in found.warnings)
+
+
+# --- how tables are written -----------------------------------------------------------------------
+
+X = 7060 + np.arange(60.0)
+Y = 0.2 + 0.01 * np.arange(60)
+
+
+def lines(form: Callable[[int, float, float], str]) -> str:
+    """A line for each point, from its number, energy and value."""
+    pairs = zip(X.tolist(), Y.tolist(), strict=True)
+    return "".join(form(i, a, b) + "\n" for i, (a, b) in enumerate(pairs))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Energy\tmu\neV\ta.u.\n" + rows(X, Y, sep="\t"),
+        "Energy\tmu\nkeV\ta.u.\nComments\tCuO\n" + rows(X / 1000, Y, sep="\t"),
+        "sep=;\nEnergy [eV];mu\n" + rows(X, Y, sep=";"),
+        "energy;mu\n"
+        + lines(lambda i, a, b: f"{a // 1000:.0f} {a % 1000:06.2f};{b}".replace(".", ",")),
+        "energy;mu\n" + lines(lambda i, a, b: f"{a:,.2f};{b}".replace(",", "'")),
+        "energy\tmu\n" + lines(lambda i, a, b: f"{a:,.2f}\t{b}"),
+        "time,energy,mu\n" + lines(lambda i, a, b: f"2023-05-04 10:00:{i:02d},{a},{b}"),
+        "# time energy mu\n" + lines(lambda i, a, b: f"10:00:{i:02d} {a} {b}"),
+        "energy mu\n" + lines(lambda i, a, b: f'"{i + 1}" {a} {b}'),
+        "energy mu\n" + lines(lambda i, a, b: f"{i} {a} {b}"),
+        "エネルギー(eV),吸光度\n" + rows(X, Y, sep=","),
+        "Mode: TEY\nEnergy(eV) mu(arb. units)\n" + rows(X, Y),
+        "# Energy in keV\n# energy mu\n" + rows(X / 1000, Y),
+    ],
+    ids=[
+        "units below", "units and comments below", "sep=", "blank thousands", "Swiss thousands",
+        "thousands", "time stamps", "clock", "R row names", "one label fewer", "Japanese",
+        "blanks in brackets", "unit in the header's text",
+    ],
+)  # fmt: skip
+def test_the_same_table_is_read_however_it_is_written(text: str) -> None:
+    found = one("a.txt", text)
+    np.testing.assert_allclose(found.energy_ev, X, rtol=1e-9)
+    np.testing.assert_allclose(found.intensity, Y, atol=1e-5)
+    assert found.quantity == "mu"
+
+
+def test_a_comma_that_may_be_both_is_refused() -> None:
+    text = "".join(f"8,{100 + i}\t1,{200 + i}\n" for i in range(20))
+    assert "decimal comma" in fails("a.txt", text)
+
+
+@pytest.mark.parametrize("mark", ["*****", "NaN", "-nan(ind)", "#DIV/0!", "--", ""])
+def test_a_value_that_is_none_is_left_out_and_told(mark: str) -> None:
+    table = rows(X, Y, sep=",").splitlines()
+    table[7] = f"{X[7]},{mark}"
+    found = one("a.csv", "energy,mu\n" + "\n".join(table) + "\n")
+    assert found.n_points == 59
+    assert any("left out" in text for text in found.warnings)
+
+
+@pytest.mark.parametrize("encoding", ["cp932", "euc_jp", "utf-16", "utf-8-sig"])
+def test_japanese_headers_are_read_in_every_encoding(encoding: str) -> None:
+    text = "# Sample.name: 酸化銅の試料ペレット\n# energy mu\n" + rows(X, Y)
+    assert one("a.dat", text.encode(encoding)).label == "酸化銅の試料ペレット"
+
+
+def test_western_letters_are_not_taken_for_japanese() -> None:
+    text = "# Sample.name: Größe, été, 20 °C, µm\n# energy mu\n" + rows(X, Y)
+    found = one("a.dat", text.encode("latin-1"))
+    assert found.label == "Größe, été, 20 °C, µm"
+    assert any("Latin-1" in warning for warning in found.warnings)
+
+
+@pytest.mark.parametrize(
+    "head", ["# energy IC1 IC2 IC3", "Energy Counts1 Counts2 Counts3", "# energy chA chB chC"]
+)
+def test_counts_of_unknown_chambers_are_no_samples(head: str) -> None:
+    beam = 1e5 + 300 * np.sin(X)
+    it = beam * np.exp(-Y)
+    with pytest.raises(ReadError, match="which of its columns"):
+        read_bytes("a.dat", f"{head}\n{rows(X, beam, it, it / 2)}".encode())
+
+
+@pytest.mark.parametrize("label", ["Binding Energy (eV)", "Kinetic Energy (eV)"])
+def test_energies_of_photoelectrons_are_refused(label: str) -> None:
+    assert "no energy of photons" in fails("a.txt", f"{label}\tCounts\n" + rows(X, Y, sep="\t"))

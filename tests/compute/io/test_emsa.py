@@ -29,6 +29,40 @@ def test_emsa_pairs_count_more_than_the_scale() -> None:
     assert any("#XPERCHAN is 0.5" in text for text in found.warnings)
 
 
+def test_choffset_repeats_the_offset_and_is_never_added() -> None:
+    text = msa().replace("#OFFSET      : 850.0", "#OFFSET : 850.0\n#CHOFFSET : -1700.0")
+    assert one("a.msa", text).energy_ev[0] == 850
+    alone = msa().replace("#OFFSET      : 850.0", "#CHOFFSET : -1700.0")
+    found = one("a.msa", alone)
+    assert found.energy_ev[0] == 850
+    assert any("follows from #CHOFFSET" in warning for warning in found.warnings)
+    other = msa().replace("#OFFSET      : 850.0", "#OFFSET : 850.0\n#CHOFFSET : -100.0")
+    found = one("a.msa", other)
+    assert found.energy_ev[0] == 850
+    assert any("#OFFSET counts" in warning for warning in found.warnings)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "eV loss",
+        "Energy (eV)",
+        "Energy Loss [eV]",
+        "electron volts",
+        "EV",
+        "energy loss / eV",
+        "ΔE (eV)",
+    ],
+)
+def test_units_of_ev_are_understood_in_the_words_of_vendors(words: str) -> None:
+    assert one("a.msa", msa(xunits=words)).energy_ev[0] == 850
+
+
+@pytest.mark.parametrize("words", ["channel", "pixels", "deg", "nm", "s", "MeV"])
+def test_other_units_are_refused(words: str) -> None:
+    assert "only eV and keV" in fails("a.msa", msa(xunits=words))
+
+
 def test_emsa_in_kev_is_converted() -> None:
     found = one("a.msa", msa("XY", "0.85 1\n0.851 2\n", "keV"))
     assert found.energy_ev.tolist() == pytest.approx([850, 851])

@@ -47,6 +47,23 @@ def test_9809_fluorescence_channels_are_summed_and_rates_are_no_signal() -> None
     assert any("2 fluorescence channels are summed" in text for text in found.warnings)
 
 
+def test_9809_channels_that_count_nothing_are_left_out_and_told() -> None:
+    rows = "".join(
+        f"  {14.3 - 0.02 * i:.5f}  {14.3 - 0.02 * i:.5f}      1.00    10    0    20  1000\n"
+        for i in range(3)
+    )
+    found = one("a.dat", kek(modes="  3  3  3  1", rows=rows))
+    np.testing.assert_allclose(found.intensity, 0.03)
+    assert any("1 of 3 fluorescence channels count nothing" in text for text in found.warnings)
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_9809_needs_no_name_of_a_beamline(newline: str) -> None:
+    text = kek().replace("   BL12C\n", "\n", 1).replace("\n", newline)
+    found = one("a.dat", text)
+    assert (found.measurement.facility, found.measurement.beamline) == ("KEK-PF", None)
+
+
 def test_9809_with_transmission_and_fluorescence_gives_both() -> None:
     rows = "".join(
         f"  {14.3 - 0.02 * i:.5f}  {14.3 - 0.02 * i:.5f}      1.00    1000  500  20\n"
