@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from django.db.models import Q
+
 from compute.errors import InputError
 from spectradb.models import Kind, Quantity, Spectrum, Status
 from spectradb.services.calculations.inputs import OUTDATED, is_of, valences
@@ -164,8 +166,11 @@ def _duplicate(spectrum: Spectrum) -> Check:
         # Two calculations with different input may well agree; only one structure twice is odd.
         if spectrum.structure is None:
             return Check("Not a duplicate", PASS, "A calculation of its own input.")
-        # Other records of the calculation are other people's, who are told to nobody.
-        others = others.filter(structure=spectrum.structure, site=spectrum.site).exclude(
+        # Of what others asked for nobody is told before it is published.
+        seen = Q(status=Status.PUBLISHED)
+        if spectrum.contributor_id is not None:
+            seen |= Q(contributor=spectrum.contributor_id)
+        others = others.filter(seen, structure=spectrum.structure, site=spectrum.site).exclude(
             calculation=spectrum.calculation_id
         )
     nearest, least = None, _REPEATED

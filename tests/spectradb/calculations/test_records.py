@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 
 from compute.crystals.published import crystal
+from compute.l23 import routes
 from spectradb.models import Calculation, JobStatus, Site, Spectrum, Status
 from spectradb.services.calculations.explicit import queue_case, run_case
 from spectradb.services.calculations.structures import queue_sites, run_calculation
@@ -193,6 +194,18 @@ def test_two_who_ask_for_a_site_get_a_record_each_until_one_is_public(people) ->
     queue_sites(sites, send=False, requested_by=dora)
     assert not Spectrum.objects.filter(contributor=dora).exists()
     assert seen_by(dora) == {row.pk}
+
+
+def test_checks_tell_nobody_of_what_others_asked_for(people, monkeypatch) -> None:
+    list(store_crystals([crystal("CuO")]))
+    sites = Site.objects.filter(element="Cu")
+    for name, version in (("anna", "multiplet-a"), ("bert", "multiplet-b")):
+        monkeypatch.setattr(routes, "ENGINE", version)
+        (row,) = queue_sites(sites, send=False, requested_by=people[name])
+        assert run_calculation(row.pk)
+    checks = Spectrum.objects.get(contributor=people["bert"]).checks
+    assert checks
+    assert not [one for one in checks if one["spectrum_id"]]
 
 
 def test_what_a_curator_withdrew_is_not_published_again_by_a_campaign(people) -> None:
