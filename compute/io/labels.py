@@ -196,6 +196,8 @@ def _words_of(line: str, width: int, values: FloatArray) -> list[str]:
     marked = text.lstrip().startswith(tuple(COMMENT))
     text = re.sub(r"^\s*#?\s*\(\d+\)\s+(?=\")", "", text) if marked else text
     text = re.sub(r"^\s*#[LC]\s+", "", text)  # SPEC's mark of a line of labels
+    # A date and a time of day are one cell, as are their labels.
+    text = re.sub(r"\bdate[ \t]+time\b", "date_time", text, flags=re.IGNORECASE)
     text = text.lstrip(COMMENT + " ") if marked else text
     text = text.strip(" ") if not text.startswith("\t") else text
     for split in split_labels(width):

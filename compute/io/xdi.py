@@ -8,6 +8,7 @@ named below. ``docs/formats.md`` says where the suite of test files and the text
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ import numpy as np
 from compute.edges import edge_energy, normalise_edge, normalise_element
 from compute.errors import InputError
 from compute.io.assemble import Technique, bragg_energy, spectrum
-from compute.io.axis import in_ev
+from compute.io.axis import in_ev, segments
 from compute.io.raw import (
+    LIMITS,
     Faults,
     FloatArray,
     Given,
@@ -93,9 +95,43 @@ def read(data: bytes, name: str, given: Given) -> list[RawSpectrum]:
             "no column holds an absorption: none is labelled mutrans, mufluor, normtrans, "
             "normfluor, nor itrans or ifluor beside i0 (labels: " + " ".join(labels) + ")"
         )
-    return [
-        _spectrum(content, signal, x, unit, element, edge, other, given, faults) for signal in found
-    ]
+    spectra: list[RawSpectrum] = []
+    parts = _scans(content, x, unit)
+    if len(parts) * len(found) > LIMITS.spectra:
+        raise faults.fail(f"more than {LIMITS.spectra} spectra; that is the limit")
+    for rows, name_ in parts:
+        for signal in found:
+            part = replace(signal, values=signal.values[rows])
+            one = _spectrum(content, part, x[rows], unit, element, edge, other, given, faults)
+            label = ", ".join(text for text in (one.label, name_) if text)
+            spectra.append(replace(one, label=label[:120]))
+    return spectra
+
+
+def _scans(content: XdiFile, x: FloatArray, unit: str) -> list[tuple[slice, str]]:
+    """The rows of each scan with its coordinate: lines of a map that run over the same energies.
+
+    Lines that go on where the one before ended are one scan, and so is an overlap of regions.
+    """
+    if content.outer_rows:
+        edges = [0, *content.outer_rows, x.size]
+        rows = [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        steps = [x[after.start] - x[before.stop - 1] for before, after in _followers(rows)]
+        if any(step < 0 for step in steps) and any(step > 0 for step in np.diff(x)):
+            name = content.fields.get("outer.name", "outer")
+            values = [content.fields.get("outer.value", ""), *content.outer]
+            named = zip(rows, values, strict=True)
+            return [
+                (part, f"{name} = {value}") for part, value in named if part.stop - part.start > 1
+            ]
+        return [(slice(0, x.size), "")]
+    parts = segments(x) if unit == "eV" else [slice(0, x.size)]
+    return [(part, f"scan {i}" if len(parts) > 1 else "") for i, part in enumerate(parts, start=1)]
+
+
+def _followers(rows: list[slice]) -> list[tuple[slice, slice]]:
+    full = [part for part in rows if part.stop > part.start]
+    return list(zip(full[:-1], full[1:], strict=True))
 
 
 def _absorber(
@@ -270,7 +306,7 @@ def _spectrum(
         element, edge = _reference_absorber(content, signal, x, element, edge, own)
     if content.fields.get("spectradb.kind", "").lower() == "theory":
         own.warn("SpectraDB.kind: this was exported from a calculation; it is no measurement")
-    if content.outer:
+    if content.outer and x.size == len(content.data):
         values = [content.fields.get("outer.value", ""), *content.outer]
         own.warn(
             f"a two-dimensional scan over {content.fields.get('outer.name', '?')} "

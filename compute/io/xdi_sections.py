@@ -27,7 +27,8 @@ class XdiFile:
     applications: str = ""
     comments: list[str] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
-    outer: list[str] = field(default_factory=list)
+    outer: list[str] = field(default_factory=list)  # values after the header's
+    outer_rows: list[int] = field(default_factory=list)  # the first row of each
     data: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
 
     def text(self, name: str) -> str | None:
@@ -146,6 +147,7 @@ def _rows(lines: list[str], first: int, content: XdiFile, faults: Faults) -> Non
             match = _FIELD.fullmatch(text.strip()[1:].strip())
             if match and match.group(1).lower() == "outer":
                 content.outer.append(match.group(3).strip())
+                content.outer_rows.append(len(rows))
             else:
                 faults.warn(f"line {line}: a comment among the data is left out")
             continue

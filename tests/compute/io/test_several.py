@@ -8,6 +8,7 @@ import pytest
 from compute.errors import ReadError
 from compute.io import read_bytes
 from tests.compute.io.samples import one
+from tests.compute.io.test_xdi import ROWS, xdi
 
 X = 7060 + np.arange(120.0)
 
@@ -150,3 +151,18 @@ def test_too_many_spectra_are_refused() -> None:
         read_bytes(
             "a.spec", "".join(f"#S {n} a\n#L Energy  mu\n{rows}\n" for n in range(2003)).encode()
         )
+
+
+def test_lines_of_a_map_in_xdi_are_one_spectrum_each() -> None:
+    content = xdi(
+        {"Outer.name": "temperature", "Outer.value": "300"},
+        rows=f"{ROWS}\n# Outer.value: 400\n{ROWS}",
+    )
+    found = read_bytes("a.xdi", content)
+    assert [f.label for f in found] == ["temperature = 300", "temperature = 400"]
+    assert {f.n_points for f in found} == {20}
+
+
+def test_scans_one_after_the_other_in_xdi_are_one_spectrum_each() -> None:
+    found = read_bytes("a.xdi", xdi(rows=f"{ROWS}\n{ROWS}"))
+    assert [f.label for f in found] == ["scan 1", "scan 2"]
