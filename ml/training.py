@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ml import distributed
+from ml.errors import LearningError
 
 
 class Batches(Protocol):
@@ -59,9 +60,19 @@ class History:
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """``auto``: CUDA, then Apple's, then the CPU."""
+    """``auto``: CUDA, then Apple's, then the CPU.
+
+    Raises
+    ------
+    LearningError
+        If there is no such device here.
+    """
     if name != "auto":
-        return torch.device(name)
+        try:
+            return torch.empty(0, device=name).device
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
+            why = (str(error).splitlines() or ["no reason given"])[0]
+            raise LearningError("device", name, f"cannot be used here: {why}") from error
     if torch.cuda.is_available():
         return torch.device("cuda")
     if torch.backends.mps.is_available():

@@ -29,7 +29,7 @@ from ml.kinds.krr_nmf import KrrNmf
 from ml.kinds.mlp import Mlp
 from ml.metrics import coverage
 from ml.output import Basis, shifted
-from ml.training import TrainingConfig
+from ml.training import TrainingConfig, pick_device
 from ml.tuning import tune
 from tests.ml.samples import GRID, halides, random_crystal
 
@@ -158,7 +158,7 @@ def test_two_processes_train_the_model_of_one(tmp_path: Path) -> None:
         "from ml.cgcnn import CgcnnSize\n"
         "from ml.kinds.cgcnn import Cgcnn\n"
         "from ml.kinds.networks import NetworkConfig\n"
-        "from ml.training import TrainingConfig\n"
+        "from ml.training import TrainingConfig, pick_device\n"
         "from tests.ml.samples import halides\n"
         "size = CgcnnSize(dropout=0.0, atom_dim=8, hidden=16)\n"
         "config = NetworkConfig(size, 2, 8, TrainingConfig(epochs=2), 'cpu')\n"
@@ -189,6 +189,12 @@ def test_a_mixture_fits_only_what_was_not_fitted_before(tmp_path: Path) -> None:
 def test_every_material_counts_alike() -> None:
     weights = material_weights(["a", "a", "a", "b"])
     np.testing.assert_allclose(weights, [2 / 3, 2 / 3, 2 / 3, 2])
+
+
+@pytest.mark.parametrize("name", ["quantum", "cuda:99", ""])
+def test_a_device_that_is_not_here_is_refused_by_name(name: str) -> None:
+    with pytest.raises(LearningError, match="device: cannot be used here"):
+        pick_device(name)
 
 
 def test_descriptors_are_computed_once_for_the_same_rows(

@@ -37,6 +37,7 @@ from spectradb.services.learning.training_data import check_scale, refuse_ambigu
 from spectradb.services.queue import jobs
 
 _TELL_EVERY = 2.0  # seconds
+_MOST_ENERGIES = 20_000  # of a grid: targets of 100,000 spectra then take 8 GB
 
 
 @dataclass(frozen=True)
@@ -250,8 +251,10 @@ def grid_of(grid: tuple[float, float, float] | None) -> NDArray[np.float64] | No
     if grid is None:
         return None
     start, stop, step = grid
-    if step <= 0 or stop <= start:
+    if not (np.isfinite(grid).all() and step > 0 and stop > start):
         raise LearningError("--grid", grid, "must be START < STOP and STEP > 0")
+    if (stop - start) / step >= _MOST_ENERGIES:
+        raise LearningError("--grid", grid, f"has more than {_MOST_ENERGIES} energies")
     return np.asarray(start + step * np.arange(int((stop - start) / step + 1e-6) + 1))
 
 

@@ -109,6 +109,8 @@ def test_progress_and_request_are_columns_of_their_own(
         ({"options": FitOptions(n_members=0)}, "members: at least one"),
         ({"options": FitOptions(seed=-1)}, "seed"),
         ({"grid": (3.0, 1.0, 0.5)}, "START < STOP"),
+        ({"grid": (0.0, float("nan"), 0.5)}, "START < STOP"),
+        ({"grid": (850.0, 880.0, 1e-9)}, "energies"),
         ({"n_trials": -1}, "trials"),
         ({}, "taken"),
     ],
