@@ -61,6 +61,7 @@ def read(data: bytes, name: str, given: Given) -> list[RawSpectrum]:
     except (*_ERRORS, AttributeError, IndexError, AssertionError) as error:
         raise faults.fail(f"this HDF5 file is broken: {error}") from error
     if not found:
+        faults.errors += faults.warnings[:10]
         faults.raise_errors()
         raise faults.fail(
             "no NXdata group with a signal over an energy is found: mark it by the attributes "

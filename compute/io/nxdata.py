@@ -55,7 +55,10 @@ def nxdata(path: str, group: h5py.Group, shared: Faults) -> list[Found]:
     found.coordinates = coordinates
     extra = [name for name in texts_of(group.attrs.get("auxiliary_signals")) if name != signal]
     found.signals = _signals(path, group, signal, rows, extra, energy, found, fields, y.shape)
-    return [found] if found.signals else []
+    if not found.signals:
+        shared.error(f"{path}: no spectrum can be formed: {'; '.join(found.warnings[-3:])}")
+        return []
+    return [found]
 
 
 def _signals(
@@ -73,7 +76,11 @@ def _signals(
     faults = Faults()
     unit = unit_of(child(group, signal, faults))[1]
     own = Signal(rows, quantity_of(fields, signal, unit), None, "sample", signal, signal)
+    role = role_of(signal)
     if rows.shape[0] > 1 or len(shape) > 1:
+        if _is_no_signal(role):
+            found.warnings.append(f"{signal} is no spectrum ({role})")
+            return []
         found.warnings.append(f"intensity: {signal}")
         return [own]
     own = Signal(rows[0], own.quantity, None, "sample", signal, signal)
@@ -85,15 +92,16 @@ def _signals(
             columns.setdefault(name, values)
     counts = [n for n in [signal, *extra] if role_of(n) in ("it", "if", "ir", "tey")]
     chosen: list[Signal] = []
-    if counts:
+    if counts or _is_no_signal(role):
         formed = signals(list(columns), np.array(list(columns.values())).T, found.energy, faults)
         chosen += [one for one in formed if one.quantity != "counts"]
     for name in [signal, *extra]:
         role = role_of(name)
         if name not in columns or (name in counts and chosen):
             continue
-        if name != signal and (role in NEVER or role in ABSCISSAS or role in ("i0", "i0_other")):
-            found.warnings.append(f"auxiliary signal not used: {name} ({role})")
+        if _is_no_signal(role) or role == "it":
+            what = "signal" if name == signal else "auxiliary signal"
+            found.warnings.append(f"{what} not used: {name} ({role})")
             continue
         if any(one.formed == name for one in chosen):
             continue
@@ -106,6 +114,11 @@ def _signals(
         )
     found.warnings += [f"intensity: {one.formed}" for one in chosen] + faults.warnings
     return chosen
+
+
+def _is_no_signal(role: str | None) -> bool:
+    """Times, errors, monitors, abscissas: also where a file marks one as its signal."""
+    return role in NEVER or role in ABSCISSAS or role in ("i0", "i0_other")
 
 
 def _marked_signal(group: h5py.Group, faults: Faults) -> str | None:

@@ -275,7 +275,7 @@ def _signal_role(words: list[str], found: set[str], joined: str, text: str) -> s
 def _book_role(words: list[str], found: set[str], joined: str) -> str | None:
     if found & _BOOK or re.search(r"(?:icr|ocr|deadtime|dtfactor|outputcounts)", joined):
         return "book"
-    if re.fullmatch(r"[hkl]|i[xy]\d|[xyz]\d?|p\d|phi|chi|omega|mu\d?m", joined):
+    if re.fullmatch(r"[hkl]|i[xy]\d|[xyz]\d?|phi|chi|omega|mu\d?m", joined):
         return "book"
     return None
 

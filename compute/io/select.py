@@ -245,7 +245,7 @@ class _Work:
                     y, beam, self.names[rest[0]], self.names[place], role, self.energy, self.faults
                 )
             ]
-        raise self._which(rest, place)
+        raise self._which(rest, place, rest)
 
     def by_unknown_labels(self, n_named: int) -> list[Signal]:
         """Labels that say the energy and no signal: samples, or channels of a beamline."""
@@ -268,7 +268,7 @@ class _Work:
             by_numbers = self._arithmetic([self.names[k] for k in unknown], unknown)
             if by_numbers:
                 return by_numbers
-        raise self._which(alive, beams[0] if len(beams) == 1 else None)
+        raise self._which(alive, beams[0] if len(beams) == 1 else None, usable)
 
     def without_labels(self) -> list[Signal]:
         """Numbers only: the one column beside the energy, or what arithmetic tells."""
@@ -289,12 +289,13 @@ class _Work:
             and self._look_alike(alive)
         ):
             return [self._as_it_stands(k, self.names[k]) for k in alive]
-        raise self._which(alive, None)
+        raise self._which(alive, None, everything)
 
     def which(self, n_named: int) -> QuestionError:
         """The question among all columns that could be a signal."""
         usable = [k for k in range(n_named) if self._may_be_signal(self.names[k])]
-        return self._which([k for k in usable if carries_signal(self.values[:, k])], None)
+        alive = [k for k in usable if carries_signal(self.values[:, k])]
+        return self._which(alive, None, usable)
 
     def _may_be_signal(self, name: str) -> bool:
         role = role_of(name)
@@ -354,8 +355,13 @@ class _Work:
                 break
         return chosen
 
-    def _which(self, columns: Sequence[int], beam: int | None) -> QuestionError:
-        """The question which column, or ratio of two, is the spectrum."""
+    def _which(
+        self, columns: Sequence[int], beam: int | None, beams: Sequence[int]
+    ) -> QuestionError:
+        """The question which column, or ratio of two, is the spectrum.
+
+        ``beams`` are the columns that may be I0: flat ones too, which are no signal themselves.
+        """
 
         def short(k: int) -> str:
             return answer(self.all_names, self.numbers[k] - 1)
@@ -364,7 +370,7 @@ class _Work:
             return short(k) if re.fullmatch(r"[\w.-]+", short(k)) else str(self.numbers[k])
 
         choices: list[Choice] = []
-        tops = [beam] if beam is not None else list(columns)[:6]
+        tops = [beam] if beam is not None else list(beams)[:6]
         for top in tops:
             for k in columns:
                 if k == top or len(choices) >= _MOST_CHOICES:
@@ -384,7 +390,7 @@ class _Work:
                     )
                 )
         plain = [Choice(f"{self.names[k]} as it stands", (("signal", short(k)),)) for k in columns]
-        shown = ", ".join(self.names[k] for k in list(columns)[:12])
+        shown = ", ".join(self.names[k] for k in sorted({*columns, *beams})[:12])
         return self.ask(
             f"The file does not say which of its columns is the spectrum ({shown}).",
             [*plain, *choices][:_MOST_CHOICES],

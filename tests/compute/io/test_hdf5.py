@@ -284,3 +284,31 @@ def test_a_plain_group_of_columns_is_read_by_its_names() -> None:
 
     (found,) = many(build)
     np.testing.assert_allclose(found.intensity, MU)
+
+
+@pytest.mark.parametrize("name", ["dwell_time", "I0", "mu_errors", "ring_current"])
+def test_a_signal_of_another_role_is_never_the_spectrum(name: str) -> None:
+    def build(file: h5py.File) -> None:
+        data = nxdata(file)
+        data[name] = np.array(I0, float)
+        data.attrs["signal"] = name
+
+    found = many(build)
+    assert ["intensity: mu" in one_.warnings for one_ in found] == [True]
+
+
+def test_a_transmitted_beam_without_i0_is_refused() -> None:
+    def build(file: h5py.File) -> None:
+        data = nxdata(file)
+        del data["mu"]
+        data["It"] = np.array(IT, float)
+        data.attrs["signal"] = "It"
+
+    assert "no spectrum can be formed" in fails("a.h5", hdf5(build))
+
+
+def test_counters_of_bliss_without_a_role_are_asked_for() -> None:
+    assert "which of its columns" in fails(
+        "a.h5",
+        hdf5(lambda file: bliss(file, "1.1", "x", energy=np.array(E) / 1000, p201=I0, p202=IT)),
+    )

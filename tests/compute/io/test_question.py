@@ -196,3 +196,10 @@ def test_two_columns_of_counts_without_names_are_asked_for() -> None:
     noisy = I0 * (1 + 1e-3 * np.random.default_rng(0).standard_normal(X.size))
     question = ask(text(X, noisy, noisy * np.exp(-step(7112)))).question
     assert any("ln(" in choice.label for choice in question.choices)
+
+
+def test_a_flat_beam_is_offered_as_i0() -> None:
+    flat = 1e5 * (1 + 1e-3 * np.random.default_rng(1).standard_normal(X.size))
+    content = "energy detA detB\n" + text(X, flat, flat * np.exp(-step(7112)))
+    labels = [choice.label for choice in ask(content).question.choices]
+    assert "ln(detA/detB): transmission" in labels
