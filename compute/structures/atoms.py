@@ -78,6 +78,7 @@ def read_atoms(block: Block, known: Collection[str], name: str) -> tuple[list[At
     if not labels and not types:
         raise ReadError([f"{name}: neither _atom_site_label nor _atom_site_type_symbol"])
     occupancies = block.column("_atom_site_occupancy")
+    attached = block.column("_atom_site_attached_hydrogens")
     charges = _stated_charges(block)
     atoms: list[Atom] = []
     errors: list[str] = []
@@ -112,6 +113,8 @@ def read_atoms(block: Block, known: Collection[str], name: str) -> tuple[list[At
         charge = charges.get((symbol or "").lower(), charges.get(element.lower()))
         if charge is None and symbol:
             charge = _charge_in(symbol)
+        if len(attached) == n:
+            hydrogens = max(hydrogens, round(_number(attached[k]) or 0))
         atoms.append(
             Atom(label, element, place, 1.0 if occupancy is None else occupancy, charge, hydrogens)
         )

@@ -41,6 +41,8 @@ class Cell:
         Fractional.
     sources : int64 (n,)
         Which row of the atom list each place comes from.
+    repeated : tuple of int
+        Rows that name atoms which an earlier row names already, and so count once.
     """
 
     lattice: FloatArray
@@ -48,6 +50,7 @@ class Cell:
     charges: list[dict[str, float]]
     places: FloatArray
     sources: NDArray[np.int64]
+    repeated: tuple[int, ...] = ()
 
     @property
     def volume(self) -> float:
@@ -109,6 +112,7 @@ def build_cell(lattice: FloatArray, atoms: Sequence[Atom], setting: Setting) -> 
     charges: list[dict[str, float]] = []
     places = np.zeros((0, 3))
     sources: list[int] = []
+    repeated: list[int] = []
     for row, atom in enumerate(atoms):
         if atom.place is None:
             continue
@@ -117,6 +121,13 @@ def build_cell(lattice: FloatArray, atoms: Sequence[Atom], setting: Setting) -> 
         shared = _same_places(lattice, places, orbit)
         for at in shared[shared >= 0].tolist():
             content = contents[at]
+            if (
+                atom.occupancy >= FULL
+                and list(content) == [atom.element]
+                and content[atom.element] >= FULL
+            ):
+                repeated.append(row)
+                continue
             content[atom.element] = content.get(atom.element, 0.0) + atom.occupancy
             if atom.charge is not None:
                 charges[at].setdefault(atom.element, atom.charge)
@@ -128,7 +139,14 @@ def build_cell(lattice: FloatArray, atoms: Sequence[Atom], setting: Setting) -> 
             contents.append({atom.element: atom.occupancy})
             charges.append({} if atom.charge is None else {atom.element: atom.charge})
             sources.append(row)
-    return Cell(lattice, contents, charges, places, np.array(sources, dtype=np.int64))
+    return Cell(
+        lattice,
+        contents,
+        charges,
+        places,
+        np.array(sources, dtype=np.int64),
+        tuple(dict.fromkeys(repeated)),
+    )
 
 
 def _orbit(

@@ -153,6 +153,9 @@ def _lattice(block: Block, name: str) -> tuple[FloatArray, list[Finding]]:
 def _occupancies(cell: Cell, atoms: list[Atom]) -> list[Finding]:
     """Make occupancies within a refinement's error of one whole; mark what is partly occupied."""
     findings: list[Finding] = []
+    if cell.repeated:
+        told = ", ".join(atoms[row].label for row in cell.repeated[:12])
+        findings.append(Finding("repeated", f"named more than once, counted once: {told}"))
     filled: dict[str, float] = {}
     mixed: dict[str, str] = {}
     for place, content in enumerate(cell.contents):

@@ -47,7 +47,7 @@ def read_stated(block: Block) -> tuple[Stated, list[Finding]]:
         text = block.text(name)
         if text is None:
             continue
-        formula = parse_formula(text)
+        formula = parse_formula(text) or _with_brackets(text)
         if formula is not None:
             break
         if name.endswith("sum"):
@@ -88,6 +88,20 @@ def parse_formula(text: str) -> dict[str, float] | None:
         amounts[element] = amounts.get(element, 0.0) + float(match[2] or 1.0)
         at = match.end()
     return {el: n for el, n in amounts.items() if n > 0} or None
+
+
+def _with_brackets(text: str) -> dict[str, float] | None:
+    """Amounts of ``Cu2 (C O3) (O H)2``; None if it is anything else."""
+    from pymatgen.core import Composition
+
+    compact = re.sub(r"\s+", "", text.strip().strip("'\""))
+    if not re.fullmatch(r"(?:[A-Z][a-z]?\d*\.?\d*|[()]\d*\.?\d*)+", compact):
+        return None
+    try:
+        amounts = Composition(compact).get_el_amt_dict()
+    except ValueError:  # brackets that do not match, a word that is no element
+        return None
+    return {str(el): float(n) for el, n in amounts.items()} or None
 
 
 def compare(

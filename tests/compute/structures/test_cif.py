@@ -288,3 +288,24 @@ def test_an_asymmetric_unit_under_the_identity_alone_is_a_question() -> None:
     atoms = ("Ni Ni 0 0 0", "S S 0.3333 0.6667 0.25")
     with pytest.raises(QuestionError, match="P 6_3/m m c"):
         read_one(cif(atoms, nickeline, operations=["x,y,z"]))
+
+
+def test_atoms_that_the_operations_make_already_count_once_and_are_told() -> None:
+    fcc = ["x,y,z", "x,y+1/2,z+1/2", "x+1/2,y,z+1/2", "x+1/2,y+1/2,z"]
+    found = read_one(cif((*NIO, "Ni2 Ni 0 0.5 0.5"), operations=fcc))
+    assert found.structure.composition.formula == "Ni4 O4"
+    assert "Ni2" in told(found)
+
+
+def test_a_formula_with_brackets_is_understood() -> None:
+    tags = PNMA | {"_chemical_formula_sum": "'Fe O (O H)'"}
+    assert "4 of 4 H atoms" in told(read_one(cif(GOETHITE, GOETHITE_CELL, tags=tags)))
+
+
+def test_hydrogens_that_the_file_attaches_to_an_atom_are_told() -> None:
+    columns = "label type_symbol fract_x fract_y fract_z attached_hydrogens"
+    atoms = [f"{row} {n}" for row, n in zip(GOETHITE, (0, 0, 1), strict=True)]
+    found = read_one(cif(atoms, GOETHITE_CELL, tags=PNMA, columns=columns))
+    assert "4 hydrogens a cell" in told(found)
+    iron = next(s for s in analyze_sites(found.structure) if s.element == "Fe")
+    assert iron.oxidation_state == 3

@@ -65,13 +65,15 @@ def run(mutations: dict, every: int, seed: int, most_settings: int) -> Tally:
 
 
 def test_what_a_person_could_read_is_read_and_nothing_is_silently_wrong() -> None:
-    tally = run(READABLE, every=20, seed=3, most_settings=1)
+    # Trying every group of a cell takes a second a file; the slow test does.
+    quick = {name: one for name, one in READABLE.items() if not name.startswith("nothing")}
+    tally = run(quick, every=47, seed=3, most_settings=1)
     assert tally.wrong == []
     assert tally.share("right") > 0.8
 
 
 def test_what_is_destroyed_is_never_another_crystal() -> None:
-    assert run(DESTRUCTIVE, every=20, seed=3, most_settings=1).wrong == []
+    assert run(DESTRUCTIVE, every=71, seed=3, most_settings=1).wrong == []
 
 
 @pytest.mark.slow
