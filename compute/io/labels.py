@@ -21,10 +21,10 @@ from compute.io.roles import ABSCISSAS, LONGEST_LABEL, NEVER, label_of, unit_nam
 
 _LONGEST_LINE = 20_000
 _FAR = 40
-NUMBERED = re.compile(r"[#%!\s]*column[ ._]?(\d{1,4})\s*[:=]\s*(\S+)\s*([^|]*)", re.IGNORECASE)
+NUMBERED = re.compile(r"[#%!\s]*col(?:umn)?[ ._]?(\d{1,4})\s*[:=]\s*(\S+)\s*([^|]*)", re.IGNORECASE)
 _LISTED = re.compile(r"(?<!\S)(\d{1,3})\)\s+(\S.*?)(?=\s{2,}\d{1,3}\)\s|\s*$)")
 _DEFINED = re.compile(r"[#;%\s]*([A-Za-z]\w{0,5})\s*=\s*\{([^{}]{1,80})\}")
-_PREFIXED = re.compile(r"(?<!\S)(\d{1,3})_(\S+(?:\s\([^()]{1,12}\))?)")
+_PREFIXED = re.compile(r"(?<!\S)(\d{1,3})(?:_|:\s?)(\S+(?:\s\([^()]{1,12}\))?)")
 
 
 @dataclass

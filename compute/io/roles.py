@@ -204,7 +204,7 @@ def _role(
         return "book" if upper == "K" and unit is None else "wavenumber"
     if re.fullmatch(r"(?:k\d?\W*)?chir?k?(?:re|im|mag|pha|reim)?\d?", joined):
         return "chi"
-    if found & {"pixel", "pixels", "px"} or joined.rstrip("0123456789#") in _PIXEL:
+    if found & {"pixel", "pixels", "px"} or joined in _PIXEL:
         return "pixel"
     if found <= _INDEX | {"n", "#"} or joined in ("eventid", "scanno", "unnamed0", "pointnumber"):
         return "index"
@@ -258,7 +258,7 @@ def _signal_role(words: list[str], found: set[str], joined: str, text: str) -> s
         return "it"
     if words[0] in ("i2", "ir"):
         return "ir"
-    element = r"(?:[a-z]*roi|dtc|sca|mca|fla|fl|ifch|ffch|fluo?|sdd|ge|ch)\d+|flatot"
+    element = r"(?:[a-z]*roi|dtc|sca|mca|fla|fl|ifch|ffch|fluo?|sdd|ge)\d+|flatot"
     if found & _FLUO or any(re.fullmatch(element, word) for word in words):
         return "book" if found & {"slow", "fast", "icr", "ocr"} else "if"
     if re.fullmatch(r"if(?:slow|fast)\d*", joined):

@@ -194,3 +194,27 @@ def test_counts_of_unknown_chambers_are_no_samples(head: str) -> None:
 @pytest.mark.parametrize("label", ["Binding Energy (eV)", "Kinetic Energy (eV)"])
 def test_energies_of_photoelectrons_are_refused(label: str) -> None:
     assert "no energy of photons" in fails("a.txt", f"{label}\tCounts\n" + rows(X, Y, sep="\t"))
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "# Column.1: energy eV\n# Column.2: I0\n# Column.3: It\n",
+        "# col1: energy\n# col2: I0\n# col3: It\n",
+        "# 1: energy 2: I0 3: It\n",
+        "#C 1_Energy (eV) 2_i0 3_i1\n",
+        "#  1) Mono Energy *   3) I1\n#  2) I0\n#\n# data\n",
+        "; P1 = {Energy} --> m1\n; D1 = {I0} --> s1\n; D2 = {I1} --> s2\n;  P1 D1 D2\n",
+        "Data:\nenergy\nI0\nI1\n",
+    ],
+    ids=["fields", "short fields", "numbers", "prefixes", "list", "definitions", "one a line"],
+)
+def test_labels_are_found_in_the_ways_of_beamlines(head: str) -> None:
+    found = one("a.dat", head + rows(E, I0, IT))
+    np.testing.assert_allclose(found.intensity, MU, rtol=1e-9)
+
+
+def test_channels_with_numbers_are_asked_for() -> None:
+    beam = 1e5 + 300 * np.sin(X)
+    table = rows(X, beam, beam * np.exp(-Y), beam * np.exp(-2 * Y))
+    assert "which of its columns" in fails("a.dat", "# energy ch1 ch2 ch3\n" + table)
