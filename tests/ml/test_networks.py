@@ -227,3 +227,19 @@ def test_descriptors_do_not_depend_on_how_many_are_made_at_once(
     for block, values in whole.items():
         np.testing.assert_array_equal(parts[block], values)
     assert all(path.suffix == ".npy" for path in tmp_path.iterdir())
+
+
+def test_a_lone_atom_in_a_box_is_learnt_from_and_predicted() -> None:
+    data = halides(30)
+    lone = Crystal(np.eye(3) * 20.0, np.array([29]), np.zeros((1, 3)), "lone")
+    both = replace(
+        data,
+        crystals=[*data.crystals, lone],
+        crystal_of=np.append(data.crystal_of, len(data.crystals)),
+        site=np.append(data.site, 0),
+        target=np.concatenate([data.target, data.target[:1]]),
+        valence=None,
+    )
+    model = KrrNmf.fit(both, KrrNmf.defaults(both, FitOptions()))
+    alone = both.rows(np.array([len(data)]))
+    assert np.isfinite(model.predict(alone).mean).all()

@@ -23,18 +23,31 @@ class Command(JsonCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("files", nargs="*", type=Path, metavar="FILE.cif")
         parser.add_argument("--model", required=True, help="name of a trained model")
+        parser.add_argument(
+            "--space-group",
+            default="",
+            metavar="SYMBOL",
+            help="read every CIF in this space group (see import_structures)",
+        )
         self.add_where(parser)
         self.add_output(parser)
 
     def handle(
-        self, *, files: list[Path], model: str, where: list[str], output: str | None, **options: Any
+        self,
+        *,
+        files: list[Path],
+        model: str,
+        space_group: str,
+        where: list[str],
+        output: str | None,
+        **options: Any,
     ) -> None:
         if bool(files) == bool(where):
             raise CommandError("name structure files, or select stored structures with --where")
         try:
             predictor = Predictor(model)
             found = (
-                predictor.of_files(files)
+                predictor.of_files(files, space_group=space_group)
                 if files
                 else predictor.of_rows(apply_where(Structure, self.where(where), EVERYTHING))
             )
@@ -55,6 +68,7 @@ class Command(JsonCommand):
                     "sigma": one.sigma,
                     "trust": one.trust,
                     "neighbours": one.neighbours,
+                    "warnings": one.warnings,
                     "error": one.error or None,
                 }
                 for one in answers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,7 @@ class PredictedSite:
     trust: float | None = None
     neighbours: tuple[tuple[str, int], ...] = ()
     error: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 class Predictor:
@@ -55,10 +56,10 @@ class Predictor:
         if not self.row.absorber:
             raise LearningError("model", name, "was trained on several absorbers")
 
-    def of_files(self, paths: list[Path]) -> Iterator[PredictedSite]:
+    def of_files(self, paths: list[Path], *, space_group: str = "") -> Iterator[PredictedSite]:
         """Every absorbing site of every structure; what fails or is doubted stops nothing else."""
         for path in paths:
-            for one in read_each(path):
+            for one in read_each(path, space_group=space_group):
                 if isinstance(one, ReadError):
                     yield self._failed(str(path), path.stem, "", "; ".join(one.errors))
                     continue
@@ -67,7 +68,9 @@ class Predictor:
                     formula = one.structure.composition.element_composition.reduced_formula
                     yield self._failed(str(path), name, formula, f"not predicted: {one.refusal}")
                     continue
-                yield from self.of_structure(one.structure, str(path), name)
+                told = tuple(finding.text for finding in one.findings)
+                for site in self.of_structure(one.structure, str(path), name):
+                    yield replace(site, warnings=told)
 
     def of_structure(
         self, structure: PymatgenStructure, file: str, source_id: str
