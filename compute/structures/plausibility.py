@@ -31,6 +31,7 @@ LONELY = 1.45  # a metal atom without a neighbour within this times the sum of r
 VACUUM_ANG = 6.0  # … is one atom in a box only if nothing is nearer than this
 PACKED = 1.15  # spheres of covalent radius over the volume
 _OVERBONDED = 2.0  # bond-valence sum over the highest valence of the element, and one more
+_MOST_TAKEN = {"O": 3.5, "F": 2.0}  # bond-valence sums; in 1,626 crystals at most 2.7 and 1.1
 _REACH_ANG = 4.5
 _CONTRAST = 0.1  # as in compute.sites.coordination
 
@@ -120,6 +121,8 @@ def _lonely(structure: Structure, found: Contacts) -> list[Finding]:
     np.minimum.at(nearest, found.first, found.ratios)
     np.minimum.at(distance, found.first, found.distances)
     out = [i for i in range(n) if nearest[i] > LONELY and _is_metal(found.elements[i])]
+    if n > 1 and not len(found.first):
+        return _scattered(structure)
     if not out:
         return []
     i = out[0]
@@ -132,6 +135,21 @@ def _lonely(structure: Structure, found: Contacts) -> list[Finding]:
             "lonely atom",
             f"{found.elements[i]} has no neighbour within {distance[i]:.2f} Å, farther than any "
             f"bond of it; {len(out)} such atom{'s' if len(out) > 1 else ''} a cell",
+            Weight.DOUBT,
+        )
+    ]
+
+
+def _scattered(structure: Structure) -> list[Finding]:
+    """A cell of several atoms of which no two are near each other: one atom in a box has one."""
+    if len(structure.get_neighbor_list(VACUUM_ANG)[0]):
+        return []
+    shape = ", ".join(f"{length:.4g}" for length in structure.lattice.abc)
+    return [
+        Finding(
+            "lonely atom",
+            f"no two of the {len(structure)} atoms are within {VACUUM_ANG:g} Å of each other; is "
+            f"the cell ({shape}) in Å?",
             Weight.DOUBT,
         )
     ]
@@ -159,31 +177,37 @@ def _packed(structure: Structure, found: Contacts) -> list[Finding]:
 
 
 def _overbonded(structure: Structure, found: Contacts) -> list[Finding]:
-    sums, known = _bond_valence_sums(found)
+    sums, known = _bond_valence_sums(found, judged=True)
     out = []
     for i, total in enumerate(sums):
         element = found.elements[i]
-        # Only cations are judged: an anion between large cations is overbonded by the rule.
-        if not known[i] or total <= 0 or not structure[i].is_ordered:
+        if not known[i] or not structure[i].is_ordered:
             continue
-        highest = max(_usual(element))
-        if total > _OVERBONDED * highest + 1.0:
-            out.append((total / highest, element, total))
+        # An anion between large cations is overbonded by the rule, but not without limit.
+        highest = max(_usual(element)) if total > 0 else 2.0 if element == "O" else 1.0
+        limit = _OVERBONDED * highest + 1.0 if total > 0 else _MOST_TAKEN.get(element, np.inf)
+        if abs(total) > limit:
+            out.append((abs(total) / highest, element, abs(total), highest))
     if not out:
         return []
-    _, element, total = max(out)
+    _, element, total, highest = max(out)
     return [
         Finding(
             "bond valence",
-            f"the bonds of {element} add up to a valence of {total:.1f}; it has at most "
-            f"{max(_usual(element))}",
+            f"the bonds of {element} add up to a valence of {total:.1f}; it has at most {highest}",
             Weight.DOUBT,
         )
     ]
 
 
-def _bond_valence_sums(found: Contacts) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Signed sums, positive for who gives, and which atoms have any such bond."""
+def _bond_valence_sums(
+    found: Contacts, *, judged: bool = False
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Signed sums, positive for who gives, and which atoms have any such bond.
+
+    ``judged`` leaves out bonds whose lengths say little of a valence: those of hydrogen, which
+    X-rays place badly, and of a metal to carbon, which may be a ring.
+    """
     n = len(found.elements)
     sums = np.zeros(n)
     known = np.zeros(n, dtype=bool)
@@ -191,6 +215,8 @@ def _bond_valence_sums(found: Contacts) -> tuple[FloatArray, NDArray[np.bool_]]:
     for i, j, d in zip(found.first[near], found.second[near], found.distances[near], strict=True):
         giver, taker = found.elements[i], found.elements[j]
         if _is_metal(taker) or _electronegativity(taker) < _electronegativity(giver) + _CONTRAST:
+            continue
+        if judged and (giver == "H" or (taker == "C" and _is_metal(giver))):
             continue
         value = bond_valence(giver, taker, float(d))
         if value:

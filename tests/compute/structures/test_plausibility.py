@@ -35,6 +35,12 @@ def boxed(species: list[str], places: list[list[float]], side: float) -> Structu
     return Structure(Lattice.cubic(side), species, places, coords_are_cartesian=True)
 
 
+# Ferrocene: rings of five carbons 1.66 Å over and under the iron, C 1.21 Å and H 2.29 Å off axis.
+_RING = [(r * np.cos(2 * np.pi * k / 5), r * np.sin(2 * np.pi * k / 5), z)
+         for r in (1.21, 2.29) for z in (-1.66, 1.66) for k in range(5)]  # fmt: skip
+MOLECULES["ferrocene"] = (["Fe"] + ["C"] * 10 + ["H"] * 10, [[0, 0, 0], *map(list, _RING)])
+
+
 @pytest.mark.parametrize("side", [8.0, 15.0, 25.0])
 @pytest.mark.parametrize("name", MOLECULES)
 def test_a_molecule_in_a_box_passes(name: str, side: float) -> None:
@@ -82,6 +88,26 @@ def test_of_computed_crystals_less_than_one_in_a_hundred_is_stopped() -> None:
                 "Fm-3m", Lattice.cubic(3.1), ["Ni", "O"], [[0, 0, 0], [0.5, 0.5, 0.5]]
             ),
             "density",
+        ),
+        # Quartz of the other hand's origin: six Si where there are three.
+        (
+            Structure.from_spacegroup(
+                "P3_121",
+                Lattice.hexagonal(4.913, 5.405),
+                ["Si", "O"],
+                [[0.4697, 0, 2 / 3], [0.4135, 0.2669, 0.7858]],
+            ),
+            "bond valence",
+        ),
+        # Rutile with its cell in pm.
+        (
+            Structure.from_spacegroup(
+                "P4_2/mnm",
+                Lattice.tetragonal(459.4, 295.9),
+                ["Ti", "O"],
+                [[0, 0, 0], [0.305, 0.305, 0]],
+            ),
+            "lonely atom",
         ),
     ],
 )
