@@ -158,6 +158,8 @@ def _preview(opened: OpenFile, number: int) -> Plot | None:
     curves = []
     low, high = float("inf"), float("-inf")
     for index, (name, energy, signal) in enumerate(preview(opened)):
+        # The formula alone: the list below says what each is, and a legend has to fit on a phone.
+        name = name.partition(": ")[0].removesuffix(" as it stands")
         span = float(np.ptp(signal)) or 1.0
         colour = COLOURS[index % len(COLOURS)]
         curves.append(
