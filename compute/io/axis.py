@@ -25,9 +25,10 @@ _NO_ENERGY = {
     "wavenumber": "is a wavenumber",
     "time": "is a time",
     "index": "counts the points",
-    "other": "is no energy of photons",
+    "other": "is no energy of photons that come in",
 }
 _MONO = frozenset(("mono", "monochromator", "dcm", "pgm", "sgm", "grating"))
+_CORRECTED = frozenset(("corrected", "corr", "calibrated", "recalibrated", "aligned"))
 _HARD = 2000.0  # eV; no motor, temperature, wavelength or field runs through such numbers
 _FACTORS = {"ry": 13.605693, "rydberg": 13.605693, "ha": 27.211386, "hartree": 27.211386}
 
@@ -116,7 +117,8 @@ def find_axis(
     energies = [i for i, role in enumerate(roles) if role == "energy" and unit_at(i) != "time"]
     wanted = [i for i, role in enumerate(roles) if role == "requested"]
     if energies or wanted:
-        best = [i for i in energies if label_of(names[i]).readback] or energies or wanted
+        best = [i for i in energies if _CORRECTED & words_of(names[i])]
+        best = best or [i for i in energies if label_of(names[i]).readback] or energies or wanted
         moving = [i for i in best if np.isfinite(values[:, i]).sum() > 1] or best
         # A column of zeros beside the one that moved is a setting.
         moving = [i for i in moving if np.nanmax(values[:, i]) > np.nanmin(values[:, i])] or moving

@@ -145,7 +145,8 @@ def label_of(text: str) -> Label:
     joined = "".join(words)
     line = _emission(bare)
     role = _role(words, found, joined, bare.strip(), unit)
-    if role in (None, "energy", "book") and _is_other(found, bare, unit, text):
+    emitted = role == "energy" and found & {"emission", "emitted"}
+    if emitted or (role in (None, "energy", "book") and _is_other(found, bare, unit, text)):
         role = "other"
     elif _INVERTED.match(text):
         role = "fit"

@@ -320,7 +320,10 @@ class _Work:
             grid, sorted_y = x[good][order], y[good][order]
             keep = np.concatenate(([True], np.diff(grid) > 0))
             rise = steepest_rise(grid[keep], sorted_y[keep])
-            if rise is None:
+            tenth = max(sorted_y.size // 10, 1)
+            ends = float(sorted_y[-tenth:].mean() - sorted_y[:tenth].mean())
+            # A beam that grows weaker over the scan: a chamber, no absorption.
+            if rise is None or ends < -0.4 * float(np.ptp(sorted_y)):
                 return False
             rises.append(rise)
             curves.append(

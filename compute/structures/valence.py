@@ -19,7 +19,12 @@ _NEUTRAL = 1e-3
 def valence_findings(structure: Structure, sites: Sequence[Site]) -> list[Finding]:
     """Totals that are not neutral, stated charges that the bonds contradict, states without
     support."""
-    return [*_total(structure, sites), *_stated(sites), *_without_support(sites)]
+    return [
+        *_total(structure, sites),
+        *_stated(sites),
+        *_without_support(sites),
+        *_bound_to_carbon(sites),
+    ]
 
 
 def _total(structure: Structure, sites: Sequence[Site]) -> list[Finding]:
@@ -77,6 +82,23 @@ def _without_support(sites: Sequence[Site]) -> list[Finding]:
         and site.oxidation_state > 0
         and site.oxidation_confidence < UNLIKELY
         and site.element in _OPEN_SHELL
+    ]
+
+
+def _bound_to_carbon(sites: Sequence[Site]) -> list[Finding]:
+    """Carbonyls, cyanides and rings: back-bonding shortens their bonds, whatever the valence."""
+    return [
+        Finding(
+            "valence",
+            f"{site.element} is bound to carbon, and the lengths of such bonds tell no valence "
+            f"({site.oxidation_state:+.3g} by {site.oxidation_source}); state it",
+            Weight.DOUBT,
+        )
+        for site in sites
+        if site.oxidation_source != STATED
+        and site.oxidation_state >= 0.5  # in metals and carbides there is none to speak of
+        and site.element in _OPEN_SHELL
+        and "C" in site.ligand_elements
     ]
 
 

@@ -25,7 +25,15 @@ def test_a_column_of_time_stamps_in_front_is_left_out_and_the_labels_stay(stamp:
 
 @pytest.mark.parametrize(
     "label",
-    ["Wavelength (nm)", "Raman shift (cm-1)", "T(K)", "Binding Energy (eV)", "KE (eV)", "x (mm)"],
+    [
+        "Wavelength (nm)",
+        "Raman shift (cm-1)",
+        "T(K)",
+        "Binding Energy (eV)",
+        "KE (eV)",
+        "x (mm)",
+        "Emission energy (eV)",
+    ],
 )
 def test_an_abscissa_of_another_kind_is_no_photon_energy(label: str) -> None:
     table = "".join(f"{300 + k}\t{np.exp(-(((k - 20) / 5) ** 2)):.6f}\n" for k in range(40))
@@ -59,6 +67,17 @@ def test_chambers_without_a_role_are_a_question_not_three_samples() -> None:
     table = rows(E, I0, IT, [v / 2 for v in IT])
     with pytest.raises(QuestionError, match="which of its columns is the spectrum"):
         read_bytes("a.dat", f"# Energy(eV) IonChamber0 IonChamber1 IonChamber2\n{table}".encode())
+
+
+def test_currents_of_chambers_that_grow_weaker_are_no_samples() -> None:
+    currents = [[value * 1e-12 for value in column] for column in (I0[::-1], IT)]
+    with pytest.raises(QuestionError, match="which of its columns is the spectrum"):
+        read_bytes("a.dat", f"# Energy[eV] Keithley0 Keithley1\n{rows(E, *currents)}".encode())
+
+
+def test_the_corrected_energy_goes_before_the_one_as_read() -> None:
+    table = rows([e - 3 for e in E], E, I0, IT)
+    assert one("a.dat", f"# energy energy_corrected i0 it\n{table}").energy_ev[0] == E[0]
 
 
 def test_a_logarithm_of_transmitted_over_incident_is_not_taken_upside_down() -> None:

@@ -121,3 +121,11 @@ def test_two_half_occupied_places_exclude_each_other() -> None:
     places = [[0, 0, 0], [0.05, 0, 0], [0.5, 0, 0]]
     split = Structure(Lattice.cubic(4.0), [{"Ni": 0.5}, {"Ni": 0.5}, "O"], places)
     assert {one.code for one in check(split)} == {"partial occupancy"}
+
+
+@pytest.mark.parametrize("name", ["ferrocene", "nickel carbonyl"])
+def test_a_metal_bound_to_carbon_has_no_valence_before_somebody_states_it(name: str) -> None:
+    molecule = boxed(*MOLECULES[name], 15.0)
+    sites = analyze_sites(molecule)
+    told = [one for one in valence_findings(molecule, sites) if one.weight == Weight.DOUBT]
+    assert any("state it" in one.text for one in told) or sites[0].oxidation_state == 0
