@@ -151,7 +151,7 @@ def locate_edge(
         pre_edge_peak_ev=peak,
         pre_edge_peak_height=height if peak is not None else None,
         tabulated_ev=table,
-        warnings=_far_off(e0, table, where),
+        warnings=_far_off(e0, table, where) or _cut_off(x, y, found, lasting, first),
     )
 
 
@@ -269,6 +269,22 @@ def _far_off(e0: float, table: float | None, where: str) -> tuple[str, ...]:
     return (
         f"E0 is {e0 - table:+.1f} eV from {where} ({table:.1f} eV): is the energy scale right?",
     )
+
+
+def _cut_off(
+    x: FloatArray, y: FloatArray, found: BoolArray, lasting: BoolArray, first: int
+) -> tuple[str, ...]:
+    """Whether the rise goes on, and steeper, where the edge was not sought."""
+    for beyond in (first - 1, first + 1):
+        if not 0 <= beyond < x.size or found[beyond] or not lasting[beyond]:
+            continue
+        slope = slope_of(x, y, lasting)
+        if slope[beyond] > slope[first]:
+            return (
+                f"E0 is at {x[first]:.1f} eV, where the range in which it is sought ends, and the "
+                "rise is steeper beyond: is the energy scale right?",
+            )
+    return ()
 
 
 def _refined(x: FloatArray, slope: FloatArray, i: int) -> float:

@@ -210,6 +210,15 @@ def test_e0_is_the_edge_and_not_the_pre_edge_peak(
     assert "pre-edge peak" in found.edge.rule
 
 
+def test_an_edge_cut_off_by_the_range_of_the_search_is_told() -> None:
+    x = np.arange(7000.0, 7400.0)
+    step = 0.3 + 0.5 + np.arctan((x - 7149.0) / 1.0) / np.pi
+    found = locate_edge(x, step, element="Fe", edge="K")
+    assert any("steeper beyond" in text for text in found.warnings)
+    right = locate_edge(x, 0.8 + np.arctan(x - 7113.0) / np.pi, element="Fe", edge="K")
+    assert right.warnings == ()
+
+
 def test_the_shoulder_of_a_metal_is_its_edge() -> None:
     """As in foils of Fe, Cu and V: the first rise falls back by a few per cent only."""
     x = scan(8979.0)
