@@ -27,6 +27,7 @@ from compute.io.column_header import (
 )
 from compute.io.column_table import ColumnTable, find_tables
 from compute.io.labels import Labels, find_labels, is_index, unused_roles
+from compute.io.question import Choice
 from compute.io.raw import (
     LIMITS,
     Faults,
@@ -34,7 +35,7 @@ from compute.io.raw import (
     Given,
     RawSpectrum,
 )
-from compute.io.roles import role_of
+from compute.io.roles import role_of, speaks_of_another_axis
 from compute.io.select import choose, pairs_of
 from compute.io.signals import Signal
 from compute.io.text import decode, first_float, lines_of
@@ -131,6 +132,14 @@ class _Table:
         wanted = choice
         if self._fixed() is not None:
             wanted = ColumnChoice(energy=self.labels.names[0])
+        above = next((line for line in reversed(header) if line.strip()), "")
+        named = self.labels.names or (wanted is not None and wanted.energy)
+        if not named and speaks_of_another_axis(above):
+            raise asker.ask(
+                f"No column is named, and the line above them reads {above.strip()[:80]!r}. Is "
+                "the first one the energy of the photons?",
+                [Choice("column 1 is the energy", (("energy", "1"),))],
+            )
         loose = self.eels or self.theory is not None
         try:
             axis = find_axis(

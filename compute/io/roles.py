@@ -281,6 +281,13 @@ def _book_role(words: list[str], found: set[str], joined: str) -> str | None:
     return None
 
 
+def speaks_of_another_axis(line: str) -> bool:
+    """Whether a line that could not be split into labels names an abscissa of another kind."""
+    found = set(_words(line[:500]))
+    other = _ELECTRON | _OTHER | {"emission", "emitted", "theta", "2theta", "temperature"}
+    return bool(found & other) and not found & {"incident", "photon"}
+
+
 def words_of(text: str) -> frozenset[str]:
     """The words of a label in lower case."""
     return frozenset(_words(text))

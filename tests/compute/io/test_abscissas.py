@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from compute.errors import ReadError
 from compute.io import read_bytes
 from compute.io.choice import ColumnChoice
 from compute.io.question import QuestionError
@@ -49,6 +50,17 @@ def test_a_label_that_names_no_energy_is_asked_for_in_the_range_of_motors() -> N
     assert answered.n_points == 40
     (mono,) = read_bytes("scan.dat", f"# Mono signal\n{table}".encode())
     assert mono.energy_ev[0] == 300
+
+
+@pytest.mark.parametrize("line", ["Emission energy (eV) intensity", "Raman shift (cm-1) counts"])
+def test_a_line_of_labels_of_several_words_that_names_another_axis_is_asked_about(
+    line: str,
+) -> None:
+    table = "".join(f"{300 + k} {np.exp(-(((k - 20) / 5) ** 2)):.6f}\n" for k in range(40))
+    with pytest.raises(ReadError):
+        read_bytes("scan.dat", f"# {line}\n{table}".encode())
+    asked = ColumnChoice(energy="1")
+    assert read_bytes("scan.dat", f"# {line}\n{table}".encode(), columns=asked)[0].n_points == 40
 
 
 def test_energies_that_start_at_zero_are_relative_and_refused() -> None:
