@@ -28,6 +28,8 @@ from compute.io.raw import (
 Technique = Literal["XAS", "EELS", "other"]
 # hc as the Photon Factory's 9809 format defines it (DESIGN §8), eV Å; CODATA's is 12398.42.
 HC_9809 = 12398.52
+_NEAR_KEV = 0.06  # an edge may lie this far outside the energies of its spectrum
+_ENOUGH = 8  # points, to judge them
 _EXAFS_STARTS_EV = 150.0
 
 
@@ -123,6 +125,8 @@ def spectrum(
     if technique == "XAS" and x[0] <= 0:
         warnings.warn(f"the energy starts at {x[0]:.6g} eV: probably relative to an edge")
     element, edge = absorber(element, edge, given, warnings)
+    if axis_unit == "eV" and element and edge:
+        _refuse_kev(x, element, edge, warnings)
     x.flags.writeable = y.flags.writeable = False
     return RawSpectrum(
         format=format,
@@ -143,6 +147,23 @@ def spectrum(
         code=code,
         code_version=code_version,
     )
+
+
+def _refuse_kev(x: FloatArray, element: str, edge: str, faults: Faults) -> None:
+    """Numbers in keV that are called eV.
+
+    Raises
+    ------
+    ReadError
+        If all energies lie around a thousandth of the edge named.
+    """
+    start = (edge_energy(element, edge) or 0.0) / 1000.0
+    around = x.size >= _ENOUGH and start / 2 < x[0] and x[-1] < 2 * start
+    if around and x[0] - _NEAR_KEV <= start <= x[-1] + _NEAR_KEV:
+        raise faults.fail(
+            f"the energies run from {x[0]:.6g} to {x[-1]:.6g} eV, and {element} {edge} is at "
+            f"{1000 * start:.6g} eV: are they in keV? Correct the unit"
+        )
 
 
 def plural(n: int, noun: str) -> str:

@@ -96,3 +96,11 @@ def test_a_logarithm_of_transmitted_over_incident_is_not_taken_upside_down() -> 
     table = rows(E, I0, IT, np.log(np.array(IT) / I0))
     found = one("a.dat", f"# energy i0 it ln(it/i0)\n{table}")
     assert found.intensity == pytest.approx(MU, abs=1e-4)
+
+
+def test_energies_in_kev_that_a_file_calls_ev_are_no_spectrum_of_its_edge() -> None:
+    text = "# XDI/1.0\n# Column.1: energy {unit}\n# Column.2: mutrans\n# Element.symbol: {of}\n"
+    text += "# Element.edge: K\n# Mono.d_spacing: 3.1356\n# ///\n#----\n"
+    table = rows([e / 1000 for e in E], MU)
+    assert "keV" in fails("a.xdi", text.format(unit="eV", of="Fe") + table)
+    assert one("a.xdi", text.format(unit="keV", of="Fe") + table).energy_ev[0] == E[0]
