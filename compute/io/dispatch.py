@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 
 from compute.errors import ComputeError, ReadError, SkipFile
-from compute.io import athena, columns, dm, emsa, hdf5, kek, xdi
+from compute.io import athena, columns, dm, emsa, kek, xdi
 from compute.io.choice import ColumnChoice
 from compute.io.question import with_absorber_hint
 from compute.io.raw import LIMITS, Given, RawSpectrum
@@ -110,6 +110,8 @@ def _spectra(data: bytes, name: str, given: Given) -> list[RawSpectrum]:
         if data.startswith(magic):
             raise SkipFile(f"{what}, not a spectrum")
     if data.startswith(_HDF5):
+        from compute.io import hdf5  # h5py is loaded for its own files only
+
         spectra = hdf5.read(data, name, given)
     elif data.startswith(_DM):
         spectra = dm.read(data, name, given)

@@ -157,6 +157,7 @@ def decompose(
         broadened = _broadened(best, grid, backgrounds)
     wanted = best.fit.n_peaks
     if broadened is None and not determined(best):
+        budget.grant(0.5 * SEARCH_WORK)
         simple = simpler(best, backgrounds)
         accepted = tolerated(simple, best)
         if accepted is not None:

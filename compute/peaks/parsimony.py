@@ -38,13 +38,18 @@ def determined(found: Candidate) -> bool:
 def simpler(found: Candidate, backgrounds: tuple[str, ...]) -> Candidate:
     """``found`` with its noise floor raised step by step until its peaks are determined."""
     height = float(np.abs(found.problem.intensity).max())
+    # A curved background is as little determined beside lines of another shape as many peaks are.
+    backgrounds = tuple(one for one in backgrounds if one != "flank") or backgrounds
     while not determined(found):
         problem = found.problem
         rms = math.sqrt(max(found.fit.rss, residual_floor(problem)) / problem.energy.size)
         tolerance = _GROWTH * rms / height
         if tolerance > MAX_TOLERANCE or problem.budget.exhausted:
             break
-        coarser = problem.with_options(replace(problem.options, noise_floor=tolerance))
+        options = replace(problem.options, noise_floor=tolerance)
+        if options.background not in backgrounds:
+            options = replace(options, background=backgrounds[-1])
+        coarser = problem.with_options(options)
         # nothing is added: what is there already explains more than is asked
         search = Search(None, found.fit.n_peaks, backgrounds)
         found = search.run(coarser, found.fit.parameters)

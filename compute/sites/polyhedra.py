@@ -14,7 +14,6 @@ from math import cos, pi, radians, sin, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 FloatArray = NDArray[np.float64]
 
@@ -85,6 +84,8 @@ def _fit(unit: FloatArray, frames: FloatArray, name: str) -> tuple[float, FloatA
     Every ordered pair of ligands is tried as the image of two vertices of the ideal shape;
     the best few starts are refined by assignment and rotation in turn.
     """
+    from scipy.optimize import linear_sum_assignment  # half a second that few who import need
+
     ideal = _shapes()[name]
     rotations = np.swapaxes(frames, 1, 2) @ _vertex_frame(name)
     nearest = (unit @ rotations @ ideal.T).max(axis=1).sum(axis=1)

@@ -21,7 +21,6 @@ from spectradb.models import (
     TrainedModel,
 )
 from spectradb.services.structures.cells import make_primary
-from spectradb.services.structures.sites import state_valence
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Any]
@@ -113,6 +112,8 @@ class SiteAdmin(LookUp):
 
     def save_model(self, request: HttpRequest, obj: Site, form: Any, change: bool) -> None:
         """Keep the valence as stated by this person, and tell what follows from it."""
+        from spectradb.services.structures.sites import state_valence
+
         if not form.changed_data:
             return
         valence, reason = form.cleaned_data["oxidation_state"], form.cleaned_data["reason"]

@@ -9,7 +9,6 @@ from django import forms
 from compute.edges import normalise_edge, normalise_element
 from compute.errors import InputError
 from spectradb.models import Kind, Measurement, Site, Spectrum
-from spectradb.services.structures.sites import check_state
 
 EDGES = ("K", "L1", "L2", "L3", "L23", "M1", "M23", "M2", "M3", "M45", "M4", "M5", "N45")
 LICENCES = ("CC BY 4.0", "CC0 1.0", "CC BY-SA 4.0", "ODbL 1.0", "Public domain")
@@ -55,6 +54,9 @@ class SiteForm(_SiteForm):
         }
 
     def clean_oxidation_state(self) -> float | None:
+        # The admin is loaded by every command; what analyses structures needs SciPy.
+        from spectradb.services.structures.sites import check_state
+
         given: float | None = self.cleaned_data["oxidation_state"]
         if given is not None:
             try:
