@@ -13,7 +13,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import curve_fit
 
 from compute.errors import InputError
 from compute.normalise.curve import BoolArray, FloatArray, checked_curve
@@ -189,6 +188,8 @@ def _law(e: FloatArray, counts: FloatArray, n: int) -> tuple[float, float, str]:
     The logarithm of noisy counts is biased, and has no value for counts below zero. Where the
     counts say nothing of an exponent, a constant is taken; the text says why.
     """
+    from scipy.optimize import curve_fit  # half a second that few who import need
+
     mean = float(counts.mean())
     # Each point of a straight line's residuals; a window is too short for more to show.
     scatter = float(np.std(counts - np.polyval(np.polyfit(e, counts, 1), e)))
