@@ -87,7 +87,9 @@ def build_problem(case: Case) -> Problem:
         core_half=angular.p_half_orbitals(),
         charges=_charges(shells),
         time_reversal=not exchange.any() and not any(map(_breaks_time_reversal, both)),
-        cubic=not exchange.any() and all(map(_is_cubic, both)),
+        # With x along a fourfold axis, or halfway between two (xy then belongs to e_g).
+        cubic=not exchange.any()
+        and any(all(_is_cubic(matrix, partner) for matrix in both) for partner in (1, 2)),
     )
 
 
@@ -98,10 +100,10 @@ def _exchange(b: Array) -> Array:
     return np.asarray(2 * (b[0] * s_x + b[1] * s_y + b[2] * s_z))
 
 
-def _is_cubic(matrix: Array) -> bool:
-    """Diagonal with one value for e_g and one for t_2g."""
+def _is_cubic(matrix: Array, partner: int) -> bool:
+    """Diagonal with one value for e_g (z² and orbital ``partner``) and one for t_2g."""
     d = np.diag(matrix)
-    expected = np.diag([d[0], d[0], d[2], d[2], d[2]])
+    expected = np.diag([d[0] if k in (0, partner) else d[3] for k in range(5)])
     scale = max(1.0, float(np.abs(matrix).max()))
     return bool(np.abs(matrix - expected).max() <= 1e-13 * scale)
 
