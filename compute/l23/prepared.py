@@ -25,6 +25,9 @@ FloatArray = NDArray[np.float64]
 
 TEMPERATURE_K = 300.0
 HWHM_EV = (0.2, 0.4)  # Lorentzian, L3 and L2
+BEYOND_MULTIPLETS = "route feff (single-particle multiple scattering) does"
+_METALLIC = {"B": "boride", "C": "carbide", "Si": "silicide", "Ge": "germanide", "Sb": "antimonide"}
+_BOUND_CARBON = frozenset(("H", "B", "C", "N", "O", "F", "P", "S", "Cl", "Se", "Br", "I"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,27 +114,84 @@ class Parameters(Protocol):
     ) -> PreparedCase: ...
 
 
-def absorbing_shell(site: Site) -> int:
+class NoMultipletError(InputError):
+    """An L2,3 edge that exists and that no ligand-field multiplet describes."""
+
+    cause = "No ligand-field multiplet"
+
+
+def absorbing_shell(site: Site, sites: Sequence[Site] = ()) -> int:
     """3d electrons of a site's ion, after a check that a ligand field describes its L2,3 edge.
+
+    Parameters
+    ----------
+    sites : sequence of Site, optional
+        All distinct sites: they tell a carbide from a cyanide.
 
     Raises
     ------
     InputError
-        Not a 3d ion, no hole in 3d, no positive charge, or no ligands.
+        Not a 3d ion, or no ligands.
+    NoMultipletError
+        A metal, or a full 3d shell: with the route that describes the edge.
     """
+    refuse_undescribed(site, sites)
     field, ion = f"sites[{site.index}]", f"{site.element} {site.oxidation_state:+g}"
     n_d = d_electrons(site.element, site.oxidation_state)
     if n_d is None:
         known = ", ".join(ELEMENTS_3D)
         raise InputError(field, ion, f"no 3d ion; known are {known} with 0 to 10 d electrons")
-    if n_d == 10:
-        raise InputError(field, ion, "the 3d shell is full: no 2p electron can go there")
-    if site.oxidation_state <= 0:
-        reason = "no ion: a ligand field does not describe metals, intermetallics and carbonyls"
-        raise InputError(field, ion, reason)
     if site.coordination_number == 0:
         raise InputError(field, site.element, "has no ligands")
     return n_d
+
+
+def refuse_undescribed(site: Site, sites: Sequence[Site] = ()) -> None:
+    """Raise :class:`NoMultipletError` where :func:`undescribed` knows why."""
+    if site.element in ELEMENTS_3D and (why := undescribed(site, sites)):
+        ion = f"{site.element} {site.oxidation_state:+.4g}"
+        raise NoMultipletError(f"sites[{site.index}]", ion, why)
+
+
+def undescribed(site: Site, sites: Sequence[Site] = ()) -> str:
+    """Why no ligand-field multiplet describes the L2,3 edge of a 3d site; empty where one does."""
+    if site.oxidation_state <= 0:
+        return no_ion(site.element, site.oxidation_state)
+    if kind := _metallic_compound(site, sites):
+        return (
+            f"a metallic {kind}: no ion, its 3d electrons are in bands and no ligand-field "
+            f"multiplet describes them; {BEYOND_MULTIPLETS}"
+        )
+    return no_ion(site.element, site.oxidation_state)
+
+
+def no_ion(element: str, oxidation_state: float) -> str:
+    """As :func:`undescribed`, by element and oxidation state alone."""
+    if element not in ELEMENTS_3D:
+        return ""
+    if oxidation_state <= 0:
+        return (
+            "no ion: in metals, intermetallics and carbonyls the 3d electrons are in bands or "
+            f"molecular orbitals that no ligand-field multiplet describes; {BEYOND_MULTIPLETS}"
+        )
+    if d_electrons(element, oxidation_state) == 10:
+        return (
+            "the 3d shell is full: the L2,3 edge leads to 4s and the continuum, which no "
+            f"ligand-field multiplet describes; {BEYOND_MULTIPLETS}"
+        )
+    return ""
+
+
+def _metallic_compound(site: Site, sites: Sequence[Site]) -> str:
+    """``silicide``, ``carbide`` …: of ligands that are bound to metals alone; else empty."""
+    of_atom = {atom: one for one in sites for atom in one.equivalent_indices}
+    for atom, ligand in zip(site.ligand_indices, site.ligand_elements, strict=True):
+        if ligand in _METALLIC and ligand != "C":
+            return _METALLIC[ligand]
+        around = of_atom[atom].ligand_elements if atom in of_atom else ()
+        if ligand == "C" and around and not set(around) & _BOUND_CARBON:
+            return _METALLIC[ligand]
+    return ""
 
 
 def _fields_of(part: ChargeTransfer | OneElectronField) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from compute.atom import atomic_parameters
 from compute.ions import d_electrons
 from compute.l23 import routes
+from compute.l23.ground_state import common, spin_label
 from compute.l23.prepared import TEMPERATURE_K, Parameters, PreparedCase
 from compute.multiplet import solve
 from compute.sites import Site
@@ -44,7 +45,8 @@ class SiteSpectrum:
     ten_dq : float
         Effective splitting of the d levels, eV.
     result : dict
-        Everything else that the engine returned, and ``parameters``, the case with all values.
+        Everything else that the engine returned, ``parameters``, the case with all values, and
+        ``spin``, the computed initial state's (:func:`compute.l23.ground_state.spin_label`).
     """
 
     energy_ev: FloatArray
@@ -116,6 +118,7 @@ def solve_prepared(prepared: PreparedCase) -> SiteSpectrum:
     result = solve(case)
     energy = np.asarray(result.pop("energy_ev"), dtype=float)
     intensity = np.asarray(result.pop("intensity"), dtype=float)
+    result["spin"] = spin_label(prepared.n_d, result["expectation"]["S2"])
     peak = l3_maximum(energy, intensity, zeta)
     keep = (energy > peak - BELOW_L3_EV - STEP_EV / 2) & (energy < peak + ABOVE_L3_EV + STEP_EV / 2)
     return SiteSpectrum(
@@ -168,6 +171,8 @@ def mixed(parts: Sequence[SiteSpectrum], weights: Sequence[float]) -> SiteSpectr
         )
         / mean([part.result["total_intensity"] for part in parts]),
         "l3_fraction": None,
+        "spin": common(part.result["spin"] for part in parts),
+        "warnings": list(dict.fromkeys(w for part in parts for w in part.result["warnings"])),
         "mixture": [
             {"weight": weight, "parameters": part.result["parameters"]}
             for part, weight in zip(parts, weights, strict=True)

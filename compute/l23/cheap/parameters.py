@@ -133,7 +133,7 @@ def ingredients(
     powers : (float, float)
         Of the d radius and of the ligand radius in the hopping.
     """
-    n_d = absorbing_shell(site)
+    n_d = absorbing_shell(site, sites)
     transfer = energies(site.element, site.oxidation_state, site.ligand_elements, n_d)
     vectors = site.ligand_vectors @ site.local_axes.T
     sigma, pi_part, repulsion = _hoppings(site, vectors, transfer, powers)

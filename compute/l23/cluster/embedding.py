@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.special import erfc
 
 from compute.errors import InputError
+from compute.sites.oxidation import STATED
 from compute.units import BOHR_ANGSTROM
 
 if TYPE_CHECKING:
@@ -91,14 +92,15 @@ def embed(structure: Structure, sites: Sequence[Site], site: Site) -> Embedding:
     ----------
     structure : pymatgen Structure
     sites : sequence of Site
-        All distinct sites; their valences are the charges.
+        All distinct sites; their valences are the charges. What stated ones leave of a total is
+        compensated by all atoms alike.
     site : Site
         The centre, which becomes the origin; axes are its ``local_axes``.
 
     Raises
     ------
     InputError
-        A charged cell: its potential has no meaning.
+        A charged cell, of which nobody has stated a valence: its atoms are not complete.
     """
     charges = np.zeros(len(structure))
     elements = [""] * len(structure)
@@ -106,13 +108,16 @@ def embed(structure: Structure, sites: Sequence[Site], site: Site) -> Embedding:
         for index in other.equivalent_indices:
             charges[index] = other.oxidation_state
             elements[index] = other.element
-    if abs(charges.sum()) > 1e-3 * len(structure):
-        raise InputError("structure", float(charges.sum()), "the valences do not add up to zero")
+    total = float(charges.sum())
+    if abs(total) > 1e-3 * len(structure) and all(s.oxidation_source != STATED for s in sites):
+        raise InputError("structure", total, "the valences do not add up to zero")
+    charges -= total / len(structure)
     lattice = np.asarray(structure.lattice.matrix, dtype=float) @ site.local_axes.T
     fractional = np.asarray(structure.frac_coords, dtype=float)
     fractional = fractional - fractional[site.index]
     cluster = np.vstack([np.zeros((1, 3)), site.ligand_vectors @ site.local_axes.T])
-    inside = np.array([site.oxidation_state, *charges[list(site.ligand_indices)]])
+    # The lattice's charges, be the absorber one of the ions that share its site.
+    inside = charges[[site.index, *site.ligand_indices]]
     points, kinds = _lattice_points(lattice, fractional, _ZONE_ANG)
     distance = np.linalg.norm(points[:, None] - cluster[None], axis=2).min(axis=1)
     points, kinds = points[distance > 1e-3], kinds[distance > 1e-3]

@@ -73,7 +73,7 @@ def solve_fields(
     ConvergenceError
         With the trace of every start.
     """
-    n_d = absorbing_shell(site)
+    n_d = absorbing_shell(site, sites)
     cluster, references, starts = prepare(structure, sites, site, n_d, functional)
     initial = solve_field(cluster, references, Occupation(0.0, n_d), starts)
     again = [initial.fock, *starts]

@@ -12,7 +12,8 @@ from compute.errors import InputError
 from compute.l23.routes import ROUTES
 from spectradb.filters import EVERYTHING, SearchError, apply_where
 from spectradb.management.json_command import JsonCommand
-from spectradb.models import Site
+from spectradb.models import Site, Structure
+from spectradb.services.calculations.stated import parse_stated, state_in_rows
 from spectradb.services.calculations.structures import (
     EDGES,
     ComputedSite,
@@ -44,6 +45,14 @@ class Command(JsonCommand):
             metavar="SYMBOL",
             help="read every CIF in this space group (see import_structures)",
         )
+        parser.add_argument(
+            "--oxidation-state",
+            action="append",
+            default=[],
+            metavar="EL=N|EL:INDEX=N",
+            help="a valence that is known (Ni=2; Fe:4=3 for atom 4 and its equivalents); of stored "
+            "structures it is kept as stated",
+        )
         self.add_where(parser)
         self.add_output(parser)
 
@@ -56,6 +65,7 @@ class Command(JsonCommand):
         route: str,
         sync: bool,
         space_group: str,
+        oxidation_state: list[str],
         where: list[str],
         output: str | None,
         **options: Any,
@@ -64,14 +74,23 @@ class Command(JsonCommand):
             raise CommandError("name structure files, or select stored structures with --where")
         try:
             check_request(absorber, edge, route)
+            stated = parse_stated(oxidation_state)
             if files:
-                found = compute_files(files, absorber, edge, route, space_group=space_group)
+                found = compute_files(
+                    files, absorber, edge, route, space_group=space_group, stated=stated
+                )
             else:
                 query = self.where(where)
                 given = query.setdefault("element", [absorber])
                 if given != [absorber]:
                     raise CommandError(f"--where element={given[0]} is not --absorber {absorber}")
-                rows = queue_sites(apply_where(Site, query, EVERYTHING), edge, route, send=not sync)
+                sites = apply_where(Site, query, EVERYTHING)
+                # By key: what is stated may change what --where finds.
+                chosen = Site.objects.filter(pk__in=list(sites.values_list("pk", flat=True)))
+                rows_of = Structure.objects.filter(sites__in=chosen).distinct().order_by("pk")
+                for text in state_in_rows(stated, rows_of):
+                    self.say(text)
+                rows = queue_sites(chosen, edge, route, send=not sync)
                 found = run_here(rows) if sync else (as_computed(row) for row in rows)
             answers = list(self.progress(found, unit="site"))
         except (InputError, SearchError) as error:

@@ -7,7 +7,7 @@ versions of route and engine), so that asking twice runs once. Valences are thos
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from compute.errors import ComputeError, InputError, ReadError
 from compute.io.question import QuestionError
 from compute.l23 import routes
+from compute.l23.prepared import NoMultipletError, no_ion, refuse_undescribed
 from compute.l23.spectrum import SiteSpectrum, l23_spectrum
 from compute.sites import Site as FoundSite
 from compute.structures.findings import obstacles
@@ -32,6 +33,7 @@ from spectradb.services.calculations.inputs import (
     present_versions,
     valences,
 )
+from spectradb.services.calculations.stated import StatedValence, of_crystal
 from spectradb.services.imports.structure_files import ReadStructure, read_each
 from spectradb.services.imports.structures import analysed, refuse_doubted
 from spectradb.services.queue import jobs
@@ -41,10 +43,11 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 EDGES = ("L23",)
+_CLOSED_SHELL = {"Zn": 2.0}  # 3d elements without an ion that has a hole in 3d
 _KEPT = (
     "total_intensity", "initial_eigenvalues_ev", "n_initial_states", "dimension", "l3_fraction",
     "branching_ratio", "mean_d_holes", "expectation", "method", "seconds",
-    "mixture", "warnings",
+    "mixture", "warnings", "spin", "geometry", "local_axes",
 )  # fmt: skip
 
 
@@ -69,6 +72,12 @@ class ComputedSite:
     error: str | None = None
     warnings: list[str] = field(default_factory=list)
     question: dict[str, Any] | None = None
+    valence_confidence: float | None = None
+    s_squared: float | None = None
+    spin: str | None = None  # of the computed initial state
+    geometry: str | None = None
+    local_axes: list[list[float]] | None = None  # rows x, y, z in the structure's Cartesian axes
+    branching_ratio: float | None = None
 
 
 def check_request(absorber: str, edge: str, route: str) -> None:
@@ -81,12 +90,20 @@ def check_request(absorber: str, edge: str, route: str) -> None:
     if edge not in EDGES:
         raise InputError("edge", edge, f"known: {', '.join(EDGES)}")
     able = routes.absorbers(route)
+    if absorber not in able and (why := no_ion(absorber, _CLOSED_SHELL.get(absorber, 1.0))):
+        raise NoMultipletError("absorber", absorber, why)
     if absorber not in able:
         raise InputError("absorber", absorber, f"known: {', '.join(able)}")
 
 
 def compute_files(
-    paths: Iterable[Path], absorber: str, edge: str, route: str, *, space_group: str = ""
+    paths: Iterable[Path],
+    absorber: str,
+    edge: str,
+    route: str,
+    *,
+    space_group: str = "",
+    stated: Sequence[StatedValence] = (),
 ) -> Iterator[ComputedSite]:
     """Spectra of structure files; nothing is stored, no database, no queue.
 
@@ -97,6 +114,8 @@ def compute_files(
     ----------
     space_group : str
         The answer to a question of symmetry, for all CIFs.
+    stated : sequence of StatedValence
+        Valences that are known; they go before a file's own charges.
     """
     check_request(absorber, edge, route)
     for path in paths:
@@ -106,11 +125,16 @@ def compute_files(
                 failed = _failure(path.stem, "", absorber, route, str(one))
                 yield replace(failed, question=question)
             else:
-                yield from _compute_structure(one, one.source_id or path.stem, absorber, route)
+                name = one.source_id or path.stem
+                yield from _compute_structure(one, name, absorber, route, stated)
 
 
 def _compute_structure(
-    read: ReadStructure, source_id: str, absorber: str, route: str
+    read: ReadStructure,
+    source_id: str,
+    absorber: str,
+    route: str,
+    stated: Sequence[StatedValence],
 ) -> Iterator[ComputedSite]:
     structure = read.structure
     formula = structure.composition.element_composition.reduced_formula
@@ -120,31 +144,39 @@ def _compute_structure(
         yield replace(failed, error=f"not calculated: {read.refusal}", warnings=told)
         return
     try:
-        sites, findings = analysed(structure, read.findings)
+        known = of_crystal(stated, structure)
+        sites, findings = analysed(structure, read.findings, stated=known)
     except InputError as error:
         yield replace(failed, error=str(error), warnings=told)
         return
     told = [one.text for one in findings]
-    if against := "; ".join(one.text for one in obstacles(findings)):
-        yield replace(failed, error=f"not calculated: {against}", warnings=told)
-        return
+    against = "; ".join(one.text for one in obstacles(findings))
     absorbing = [site for site in sites if site.element == absorber]
     if not absorbing:
         yield replace(failed, error=f"{formula} holds no {absorber}", warnings=told)
     for site in absorbing:
         started = time.perf_counter()
-        common = (source_id, formula, site.index, absorber, site.oxidation_state, route)
+        row = replace(
+            failed,
+            site_index=site.index,
+            oxidation_state=site.oxidation_state,
+            valence_confidence=site.oxidation_confidence,
+            geometry=site.geometry,
+            local_axes=site.local_axes.tolist(),
+        )
         try:
+            refuse_undescribed(site, sites)
+            if against:
+                raise InputError("structure", formula, f"not calculated: {against}")
             found = l23_spectrum(structure, sites, site, route)
         except ComputeError as error:
             seconds = time.perf_counter() - started
-            yield ComputedSite(
-                *common, status="failed", seconds=seconds, error=str(error), warnings=told
-            )
+            yield replace(row, seconds=seconds, error=str(error), warnings=told)
             continue
-        yield ComputedSite(
-            *common,
+        yield replace(
+            row,
             status="done",
+            error=None,
             energy_ev=found.energy_ev,
             intensity=found.intensity,
             energy_offset_ev=found.energy_offset_ev,
@@ -152,7 +184,10 @@ def _compute_structure(
             ten_dq=found.ten_dq,
             parameters=found.result["parameters"],
             seconds=time.perf_counter() - started,
-            warnings=_told(told, found),
+            warnings=_told(told, site, found),
+            s_squared=found.result["expectation"]["S2"],
+            spin=found.result["spin"],
+            branching_ratio=found.result["branching_ratio"],
         )
 
 
@@ -253,16 +288,27 @@ def _work(row: Calculation) -> SiteSpectrum:
             "has other valences than when this was asked, or the engine is another; ask again",
         )
     structure = row.structure.to_pymatgen()
-    refuse_doubted(row.structure, structure)
     sites = sites_of(row.structure)
-    found = l23_spectrum(structure, sites, _site_at(sites, row.site.index), row.route)
-    told = _told([one.text for one in valence_findings(structure, sites)], found)
-    return replace(found, result=found.result | {"warnings": told})
+    site = _site_at(sites, row.site.index)
+    refuse_undescribed(site, sites)
+    refuse_doubted(row.structure, structure)
+    found = l23_spectrum(structure, sites, site, row.route)
+    told = _told([one.text for one in valence_findings(structure, sites)], site, found)
+    about = {"warnings": told, "geometry": site.geometry, "local_axes": site.local_axes}
+    return replace(found, result=found.result | about)
 
 
-def _told(of_structure: list[str], found: SiteSpectrum) -> list[str]:
-    """What is to be told of a result: of its structure, and of the engine."""
-    return list(dict.fromkeys([*of_structure, *found.result.get("warnings", [])]))
+def _told(of_structure: list[str], site: FoundSite, found: SiteSpectrum) -> list[str]:
+    """What is to be told of a result: of its structure, its ground state, and of the engine."""
+    spin, by_bonds = found.result["spin"], site.spin_state
+    against = []
+    if spin and by_bonds and spin != by_bonds:
+        s2 = found.result["expectation"]["S2"]
+        against = [
+            f"{site.element}[{site.index}]: bond lengths suggest {by_bonds} spin, the computed "
+            f"initial state is {spin} (S² = {s2:.2f})"
+        ]
+    return list(dict.fromkeys([*of_structure, *against, *found.result.get("warnings", [])]))
 
 
 def _site_at(sites: Iterable[FoundSite], index: int) -> FoundSite:
@@ -311,6 +357,12 @@ def as_computed(row: Calculation) -> ComputedSite:
         parameters=row.parameters,
         seconds=row.seconds,
         error=row.error or None,
+        valence_confidence=site.oxidation_confidence if site else None,
+        s_squared=(row.results.get("expectation") or {}).get("S2"),
+        spin=row.results.get("spin"),
+        geometry=row.results.get("geometry") or (site.geometry if site else None),
+        local_axes=row.results.get("local_axes"),
+        branching_ratio=row.results.get("branching_ratio"),
         warnings=list(
             dict.fromkeys(
                 [

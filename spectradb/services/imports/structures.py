@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
@@ -207,9 +207,17 @@ def _primary(source: str, source_id: str) -> Structure | None:
 
 
 def analysed(
-    structure: PymatgenStructure, findings: Sequence[Finding] = ()
+    structure: PymatgenStructure,
+    findings: Sequence[Finding] = (),
+    *,
+    stated: Mapping[int | str, float] | None = None,
 ) -> tuple[list[FoundSite], list[Finding]]:
     """The distinct sites, and the findings with what the oxidation states add to them.
+
+    Parameters
+    ----------
+    stated : mapping, optional
+        Known oxidation states (:func:`compute.sites.analyze_sites`).
 
     Raises
     ------
@@ -218,7 +226,7 @@ def analysed(
     """
     if any(one.code == PARTIAL for one in findings):
         return disordered_sites(structure, symprec=SYMPREC), list(findings)
-    sites = analyze_sites(structure, symprec=SYMPREC)
+    sites = analyze_sites(structure, symprec=SYMPREC, stated=stated)
     return sites, list(dict.fromkeys([*findings, *valence_findings(structure, sites)]))
 
 

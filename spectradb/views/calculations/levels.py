@@ -201,5 +201,16 @@ def _words(group: Group) -> str:
     return f"{states}, {number(group.low, 2)}–{number(group.high, 2)} eV"
 
 
+def spin_words(label: str) -> str:
+    """The label of a computed spin (``compute.l23.ground_state``) as a page writes it."""
+    words = {
+        "high": gettext("high spin"),
+        "intermediate": gettext("intermediate spin"),
+        "low": gettext("low spin"),
+        "mixed": gettext("several spins at once"),
+    }
+    return words.get(label, "")
+
+
 def populated(temperature: str) -> str:
     return gettext("populated at %s K") % temperature

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 from compute.atom import hartree_fock_share
 from compute.errors import ConvergenceError, InputError
 from compute.ions import d_electrons
+from compute.l23.ground_state import spin_label
 from spectradb.models import Calculation
 from spectradb.plots import Curve, Figure, Marker, Sticks, nice_range
 from spectradb.services.accounts.roles import may_contribute
@@ -25,7 +26,7 @@ from spectradb.services.calculations.explicit import queue_case
 from spectradb.services.calculations.solve_now import BusyError, solve_now
 from spectradb.services.search.nearest import nearest_to_curve
 from spectradb.throttle import throttled
-from spectradb.views.calculations.levels import levels_of
+from spectradb.views.calculations.levels import levels_of, spin_words
 from spectradb.views.spectra.figures import Plot
 from spectradb.views.spectra.provenance import cubic_means, cubic_part, multiplet_parameters
 
@@ -199,6 +200,7 @@ def _answer(chosen: dict[str, Any]) -> dict[str, Any]:
         "plot": Plot("plot", figure, gettext("Computed L2,3 spectrum")),
         "peak_at": at,
         "levels": levels_of(result, used),
+        "spin": spin_words(spin_label(used["n_d"], result["expectation"]["S2"])),
         "parameters": multiplet_parameters(used),
         "sum_rule": _sum_rule(result),
         "nearest": nearest_to_curve(

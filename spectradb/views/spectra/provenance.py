@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.urls import reverse
-from django.utils.html import escape, format_html
+from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
+from compute.sites.oxidation import STATED
 from spectradb.models import Calculation, Measurement, Site, Spectrum
 from spectradb.templatetags.science import (
     edge,
@@ -22,7 +23,9 @@ from spectradb.templatetags.science import (
     significant,
     spacegroup,
     thousands,
+    valence,
 )
+from spectradb.views.calculations.levels import spin_words
 from spectradb.views.spectra.describe import name_of, route_line, site_labels
 
 Fact = tuple[str, str]
@@ -51,6 +54,7 @@ def facts(spectrum: Spectrum) -> list[Fact]:
     if site is not None:
         label = site_labels([site.structure_id]).get(site.pk, site.element)
         rows.append((gettext("Site"), _site(site, label)))
+        rows.append((gettext("Valence"), _valence(site)))
     if spectrum.calculation is not None:
         rows += _calculation_facts(spectrum.calculation, spectrum)
     elif spectrum.measurement is not None:
@@ -236,6 +240,10 @@ def _calculation_facts(calculation: Calculation, spectrum: Spectrum) -> list[tup
     ]
     if shares := shared_charge(spectrum):
         rows.append((gettext("Shared charge"), rich(shares)))
+    if spin := spin_words(results.get("spin") or ""):
+        rows.append((gettext("Computed ground state"), spin))
+    if axes := results.get("local_axes"):
+        rows.append((gettext("Local axes"), _axes(axes)))
     total, holes = results.get("total_intensity"), results.get("mean_d_holes")
     if total and holes:
         expected = 4 / 3 * holes / 10
@@ -248,7 +256,17 @@ def _calculation_facts(calculation: Calculation, spectrum: Spectrum) -> list[tup
     if share:
         label = mark_safe("L<sub>3</sub> " + gettext("fraction"))  # noqa: S308 (fixed words)
         rows.append((label, number(share, 3)))
+    rows += [(gettext("Warning"), text) for text in results.get("warnings") or []]
     return rows
+
+
+def _axes(axes: list[list[float]]) -> SafeString:
+    """Local x, y, z in the structure's Cartesian axes, a line each."""
+    lines = [
+        f"{name} = ({', '.join(number(value, 3) for value in row)})"
+        for name, row in zip("xyz", axes, strict=True)
+    ]
+    return format_html_join(mark_safe("<br>"), "{}", ((line,) for line in lines))
 
 
 def _engine(calculation: Calculation) -> str:
@@ -299,6 +317,16 @@ def _measurement_facts(measurement: Measurement) -> list[tuple[str, Any]]:
         )
         rows += [(gettext("File"), what), ("SHA-256", _mono(file.sha256))]
     return rows
+
+
+def _valence(site: Site) -> str:
+    """``2+, bond valence, confidence 0.98``."""
+    parts = [valence(site.oxidation_state)]
+    if site.oxidation_method:
+        parts.append(gettext(site.oxidation_method))
+    if site.oxidation_confidence is not None and site.oxidation_method != STATED:
+        parts.append(gettext("confidence %s") % number(site.oxidation_confidence, 2))
+    return ", ".join(part for part in parts if part)
 
 
 def _site(site: Site, label: str) -> str:

@@ -17,6 +17,7 @@ from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from compute.errors import InputError
+from compute.l23.prepared import no_ion
 from compute.l23.routes import absorbers
 from compute.structures.findings import doubts
 from spectradb.models import Calculation, JobStatus, Kind, Site, Spectrum, Status, Structure
@@ -55,6 +56,7 @@ class SiteRow:
     sparkline: str = ""
     spark_kind: str = ""
     can_compute: bool = False
+    undescribed: str = ""  # why no multiplet describes its L2,3 edge
     job: str = ""
     review: str = ""
 
@@ -261,8 +263,11 @@ def _site_rows(
                 row.sparkline, row.spark_kind = spectrum.sparkline, spectrum.kind
         row.job = jobs.get(site.pk, "")
         row.review = waiting.get(site.pk, "")
+        if site.oxidation_state is not None:
+            row.undescribed = no_ion(site.element, site.oxidation_state)
         row.can_compute = (
             site.element in absorbers("cheap")
+            and not row.undescribed
             and not shown.refusal
             and not row.job
             and "L23" not in [one["edge"] for one in row.edges]

@@ -32,7 +32,8 @@ from tests.factories import make_user
 KEYS = {
     "source_id", "formula", "site_index", "element", "oxidation_state", "route", "status",
     "energy_ev", "intensity", "energy_offset_ev", "energy_offset_err", "ten_dq", "parameters",
-    "seconds", "error", "warnings",
+    "seconds", "error", "warnings", "valence_confidence", "s_squared", "spin", "geometry",
+    "local_axes", "branching_ratio",
 }  # fmt: skip
 
 
