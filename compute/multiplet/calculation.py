@@ -111,7 +111,12 @@ def solve_problem(
     ensemble = populate(problem, before, temperature_k, dense=method == "dense")
     shape = LineShape(*hwhm_ev, *hwhm_growth, fano_q)
     excited = transitions(problem, before, after, ensemble, polarization)
-    spectrum = absorption(problem, after, excited, energy_ev, shape, fwhm_gauss_ev, method)
+    isotropic = excited
+    if polarization != "isotropic" and not problem.cubic:
+        isotropic = transitions(problem, before, after, ensemble, "isotropic")
+    spectrum = absorption(
+        problem, after, excited, isotropic, energy_ev, shape, fwhm_gauss_ev, method
+    )
     expectation = thermal_averages(problem, before, ensemble)
     listed = ensemble.energies[:_LISTED_LEVELS] if method == "dense" else ensemble.energies
     sticks = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,11 +16,13 @@ from compute.solvers.sparse import Csr
 Array = NDArray[Any]
 Real = NDArray[np.float64]
 
-_ONSET = 0.1  # of the maximum: where L3 begins
-_VALLEY = (0.6, 0.9)  # times the splitting above the onset: L2 begins one splitting above it
-_FLOOR = 2.0  # times the lowest intensity there: the floor of the valley
-_SMOOTH = 30  # the valley is sought in a spectrum broadened by at least splitting / this
-_POINTS = 200  # per splitting
+_ONSET = 0.05  # of the strength lies below the onset of L3
+_VALLEY = (0.75, 0.12)  # splittings above the onset, and how far from there (one sigma)
+_DEPTH = 4  # points count by this power of 1 / intensity
+_RESOLUTION = 30  # lines of splitting / this are told apart; within as much L3 goes over into L2
+_POINTS = 100  # per splitting
+_NARROWEST = 0.02  # eV
+_POLES = 100
 
 
 class Response(Protocol):
@@ -59,40 +62,72 @@ class CoreLevels:
         return float(l3), float(l2)
 
 
-def crossing(levels: CoreLevels, response: Response, gamma: float) -> float:
-    """The energy between L3 and L2, eV: the middle of the valley's floor.
+@dataclass(frozen=True)
+class Boundary:
+    """Where L3 goes over into L2, as a step of the form [1 + tanh((E - energy) / scale)] / 2.
+
+    One a case, from its isotropic spectrum, whatever the polarisation: polarised spectra then
+    average to the isotropic one. A continuous function of all parameters.
+
+    Attributes
+    ----------
+    energy, scale : eV
+    """
+
+    energy: float
+    scale: float
+
+    def l2_share(self, energy: Real) -> Real:
+        """The step, (n,): 0 in L3, 1 in L2."""
+        return np.asarray(0.5 * (1 + np.tanh((energy - self.energy) / self.scale)))
+
+    def strength_below(self, response: Response, total: float) -> float:
+        """Strength of the lines of L3, sum_f I_f [1 - step(E_f)], of a ``total`` strength.
+
+        With T = scale / 2 this weight is the Fermi function, hence the Green's function at its
+        poles: f(x) = 1/2 - sum_p 2 R_p x / (x^2 + z_p^2), x = (E_f - energy) / T.
+        """
+        temperature = self.scale / 2
+        z, residues = _fermi_poles()
+        green = response.green(np.full(z.size, self.energy), temperature * z)
+        return total / 2 + 2 * temperature * float(residues @ green.real)
+
+
+def boundary(levels: CoreLevels, response: Response, gamma: float) -> Boundary:
+    """Between L3 and L2: the middle of the valley of an isotropic spectrum.
 
     L2 begins one splitting of the core level (the distance of the centroids) above the onset of
     L3. What the final state's Coulomb terms do to the edges, up to exchanging most of their
-    strength in d0, does not move this.
+    strength in d0, does not move this. The middle is the mean energy with weights I(E)^-4 within
+    a Gaussian window, so that no valley is chosen out of several: as one fills and another
+    deepens, the middle moves over.
+
+    Parameters
+    ----------
+    levels, response : of the isotropic spectrum
+    gamma : half width to which the response is known, eV
     """
     low, high = levels.centroids
     splitting = max(high - low, 1e-3)
-    step = splitting / _POINTS
-    energy = np.arange(low - 1.5 * splitting, high + 0.5 * splitting, step)
-    width = np.full(energy.size, max(gamma, splitting / _SMOOTH))
-    intensity = -response.green(energy, width).imag
-    onset = energy[int(np.argmax(intensity > _ONSET * intensity.max()))]
-    inside = (energy > onset + _VALLEY[0] * splitting) & (energy < onset + _VALLEY[1] * splitting)
-    if not inside.any():
-        return (low + high) / 2
-    lowest = int(np.argmin(np.where(inside, intensity, np.inf)))
-    walls = np.flatnonzero(intensity > _FLOOR * intensity[lowest])
-    left, right = (
-        walls[walls < lowest].max(initial=0),
-        walls[walls > lowest].min(initial=energy.size - 1),
-    )
-    return float((energy[left] + energy[right]) / 2)
+    place = np.arange(-2 * _POINTS, 2.5 * _POINTS) / _POINTS  # splittings above L3's centroid
+    width = np.full(place.size, max(gamma, splitting / _RESOLUTION))
+    intensity = -response.green(low + splitting * place, width).imag
+    grown = np.cumsum(intensity)
+    onset = float(np.interp(_ONSET, grown / grown[-1], place))
+    window = (place - onset - _VALLEY[0]) / _VALLEY[1]
+    weight = np.exp(-(window**2) / 2) * (intensity / intensity.max()) ** -_DEPTH
+    middle = float(place @ weight / weight.sum())
+    return Boundary(low + splitting * middle, max(splitting / _RESOLUTION, _NARROWEST))
 
 
-def strength_below(energy: float, response: Response, total: float) -> float:
-    """Strength of all lines below an energy.
+@cache
+def _fermi_poles() -> tuple[Real, Real]:
+    """Poles z_p and residues R_p of the Fermi function, T. Ozaki, Phys. Rev. B 75 (2007) 035123.
 
-    A vertical line in the complex plane divides the poles: of one at distance x to the left,
-    int_0^inf Re G(E + iy) dy is pi/2, of one to the right -pi/2. In ln y the integrand is smooth,
-    so that the trapezoidal rule is exact to 1e-8; lines within ``reach`` are counted in part.
+    Exact to 1e-12 for |x| < 2000.
     """
-    reach, far, h = 1e-4, 1e8, 0.5
-    y = reach * np.exp(np.arange(0.0, np.log(far / reach), h))
-    green = response.green(np.full(y.size, energy), y)
-    return total / 2 + float((green.real * y).sum()) * h / np.pi
+    k = np.arange(1.0, 2 * _POLES)
+    coupling = 0.5 / np.sqrt((2 * k - 1) * (2 * k + 1))
+    values, vectors = np.linalg.eigh(np.diag(coupling, 1) + np.diag(coupling, -1))
+    upper = values > 0
+    return 1 / values[upper], vectors[0, upper] ** 2 / (4 * values[upper] ** 2)

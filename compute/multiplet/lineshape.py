@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compute.multiplet.edges import Boundary
+
 Array = NDArray[Any]
 Real = NDArray[np.float64]
-
-_TRANSITION = 30  # the width goes over from L3's to L2's within splitting / this
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,11 @@ class LineShape:
         """Whether the width depends on the edge."""
         return self.l3 != self.l2
 
-    def widths(self, energy: Real, crossing: float, splitting: float) -> Real:
-        """Half width at each energy (n,), eV.
-
-        L3's below the crossing of the edges, L2's above; the change takes a thirtieth of the
-        ``splitting`` of the core level.
-        """
+    def widths(self, energy: Real, edges: Boundary | None) -> Real:
+        """Half width at each energy (n,), eV: L3's below the boundary of the edges, L2's above."""
         width = np.full(energy.size, self.l3)
-        if self.by_edge:
-            scale = max(splitting / _TRANSITION, 1e-6)
-            step = 0.5 * (1 + np.tanh((energy - crossing) / scale))
-            width += (self.l2 - self.l3) * step
+        if edges is not None:
+            width += (self.l2 - self.l3) * edges.l2_share(energy)
         return width + self.growth * np.maximum(energy - self.growth_from, 0.0)
 
     def intensity(self, green: Array) -> Real:

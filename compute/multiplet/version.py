@@ -1,3 +1,3 @@
 """Version of the engine (determinants, solvers, broadening), a part of every hash."""
 
-VERSION = "multiplet-1"  # raise it whenever a spectrum changes
+VERSION = "multiplet-2"  # raise it whenever a spectrum changes
