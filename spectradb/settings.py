@@ -18,7 +18,7 @@
 ``THROTTLE_USER``        requests of an account to the API; ``1200/min``
 ``THROTTLE_UPLOAD``      files sent to the API; ``60/hour``
 ``THROTTLE_OPTIMADE``    requests to OPTIMADE; ``300/min``
-``THROTTLE_COMPUTE``     multiplets of the sliders; ``300/min``
+``THROTTLE_COMPUTE``     multiplets of the sliders; ``900/min``
 ``THROTTLE_ASK``         matches, fits and predictions asked for; ``120/hour``
 ``MP_API_KEY``           Materials Project key; never logged
 ``MP_API_ENDPOINT``      another address of the Materials Project's API
@@ -252,7 +252,7 @@ REST_FRAMEWORK: dict[str, Any] = {
         "upload": os.environ.get("THROTTLE_UPLOAD", "60/hour"),
         "optimade": os.environ.get("THROTTLE_OPTIMADE", "300/min"),
         # Pages that make the server compute: a slider asks about five times a second.
-        "compute": os.environ.get("THROTTLE_COMPUTE", "300/min"),
+        "compute": os.environ.get("THROTTLE_COMPUTE", "900/min"),
         "ask": os.environ.get("THROTTLE_ASK", "120/hour"),
     },
 }

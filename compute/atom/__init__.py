@@ -4,6 +4,6 @@
 (by element) and :mod:`compute.atom.hartree_fock` (any configuration), imported where needed.
 """
 
-from compute.atom.parameters import atomic_parameters, hartree_fock_share, orbital_moments
+from compute.atom.parameters import atomic_parameters, charges, hartree_fock_share, orbital_moments
 
-__all__ = ["atomic_parameters", "hartree_fock_share", "orbital_moments"]
+__all__ = ["atomic_parameters", "charges", "hartree_fock_share", "orbital_moments"]

@@ -76,6 +76,21 @@ def hartree_fock_share(
     return sum(integrals[key] for key in _CORE_VALENCE) / sum(ion[key] for key in _CORE_VALENCE)
 
 
+def charges(element: str) -> list[int]:
+    """Charges of the ions [Ar]3d^n of an element that the table holds, low ones first.
+
+    Raises
+    ------
+    InputError
+        An element that the table does not hold.
+    """
+    table = _table()
+    if element not in table:
+        raise InputError("element", element, f"the table holds {', '.join(table)}")
+    rows = table[element]
+    return sorted(int(rows["argon_core_charge"]) - int(n) for n in rows["n_d"])
+
+
 def orbital_moments(element: str, charge: int, n_d: int | None = None) -> dict[str, float]:
     """<r^2> and <r^4> of the 3d orbital of 2p6 3d^n, bohr^2 and bohr^4: ``{"r2", "r4"}``."""
     values = _row(element, charge, n_d)[0]["initial"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import floor
@@ -111,24 +111,41 @@ def spectrum_by(
 def solve_prepared(prepared: PreparedCase) -> SiteSpectrum:
     """Solve a prepared case and cut the spectrum around its L3 maximum."""
     case = prepared.case()
-    zeta = atomic_parameters(case["element"], case["charge"], case["n_d"])["final"]["zeta_2p"]
+    zeta = _zeta_2p(case)
     start = -_grid(zeta / 2.0 + _MARGIN_EV + BELOW_L3_EV)
     stop = _grid(_MARGIN_EV + ABOVE_L3_EV - zeta / 2.0)
     case["grid"] = {"start": start, "stop": stop, "step": STEP_EV}
-    result = solve(case)
+    found = around_l3(solve(case), prepared.energy_offset_ev)
+    return replace(found, energy_offset_err=prepared.energy_offset_err, ten_dq=prepared.ten_dq)
+
+
+def around_l3(answer: Mapping[str, Any], energy_offset_ev: float) -> SiteSpectrum:
+    """What the engine answers, cut around its L3 maximum and put on the absolute scale.
+
+    The standard error of the offset and the splitting are not the engine's to know: not a number.
+    """
+    used = answer["parameters"]
+    zeta = _zeta_2p(used)
+    result = dict(answer)
     energy = np.asarray(result.pop("energy_ev"), dtype=float)
     intensity = np.asarray(result.pop("intensity"), dtype=float)
-    result["spin"] = spin_label(prepared.n_d, result["expectation"]["S2"])
+    result["spin"] = spin_label(used["n_d"], result["expectation"]["S2"])
     peak = l3_maximum(energy, intensity, zeta)
     keep = (energy > peak - BELOW_L3_EV - STEP_EV / 2) & (energy < peak + ABOVE_L3_EV + STEP_EV / 2)
     return SiteSpectrum(
-        energy_ev=energy[keep] + prepared.energy_offset_ev,
+        energy_ev=energy[keep] + energy_offset_ev,
         intensity=intensity[keep],
-        energy_offset_ev=prepared.energy_offset_ev,
-        energy_offset_err=prepared.energy_offset_err,
-        ten_dq=prepared.ten_dq,
+        energy_offset_ev=energy_offset_ev,
+        energy_offset_err=np.nan,
+        ten_dq=np.nan,
         result=result,
     )
+
+
+def _zeta_2p(case: Mapping[str, Any]) -> float:
+    """Of the free ion, eV."""
+    found = atomic_parameters(case["element"], case["charge"], case["n_d"])["final"]["zeta_2p"]
+    return float(found)
 
 
 def mixed(parts: Sequence[SiteSpectrum], weights: Sequence[float]) -> SiteSpectrum:
@@ -138,7 +155,7 @@ def mixed(parts: Sequence[SiteSpectrum], weights: Sequence[float]) -> SiteSpectr
     absorption, energy scale or splitting, but counts in averages over the atoms.
     Absolute energies are kept; the window is that of the sum's L3 maximum where the parts reach so
     far. Parameters and levels in the result are those of the ion of most weight, averages are
-    those of all, and ``result["mixture"]`` has each ion's weight and parameters.
+    those of all, and ``result["mixture"]`` has each ion's weight, parameters and energy offset.
     """
     main = parts[int(np.argmax(weights))]
     start = min(part.energy_ev[0] for part in parts)
@@ -174,7 +191,11 @@ def mixed(parts: Sequence[SiteSpectrum], weights: Sequence[float]) -> SiteSpectr
         "spin": common(part.result["spin"] for part in parts),
         "warnings": list(dict.fromkeys(w for part in parts for w in part.result["warnings"])),
         "mixture": [
-            {"weight": weight, "parameters": part.result["parameters"]}
+            {
+                "weight": weight,
+                "parameters": part.result["parameters"],
+                "energy_offset_ev": part.energy_offset_ev,
+            }
             for part, weight in zip(parts, weights, strict=True)
         ],
         "seconds": sum(part.result["seconds"] for part in parts),

@@ -76,6 +76,7 @@ class Command(BaseCommand):
             self._say(f"{refresh_all()} indexes for matching are up to date.")
             measure_next()
             if not no_serve:
+                call_command("compile_kernels")
                 settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # or WhiteNoise complains
                 self._say(f"Serving on http://127.0.0.1:{port}/ (Ctrl-C ends it).")
                 call_command("runserver", f"127.0.0.1:{port}", use_reloader=False)

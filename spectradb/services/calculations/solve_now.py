@@ -35,7 +35,7 @@ class BusyError(RuntimeError):
 
 
 def solve_now(case: dict[str, Any]) -> dict[str, Any]:
-    """The engine's answer with ``wall``, its seconds; from the cache where it was asked before.
+    """The engine's answer with ``wall``, its seconds; ``kept`` where it was asked before.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def solve_now(case: dict[str, Any]) -> dict[str, Any]:
     key = "multiplet:" + hashlib.sha256(json.dumps(case, sort_keys=True).encode()).hexdigest()
     kept: dict[str, Any] | None = cache.get(key)
     if kept is not None:
-        return kept
+        return kept | {"kept": True}
     _refuse_large(case)
     if not _engine.acquire(timeout=_WAIT_SECONDS):
         raise BusyError("The engine is busy with other questions; ask again in a moment.")

@@ -1,48 +1,62 @@
-// Sliders: 120 ms after the last move the engine is asked; older answers are dropped.
+// Sliders: the engine is asked while they move, one question at a time and always the newest.
 "use strict";
 (() => {
   const form = document.getElementById("mp-form");
   const box = document.getElementById("plot");
   if (!form) return;
-  let timer, current, pinned = null, dragging = false, frozen = null;
+  const APART = 90; // ms between questions: below what one person may ask a minute
+  let asking = false, waiting = false, pinned = null, dragging = false, axes = null;
+  // What stands as it was opened is left out: the address says what was changed.
+  const given = (name) => form.querySelector(`[name="${name}"][data-given]`)?.dataset.given;
   const fields = () => {
-    const data = new FormData(form);
-    data.delete("csrfmiddlewaretoken");
-    return new URLSearchParams([...data].filter(([, value]) => value !== ""));
+    const data = new Map([...new FormData(form)]); // of two of one name, the later
+    const opened = form.querySelector("[type=hidden][name=case],[type=hidden][name=calculation]");
+    const other = opened && data.get("ion") !== given("ion");
+    if (other) data.delete(opened.name);
+    const kept = [...data].filter(([name, value]) => value !== "" &&
+      (other || value !== given(name) || (name === "ion" && !opened)));
+    return new URLSearchParams(kept.filter(([name, value]) => name !== "transfer" || value !== "0" || given("transfer") === "1"));
   };
   const error = document.getElementById("mp-error");
+  const tell = (words) => { error.hidden = false; error.textContent = words; };
   const withPin = (figure) => {
     if (!pinned) return figure;
     return { ...figure, curves: [{ ...pinned, role: "reference", colour: "ink", key: "pin" }, ...figure.curves] };
   };
-  const show = (answer) => {
+  const show = (answer, query) => {
     const figure = answer.figure;
     // During a drag the axes stay, so that lines are seen to move.
-    if (dragging && frozen) figure.x.range = frozen; else frozen = figure.x.range;
+    if (dragging && axes) { figure.x.range = axes.x; figure.y.range = axes.y; }
+    else axes = { x: figure.x.range, y: figure.y.range };
     document.getElementById("mp-status").innerHTML = answer.status;
     document.getElementById("mp-tiles").innerHTML = answer.tiles;
     document.getElementById("mp-side").innerHTML = answer.side;
     error.hidden = true;
     if (box) { box.bare = figure; window.plots.draw(box, withPin(figure)); }
-    history.replaceState(null, "", `?${fields()}`);
+    history.replaceState(null, "", `?${query}`);
+    const save = document.getElementById("case-save");
+    save.href = `${save.dataset.address}?${query}`;
   };
   const ask = async () => {
-    current?.abort();
-    const mine = current = new AbortController();
-    box?.classList.add("stale");
+    if (asking) { waiting = true; return; }
+    asking = true;
+    const query = fields(), pause = new Promise((done) => setTimeout(done, APART));
     box?.setAttribute("aria-busy", "true");
+    const late = setTimeout(() => box?.classList.add("stale"), 300);
     try {
-      const answer = await fetch(`${form.dataset.answer}?${fields()}`, { signal: mine.signal });
+      const answer = await fetch(`${form.dataset.answer}?${query}`);
       const body = await answer.json();
-      if (answer.ok) show(body); else { error.hidden = false; error.textContent = body.error; return; }
-      box?.classList.remove("stale");
+      if (answer.ok) show(body, query); else tell(body.error);
+      if (answer.ok) box?.classList.remove("stale"); else box?.classList.add("stale");
     } catch (reason) {
-      if (reason.name !== "AbortError") { error.hidden = false; error.textContent = String(reason.message); }
+      tell(String(reason.message));
     } finally {
-      if (mine === current) box?.removeAttribute("aria-busy");
+      clearTimeout(late);
+      await pause;
+      asking = false;
+      if (waiting) { waiting = false; ask(); } else box?.removeAttribute("aria-busy");
     }
   };
-  const soon = () => { clearTimeout(timer); timer = setTimeout(ask, 120); };
   form.addEventListener("input", (event) => {
     const field = event.target;
     if (field.dataset.pair) form.elements[field.dataset.pair].value = field.value;
@@ -50,10 +64,15 @@
       const slider = form.querySelector(`[data-pair="${field.name}"]`);
       if (slider) slider.value = field.value;
     }
-    soon();
+    ask();
   });
-  form.addEventListener("pointerdown", (event) => { dragging = event.target.type === "range"; });
-  addEventListener("pointerup", () => { if (dragging) { dragging = false; soon(); } });
+  form.addEventListener("pointerdown", (event) => {
+    dragging = event.target.type === "range";
+    const now = box && (box.bare ?? box.figure ?? window.plots.figureOf(box));
+    if (dragging && now) axes ??= { x: now.x.range, y: now.y.range };
+  });
+  addEventListener("pointerup", () => { if (dragging) { dragging = false; ask(); } });
+  addEventListener("pointercancel", () => { dragging = false; });
   form.addEventListener("submit", (event) => {
     if (event.submitter?.formMethod === "post") return;
     event.preventDefault();
@@ -74,29 +93,22 @@
     window.plots.draw(box, box.bare);
   });
 
+  // A file is read by the server; where it is wrong the page stays as it was.
   document.getElementById("case-file")?.addEventListener("change", async (event) => {
-    const file = event.target.files[0];
+    const field = event.target, file = field.files[0];
     if (!file) return;
+    const data = new FormData();
+    data.append("file", file);
     try {
-      const read = JSON.parse(await file.text());
-      const given = Array.isArray(read) ? read[0] : read;
-      const set = (name, value) => {
-        if (value === undefined || value === null || typeof value === "object") return;
-        const field = form.elements[name];
-        if (field) { field.value = value; const slider = form.querySelector(`[data-pair="${name}"]`); if (slider) slider.value = value; }
-      };
-      set("ion", `${given.element}${given.charge}`);
-      for (const name of ["slater_scale", "temperature_k", "fwhm_gauss_ev", "polarization"]) set(name, given[name]);
-      for (const [name, value] of Object.entries(given.crystal_field ?? {})) set(name, value);
-      form.elements.transfer.checked = Boolean(given.charge_transfer);
-      for (const [name, value] of Object.entries(given.charge_transfer ?? {})) set(name, value);
-      const widths = given.hwhm_ev;
-      if (typeof widths === "number") { set("l3", widths); set("l2", widths); }
-      else if (widths) { set("l3", widths.l3); set("l2", widths.l2); }
-      ask();
+      const answer = await fetch(form.dataset.load, {
+        method: "POST", body: data, headers: { "X-CSRFToken": field.dataset.token },
+      });
+      const body = await answer.json();
+      if (answer.ok) location.assign(body.address); else tell(body.error);
     } catch (reason) {
-      error.hidden = false;
-      error.textContent = `${file.name}: ${reason.message}`;
+      tell(`${file.name}: ${reason.message}`);
+    } finally {
+      field.value = "";
     }
   });
 })();

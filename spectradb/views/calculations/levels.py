@@ -72,6 +72,8 @@ def levels_of(
 
 def ground_term(results: dict[str, Any], case: dict[str, Any], group: Group) -> str:
     """The ground term, where spin and degeneracy leave no doubt: a cubic field, a pure spin."""
+    if case.get("n_d") == 0 and not case.get("charge_transfer"):
+        return "^{1}S"  # no electron: a closed shell in any field
     field = case.get("crystal_field") or {}
     if "matrix" in field or field.get("ds") or field.get("dt"):
         return ""

@@ -1,0 +1,20 @@
+"""Compile the engine's kernels, at installation rather than for the first visitor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+
+class Command(BaseCommand):
+    help = (
+        "Compile the multiplet engine's kernels into Numba's cache (NUMBA_CACHE_DIR), so that the "
+        "first visitor after an installation or an upgrade does not wait for it."
+    )
+
+    def handle(self, **options: Any) -> None:
+        from compute.multiplet.warm import compile_kernels
+
+        compile_kernels()
+        self.stderr.write("Kernels are compiled.")

@@ -1,0 +1,42 @@
+"""Every stored L2,3 calculation of this site's database, opened in Multiplet and solved again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from spectradb.models import Spectrum
+from tests.benchmarks.rows import Row
+
+ALIKE = 1e-8  # of the peak; what BLAS kernels and threads leave
+
+
+def run() -> Iterator[Row]:
+    """The worst difference between a stored curve and the one of its reopened case."""
+    from compute.l23.spectrum import around_l3
+    from compute.multiplet import solve
+    from spectradb.services.calculations import opened as service
+
+    worst, n, other = 0.0, 0, []
+    rows = Spectrum.objects.filter(edge="L23", calculation__route__in=["cheap", "cluster"])
+    for record in rows.select_related("calculation").order_by("pk").iterator(chunk_size=20):
+        calculation = record.calculation
+        assert calculation is not None
+        base = service.open_calculation(calculation)
+        if base.case != calculation.parameters:
+            other.append(record.pk)
+        if len(base.ions) == 1:
+            found = around_l3(solve(base.case), record.energy_offset_ev or 0.0)
+            energy, again = found.energy_ev, found.intensity
+        else:
+            answer = service.solve(base)
+            energy, again = answer["energy_ev"], answer["intensity"]
+        kept = np.asarray(record.intensity)
+        scale = base.ions[0].weight if len(base.ions) == 1 else 1.0
+        again = np.interp(record.energy, energy, again) * scale
+        worst = max(worst, float(np.abs(again - kept).max() / kept.max()))
+        n += 1
+    yield Row("calculations opened", float(n), unit="")
+    yield Row("with other parameters", float(len(other)), unit="", limit=0.0, detail={"ids": other})
+    yield Row("largest difference of a curve", worst, unit="of peak", limit=ALIKE)
