@@ -194,6 +194,14 @@ def _metallic_compound(site: Site, sites: Sequence[Site]) -> str:
     return ""
 
 
+def lattice_charges(structure: Structure, sites: Sequence[Site]) -> FloatArray:
+    """Mean charge (n,) of every place, e: that of its occupants, weighted."""
+    charges = np.zeros(len(structure))
+    for site in sites:
+        charges[list(site.equivalent_indices)] += site.occupancy * site.oxidation_state
+    return charges
+
+
 def _fields_of(part: ChargeTransfer | OneElectronField) -> dict[str, Any]:
     return dict(vars(part))
 

@@ -131,8 +131,8 @@ def prepare(
 
 def input_key(
     structure_key: str,
-    valences: Sequence[tuple[int, float]],
-    site_index: int,
+    valences: Sequence[tuple[int | str, float]],
+    site_index: int | str,
     route: str,
     *,
     edge: str = "L23",
@@ -145,17 +145,21 @@ def input_key(
     ----------
     structure_key : str
         Stands for cell, atoms and their positions.
-    valences : sequence of (int, float)
-        First atom and oxidation state of every distinct site: all of them make the potential.
-    site_index : int
-        First atom of the absorbing site.
+    valences : sequence of (int or str, float)
+        Key (first atom; of places held in part with the element, ``Fe:3``) and oxidation state
+        of every distinct site: all of them make the potential.
+    site_index : int or str
+        Key of the absorbing site.
     versions : mapping, optional
         Those of an older result, as :func:`version` gives the present ones.
     """
     return {
         "versions": dict(version(route) if versions is None else versions),
         "structure": structure_key,
-        "valences": sorted([index, round(float(state), _DECIMALS)] for index, state in valences),
+        "valences": sorted(
+            ([key, round(float(state), _DECIMALS)] for key, state in valences),
+            key=lambda one: (isinstance(one[0], str), one[0]),
+        ),
         "site": site_index,
         "edge": edge,
         "temperature_k": float(temperature_k),

@@ -89,23 +89,39 @@ def spectrum_by(
     """The spectrum of one site with the parameters that a function gives.
 
     Equivalent atoms that share a charge (Fe2.5+ of magnetite) are taken as the two ions next to
-    it, each for its share.
+    it, each for its share; so are the alternatives of a ligand shell in a disordered crystal.
     """
 
-    def solved(ion: Site) -> SiteSpectrum:
-        return solve_prepared(parameters(structure, sites, ion, temperature_k=temperature_k))
-
-    lower = floor(site.oxidation_state + _WHOLE)
-    share = site.oxidation_state - lower
-    if share < _WHOLE:
-        return solved(site)
-    ions = [(lower, 1.0 - share), (lower + 1, share)]
-    able = [
-        (replace(site, oxidation_state=float(valence)), weight)
-        for valence, weight in ions
-        if (d_electrons(site.element, valence) or 0) < 10  # a full shell has no hole to excite into
+    arranged = site.alternatives or ((1.0, site),)
+    ions = [
+        (replace(one, oxidation_state=valence), weight * share)
+        for weight, one in arranged
+        for valence, share in _ions(site.oxidation_state)
     ]
-    return mixed([solved(ion) for ion, _ in able], [weight for _, weight in able])
+    able = [
+        (ion, weight)
+        for ion, weight in ions
+        # A full shell has no hole to excite into.
+        if len(ions) == 1 or (d_electrons(ion.element, ion.oxidation_state) or 0) < 10
+    ]
+    if not able:  # every ion has a full shell: the route says so
+        able = ions[:1]
+    solved = [
+        solve_prepared(parameters(structure, sites, ion, temperature_k=temperature_k))
+        for ion, _ in able
+    ]
+    if len(ions) == 1:
+        return solved[0]
+    return mixed(solved, [weight for _, weight in able], geometries=[i.geometry for i, _ in able])
+
+
+def _ions(oxidation_state: float) -> list[tuple[float, float]]:
+    """The whole valences that a site has, and their shares."""
+    lower = floor(oxidation_state + _WHOLE)
+    share = oxidation_state - lower
+    if share < _WHOLE:
+        return [(oxidation_state, 1.0)]
+    return [(float(lower), 1.0 - share), (float(lower + 1), share)]
 
 
 def solve_prepared(prepared: PreparedCase) -> SiteSpectrum:
@@ -148,7 +164,12 @@ def _zeta_2p(case: Mapping[str, Any]) -> float:
     return float(found)
 
 
-def mixed(parts: Sequence[SiteSpectrum], weights: Sequence[float]) -> SiteSpectrum:
+def mixed(
+    parts: Sequence[SiteSpectrum],
+    weights: Sequence[float],
+    *,
+    geometries: Sequence[str] | None = None,
+) -> SiteSpectrum:
     """Spectrum of a site that is each of several ions for a share of the time, or of the atoms.
 
     Where the weights add up to less than one the rest is an ion with a full 3d shell: it has no
@@ -196,7 +217,8 @@ def mixed(parts: Sequence[SiteSpectrum], weights: Sequence[float]) -> SiteSpectr
                 "parameters": part.result["parameters"],
                 "energy_offset_ev": part.energy_offset_ev,
             }
-            for part, weight in zip(parts, weights, strict=True)
+            | ({} if geometries is None else {"geometry": geometries[k]})
+            for k, (part, weight) in enumerate(zip(parts, weights, strict=True))
         ],
         "seconds": sum(part.result["seconds"] for part in parts),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -78,6 +78,16 @@ class Site:
         Rows are local x, y, z in the structure's Cartesian axes, right-handed: along the bonds
         of an octahedron or square, along the fourfold axes of a tetrahedron, z along the
         exact fourfold axis where there is one, else along the odd pair of bonds.
+    occupancy : float
+        Share of the element at its places; 1 in an ordered crystal.
+    charge_corrections : float64 (m, 4)
+        Of a disordered crystal: vectors (Å, Cartesian) from the site to near places, and by how
+        much their charge is another one here than in the mean of the lattice, e.
+    alternatives : tuple of (float, Site)
+        Weights and arrangements of a ligand shell that is mixed, partly empty or split; empty
+        where there is one arrangement. The site's own ligands are those of the likeliest.
+    left_out : float
+        Weight of the arrangements that are not among the alternatives, whose weights add up to 1.
     """
 
     index: int
@@ -100,6 +110,20 @@ class Site:
     point_group_schoenflies: str
     symmetry_rotations: FloatArray
     local_axes: FloatArray
+    occupancy: float = 1.0
+    charge_corrections: FloatArray = field(default_factory=lambda: np.zeros((0, 4)))
+    alternatives: tuple[tuple[float, Site], ...] = ()
+    left_out: float = 0.0
+
+    @property
+    def key(self) -> int | str:
+        """What tells it from others: its index, of places that it holds in part ``Fe:3``."""
+        return self.index if self.occupancy >= 1.0 else f"{self.element}:{self.index}"
+
+    @property
+    def amount(self) -> float:
+        """Atoms a cell."""
+        return self.multiplicity * self.occupancy
 
 
 def analyze_sites(
@@ -108,7 +132,9 @@ def analyze_sites(
     symprec: float = 0.01,
     stated: Mapping[int | str, float] | None = None,
 ) -> list[Site]:
-    """The symmetry-distinct sites of an ordered crystal, in order of first atom.
+    """The symmetry-distinct sites of a crystal, in order of first atom.
+
+    Of a disordered one they are those of :func:`compute.sites.disorder.analyze_disordered`.
 
     Parameters
     ----------
@@ -118,16 +144,20 @@ def analyze_sites(
         Tolerance of the symmetry search, Å.
     stated : mapping, optional
         Oxidation states that are known, by index of an atom (which holds for all that are
-        equivalent to it) or by element; the index goes before the element, and both before the
-        structure's own charges. Other sites are analysed beside them. Whether the total is
-        neutral tells :func:`charge_warnings`.
+        equivalent to it), by element, or by both (``"Fe:3"``); an index goes before the element,
+        and all before the structure's own charges. Other sites are analysed beside them.
+        Whether the total is neutral tells :func:`charge_warnings`.
 
     Raises
     ------
     InputError
-        Partial occupancy, no atoms, an element that is none, atoms on top of each other, a state
+        No atoms, an element that is none, atoms on top of each other, a state
         for an atom or element that is not there, two states of equivalent atoms.
     """
+    if not structure.is_ordered:
+        from compute.sites.disorder import analyze_disordered
+
+        return analyze_disordered(structure, symprec=symprec, stated=stated)
     elements = _elements(structure)
     members, rotations_of = orbits(structure, elements, symprec)
     indices = sorted(members)
@@ -165,16 +195,20 @@ def analyze_sites(
                 local_axes=local_axes(shape.name, shape.axes, vectors, rotations_of[index][1]),
             )
         )
-    return _with_valences(structure, bare, elements, around, stated or {})
+    own = [_own_charge(structure, index) for index in range(len(structure))]
+    return assign_valences(
+        bare, elements, around, _by_atom(stated or {}, elements), len(structure),
+        own=own, charge=own_charge(structure),
+    )  # fmt: skip
 
 
 def charge_warnings(sites: Sequence[Site]) -> tuple[str, ...]:
     """Why the oxidation states of a structure's sites do not fit together; empty where they do."""
-    total = sum(site.oxidation_state * site.multiplicity for site in sites)
+    total = sum(site.oxidation_state * site.amount for site in sites)
     if abs(total) < _NEUTRAL:
         return ()
     states = ", ".join(
-        f"{site.element}[{site.index}] {site.oxidation_state:+g} × {site.multiplicity}"
+        f"{site.element}[{site.index}] {site.oxidation_state:+g} × {site.amount:.4g}"
         + (" (stated)" if site.oxidation_source == STATED else "")
         for site in sites
     )
@@ -186,12 +220,6 @@ def _elements(structure: Structure) -> list[str]:
         raise InputError("structure", "0 atoms", "a structure needs at least one atom")
     out = []
     for i, site in enumerate(structure):
-        if not site.is_ordered:
-            raise InputError(
-                f"structure.sites[{i}]",
-                site.species_string,
-                "partial occupancy; order the structure first",
-            )
         symbol = getattr(site.specie, "element", site.specie).symbol
         if not _is_element(symbol):
             raise InputError(f"structure.sites[{i}]", symbol, "not a chemical element")
@@ -206,31 +234,45 @@ def _is_element(symbol: str) -> bool:
     return bool(Element.is_valid_symbol(symbol))
 
 
-def _with_valences(
-    structure: Structure,
+def assign_valences(
     sites: list[Site],
     elements: list[str],
     near: dict[int, Neighbours],
     stated: Mapping[int | str, float],
+    n_atoms: int,
+    *,
+    own: Sequence[float | None],
+    charge: float,
 ) -> list[Site]:
-    by_person = _stated(sites, stated, len(structure))
+    """Sites with their oxidation states and what follows from them.
+
+    Parameters
+    ----------
+    elements, own
+        Of every atom: its element, and the charge that the structure itself states.
+    near : dict
+        Neighbours of each site, by its index.
+    charge : float
+        That the listed atoms have together.
+    """
+    by_person = _stated(sites, stated, n_atoms)
     known = [
-        _own_charge(structure, site.index) if value is None else value
+        own[site.index] if value is None else value
         for site, value in zip(sites, by_person, strict=True)
     ]
     pairs = [paired(elements, s.index, near[s.index]) for s in sites]
     valences = assign(
         [s.element for s in sites],
-        [s.multiplicity for s in sites],
+        [s.amount for s in sites],
         [s.bond_valence_sum for s in sites],
         [s.bond_valence_sum < -0.2 for s in sites],
         pairs,
         known,
-        charge=own_charge(structure),
+        charge=charge,
         open_bonds=_open_bonds(sites, pairs),
         trusted=_trusted(sites, pairs),
     )
-    total = sum(v.value * s.multiplicity for v, s in zip(valences, sites, strict=True))
+    total = sum(v.value * s.amount for v, s in zip(valences, sites, strict=True))
     if abs(total) >= _NEUTRAL:  # a structure's own charges may be a slip of the pen
         valences = [
             replace(v, confidence=_CONFIDENCE_OF_CHARGED)
@@ -271,7 +313,7 @@ def _open_bonds(sites: Sequence[Site], pairs: Sequence[bool]) -> float:
     """Hydrogens that oxygens with too few bonds lack; those on carbon and nitrogen say nothing."""
     return float(
         sum(
-            open_bonds_of(site.bond_valence_sum) * site.multiplicity
+            open_bonds_of(site.bond_valence_sum) * site.amount
             for site, pair in zip(sites, pairs, strict=True)
             if site.element == "O"
             and not pair
@@ -296,6 +338,20 @@ def _trusted(sites: Sequence[Site], pairs: Sequence[bool]) -> list[bool]:
         and not bound & set(site.ligand_indices)
         for site in sites
     ]
+
+
+def _by_atom(stated: Mapping[int | str, float], elements: Sequence[str]) -> dict[int | str, float]:
+    """What is stated, ``"Fe:3"`` as the atom 3."""
+    out: dict[int | str, float] = {}
+    for key, value in sorted(stated.items(), key=lambda one: ":" in str(one[0])):
+        element, _, atom = str(key).partition(":")
+        if not atom:
+            out[key] = value
+        elif atom.isdecimal() and int(atom) < len(elements) and elements[int(atom)] == element:
+            out[int(atom)] = value
+        else:
+            raise InputError(f"oxidation_states[{key}]", value, "the structure has no such atom")
+    return out
 
 
 def _own_charge(structure: Structure, index: int) -> float | None:
@@ -336,5 +392,7 @@ def as_dict(site: Site) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for name in Site.__dataclass_fields__:
         value = getattr(site, name)
+        if name == "alternatives":
+            value = [{"weight": weight, "site": as_dict(one)} for weight, one in value]
         out[name] = value.tolist() if isinstance(value, np.ndarray) else value
     return out

@@ -16,7 +16,7 @@ _CHARGE_DECIMALS = 2  # of a total: stated thirds are written 2.6667
 
 def posteriors(
     options: Sequence[Mapping[float, float]],
-    multiplicities: Sequence[int],
+    multiplicities: Sequence[float],
     total_charge: float = 0.0,
 ) -> list[dict[float, float]] | None:
     """Marginal of every site's state over all assignments of this total; None if there are none.
@@ -55,7 +55,9 @@ def posteriors(
     return out
 
 
-def step(table: Mapping[float, float], costs: Mapping[float, float], m: int) -> dict[float, float]:
+def step(
+    table: Mapping[float, float], costs: Mapping[float, float], m: float
+) -> dict[float, float]:
     terms: dict[float, list[float]] = {}
     for charge, before in table.items():
         for state, cost in costs.items():
@@ -79,7 +81,7 @@ def shared(
     charge: float,
     variable: Sequence[int],
     options: Sequence[Mapping[float, float]],
-    multiplicities: Sequence[int],
+    multiplicities: Sequence[float],
     *,
     anything: bool,
 ) -> list[float]:

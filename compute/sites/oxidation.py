@@ -91,7 +91,7 @@ def bond_valence(element: str, other: str, distance_ang: float, *, cutoff: float
 
 def assign(
     elements: Sequence[str],
-    multiplicities: Sequence[int],
+    multiplicities: Sequence[float],
     bond_valence_sums: Sequence[float],
     forms_anions: Sequence[bool],
     self_bonded: Sequence[bool],
@@ -155,7 +155,7 @@ def assign(
 
 def _beside(
     elements: Sequence[str],
-    multiplicities: Sequence[int],
+    multiplicities: Sequence[float],
     bond_valence_sums: Sequence[float],
     forms_anions: Sequence[bool],
     self_bonded: Sequence[bool],
@@ -250,7 +250,7 @@ def _by_bonds(
 
 def _hydrogens(
     elements: Sequence[str],
-    multiplicities: Sequence[int],
+    multiplicities: Sequence[float],
     sums: Sequence[float],
     forms_anions: Sequence[bool],
     self_bonded: Sequence[bool],
@@ -277,7 +277,7 @@ def _hydrogens(
 
 def _assigned(
     elements: Sequence[str],
-    multiplicities: Sequence[int],
+    multiplicities: Sequence[float],
     bond_valence_sums: Sequence[float],
     forms_anions: Sequence[bool],
     self_bonded: Sequence[bool],
@@ -334,7 +334,7 @@ def _as_stated(valences: Sequence[Valence], fixed: Sequence[float | None]) -> li
 def _averaged(
     elements: Sequence[str],
     options: Sequence[Mapping[float, float]],
-    multiplicities: Sequence[int],
+    multiplicities: Sequence[float],
     sums: Sequence[float],
     fixed: Sequence[float | None],
     total_charge: float,

@@ -13,7 +13,7 @@ class Weight(StrEnum):
 
     NOTE = "note"  # told; the structure is what the file says
     DOUBT = "doubt"  # the structure is likely not what is meant: no calculation until overruled
-    MARK = "mark"  # right as it is, but nothing is calculated of it (partial occupancy)
+    MARK = "mark"  # right as it is, and calculated, but models do not predict it (disorder)
 
 
 @dataclass(frozen=True)
@@ -48,4 +48,9 @@ def doubts(findings: Iterable[Finding]) -> list[Finding]:
 
 def obstacles(findings: Iterable[Finding]) -> list[Finding]:
     """Those that stand before a calculation."""
+    return doubts(findings)
+
+
+def unpredictable(findings: Iterable[Finding]) -> list[Finding]:
+    """Those that stand before the prediction of a model: doubts, and what models do not know."""
     return [one for one in findings if one.weight != Weight.NOTE]

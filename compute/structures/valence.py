@@ -28,12 +28,12 @@ def valence_findings(structure: Structure, sites: Sequence[Site]) -> list[Findin
 
 
 def _total(structure: Structure, sites: Sequence[Site]) -> list[Finding]:
-    total = sum(site.oxidation_state * site.multiplicity for site in sites)
+    total = sum(site.oxidation_state * site.amount for site in sites)
     own = own_charge(structure)
     if abs(total) < _NEUTRAL:
         return []
     states = ", ".join(
-        f"{site.element} {site.oxidation_state:+.3g} × {site.multiplicity}" for site in sites[:8]
+        f"{site.element} {site.oxidation_state:+.3g} × {site.amount:.4g}" for site in sites[:8]
     )
     if all(site.oxidation_source != STATED for site in sites) and abs(total - own) < _NEUTRAL:
         text = f"the listed atoms are charged {total:+.3g} a cell ({states}), as stated"

@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 from simple_history.models import HistoricalRecords
 
-from compute.structures.findings import Finding, Weight, obstacles
+from compute.structures.findings import Finding, Weight, obstacles, unpredictable
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure as PymatgenStructure
@@ -133,11 +133,17 @@ class Structure(models.Model):
     def refusal(self) -> str:
         """Why nothing may be calculated of it, in words; empty where nothing stands before.
 
-        A curator overrules doubts, not partial occupancy.
+        A curator overrules doubts.
         """
+        standing = obstacles(self.told) if self.overruled_at is None else []
+        return "; ".join(one.text for one in standing)
+
+    @property
+    def unpredicted(self) -> str:
+        """Why no model predicts it: what is refused, and what is partly occupied."""
         standing = [
             one
-            for one in obstacles(self.told)
+            for one in unpredictable(self.told)
             if one.weight == Weight.MARK or self.overruled_at is None
         ]
         return "; ".join(one.text for one in standing)
@@ -173,6 +179,9 @@ class Site(models.Model):
     equivalent_indices = models.JSONField(
         default=list, blank=True, help_text="All atoms of the orbit"
     )
+    occupancy = models.FloatField(
+        default=1.0, help_text="Share of the element at its places; 1 where they are its own"
+    )
     oxidation_state = models.FloatField(null=True, blank=True)
     oxidation_method = models.CharField(max_length=20, blank=True)
     oxidation_confidence = models.FloatField(null=True, blank=True, help_text="0 … 1")
@@ -190,8 +199,11 @@ class Site(models.Model):
     class Meta:
         ordering = ["structure_id", "index"]
         constraints = [
-            models.UniqueConstraint(fields=["structure", "index"], name="site_index"),
+            models.UniqueConstraint(fields=["structure", "index", "element"], name="site_index"),
             models.CheckConstraint(condition=Q(multiplicity__gte=1), name="site_multiplicity"),
+            models.CheckConstraint(
+                condition=Q(occupancy__gt=0) & Q(occupancy__lte=1), name="site_occupancy"
+            ),
             models.CheckConstraint(
                 condition=Q(mean_bond_length__isnull=True) | Q(mean_bond_length__gt=0),
                 name="site_bond_length",

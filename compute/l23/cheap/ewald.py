@@ -53,6 +53,16 @@ def lattice_multipoles(
     return _near(lattice, offsets, charges, l) + _far(lattice, offsets, charges, l)
 
 
+def point_multipoles(vectors: FloatArray, charges: FloatArray, l: int) -> FloatArray:
+    """Σ q Y_lm(R)/R^(l+1) (2l+1,) of single charges (n,) at vectors (n, 3), Å; e/Å^(l+1)."""
+    if not len(charges):
+        return np.zeros(2 * l + 1)
+    result: FloatArray = real_harmonics(l, vectors) @ (
+        charges / np.linalg.norm(vectors, axis=1) ** (l + 1)
+    )
+    return result
+
+
 def _near(lattice: FloatArray, offsets: FloatArray, charges: FloatArray, l: int) -> FloatArray:
     """The short-ranged part, summed over atoms within the cutoff."""
     alpha = _EXPONENT / _CUTOFF_ANG

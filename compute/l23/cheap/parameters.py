@@ -23,7 +23,7 @@ from compute.l23.charge_transfer import (
     nephelauxetic_factor,
 )
 from compute.l23.cheap.anchor import energy_offset
-from compute.l23.cheap.ewald import lattice_multipoles
+from compute.l23.cheap.ewald import lattice_multipoles, point_multipoles
 from compute.l23.cheap.prefactors import PREFACTORS, Prefactors
 from compute.l23.cheap.radial import Radial, radial
 from compute.l23.hopping import (
@@ -36,7 +36,7 @@ from compute.l23.hopping import (
     s_repulsion,
     strength,
 )
-from compute.l23.prepared import TEMPERATURE_K, PreparedCase, absorbing_shell
+from compute.l23.prepared import TEMPERATURE_K, PreparedCase, absorbing_shell, lattice_charges
 from compute.l23.splitting import effective_splitting as total_splitting
 from compute.l23.splitting import hund_exchange
 from compute.multiplet.case import ChargeTransfer
@@ -282,14 +282,17 @@ def point_charge_fields(
 
     Local axes, eV; to be multiplied by <r²> in bohr² and <r⁴> in bohr⁴.
     """
-    charges = np.zeros(len(structure))
-    for other in sites:
-        charges[list(other.equivalent_indices)] = other.oxidation_state
+    charges = lattice_charges(structure, sites)
     lattice = np.asarray(structure.lattice.matrix, dtype=float) @ site.local_axes.T
     fractional = np.asarray(structure.frac_coords, dtype=float)
 
+    # Where near places are not their mean, the difference is there once, not in every cell.
+    near = site.charge_corrections[:, :3] @ site.local_axes.T
+    differences = site.charge_corrections[:, 3]
+
     def field(l: int) -> FloatArray:
         b = lattice_multipoles(lattice, fractional, charges, site.index, l)
+        b = b + point_multipoles(near, differences, l)
         potential = np.einsum("k,kmn->mn", b, gaunt(l))
         result: FloatArray = -COULOMB_EV_ANG * 4.0 * pi / (2 * l + 1) * BOHR_ANGSTROM**l * potential
         return result

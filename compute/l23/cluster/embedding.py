@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from scipy.special import erfc
 
 from compute.errors import InputError
+from compute.l23.prepared import lattice_charges
+from compute.sites.disorder import CHARGE_ERROR
 from compute.sites.oxidation import STATED
 from compute.units import BOHR_ANGSTROM
 
@@ -36,6 +38,7 @@ _SAMPLE_RADII_ANG = (0.3, 0.8, 1.4)
 _SAMPLE_DIRECTIONS = 14
 _RIDGE = 3e-6  # of the largest singular value
 _NEAREST = 1.5  # a ligand's cations lie within this times its nearest one
+_CORES_APART_ANG = 1.5
 _EWALD_EXPONENT = 5.0  # terms left out are of order exp(−25)
 
 # Closed-shell cores by period, for cations whose own core would leave d or f electrons out.
@@ -102,14 +105,12 @@ def embed(structure: Structure, sites: Sequence[Site], site: Site) -> Embedding:
     InputError
         A charged cell, of which nobody has stated a valence: its atoms are not complete.
     """
-    charges = np.zeros(len(structure))
-    elements = [""] * len(structure)
-    for other in sites:
-        for index in other.equivalent_indices:
-            charges[index] = other.oxidation_state
-            elements[index] = other.element
+    charges = lattice_charges(structure, sites)
+    elements, occupied = _most_frequent(len(structure), sites)
     total = float(charges.sum())
-    if abs(total) > 1e-3 * len(structure) and all(s.oxidation_source != STATED for s in sites):
+    stated = any(s.oxidation_source == STATED for s in sites)
+    rounded = CHARGE_ERROR * charges[charges > 0].sum() if (occupied < 1).any() else 0.0
+    if abs(total) > max(1e-3 * len(structure), rounded) and not stated:
         raise InputError("structure", total, "the valences do not add up to zero")
     charges -= total / len(structure)
     lattice = np.asarray(structure.lattice.matrix, dtype=float) @ site.local_axes.T
@@ -126,6 +127,8 @@ def embed(structure: Structure, sites: Sequence[Site], site: Site) -> Embedding:
     # The nuclei themselves would be singular points of the Ewald sum.
     target = _ewald(lattice, fractional, charges, samples) - _coulomb(samples, cluster, inside)
     target -= _coulomb(samples, points, zone)
+    corrections = site.charge_corrections @ _block(site.local_axes)
+    zone, there = _corrected(points, zone, occupied[kinds], corrections)
     sphere = _SPHERE_ANG * _fibonacci(_SPHERE_CHARGES)
     design = 1.0 / np.linalg.norm(samples[:, None] - sphere[None], axis=2)
     centred = design - design.mean(axis=0)
@@ -136,7 +139,7 @@ def embed(structure: Structure, sites: Sequence[Site], site: Site) -> Embedding:
     cores = [
         Core(points[i] / BOHR_ANGSTROM, *core_of(elements[kinds[i]], float(zone[i])))
         for i in _second_shell(points, zone, cluster[1:])
-        if elements[kinds[i]] != "H"
+        if elements[kinds[i]] != "H" and there[i]
     ]
     return Embedding(
         positions=np.vstack([points, sphere]) / BOHR_ANGSTROM,
@@ -144,6 +147,44 @@ def embed(structure: Structure, sites: Sequence[Site], site: Site) -> Embedding:
         cores=tuple(cores),
         residual_ev=float(np.abs(left).max() * 27.2114 * BOHR_ANGSTROM),
     )
+
+
+def _most_frequent(n: int, sites: Sequence[Site]) -> tuple[list[str], FloatArray]:
+    """The element of each place of which it holds most, and how full it is."""
+    elements, most, occupied = [""] * n, np.zeros(n), np.zeros(n)
+    for site in sites:
+        for index in site.equivalent_indices:
+            occupied[index] += site.occupancy
+            if site.occupancy > most[index]:
+                elements[index], most[index] = site.element, site.occupancy
+    return elements, np.where(occupied > 1.0 - 1e-6, 1.0, occupied)
+
+
+def _block(axes: FloatArray) -> FloatArray:
+    """Turns (x, y, z, e) rows into local axes."""
+    out = np.eye(4)
+    out[:3, :3] = axes.T
+    return out
+
+
+def _corrected(
+    points: FloatArray, zone: FloatArray, occupied: FloatArray, corrections: FloatArray
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Charges where single places are not their mean, and which points hold an atom's core.
+
+    Of places that are half empty the fuller of two too near each other has the core.
+    """
+    zone, there = zone.copy(), occupied >= 0.5
+    for *vector, charge in corrections:
+        at = np.linalg.norm(points - np.array(vector), axis=1) < 1e-3
+        zone[at] += charge
+        there[at] = np.abs(zone[at]) > 1e-6
+    partial = np.flatnonzero(there & (occupied < 1.0))
+    for n, i in enumerate(partial):
+        for j in partial[n + 1 :]:
+            if np.linalg.norm(points[i] - points[j]) < _CORES_APART_ANG and there[i] and there[j]:
+                there[i if zone[i] < zone[j] else j] = False
+    return zone, there
 
 
 def core_of(element: str, charge: float) -> tuple[str, str]:

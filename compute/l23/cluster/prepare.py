@@ -78,12 +78,14 @@ def _electrons(element: str) -> float:
 
 def _valence(sites: Sequence[Site], element: str, site: Site) -> float:
     """Mean formal charge of the ligands of an element (negative)."""
-    found = {}
-    for other in sites:
-        for index in other.equivalent_indices:
-            found[index] = other.oxidation_state
+    of_place = {
+        index: other.oxidation_state
+        for other in sites
+        if other.element == element
+        for index in other.equivalent_indices
+    }
     chosen = [
-        found[i]
+        of_place[i]
         for i, e in zip(site.ligand_indices, site.ligand_elements, strict=True)
         if e == element
     ]

@@ -17,16 +17,18 @@ _FIRST = {"engine": "multiplet-1", "atom": "atom-1"}
 _SAME = 0.01  # of two valences
 
 
-def first_atom(site: Site) -> int:
-    """The first atom of the site's orbit; ``index`` may be any of them."""
-    return min(site.equivalent_indices, default=site.index)
+def orbit_key(site: Site) -> int | str:
+    """The first atom of the site's orbit (``index`` may be any of them); of places that it holds in
+    part with its element, ``Fe:3``."""
+    first: int = min(site.equivalent_indices, default=site.index)
+    return first if site.occupancy >= 1.0 else f"{site.element}:{first}"
 
 
-def valences(sites: Iterable[Site]) -> dict[int, float]:
-    """Oxidation state of each orbit, by its first atom; what is stated before what is not."""
+def valences(sites: Iterable[Site]) -> dict[int | str, float]:
+    """Oxidation state of each orbit, by its key; what is stated before what is not."""
     ordered = sorted(sites, key=lambda site: site.oxidation_method == STATED)
     return {
-        first_atom(site): site.oxidation_state
+        orbit_key(site): site.oxidation_state
         for site in ordered
         if site.oxidation_state is not None
     }
@@ -34,7 +36,7 @@ def valences(sites: Iterable[Site]) -> dict[int, float]:
 
 def input_hash(
     site: Site,
-    known: Mapping[int, float],
+    known: Mapping[int | str, float],
     edge: str,
     route: str,
     versions: Mapping[str, str] | None = None,
@@ -44,14 +46,14 @@ def input_hash(
     Parameters
     ----------
     known
-        Valence of every orbit of the structure, by its first atom.
+        Valence of every orbit of the structure, by its key.
     versions
         Those of an older result (:func:`versions_of`); the present ones when None.
     """
     given = routes.input_key(
         site.structure.content_hash,
         list(known.items()),
-        first_atom(site),
+        orbit_key(site),
         route,
         edge=edge,
         versions=versions,
@@ -70,7 +72,7 @@ def versions_of(kept: str) -> dict[str, str]:
     return _FIRST | dict(zip(("route", "engine", "atom"), kept.split(), strict=False))
 
 
-def is_of(row: Calculation, known: Mapping[int, float]) -> bool:
+def is_of(row: Calculation, known: Mapping[int | str, float]) -> bool:
     """Whether a result is of these valences of its structure, by whatever version.
 
     What no structure was given for, and a person has put to a site, is compared by its ion.
@@ -78,7 +80,7 @@ def is_of(row: Calculation, known: Mapping[int, float]) -> bool:
     if row.engine != ENGINE or row.site is None:
         return True
     if row.structure_id is None:
-        charge, state = row.parameters.get("charge"), known.get(first_atom(row.site))
+        charge, state = row.parameters.get("charge"), known.get(orbit_key(row.site))
         return charge is None or state is None or abs(float(charge) - state) < _SAME
     versions = versions_of(row.version)
     return input_hash(row.site, known, row.edge, row.route, versions) == row.input_hash

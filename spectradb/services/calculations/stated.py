@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from compute.errors import InputError
 from spectradb.models import Site, Structure
-from spectradb.services.calculations.inputs import first_atom
+from spectradb.services.calculations.inputs import orbit_key
 from spectradb.services.structures.sites import check_state, state_valences
 
 if TYPE_CHECKING:
@@ -69,11 +69,13 @@ def of_crystal(stated: Iterable[StatedValence], crystal: Crystal) -> dict[int | 
     """
     out: dict[int | str, float] = {}
     for one in stated:
-        if one.index is not None:
+        if one.index is None:
+            out[one.element] = one.valence
+            continue
+        if one.index >= len(crystal) or one.element not in _elements(crystal, one.index):
             held = crystal[one.index].species_string if one.index < len(crystal) else "no atom"
-            if one.index >= len(crystal) or one.element not in _elements(crystal, one.index):
-                raise InputError(one.name, one.valence, f"place {one.index} holds {held}")
-        out[one.element if one.index is None else one.index] = one.valence
+            raise InputError(one.name, one.valence, f"place {one.index} holds {held}")
+        out[f"{one.element}:{one.index}"] = one.valence
     return out
 
 
@@ -89,7 +91,7 @@ def state_in_rows(stated: Iterable[StatedValence], structures: Iterable[Structur
     told: list[str] = []
     for structure in structures if stated else ():
         rows = list(structure.sites.all())
-        given: dict[int, float | None] = {}
+        given: dict[int | str, float | None] = {}
         for one in sorted(stated, key=lambda one: one.index is not None):
             meant = [
                 row
@@ -99,8 +101,8 @@ def state_in_rows(stated: Iterable[StatedValence], structures: Iterable[Structur
             ]
             if not meant:
                 raise InputError(one.name, one.valence, f"{structure} has no such site")
-            given |= {first_atom(row): one.valence for row in meant}
-        given = {atom: value for atom, value in given.items() if _differs(rows, atom, value)}
+            given |= {orbit_key(row): one.valence for row in meant}
+        given = {key: value for key, value in given.items() if _differs(rows, key, value)}
         if given:
             done = state_valences(structure, given, user=None, reason="Stated with the command.")
             told += [f"{structure}: {text}" for text in done.warnings]
@@ -111,12 +113,12 @@ def state_in_rows(stated: Iterable[StatedValence], structures: Iterable[Structur
     return told
 
 
-def _differs(rows: Iterable[Site], atom: int, value: float | None) -> bool:
+def _differs(rows: Iterable[Site], key: int | str, value: float | None) -> bool:
     """Whether a site is not stated as this already."""
     from compute.sites.oxidation import STATED
 
     return any(
-        first_atom(row) == atom and (row.oxidation_state != value or row.oxidation_method != STATED)
+        orbit_key(row) == key and (row.oxidation_state != value or row.oxidation_method != STATED)
         for row in rows
     )
 

@@ -23,6 +23,7 @@ from compute.l23 import routes
 from compute.l23.prepared import NoMultipletError, no_ion, refuse_undescribed
 from compute.l23.spectrum import SiteSpectrum, l23_spectrum
 from compute.sites import Site as FoundSite
+from compute.structures.disorder import disorder_findings
 from compute.structures.findings import obstacles
 from compute.structures.valence import valence_findings
 from spectradb.models import Calculation, JobStatus, Site
@@ -107,8 +108,8 @@ def compute_files(
 ) -> Iterator[ComputedSite]:
     """Spectra of structure files; nothing is stored, no database, no queue.
 
-    A file or site that fails gives its reason and stops nothing else; one that is doubted or
-    partly occupied is not calculated.
+    A file or site that fails gives its reason and stops nothing else; one that is doubted
+    is not calculated.
 
     Parameters
     ----------
@@ -264,7 +265,7 @@ def queue_sites(
     return [rows[digest] for digest in wanted]
 
 
-def _valences(structures: Collection[int]) -> dict[int, dict[int, float]]:
+def _valences(structures: Collection[int]) -> dict[int, dict[int | str, float]]:
     """Valence of every orbit of these structures."""
     rows: dict[int, list[Site]] = {pk: [] for pk in structures}
     for site in Site.objects.filter(structure__in=structures).order_by("pk"):
@@ -289,11 +290,12 @@ def _work(row: Calculation) -> SiteSpectrum:
         )
     structure = row.structure.to_pymatgen()
     sites = sites_of(row.structure)
-    site = _site_at(sites, row.site.index)
+    site = _site_at(sites, row.site)
     refuse_undescribed(site, sites)
     refuse_doubted(row.structure, structure)
     found = l23_spectrum(structure, sites, site, row.route)
-    told = _told([one.text for one in valence_findings(structure, sites)], site, found)
+    of_sites = [*valence_findings(structure, sites), *disorder_findings(sites)]
+    told = _told([one.text for one in of_sites], site, found)
     about = {"warnings": told, "geometry": site.geometry, "local_axes": site.local_axes}
     return replace(found, result=found.result | about)
 
@@ -311,11 +313,11 @@ def _told(of_structure: list[str], site: FoundSite, found: SiteSpectrum) -> list
     return list(dict.fromkeys([*of_structure, *against, *found.result.get("warnings", [])]))
 
 
-def _site_at(sites: Iterable[FoundSite], index: int) -> FoundSite:
+def _site_at(sites: Iterable[FoundSite], row: Site) -> FoundSite:
     for site in sites:
-        if index in site.equivalent_indices:
+        if row.index in site.equivalent_indices and row.element == site.element:
             return site
-    raise InputError("site", index, "is no atom of the structure")
+    raise InputError("site", row.index, f"is no {row.element} atom of the structure")
 
 
 def _store(row: Calculation, found: SiteSpectrum) -> None:

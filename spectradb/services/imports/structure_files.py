@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compute.errors import ReadError
-from compute.structures.findings import Finding, obstacles
+from compute.structures.findings import Finding, obstacles, unpredictable
 from compute.structures.read import is_structure_name, read_crystals
 
 if TYPE_CHECKING:
@@ -33,6 +33,11 @@ class ReadStructure:
     def refusal(self) -> str:
         """Why nothing may be calculated of it, in words; empty where nothing stands before."""
         return "; ".join(one.text for one in obstacles(self.findings))
+
+    @property
+    def unpredicted(self) -> str:
+        """Why no model predicts it; empty where nothing stands before."""
+        return "; ".join(one.text for one in unpredictable(self.findings))
 
 
 def is_structure_file(path: Path) -> bool:

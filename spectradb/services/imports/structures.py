@@ -20,10 +20,9 @@ from compute.io.question import QuestionError
 from compute.sites import Site as FoundSite
 from compute.sites import analyze_sites
 from compute.sites.analysis import own_charge
-from compute.structures.cif import PARTIAL
+from compute.structures.disorder import disorder_findings
 from compute.structures.findings import Finding, doubts, obstacles
 from compute.structures.read import check
-from compute.structures.sites import disordered_sites
 from compute.structures.valence import valence_findings
 from spectradb.models import Site, Structure, StructureElement
 from spectradb.services.imports.structure_files import ReadStructure, read_each, structure_files
@@ -224,10 +223,9 @@ def analysed(
     InputError
         If the structure cannot be analysed.
     """
-    if any(one.code == PARTIAL for one in findings):
-        return disordered_sites(structure, symprec=SYMPREC), list(findings)
     sites = analyze_sites(structure, symprec=SYMPREC, stated=stated)
-    return sites, list(dict.fromkeys([*findings, *valence_findings(structure, sites)]))
+    of_sites = [*valence_findings(structure, sites), *disorder_findings(sites)]
+    return sites, list(dict.fromkeys([*findings, *of_sites]))
 
 
 def refuse_doubted(row: Structure, structure: PymatgenStructure) -> None:
@@ -392,18 +390,18 @@ def _join_elements(row: Structure, structure: PymatgenStructure) -> None:
 
 
 def _site_row(row: Structure, found: FoundSite) -> Site:
-    known = isfinite(found.oxidation_state)  # not in a structure with partly occupied places
     return Site(
         structure=row,
         index=found.index,
         element=found.element,
         multiplicity=found.multiplicity,
+        occupancy=found.occupancy,
         equivalent_indices=list(found.equivalent_indices),
-        oxidation_state=found.oxidation_state if known else None,
+        oxidation_state=found.oxidation_state,
         oxidation_method=found.oxidation_source,
-        oxidation_confidence=found.oxidation_confidence if known else None,
+        oxidation_confidence=found.oxidation_confidence,
         spin_state=found.spin_state,
-        coordination_number=found.coordination_number if known else None,
+        coordination_number=found.coordination_number,
         geometry=found.geometry,
         ligands="-".join(sorted(set(found.ligand_elements)))[:60],
         site_symmetry=found.point_group,

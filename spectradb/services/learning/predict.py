@@ -64,9 +64,11 @@ class Predictor:
                     yield self._failed(str(path), path.stem, "", "; ".join(one.errors))
                     continue
                 name = one.source_id or path.stem
-                if one.refusal:
+                if one.unpredicted:
                     formula = one.structure.composition.element_composition.reduced_formula
-                    yield self._failed(str(path), name, formula, f"not predicted: {one.refusal}")
+                    yield self._failed(
+                        str(path), name, formula, f"not predicted: {one.unpredicted}"
+                    )
                     continue
                 told = tuple(finding.text for finding in one.findings)
                 for site in self.of_structure(one.structure, str(path), name):
@@ -101,8 +103,8 @@ class Predictor:
             sites = {s.index: s for s in row.sites.all() if s.element == self.row.absorber}
             if not sites:
                 continue
-            if row.refusal:
-                yield self._failed("", row.source_id, row.formula, f"not predicted: {row.refusal}")
+            if why := row.unpredicted:
+                yield self._failed("", row.source_id, row.formula, f"not predicted: {why}")
                 continue
             try:
                 valence = {index: site.oxidation_state for index, site in sites.items()}

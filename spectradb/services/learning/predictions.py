@@ -74,8 +74,8 @@ def keep_structure_file(
     structure = first.structure
     if len(structure) > MAX_ATOMS:
         raise ReadError([f"{name}: {len(structure)} atoms in the cell; at most {MAX_ATOMS}"])
-    if first.refusal:
-        raise ReadError([f"{name}: not predicted: {first.refusal}"])
+    if first.unpredicted:
+        raise ReadError([f"{name}: not predicted: {first.unpredicted}"])
     sites, findings = analysed(structure, first.findings)
     described = describe(structure)
     known = known_structure(structure)

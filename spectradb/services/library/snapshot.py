@@ -22,8 +22,8 @@ from compute.sites.oxidation import STATED
 from spectradb.models import Calculation, JobStatus, Site, Spectrum, Structure
 from spectradb.services.calculations import records
 from spectradb.services.calculations.inputs import (
-    first_atom,
     input_hash,
+    orbit_key,
     valences,
     versions_of,
 )
@@ -50,7 +50,7 @@ class _Stored:
     """What the file calls it."""
     sites: dict[int, Site]
     """Site rows by the atom that the file numbers them with."""
-    valences: dict[int, float]
+    valences: dict[int | str, float]
     """What the file computed with, by the first atom of the orbits as they are stored here."""
 
 
@@ -136,9 +136,9 @@ def _store(record: dict[str, Any]) -> _Stored:
     given = record.get("valences") or [
         (one.index, one.oxidation_state) for one in analysed(crystal, row.told)[0]
     ]
-    known = {first_atom(sites[atom]): float(state) for atom, state in given}
+    known = {orbit_key(sites[atom]): float(state) for atom, state in given}
     said = record.get("stated", {}).items()
-    stated = {first_atom(sites[int(atom)]): float(state) for atom, state in said}
+    stated = {orbit_key(sites[int(atom)]): float(state) for atom, state in said}
     if new and stated:
         state_valences(row, stated, user=None, reason="Stated where the snapshot is from.")
     return _Stored(row, record["structure"], sites, known)

@@ -22,8 +22,8 @@ from spectradb.models import Prediction, Site, Spectrum, Status, Structure
 from spectradb.services.calculations.inputs import (
     ENGINE,
     OUTDATED,
-    first_atom,
     is_of,
+    orbit_key,
     valences,
 )
 from spectradb.services.curation.workflow import save_with_reason
@@ -67,7 +67,7 @@ def sites_of(structure: Structure) -> list[FoundSite]:
     InputError
         If the structure cannot be analysed.
     """
-    rows = {first_atom(row): row for row in structure.sites.all()}
+    rows = {orbit_key(row): row for row in structure.sites.all()}
     stated: dict[int | str, float] = dict(valences(structure.sites.all()).items())
     found = analyze_sites(structure.to_pymatgen(), symprec=SYMPREC, stated=stated)
     return [
@@ -76,7 +76,7 @@ def sites_of(structure: Structure) -> list[FoundSite]:
             oxidation_source=row.oxidation_method,
             oxidation_confidence=row.oxidation_confidence or 0.0,
         )
-        if (row := rows.get(site.index)) is not None
+        if (row := rows.get(site.key)) is not None
         else site
         for site in found
     ]
@@ -84,11 +84,11 @@ def sites_of(structure: Structure) -> list[FoundSite]:
 
 def total_charge(sites: Iterable[Site]) -> float | None:
     """What the valences of all sites add up to in the cell; None where one is not known."""
-    rows = {first_atom(site): site for site in sites}
+    rows = {orbit_key(site): site for site in sites}
     known = valences(rows.values())
     if len(known) < len(rows):
         return None
-    return sum(known[atom] * row.multiplicity for atom, row in rows.items())
+    return sum(known[key] * row.multiplicity * row.occupancy for key, row in rows.items())
 
 
 def state_valence(
@@ -109,17 +109,17 @@ def state_valence(
     InputError
         If the valence is out of range or the structure cannot be analysed.
     """
-    return state_valences(site.structure, {first_atom(site): valence}, user=user, reason=reason)
+    return state_valences(site.structure, {orbit_key(site): valence}, user=user, reason=reason)
 
 
 def state_valences(
     row: Structure,
-    given: Mapping[int, float | None],
+    given: Mapping[int | str, float | None],
     *,
     user: User | None,
     reason: str = "",
 ) -> Stated:
-    """As :func:`state_valence`, for several sites by the first atom of their orbits."""
+    """As :func:`state_valence`, for several sites by the keys of their orbits."""
     done = Stated()
     with transaction.atomic():
         held = Structure.objects.select_for_update().get(pk=row.pk)
@@ -140,20 +140,20 @@ def state_valences(
         kept_findings = [one for one in held.findings if one["code"] not in _OF_VALENCES]
         held.findings = kept_findings + [one.as_json() for one in told]
         held.save(update_fields=["findings", "updated"])
-        by_atom = {site.index: site for site in found}
+        by_key = {site.key: site for site in found}
         for site in rows:
-            new = by_atom.get(first_atom(site))
+            new = by_key.get(orbit_key(site))
             before = site.oxidation_state
             if new is None or not _take(site, new):
                 continue
             site._change_reason = reason or (  # type: ignore[attr-defined]  # of simple_history
-                "Valence stated." if first_atom(site) in given else "Beside a stated valence."
+                "Valence stated." if orbit_key(site) in given else "Beside a stated valence."
             )
             if user is not None:
                 site._history_user = user  # type: ignore[attr-defined]
             site.save()
             Spectrum.objects.filter(site=site).update()  # searches find them by their site
-            if first_atom(site) not in given and site.oxidation_state != before:
+            if orbit_key(site) not in given and site.oxidation_state != before:
                 done.changed.append(site)
         known = valences(rows)
         for site in rows:
@@ -177,7 +177,9 @@ def _take(row: Site, found: FoundSite) -> bool:
     return True
 
 
-def _sort_out(site: Site, known: Mapping[int, float], user: User | None, done: Stated) -> None:
+def _sort_out(
+    site: Site, known: Mapping[int | str, float], user: User | None, done: Stated
+) -> None:
     """Withdraw published spectra computed for other valences; bring back those that fit."""
     ours = Spectrum.objects.filter(site=site, calculation__engine=ENGINE)
     for row in ours.select_related("calculation__site__structure").order_by("pk"):

@@ -99,9 +99,31 @@ def parameters(spectrum: Spectrum) -> list[Parameter]:
 def shared_charge(spectrum: Spectrum) -> str:
     """The ions that a site is, with their shares, in the plots' markup; empty if it is only one."""
     calculation = spectrum.calculation
-    mixture = (calculation.results or {}).get("mixture", []) if calculation is not None else []
-    return ", ".join(
-        f"{number(100 * one['weight'], 0)} % {_ion(one['parameters'])}" for one in mixture
+    shares: dict[str, float] = {}
+    for one in _mixture(calculation):
+        ion = _ion(one["parameters"])
+        shares[ion] = shares.get(ion, 0.0) + one["weight"]
+    if len(shares) < 2 and sum(shares.values()) > 1.0 - 1e-6:  # arrangements of one ion
+        return ""
+    return ", ".join(f"{number(100 * weight, 0)} % {ion}" for ion, weight in shares.items())
+
+
+def _mixture(calculation: Calculation | None) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = ((calculation and calculation.results) or {}).get("mixture", [])
+    return found
+
+
+def _arrangements(calculation: Calculation) -> str:
+    """The polyhedra of a mixed ligand shell with their weights; empty where there is one."""
+    shares: dict[str, float] = {}
+    for one in _mixture(calculation):
+        if shape := one.get("geometry"):
+            shares[shape] = shares.get(shape, 0.0) + one["weight"]
+    n = len(_mixture(calculation))
+    if not shares or n < 3:
+        return ""
+    return f"{n}: " + ", ".join(
+        f"{number(100 * weight, 0)} % {gettext(shape)}" for shape, weight in shares.items()
     )
 
 
@@ -240,6 +262,7 @@ def _calculation_facts(calculation: Calculation, spectrum: Spectrum) -> list[tup
     ]
     if shares := shared_charge(spectrum):
         rows.append((gettext("Shared charge"), rich(shares)))
+    rows.append((gettext("Arrangements"), _arrangements(calculation)))
     if spin := spin_words(results.get("spin") or ""):
         rows.append((gettext("Computed ground state"), spin))
     if axes := results.get("local_axes"):

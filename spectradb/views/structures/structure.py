@@ -198,7 +198,7 @@ def _plot(
                 Curve(
                     words, energy, intensity, role_of(spectrum), colour, dash, key=words,  # type: ignore[arg-type]
                 ),
-                (site.multiplicity if site else 1),
+                (site.multiplicity * site.occupancy if site else 1.0),
             )
         )  # fmt: skip
     theory = [(c, m) for c, m in curves if c.role == "theory"]

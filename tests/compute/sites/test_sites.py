@@ -193,13 +193,6 @@ def test_symmetry_operations_carry_the_ligands_into_each_other():
                 assert gap.min(axis=1).max() < 0.02
 
 
-def test_partial_occupancy_names_the_site():
-    structure = CRYSTALS["MnO"].copy()
-    structure.replace(1, {"Mn": 0.5, "Ni": 0.5})
-    with pytest.raises(InputError, match=r"sites\[1\].*partial occupancy"):
-        analyze_sites(structure)
-
-
 def test_coincident_atoms_are_refused():
     structure = Structure(
         Lattice.cubic(4), ["Mn", "O", "O"], [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0.51]]

@@ -16,6 +16,7 @@ from pymatgen.core import Structure as PymatgenStructure
 
 from compute.errors import InputError
 from spectradb.models import Site, Structure
+from spectradb.services.calculations.inputs import input_hash, valences
 from spectradb.services.imports.structures import (
     StructureConflict,
     atom_order,
@@ -23,6 +24,7 @@ from spectradb.services.imports.structures import (
     site_of_atom,
     store_structure,
 )
+from spectradb.services.structures.sites import state_valence, total_charge
 from tests.factories import rocksalt
 
 pytestmark = pytest.mark.django_db
@@ -105,7 +107,7 @@ def test_what_cannot_be_analysed_leaves_nothing_behind() -> None:
     assert not Structure.objects.exists()
 
 
-def test_partial_occupancy_is_kept_and_marked_and_not_calculated(tmp_path: Path) -> None:
+def test_partial_occupancy_is_kept_marked_and_calculated_by_element(tmp_path: Path) -> None:
     path, report = tmp_path / "half.cif", tmp_path / "report"
     path.write_text(half_nickel().to(fmt="cif"))
     call_command("import_structures", str(path), output=str(report))
@@ -114,12 +116,37 @@ def test_partial_occupancy_is_kept_and_marked_and_not_calculated(tmp_path: Path)
     assert any("partly occupied" in text and "0.5 Ni" in text for text in row["warnings"])
     stored = Structure.objects.get()
     assert stored.to_pymatgen()[0].species.as_dict() == {"Ni": 0.5, "Co": 0.5}
-    assert {site.oxidation_state for site in stored.sites.all()} == {None}
-    assert "partly occupied" in stored.refusal
-    with pytest.raises(CommandError, match="partly occupied"):
-        call_command("compute_spectra", "--where", "formula=CoNiO2", absorber="Ni", sync=True)
-    with pytest.raises(CommandError, match="partly occupied"):
-        call_command("compute_spectra", str(path), absorber="Ni")
+    sites = {site.element: site for site in stored.sites.all()}
+    assert sites["Ni"].index == sites["Co"].index
+    assert (sites["Ni"].occupancy, sites["O"].occupancy) == (0.5, 1.0)
+    assert {site.oxidation_state for site in sites.values()} == {2.0, -2.0}
+    assert total_charge(sites.values()) == pytest.approx(0.0)
+    assert stored.refusal == ""
+    assert "partly occupied" in stored.unpredicted
+    asked = {"absorber": "Ni", "sync": True, "output": str(report)}
+    call_command("compute_spectra", "--where", "formula=CoNiO2", **asked)
+    (there,) = json.loads(report.read_text())
+    call_command("compute_spectra", str(path), absorber="Ni", output=str(report))
+    (here,) = json.loads(report.read_text())
+    assert (there["status"], there["site_index"]) == (here["status"], 0) == ("done", 0)
+    np.testing.assert_allclose(there["intensity"], here["intensity"], rtol=1e-5, atol=1e-7)
+    assert any("filled at random" in text for text in there["warnings"])
+    assert any("filled at random" in text for text in here["warnings"])
+
+
+def test_what_is_stated_of_one_element_of_a_place_leaves_the_other(tmp_path: Path) -> None:
+    row, _ = store_structure(half_nickel())
+    nickel, cobalt = (row.sites.get(element=element) for element in ("Ni", "Co"))
+    keys = {input_hash(one, valences(row.sites.all()), "L23", "cheap") for one in (nickel, cobalt)}
+    assert len(keys) == 2
+    done = state_valence(cobalt, 3.0, user=None)
+    assert any("add up to" in text for text in done.warnings)
+    for site in (nickel, cobalt):
+        site.refresh_from_db()
+    assert (nickel.oxidation_state, cobalt.oxidation_state) == (2.0, 3.0)
+    assert (nickel.oxidation_method, cobalt.oxidation_method) != ("stated", "stated")
+    # The neighbours' charges make the potential.
+    assert input_hash(nickel, valences(row.sites.all()), "L23", "cheap") not in keys
 
 
 def write_files(folder: Path) -> None:
