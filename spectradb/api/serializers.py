@@ -64,7 +64,8 @@ class SiteSerializer(FieldsSerializer[Site]):
         fields = (
             "id", "structure", "index", "element", "multiplicity", "occupancy",
             "equivalent_indices", "oxidation_state", "oxidation_method",
-            "oxidation_confidence", "spin_state", "coordination_number", "geometry", "ligands", "site_symmetry", "mean_bond_length",
+            "oxidation_confidence", "spin_state", "coordination_number", "geometry",
+            "ligands", "site_symmetry", "mean_bond_length",
         )  # fmt: skip
         read_only_fields = fields
 
