@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from django import forms
@@ -9,6 +10,8 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.forms import BaseUserCreationForm
 from django.core.exceptions import ValidationError
+from django.db.models import BinaryField, Model
+from django.http import QueryDict
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -84,6 +87,57 @@ class UploadForm(forms.Form):
         if name is None:
             raise ValidationError(gettext("%s is no edge; write K, L3, L23 or M45.") % text)
         return name
+
+
+class SeenForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A form that knows of which state of its row it was made.
+
+    What somebody else has stored since is told, and nothing is saved over it unseen.
+    """
+
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is not None:
+            self.initial["seen"] = state_of(*self.rows())
+
+    def rows(self) -> list[Model]:
+        """The rows that the form changes, as they are stored."""
+        return [self.instance]
+
+    def clean(self) -> dict[str, Any]:
+        found = super().clean() or self.cleaned_data
+        now, sent = self.initial.get("seen"), self.data
+        if now is not None and found.get("seen") != now:
+            # Sent once more, the form is saved: its reader knows now.
+            self.data = QueryDict(mutable=True)
+            self.data.update(sent)
+            self.data[self.add_prefix("seen")] = now
+            raise ValidationError(self._changed_words())
+        return found
+
+    def _changed_words(self) -> str:
+        differ = []
+        for name in self.changed_data:
+            if name != "seen":
+                label = self.fields[name].label or name.replace("_", " ")
+                differ.append(f"{label}: “{self.initial.get(name) or '–'}”")
+        told = gettext("It was changed since this page was opened; nothing is saved yet.")
+        if differ:
+            stored = "; ".join(differ)
+            told += " " + gettext("Stored now, where you have something else: %s.") % stored
+        return told + " " + gettext("Send it again to keep what stands here.")
+
+
+def state_of(*rows: Model) -> str:
+    """A short word that changes with any column of these rows but their arrays and files."""
+    digest = hashlib.sha256()
+    for row in rows:
+        for column in row._meta.concrete_fields:
+            if not isinstance(column, BinaryField) and column.name not in ("data", "trace"):
+                digest.update(repr((column.name, column.value_from_object(row))).encode())
+    return digest.hexdigest()[:32]
 
 
 class AbsorberForm(forms.Form):

@@ -38,6 +38,7 @@ urlpatterns = [
     path("spectra/<int:pk>/normalisation/", normalise.normalisation, name="spectrum-normalisation"),
     path("spectra/<int:pk>/fit/", fit.fit, name="spectrum-fit"),
     path("spectra/<int:pk>/fit/accept/", fit.accept, name="spectrum-fit-accept"),
+    path("spectra/<int:pk>/fit/<int:fit_pk>/accept/", fit.accept_kept, name="fit-accept"),
     path("spectra/<int:pk>/submit/", upload.submit_spectrum, name="spectrum-submit"),
     path("spectra/<int:pk>/revise/", revise.revise, name="spectrum-revise"),
     path("spectra/<int:pk>/original/", download.source_file, name="source-file"),

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from compute.errors import InputError
 from spectradb.admin.forms import SiteForm
 from spectradb.admin.page import with_story
+from spectradb.forms import SeenForm
 from spectradb.models import (
     ApiKey,
     Calculation,
@@ -31,6 +32,7 @@ else:
 class LookUp(_ModelAdmin):
     """Rows that are made by services, never by hand."""
 
+    form = SeenForm
     show_full_result_count = False
     list_per_page = 50
 
@@ -136,7 +138,7 @@ class SiteAdmin(LookUp):
 
     def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
         names = [*self.get_readonly_fields(request, obj)]  # type: ignore[arg-type]
-        return [(None, {"fields": ["oxidation_state", "reason", *names]})]
+        return [(None, {"fields": ["oxidation_state", "reason", "seen", *names]})]
 
 
 @admin.register(Calculation)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
+from django.db.models import Model
 
 from compute.edges import normalise_edge, normalise_element
 from compute.errors import InputError
+from spectradb.forms import SeenForm
 from spectradb.models import Kind, Measurement, Site, Spectrum
 
 EDGES = ("K", "L1", "L2", "L3", "L23", "M1", "M23", "M2", "M3", "M45", "M4", "M5", "N45")
@@ -31,14 +33,8 @@ _Measured = forms.modelform_factory(
     widgets={"sample_preparation": forms.Textarea(attrs={"rows": 2})},
 )
 
-if TYPE_CHECKING:
-    _SpectrumForm = forms.ModelForm[Spectrum]
-    _SiteForm = forms.ModelForm[Site]
-else:
-    _SpectrumForm = _SiteForm = forms.ModelForm  # not generic at run time
 
-
-class SiteForm(_SiteForm):
+class SiteForm(SeenForm):
     """What a curator states of a site."""
 
     reason = forms.CharField(
@@ -66,7 +62,7 @@ class SiteForm(_SiteForm):
         return given
 
 
-class SpectrumForm(_SpectrumForm):
+class SpectrumForm(SeenForm):
     """Columns of the spectrum and, under ``m_…``, of its measurement."""
 
     edge = forms.CharField(required=False, widget=forms.Select)
@@ -94,6 +90,10 @@ class SpectrumForm(_SpectrumForm):
             for name, field in _Measured(instance=measured).fields.items():
                 self.fields[f"m_{name}"] = field
                 self.initial[f"m_{name}"] = getattr(measured, name)
+
+    def rows(self) -> list[Model]:
+        measured = self.instance.measurement
+        return [self.instance, *([measured] if measured is not None else [])]
 
     def _offer(self, name: str, known: tuple[str, ...], blank: str) -> None:
         """The usual values, and the present one where it is another."""

@@ -12,6 +12,7 @@ from django.urls import reverse
 from spectradb.models import Kind, Measurement, Spectrum
 from spectradb.services.curation.quality import CHECK, FAIL, PASS
 from spectradb.services.curation.workflow import STEPS, history_of, may_take, place_in_queue
+from spectradb.services.peaks.proposals import done_fits
 from spectradb.views.spectra.describe import name_of
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def context_of(row: Spectrum, request: HttpRequest) -> dict[str, Any]:
         "story": history_of(row),
         "older": older,
         "version_changes": _changes(older, row) if older is not None else [],
+        "fits": list(done_fits(row).defer("residual", "order_trace")[:10]),
         "decision_note": request.session.pop("decision_note", ""),
     }  # fmt: skip
 

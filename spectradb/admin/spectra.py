@@ -201,7 +201,7 @@ class SpectrumAdmin(_SpectrumAdmin):
         if not form.changed_data:
             return
         measured = form.save_measurement()
-        own = [name for name in form.changed_data if not name.startswith("m_")]
+        own = [n for n in form.changed_data if not n.startswith("m_") and n != "seen"]
         keep_checks(obj)
         curation.save_with_reason(obj, request.user, f"Edited {', '.join([*own, *measured])}.")
 

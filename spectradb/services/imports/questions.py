@@ -37,7 +37,7 @@ class OpenFile:
 
 
 def keep_open(
-    name: str, data: bytes, user: User, *, given: dict[str, str], options: dict[str, Any]
+    name: str, data: bytes, user: User | None, *, given: dict[str, str], options: dict[str, Any]
 ) -> Upload:
     """Keep a file until its question is answered; ``given`` are its element and edge."""
     return keep(name, data, {_OPEN: {"given": given, "options": options}}, user)
@@ -59,6 +59,17 @@ def kept_open(tokens: Sequence[str], user: User) -> list[Upload]:
     """The person's own files of these tokens that wait for an answer, in their order."""
     rows = Upload.objects.filter(token__in=list(tokens)[:MAX_FILES], requested_by=user)
     found = {row.token: row for row in rows if _OPEN in row.told}
+    return [found[token] for token in tokens if token in found]
+
+
+def take_over(tokens: Sequence[str], user: User) -> list[Upload]:
+    """Files that nobody was signed in for, now this person's, in their order.
+
+    Whoever knows the tokens has sent them: they are kept in one's own session.
+    """
+    rows = Upload.objects.filter(token__in=list(tokens)[:MAX_FILES], requested_by=None)
+    found = {row.token: row for row in rows if _OPEN in row.told}
+    Upload.objects.filter(pk__in=[row.pk for row in found.values()]).update(requested_by=user)
     return [found[token] for token in tokens if token in found]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -30,6 +31,7 @@ from spectradb.services.imports.questions import (
     merged,
     open_file,
     preview,
+    take_over,
 )
 from spectradb.services.imports.spectra import ImportedFile, import_file
 from spectradb.views.spectra.figures import Plot
@@ -37,39 +39,59 @@ from spectradb.views.spectra.figures import Plot
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+_WAITING = "uploads_waiting"  # tokens, in the session of who has to sign in
+_MOST_WAITING = 20
 FORMATS = (
     ("XDI", ".xdi"), ("9809", "KEK-PF, SPring-8"), ("EMSA/MAS", ".msa"), ("Athena", ".prj"),
     ("HDF5/NXdata", ".h5 .nxs"), ("DM3/DM4", ".dm3 .dm4"), ("columns", ".dat .txt .csv"),
 )  # fmt: skip
 
 
-@login_required
 @require_http_methods(["GET", "POST"])
 def upload(request: HttpRequest) -> HttpResponse:
+    form = UploadForm(request.POST or None, request.FILES or None)
+    if not request.user.is_authenticated:
+        return _after_sign_in(request, form)
     if not may_contribute(request.user):
         raise PermissionDenied(
             gettext("Only contributors send spectra. A curator can make you one.")
         )
-    form = UploadForm(request.POST or None, request.FILES or None)
-    results: list[dict[str, Any]] = []
+    user = request.user
+    sent: list[tuple[str, bytes, dict[str, str]]] = []
+    for kept in take_over(request.session.pop(_WAITING, []), user):
+        sent.append((kept.name, bytes(kept.data), kept.told["columns"]["given"]))
+        kept.delete()
     if request.method == "POST" and form.is_valid():
-        user = cast("User", request.user)
         given = {name: form.cleaned_data[name] for name in ("element", "edge")}
-        asked: list[Upload] = []
-        for file in form.cleaned_data["files"]:
-            name, data = file.name or "upload", file.read()
-            done = import_file(
-                name,
-                data,
-                element=given["element"] or None,
-                edge=given["edge"] or None,
-                contributor=user,
-            )
-            if done.question is not None:
-                asked.append(keep_open(name, data, user, given=given, options={}))
-            results.append(_result(done))
-        return _page(request, form, results, asked)
-    return _page(request, form, [], [])
+        sent += [(file.name or "upload", file.read(), given) for file in form.cleaned_data["files"]]
+    results: list[dict[str, Any]] = []
+    asked: list[Upload] = []
+    for name, data, given in sent:
+        done = import_file(
+            name,
+            data,
+            element=given["element"] or None,
+            edge=given["edge"] or None,
+            contributor=user,
+        )
+        if done.question is not None:
+            asked.append(keep_open(name, data, user, given=given, options={}))
+        results.append(_result(done))
+    return _page(request, form if request.method == "POST" else UploadForm(), results, asked)
+
+
+def _after_sign_in(request: HttpRequest, form: UploadForm) -> HttpResponse:
+    """Nobody is signed in (any more): what was sent waits a day for who signs in."""
+    if request.method == "POST" and form.is_valid():
+        given = {name: form.cleaned_data[name] for name in ("element", "edge")}
+        files = form.cleaned_data["files"][:_MOST_WAITING]
+        request.session[_WAITING] = [
+            keep_open(file.name or "upload", file.read(), None, given=given, options={}).token
+            for file in files
+        ]
+        text = gettext("Sign in to go on: what you sent is kept until then, for a day at most.")
+        messages.info(request, text)
+    return redirect_to_login(request.get_full_path())
 
 
 @login_required

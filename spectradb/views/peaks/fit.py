@@ -10,7 +10,6 @@ import numpy as np
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.cache import cache
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
@@ -19,10 +18,11 @@ from django.views.decorators.http import require_GET, require_POST
 from compute.edges import edge_energy, members
 from compute.errors import ComputeError
 from compute.peaks import Decomposition
-from spectradb.models import JobStatus, Kind, PeakFit, Spectrum
+from spectradb.models import JobStatus, Kind, Spectrum
 from spectradb.plots import Curve, Figure, nice_range
 from spectradb.services.accounts.roles import may_contribute
 from spectradb.services.peaks import fit as service
+from spectradb.services.peaks import proposals
 from spectradb.services.peaks.fit import FitOptions
 from spectradb.throttle import throttled as bounded
 from spectradb.views.site.throttle import too_many_questions
@@ -78,7 +78,7 @@ def _page(request: HttpRequest, pk: int) -> HttpResponse:
             "order": _order_plot(found) if found else None,
             "order_words": _order_words(found) if found else "",
             "may_keep": may_contribute(request.user),
-            "kept": spectrum.fits.filter(job_status=JobStatus.DONE).order_by("-created")[:10],
+            "may_accept": proposals.may_accept(request.user, spectrum),
             "query": request.GET.urlencode(),
         },
         status=400 if error else 200,
@@ -91,7 +91,7 @@ _fitted = bounded("ask", too_many_questions)(_page)
 @permission_required("spectradb.add_peakfit", raise_exception=True)
 @require_POST
 def accept(request: HttpRequest, pk: int) -> HttpResponse:
-    """Keep the fit of the form as the accepted one of its spectrum."""
+    """Keep the fit of the form: as that of the record for who decides, else as a proposal."""
     spectrum = get_object_or_404(Spectrum.objects.visible_to(request.user), pk=pk)
     form = _form(request.POST, spectrum)
     if form["error"]:
@@ -105,9 +105,22 @@ def accept(request: HttpRequest, pk: int) -> HttpResponse:
     if row.job_status != JobStatus.DONE:
         messages.error(request, row.error or gettext("The fit is still running."))
         return redirect("spectrum-fit", pk)
-    with transaction.atomic():
-        PeakFit.objects.filter(spectrum=spectrum, accepted=True).update(accepted=False)
-        PeakFit.objects.filter(pk=row.pk).update(accepted=True)
+    if proposals.may_accept(request.user, spectrum):
+        proposals.accept(row, request.user)
+        messages.success(request, gettext("Kept. The spectrum page shows this fit now."))
+    else:
+        messages.success(
+            request, gettext("Proposed. The author of the record and the curators decide.")
+        )
+    return redirect("spectrum", pk)
+
+
+@require_POST
+def accept_kept(request: HttpRequest, pk: int, fit_pk: int) -> HttpResponse:
+    """Take a fit that is kept as that of its record."""
+    spectrum = get_object_or_404(Spectrum.objects.visible_to(request.user), pk=pk)
+    row = get_object_or_404(proposals.done_fits(spectrum), pk=fit_pk)
+    proposals.accept(row, request.user)
     messages.success(request, gettext("Kept. The spectrum page shows this fit now."))
     return redirect("spectrum", pk)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext
@@ -33,7 +35,21 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _told(request, 403, gettext("Not allowed"), str(exception))
+    """No right; or nobody is signed in, and then the way to sign in and be back here."""
+    if request.user.is_authenticated:
+        return _told(request, 403, gettext("Not allowed"), str(exception))
+    words = gettext("Nobody is signed in here, or the session has ended. Sign in to go on.")
+    return _told(request, 403, gettext("Not signed in"), words, back=_page_of(request))
+
+
+def _page_of(request: HttpRequest) -> str:
+    """The page that a person was on: its address, or that of the form that was sent."""
+    if request.method == "GET":
+        return request.get_full_path()
+    before = urlsplit(request.headers.get("referer", ""))
+    if before.netloc != request.get_host() or not before.path.startswith("/"):
+        return "/"
+    return before.path + (f"?{before.query}" if before.query else "")
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -52,6 +68,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return HttpResponse(loader.get_template("site/500.html").render(), status=500)
 
 
-def _told(request: HttpRequest, status: int, title: str, words: str) -> HttpResponse:
-    context = {"title": title, "words": words, "status": status}
+def _told(
+    request: HttpRequest, status: int, title: str, words: str, *, back: str = ""
+) -> HttpResponse:
+    context = {"title": title, "words": words, "status": status, "back": back}
     return render(request, "site/error.html", context, status=status)

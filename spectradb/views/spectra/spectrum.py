@@ -13,10 +13,11 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_GET
 from numpy.typing import NDArray
 
-from spectradb.models import JobStatus, Kind, PeakFit, Quantity, Spectrum, Status
+from spectradb.models import Kind, PeakFit, Quantity, Spectrum, Status
 from spectradb.plots.standalone import standalone
 from spectradb.services.accounts.roles import may_contribute, may_curate
 from spectradb.services.curation.revise import may_revise
+from spectradb.services.peaks import proposals
 from spectradb.services.search.nearest import nearest_spectra
 from spectradb.services.spectra.normalise import may_state
 from spectradb.views.calculations.levels import field_levels, level_plot
@@ -59,6 +60,8 @@ def spectrum(request: HttpRequest, pk: int) -> HttpResponse:
             "plot": Plot("plot", figure, caption(shown, figure)),
             "caption": caption(shown, figure),
             "fit": fit,
+            "fits": list(proposals.done_fits(shown).defer("residual", "order_trace")[:20]),
+            "may_accept": proposals.may_accept(request.user, shown),
             "peaks": _peak_rows(shown, fit),
             "siblings": siblings,
             "n_measured": measured,
@@ -169,11 +172,11 @@ def _siblings(shown: Spectrum, request: HttpRequest) -> list[Spectrum]:
 
 
 def _fit(shown: Spectrum, asked: str | None) -> PeakFit | None:
-    """The fit asked for, else the accepted one, else the newest that is done."""
-    done = shown.fits.filter(job_status=JobStatus.DONE).prefetch_related("peaks")
+    """The fit asked for, else that of the record."""
     if asked and asked.isdecimal():
-        return done.filter(pk=int(asked)).first()
-    return done.order_by("-accepted", "-created").first()
+        done = proposals.done_fits(shown).prefetch_related("peaks")
+        return done.filter(pk=int(asked[:18])).first()
+    return proposals.shown_fit(shown)
 
 
 def _options(get: QueryDict, shown: Spectrum) -> Options:

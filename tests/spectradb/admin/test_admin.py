@@ -220,3 +220,47 @@ def test_the_first_page_counts_what_waits(desk: Client, curator: User) -> None:
     assert "Nothing waits for a decision." in desk.get("/admin/").content.decode()
     submitted(curator)
     assert "1 spectrum waits for a decision." in desk.get("/admin/").content.decode()
+
+
+def test_a_second_tab_does_not_silently_undo_the_first(desk: Client, curator: User) -> None:
+    row = submitted(curator, title="Scan 1", measurement_facility="KEK")
+    first, second = form_of(desk, row), form_of(desk, row)
+    desk.post(page_of(row), {**first, "title": "NiO, 10 K"})
+    answer = desk.post(page_of(row), {**second, "doi": "10.1/x"})
+    text = answer.content.decode()
+    assert answer.status_code == 200
+    assert "changed since this page was opened" in text
+    assert "NiO, 10 K" in text  # what is stored now
+    row.refresh_from_db()
+    assert (row.title, row.doi) == ("NiO, 10 K", "")
+    # Of the measurement too, and a decision with it.
+    third, fourth = form_of(desk, row), form_of(desk, row)
+    desk.post(page_of(row), {**third, "m_beamline": "BL-2"})
+    answer = desk.post(page_of(row), {**fourth, "_decide": "reject", "decision_note": "no"})
+    assert answer.status_code == 200
+    row.refresh_from_db()
+    assert (row.status, row.measurement.beamline) == ("submitted", "BL-2")
+    # Whoever has read that may keep their own.
+    again = answer.context["adminform"].form
+    sent = {field.html_name: again[field.name].value() or "" for field in again}
+    assert desk.post(page_of(row), {**fourth, "seen": sent["seen"]}).status_code == 302
+    row.measurement.refresh_from_db()
+    assert row.measurement.beamline == ""
+
+
+def test_the_other_pages_of_the_admin_see_a_second_tab_as_well(desk: Client) -> None:
+    site = make_site()
+    for path, values in (
+        (f"/admin/spectradb/structure/{site.structure_id}/change/", ("name", "One", "Two")),
+        (f"/admin/spectradb/site/{site.pk}/change/", ("oxidation_state", "2", "3")),
+    ):
+        name, one, two = values
+        form = desk.get(path).context["adminform"].form
+        sent = {f.html_name: "" if f.value() is None else f.value() for f in form}
+        desk.post(path, {**sent, name: one, "reason": "seen"})
+        stored = desk.get(path).context["adminform"].form.instance
+        answer = desk.post(path, {**sent, name: two, "reason": "seen"})
+        if f"{getattr(stored, name)}" != f"{sent[name]}":
+            assert "changed since this page was opened" in answer.content.decode(), path
+            stored.refresh_from_db()
+            assert f"{getattr(stored, name):}".startswith(one), path
