@@ -58,6 +58,7 @@ def solve(case: Mapping[str, Any]) -> dict[str, Any]:
             polarization=parsed.polarization,
             hwhm_ev=parsed.hwhm,
             hwhm_growth=parsed.hwhm_growth,
+            hwhm_rise=parsed.hwhm_rise,
             fano_q=parsed.fano_q,
             fwhm_gauss_ev=parsed.fwhm_gauss,
             method=parsed.method,
@@ -80,6 +81,7 @@ def solve_problem(
     polarization: str = "isotropic",
     hwhm_ev: tuple[float, float] = (0.2, 0.2),
     hwhm_growth: tuple[float, float] = (0.0, 0.0),
+    hwhm_rise: tuple[float, float] = (0.0, 0.0),
     fano_q: float | None = None,
     fwhm_gauss_ev: float = 0.0,
     method: str = "auto",
@@ -93,6 +95,7 @@ def solve_problem(
     temperature_k, polarization, method : as in a case
     hwhm_ev : Lorentzian half widths of L3 and L2
     hwhm_growth : half width gained per eV, and the energy it grows from
+    hwhm_rise : half width gained per eV above the onset of each edge, and how much at most
     fano_q : asymmetry of the lines; None for Lorentzians
     fwhm_gauss_ev : of the instrument
 
@@ -109,7 +112,7 @@ def solve_problem(
     after = space(problem.shells, problem.final_configurations, problem.charges, problem.modulus)
     method = _choose(method, before, after)
     ensemble = populate(problem, before, temperature_k, dense=method == "dense")
-    shape = LineShape(*hwhm_ev, *hwhm_growth, fano_q)
+    shape = LineShape(*hwhm_ev, *hwhm_growth, *hwhm_rise, fano_q)
     excited = transitions(problem, before, after, ensemble, polarization)
     isotropic = excited
     if polarization != "isotropic" and not problem.cubic:

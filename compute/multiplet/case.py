@@ -24,7 +24,7 @@ MAX_GRID_POINTS = 1_000_000
 _TOP_KEYS = (
     "element", "charge", "n_d", "edge", "initial", "final", "slater_scale", "crystal_field",
     "charge_transfer", "final_field", "exchange_field_ev", "temperature_k", "polarization", "grid",
-    "hwhm_ev", "hwhm_growth", "fano_q", "fwhm_gauss_ev", "method",
+    "hwhm_ev", "hwhm_growth", "hwhm_rise", "fano_q", "fwhm_gauss_ev", "method",
 )  # fmt: skip
 _CT_KEYS = (
     "delta", "u_dd", "u_pd", "v_eg", "v_t2g", "v", "ligand", "configurations",
@@ -91,6 +91,7 @@ class Case:
     grid: tuple[float, float, float]  # start, stop, step
     hwhm: tuple[float, float]  # below and above the L3/L2 crossing
     hwhm_growth: tuple[float, float]  # eV gained per eV, from this energy on
+    hwhm_rise: tuple[float, float]  # eV gained per eV above the onset of each edge, eV at most
     fano_q: float | None
     fwhm_gauss: float
     method: str
@@ -139,6 +140,7 @@ def parse_case(case: Mapping[str, Any]) -> Case:
     grid = _grid(case, final["zeta_2p"])
     hwhm_json, hwhm = _hwhm(case)
     growth_json, growth = _hwhm_growth(case)
+    rise_json, rise = _hwhm_rise(case)
     fano_q = _fano_q(case)
     gauss = _number(case, "fwhm_gauss_ev", default=0.0, low=0.0)
     parameters = {
@@ -153,9 +155,12 @@ def parse_case(case: Mapping[str, Any]) -> Case:
     }  # fmt: skip
     if final_json is not None:
         parameters["final_field"] = final_json
+    if rise_json is not None:
+        parameters["hwhm_rise"] = rise_json
     return Case(
         element, charge, n_d, initial, final, crystal_field, charge_transfer, final_field,
-        exchange, temperature, polarization, grid, hwhm, growth, fano_q, gauss, method, parameters,
+        exchange, temperature, polarization, grid, hwhm, growth, rise, fano_q, gauss, method,
+        parameters,
     )  # fmt: skip
 
 
@@ -416,6 +421,17 @@ def _hwhm_growth(case: Mapping[str, Any]) -> tuple[dict[str, float] | None, tupl
     per_ev = _number(given, "per_ev", prefix="hwhm_growth.", low=0.0)
     from_ev = _number(given, "from_ev", prefix="hwhm_growth.", default=0.0)
     return {"per_ev": per_ev, "from_ev": from_ev}, (per_ev, from_ev)
+
+
+def _hwhm_rise(case: Mapping[str, Any]) -> tuple[dict[str, float] | None, tuple[float, float]]:
+    if case.get("hwhm_rise") is None:
+        return None, (0.0, 0.0)
+    given = _object(case["hwhm_rise"], "hwhm_rise")
+    _known(given, ("per_ev", "most_ev"), "hwhm_rise.")
+    per_ev, most_ev = (
+        _number(given, key, prefix="hwhm_rise.", low=0.0) for key in ("per_ev", "most_ev")
+    )
+    return {"per_ev": per_ev, "most_ev": most_ev}, (per_ev, most_ev)
 
 
 def _fano_q(case: Mapping[str, Any]) -> float | None:

@@ -72,10 +72,14 @@ class Boundary:
     Attributes
     ----------
     energy, scale : eV
+    onset : where L3 begins, eV
+    splitting : of the core level, eV; L2 begins so much above L3
     """
 
     energy: float
     scale: float
+    onset: float
+    splitting: float
 
     def l2_share(self, energy: Real) -> Real:
         """The step, (n,): 0 in L3, 1 in L2."""
@@ -117,7 +121,12 @@ def boundary(levels: CoreLevels, response: Response, gamma: float) -> Boundary:
     window = (place - onset - _VALLEY[0]) / _VALLEY[1]
     weight = np.exp(-(window**2) / 2) * (intensity / intensity.max()) ** -_DEPTH
     middle = float(place @ weight / weight.sum())
-    return Boundary(low + splitting * middle, max(splitting / _RESOLUTION, _NARROWEST))
+    return Boundary(
+        energy=low + splitting * middle,
+        scale=max(splitting / _RESOLUTION, _NARROWEST),
+        onset=low + splitting * onset,
+        splitting=splitting,
+    )
 
 
 @cache

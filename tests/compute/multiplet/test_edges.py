@@ -100,6 +100,29 @@ def test_the_branching_ratio_moves_continuously(ion: tuple[str, int]) -> None:
     assert coarse.max() < 0.04
 
 
+@pytest.mark.parametrize("method", ["dense", "lanczos"])
+def test_widths_rise_from_the_onset_of_each_edge(method: str) -> None:
+    """Against a sum over the sticks with the width that each energy should have."""
+    case: dict[str, Any] = {"element": "Ti", "charge": 4, "crystal_field": {"ten_dq": 1.8}}
+    case |= {"grid": {"start": -15.0, "stop": 25.0, "step": 0.05}}
+    plain = solve(case | {"method": "dense", "hwhm_ev": {"l3": 0.1, "l2": 0.3}})
+    found = solve(case | {
+        "method": method, "hwhm_ev": {"l3": 0.1, "l2": 0.3},
+        "hwhm_rise": {"per_ev": 0.2, "most_ev": 0.5},
+    })  # fmt: skip
+    energy = found["energy_ev"]
+    position, area = plain["sticks"].values()
+    splitting = 1.5 * plain["parameters"]["final"]["zeta_2p"]
+    first = position[np.argmax(np.cumsum(area) > 0.05 * area.sum())]
+    for low, high, width in ((-15.0, first - 1.0, 0.1), (first + splitting + 4.0, 25.0, 0.8)):
+        inside = (energy > low) & (energy < high)
+        lines = energy[inside, None] - position
+        expected = (width / np.pi / (lines**2 + width**2)) @ area
+        np.testing.assert_allclose(found["intensity"][inside], expected, rtol=2e-3)
+    assert found["parameters"]["hwhm_rise"] == {"per_ev": 0.2, "most_ev": 0.5}
+    assert found["branching_ratio"] == pytest.approx(plain["branching_ratio"], abs=1e-9)
+
+
 def test_strength_below_is_the_sum_over_lines_of_the_step() -> None:
     rng = np.random.default_rng(5)
     position, area = np.sort(rng.uniform(-60.0, 60.0, 300)), rng.uniform(0.0, 1.0, 300)
@@ -107,6 +130,6 @@ def test_strength_below_is_the_sum_over_lines_of_the_step() -> None:
     lines = SpectralLines()
     vectors = np.sqrt(area)[:, None]
     lines.add(Transition(0, np.zeros(1), np.ones(1), vectors), diagonal)
-    edges = Boundary(3.0, 0.2)
+    edges = Boundary(3.0, 0.2, onset=-6.0, splitting=12.0)
     expected = float(area @ (1 - edges.l2_share(position)))
     assert edges.strength_below(lines, float(area.sum())) == pytest.approx(expected, abs=1e-9)
