@@ -264,10 +264,11 @@ def kept(opened: Opened) -> list[str]:
         told.append(gettext("the fields beside the core hole, which move along"))
     if _own_integrals(case):
         told.append(gettext("Slater integrals that are no one share of the free ion’s"))
-    if (growth := case.get("hwhm_growth")) and growth["per_ev"]:
-        told.append(
-            gettext("line widths that grow by %(n)s eV an eV") % {"n": f"{growth['per_ev']:g}"}
-        )
+    for key in ("hwhm_growth", "hwhm_rise"):
+        if (growth := case.get(key)) and growth["per_ev"]:
+            told.append(
+                gettext("line widths that grow by %(n)s eV an eV") % {"n": f"{growth['per_ev']:g}"}
+            )
     if case.get("fano_q") is not None:
         told.append(gettext("the Fano asymmetry, q = %s") % f"{case['fano_q']:g}")
     if any(case["exchange_field_ev"][:2]):
