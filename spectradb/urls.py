@@ -48,6 +48,7 @@ urlpatterns = [
     path("structures/<int:pk>/", structure.structure, name="structure"),
     path("structures/<int:pk>/structure.cif", download.structure_cif, name="structure-cif"),
     path("structures/<int:pk>/compute/", structure.compute, name="structure-compute"),
+    path("structures/<int:pk>/sites/<int:site_pk>/", structure.site_row, name="structure-site"),
     path("structures/<int:pk>/judge/", structure.judge, name="structure-judge"),
     path("export/", download.export, name="export"),
     path("export/<int:pk>/", download.export_file, name="export-file"),

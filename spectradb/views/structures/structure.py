@@ -26,6 +26,7 @@ from spectradb.services.accounts.roles import may_contribute, may_curate
 from spectradb.services.calculations.structures import queue_sites
 from spectradb.services.curation.structures import overrule, restore_doubts
 from spectradb.services.curation.workflow import CurationError
+from spectradb.services.queue import jobs
 from spectradb.services.spectra.compare import scaled
 from spectradb.services.structures.sites import total_charge
 from spectradb.templatetags.science import edge_text
@@ -44,6 +45,8 @@ from spectradb.views.spectra.figures import (
 from spectradb.views.structures.cell import legend, viewer_data, viewer_picture
 
 _MAX_LINES = 12
+_OPEN = (JobStatus.QUEUED, JobStatus.RUNNING)
+_TOLD = (*_OPEN, JobStatus.FAILED, JobStatus.CANCELLED)
 
 
 @dataclass
@@ -57,8 +60,13 @@ class SiteRow:
     spark_kind: str = ""
     can_compute: bool = False
     undescribed: str = ""  # why no multiplet describes its L2,3 edge
-    job: str = ""
+    job: Calculation | None = None
     review: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its calculation is under way."""
+        return self.job is not None and self.job.job_status in _OPEN
 
 
 @require_GET
@@ -242,11 +250,13 @@ def _site_rows(
     for spectrum in spectra:
         if spectrum.site_id is not None:
             by_site[spectrum.site_id].append(spectrum)
-    jobs = dict(
+    asked = (
         Calculation.objects.visible_to(request.user)
-        .filter(structure=shown, job_status__in=[JobStatus.QUEUED, JobStatus.RUNNING])
-        .values_list("site_id", "job_status")
+        .filter(structure=shown)
+        .only("site_id", "job_status", "error", "error_cause")
+        .order_by("created", "pk")
     )
+    latest = {job.site_id: job for job in asked}  # the last of each
     waiting = dict(
         Spectrum.objects.filter(
             structure=shown, kind=Kind.THEORY, edge="L23",
@@ -261,7 +271,8 @@ def _site_rows(
                 row.edges.append({"edge": spectrum.edge, "pk": spectrum.pk})
             if not row.sparkline:
                 row.sparkline, row.spark_kind = spectrum.sparkline, spectrum.kind
-        row.job = jobs.get(site.pk, "")
+        job = latest.get(site.pk)
+        row.job = job if job is not None and job.job_status in _TOLD else None
         row.review = waiting.get(site.pk, "")
         if site.oxidation_state is not None:
             row.undescribed = no_ion(site.element, site.oxidation_state)
@@ -269,11 +280,31 @@ def _site_rows(
             site.element in absorbers("cheap")
             and not row.undescribed
             and not shown.refusal
-            and not row.job
+            and not row.is_open
             and "L23" not in [one["edge"] for one in row.edges]
         )
         rows.append(row)
     return rows
+
+
+@require_GET
+def site_row(request: HttpRequest, pk: int, site_pk: int) -> HttpResponse:
+    """One row of the sites, which asks for itself while its calculation is under way."""
+    shown = get_object_or_404(Structure, pk=pk)
+    return _row(request, shown, get_object_or_404(Site, structure=shown, pk=site_pk))
+
+
+def _row(request: HttpRequest, shown: Structure, site: Site) -> HttpResponse:
+    spectra = (
+        Spectrum.objects.visible_to(request.user)
+        .filter(structure=shown, site=site)
+        .without_arrays()
+        .order_by("absorber", "edge", "pk")
+    )
+    rows = _site_rows(list(shown.sites.order_by("index")), list(spectra[:100]), shown, request)
+    row = next(one for one in rows if one.site.pk == site.pk)
+    context = {"structure": shown, "row": row, "may_compute": may_contribute(request.user)}
+    return render(request, "structures/_site.html", context)
 
 
 @permission_required("spectradb.add_calculation", raise_exception=True)
@@ -287,12 +318,13 @@ def compute(request: HttpRequest, pk: int) -> HttpResponse:
     site = get_object_or_404(Site, structure=shown, pk=int(wanted) if wanted.isdecimal() else 0)
     try:
         assert request.user.is_authenticated  # by the decorator; for the type checker
-        queue_sites(Site.objects.filter(pk=site.pk), "L23", requested_by=request.user)
+        asked = queue_sites(Site.objects.filter(pk=site.pk), "L23", requested_by=request.user)
+        failed = [row.pk for row in asked if row.job_status == JobStatus.FAILED]
+        jobs.retry(Calculation.objects.filter(pk__in=failed), hopeless=True)
     except InputError as error:
         raise BadRequest(str(error)) from error
     if request.headers.get("HX-Request") == "true":
-        request.method = "GET"
-        return structure(request, pk)
+        return _row(request, shown, site)
     messages.success(
         request,
         gettext("Queued. The spectrum shows here when it is done and a curator has seen it."),
