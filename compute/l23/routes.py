@@ -137,6 +137,7 @@ def input_key(
     *,
     edge: str = "L23",
     temperature_k: float = TEMPERATURE_K,
+    shape: Mapping[str, Any] | None = None,
     versions: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Everything that decides the spectrum of a site, ready for JSON: what its hash covers.
@@ -150,6 +151,8 @@ def input_key(
         of every distinct site: all of them make the potential.
     site_index : int or str
         Key of the absorbing site.
+    shape : mapping, optional
+        What differs from the default shape (:attr:`compute.l23.lineshape.Shape.chosen`).
     versions : mapping, optional
         Those of an older result, as :func:`version` gives the present ones.
     """
@@ -163,4 +166,5 @@ def input_key(
         "site": site_index,
         "edge": edge,
         "temperature_k": float(temperature_k),
+        **({"shape": dict(sorted(shape.items()))} if shape else {}),
     }

@@ -15,6 +15,7 @@ from compute.atom import atomic_parameters
 from compute.ions import d_electrons
 from compute.l23 import routes
 from compute.l23.ground_state import common, spin_label
+from compute.l23.lineshape import DEFAULT, PLAIN, Shape, continuum
 from compute.l23.prepared import TEMPERATURE_K, Parameters, PreparedCase
 from compute.multiplet import solve
 from compute.sites import Site
@@ -64,6 +65,7 @@ def l23_spectrum(
     route: str = "cheap",
     *,
     temperature_k: float = TEMPERATURE_K,
+    shape: Shape = PLAIN,
 ) -> SiteSpectrum:
     """The L2,3 spectrum of one site from the structure alone.
 
@@ -75,7 +77,7 @@ def l23_spectrum(
         If a field or the engine did not converge; nothing is returned then.
     """
     parameters = partial(routes.prepare, route=route)
-    return spectrum_by(parameters, structure, sites, site, temperature_k=temperature_k)
+    return spectrum_by(parameters, structure, sites, site, temperature_k=temperature_k, shape=shape)
 
 
 def spectrum_by(
@@ -85,13 +87,13 @@ def spectrum_by(
     site: Site,
     *,
     temperature_k: float = TEMPERATURE_K,
+    shape: Shape = PLAIN,
 ) -> SiteSpectrum:
     """The spectrum of one site with the parameters that a function gives.
 
     Equivalent atoms that share a charge (Fe2.5+ of magnetite) are taken as the two ions next to
     it, each for its share; so are the alternatives of a ligand shell in a disordered crystal.
     """
-
     arranged = site.alternatives or ((1.0, site),)
     ions = [
         (replace(one, oxidation_state=valence), weight * share)
@@ -106,13 +108,30 @@ def spectrum_by(
     ]
     if not able:  # every ion has a full shell: the route says so
         able = ions[:1]
-    solved = [
-        solve_prepared(parameters(structure, sites, ion, temperature_k=temperature_k))
-        for ion, _ in able
-    ]
+    solved = []
+    for ion, _ in able:
+        prepared = parameters(structure, sites, ion, temperature_k=temperature_k)
+        if shape.widths != DEFAULT:
+            prepared = replace(prepared, hwhm_ev=shape.hwhm_ev(ion.element))
+        solved.append(solve_prepared(prepared))
     if len(ions) == 1:
-        return solved[0]
-    return mixed(solved, [weight for _, weight in able], geometries=[i.geometry for i, _ in able])
+        return with_continuum(solved[0], shape)
+    weights = [weight for _, weight in able]
+    found = mixed(solved, weights, geometries=[ion.geometry for ion, _ in able])
+    return with_continuum(found, shape)
+
+
+def with_continuum(found: SiteSpectrum, shape: Shape) -> SiteSpectrum:
+    """The spectrum on its continuum steps; ``result`` stays that of the lines."""
+    if not shape.continuum:
+        return found
+    case = found.result["parameters"]
+    zeta = float(case["final"]["zeta_2p"])
+    at = l3_maximum(found.energy_ev, found.intensity, zeta)
+    height = shape.continuum * float(np.interp(at, found.energy_ev, found.intensity))
+    widths = case["hwhm_ev"]["l3"], case["hwhm_ev"]["l2"]
+    steps = continuum(found.energy_ev, at, 1.5 * zeta, height, widths)
+    return replace(found, intensity=found.intensity + steps)
 
 
 def _ions(oxidation_state: float) -> list[tuple[float, float]]:

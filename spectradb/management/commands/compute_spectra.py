@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from compute.errors import InputError
+from compute.l23.lineshape import DEFAULT, WIDTHS, Shape
 from compute.l23.routes import ROUTES
 from spectradb.filters import EVERYTHING, SearchError, apply_where
 from spectradb.management.json_command import JsonCommand
@@ -53,6 +54,21 @@ class Command(JsonCommand):
             help="a valence that is known (Ni=2; Fe:4=3 for atom 4 and its equivalents); of stored "
             "structures it is kept as stated",
         )
+        parser.add_argument(
+            "--widths",
+            default=DEFAULT,
+            metavar="|".join(WIDTHS),
+            help="lifetime widths: HWHM 0.2 (L3) and 0.4 eV (L2), or those of the element's levels "
+            "(Campbell and Papp 2001)",
+        )
+        parser.add_argument(
+            "--continuum",
+            type=float,
+            default=0.0,
+            metavar="HEIGHT",
+            help="arctangent steps under L3 and L2 (2 : 1), their height over the L3 maximum; "
+            "0 leaves them out",
+        )
         self.add_where(parser)
         self.add_output(parser)
 
@@ -66,6 +82,8 @@ class Command(JsonCommand):
         sync: bool,
         space_group: str,
         oxidation_state: list[str],
+        widths: str,
+        continuum: float,
         where: list[str],
         output: str | None,
         **options: Any,
@@ -75,10 +93,12 @@ class Command(JsonCommand):
         try:
             check_request(absorber, edge, route)
             stated = parse_stated(oxidation_state)
+            shape = Shape(widths, continuum)
             if files:
                 found = compute_files(
-                    files, absorber, edge, route, space_group=space_group, stated=stated
-                )
+                    files, absorber, edge, route,
+                    space_group=space_group, stated=stated, shape=shape,
+                )  # fmt: skip
             else:
                 query = self.where(where)
                 given = query.setdefault("element", [absorber])
@@ -90,7 +110,7 @@ class Command(JsonCommand):
                 rows_of = Structure.objects.filter(sites__in=chosen).distinct().order_by("pk")
                 for text in state_in_rows(stated, rows_of):
                     self.say(text)
-                rows = queue_sites(chosen, edge, route, send=not sync)
+                rows = queue_sites(chosen, edge, route, send=not sync, shape=shape)
                 found = run_here(rows) if sync else (as_computed(row) for row in rows)
             answers = list(self.progress(found, unit="site"))
         except (InputError, SearchError) as error:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from compute.l23 import routes
+from compute.l23.lineshape import Shape
 from compute.sites.oxidation import STATED
 from spectradb.models import Calculation, Site
 
@@ -40,6 +42,7 @@ def input_hash(
     edge: str,
     route: str,
     versions: Mapping[str, str] | None = None,
+    shape: Mapping[str, Any] | None = None,
 ) -> str:
     """SHA-256 of everything that decides the result.
 
@@ -49,6 +52,8 @@ def input_hash(
         Valence of every orbit of the structure, by its key.
     versions
         Those of an older result (:func:`versions_of`); the present ones when None.
+    shape
+        What differs from the default shape (``Shape.chosen``).
     """
     given = routes.input_key(
         site.structure.content_hash,
@@ -57,6 +62,7 @@ def input_hash(
         route,
         edge=edge,
         versions=versions,
+        shape=shape,
     )
     key = json.dumps([ENGINE, route, given], sort_keys=True)
     return hashlib.sha256(key.encode()).hexdigest()
@@ -72,6 +78,11 @@ def versions_of(kept: str) -> dict[str, str]:
     return _FIRST | dict(zip(("route", "engine", "atom"), kept.split(), strict=False))
 
 
+def shape_of(row: Calculation) -> Shape:
+    """The shape that a calculation was asked in."""
+    return Shape(**(row.results.get("shape") or {}))
+
+
 def is_of(row: Calculation, known: Mapping[int | str, float]) -> bool:
     """Whether a result is of these valences of its structure, by whatever version.
 
@@ -83,4 +94,5 @@ def is_of(row: Calculation, known: Mapping[int | str, float]) -> bool:
         charge, state = row.parameters.get("charge"), known.get(orbit_key(row.site))
         return charge is None or state is None or abs(float(charge) - state) < _SAME
     versions = versions_of(row.version)
-    return input_hash(row.site, known, row.edge, row.route, versions) == row.input_hash
+    shape = row.results.get("shape")
+    return input_hash(row.site, known, row.edge, row.route, versions, shape) == row.input_hash

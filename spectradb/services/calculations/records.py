@@ -131,11 +131,11 @@ def _keep(row: Calculation, user: User | None, curve: Curve) -> None:
     What the operator and curators ask for of a structure is published at once: structure, engine
     and parameters are the library's own, and nobody could read thousands. What a contributor asks
     for goes through the automatic checks to a curator, like everything else people bring. Given
-    parameters stay a private draft.
+    parameters, and spectra in another shape than the library's, stay a private draft.
     """
     explicit = row.route == EXPLICIT
     others = row.spectra.all()
-    if user is not None and others.filter(contributor=user).exists():
+    if others.filter(contributor=user).exists():
         return
     decided = set(others.filter(status__in=_DECIDED).values_list("status", flat=True))
     if not explicit and Status.PUBLISHED in decided:
@@ -145,7 +145,8 @@ def _keep(row: Calculation, user: User | None, curve: Curve) -> None:
     older = user is None and not explicit and row.version != present_versions(row.route)
     if older and shown_of_same_site(row).exists():
         return  # what an older snapshot brings does not take the place of newer numbers
-    public = not explicit and not decided and (user is None or may_curate(user))
+    shaped = bool(row.results.get("shape"))
+    public = not explicit and not shaped and not decided and (user is None or may_curate(user))
     now = timezone.now() if public else None
     record = _blank(row)
     record.status = Status.PUBLISHED if public else Status.DRAFT
@@ -159,7 +160,8 @@ def _keep(row: Calculation, user: User | None, curve: Curve) -> None:
     record.save()
     if public:
         retire_earlier(record, user)
-    if not explicit and not public and user is not None and may_contribute(user):
+    private = explicit or shaped
+    if not private and not public and user is not None and may_contribute(user):
         submit(record, user)
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from compute.errors import ComputeError, InputError, ReadError
 from compute.io.question import QuestionError
 from compute.l23 import routes
+from compute.l23.lineshape import PLAIN, Shape
 from compute.l23.prepared import NoMultipletError, no_ion, refuse_undescribed
 from compute.l23.spectrum import SiteSpectrum, l23_spectrum
 from compute.sites import Site as FoundSite
@@ -32,6 +33,7 @@ from spectradb.services.calculations.inputs import (
     ENGINE,
     input_hash,
     present_versions,
+    shape_of,
     valences,
 )
 from spectradb.services.calculations.stated import StatedValence, of_crystal
@@ -105,6 +107,7 @@ def compute_files(
     *,
     space_group: str = "",
     stated: Sequence[StatedValence] = (),
+    shape: Shape = PLAIN,
 ) -> Iterator[ComputedSite]:
     """Spectra of structure files; nothing is stored, no database, no queue.
 
@@ -117,6 +120,8 @@ def compute_files(
         The answer to a question of symmetry, for all CIFs.
     stated : sequence of StatedValence
         Valences that are known; they go before a file's own charges.
+    shape : Shape
+        Widths and continuum steps.
     """
     check_request(absorber, edge, route)
     for path in paths:
@@ -127,7 +132,7 @@ def compute_files(
                 yield replace(failed, question=question)
             else:
                 name = one.source_id or path.stem
-                yield from _compute_structure(one, name, absorber, route, stated)
+                yield from _compute_structure(one, name, absorber, route, stated, shape)
 
 
 def _compute_structure(
@@ -136,6 +141,7 @@ def _compute_structure(
     absorber: str,
     route: str,
     stated: Sequence[StatedValence],
+    shape: Shape,
 ) -> Iterator[ComputedSite]:
     structure = read.structure
     formula = structure.composition.element_composition.reduced_formula
@@ -169,7 +175,7 @@ def _compute_structure(
             refuse_undescribed(site, sites)
             if against:
                 raise InputError("structure", formula, f"not calculated: {against}")
-            found = l23_spectrum(structure, sites, site, route)
+            found = l23_spectrum(structure, sites, site, route, shape=shape)
         except ComputeError as error:
             seconds = time.perf_counter() - started
             yield replace(row, seconds=seconds, error=str(error), warnings=told)
@@ -206,6 +212,7 @@ def queue_sites(
     order: Mapping[int, int] | None = None,
     send: bool = True,
     requested_by: User | None = None,
+    shape: Shape = PLAIN,
 ) -> list[Calculation]:
     """A calculation for each site, made and queued where there is none yet.
 
@@ -226,7 +233,8 @@ def queue_sites(
     known_valences = _valences({site.structure_id for site in found})
     for site in found:
         check_request(site.element, edge, route)
-        digest = input_hash(site, known_valences[site.structure_id], edge, route)
+        known_here = known_valences[site.structure_id]
+        digest = input_hash(site, known_here, edge, route, shape=shape.chosen)
         wanted.setdefault(digest, site)  # two rows may stand for one orbit
     with transaction.atomic():
         known = {
@@ -248,6 +256,7 @@ def queue_sites(
                 absorber=site.element,
                 edge=edge,
                 input_hash=digest,
+                results={"shape": shape.chosen} if shape.chosen else {},
                 public=requested_by is None,
             )
             if requested_by is not None:
@@ -282,7 +291,9 @@ def _work(row: Calculation) -> SiteSpectrum:
     if row.structure is None or row.site is None:
         raise InputError("calculation", row.pk, "has no structure or site")
     known = valences(row.structure.sites.all())
-    if input_hash(row.site, known, row.edge, row.route) != row.input_hash:
+    shape = shape_of(row)
+    digest = input_hash(row.site, known, row.edge, row.route, shape=shape.chosen)
+    if digest != row.input_hash:
         raise InputError(
             "site",
             str(row.site),
@@ -293,7 +304,7 @@ def _work(row: Calculation) -> SiteSpectrum:
     site = _site_at(sites, row.site)
     refuse_undescribed(site, sites)
     refuse_doubted(row.structure, structure)
-    found = l23_spectrum(structure, sites, site, row.route)
+    found = l23_spectrum(structure, sites, site, row.route, shape=shape)
     of_sites = [*valence_findings(structure, sites), *disorder_findings(sites)]
     told = _told([one.text for one in of_sites], site, found)
     about = {"warnings": told, "geometry": site.geometry, "local_axes": site.local_axes}
@@ -323,7 +334,8 @@ def _site_at(sites: Iterable[FoundSite], row: Site) -> FoundSite:
 def _store(row: Calculation, found: SiteSpectrum) -> None:
     kept = {key: _plain(found.result[key]) for key in _KEPT if key in found.result}
     row.parameters = _plain(found.result["parameters"])
-    row.results = kept | {"ten_dq": found.ten_dq}
+    chosen = shape_of(row).chosen
+    row.results = kept | {"ten_dq": found.ten_dq} | ({"shape": chosen} if chosen else {})
     sticks = found.result.get("sticks")
     if sticks is not None:
         row.sticks = np.stack(

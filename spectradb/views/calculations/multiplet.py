@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from compute.errors import ConvergenceError, InputError
 from compute.l23.ground_state import spin_label
+from compute.l23.lineshape import TABLE, Shape
 from compute.multiplet.case import parse_case
 from spectradb.models import Spectrum
 from spectradb.plots import Curve, Figure, Marker, Sticks, nice_range
@@ -174,6 +175,7 @@ def _answer(found: Chosen, request: HttpRequest) -> dict[str, Any]:
         "levels": levels_of(result, used),
         "spin": _spin(result),
         "parameters": multiplet_parameters(used),
+        "level_widths": Shape(TABLE).hwhm_ev(used["element"]),
         "sum_rule": _sum_rule(result),
         "nearest": nearest_to_curve(
             used["element"], np.asarray(result["energy_ev"]), np.asarray(result["intensity"])

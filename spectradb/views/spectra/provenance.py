@@ -263,6 +263,12 @@ def _calculation_facts(calculation: Calculation, spectrum: Spectrum) -> list[tup
     if shares := shared_charge(spectrum):
         rows.append((gettext("Shared charge"), rich(shares)))
     rows.append((gettext("Arrangements"), _arrangements(calculation)))
+    shape = results.get("shape") or {}
+    if shape.get("widths"):
+        rows.append((gettext("Widths"), gettext("of the levels, Campbell and Papp 2001")))
+    if shape.get("continuum"):
+        told = gettext("%s of the L₃ maximum, 2 : 1") % number(shape["continuum"], 2)
+        rows.append((gettext("Continuum steps"), told))
     if spin := spin_words(results.get("spin") or ""):
         rows.append((gettext("Computed ground state"), spin))
     if axes := results.get("local_axes"):

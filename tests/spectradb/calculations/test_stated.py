@@ -13,7 +13,7 @@ from pymatgen.core import Lattice, Structure
 
 from compute.crystals.published import crystal
 from compute.errors import InputError
-from spectradb.models import Calculation, Site
+from spectradb.models import Calculation, Site, Spectrum
 from spectradb.services.calculations.stated import parse_stated
 from spectradb.services.calculations.structures import queue_sites
 from spectradb.services.imports.structures import store_structure
@@ -91,6 +91,26 @@ def test_of_a_stored_structure_the_site_row_keeps_it(tmp_path: Path) -> None:
     assert (site.oxidation_state, site.oxidation_method) == (3.0, "stated")
     call_command("compute_spectra", *arguments)  # it stays
     assert Calculation.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_another_shape_is_another_calculation_that_stays_out_of_the_library(tmp_path: Path) -> None:
+    list(store_crystals([crystal("perovskite-SrTiO3")]))
+    output = tmp_path / "out.json"
+    arguments = ("--absorber", "Ti", "--where", "formula=SrTiO3", "--sync", "--output", str(output))
+    shaped = (*arguments, "--widths", "table", "--continuum", "0.1")
+    call_command("compute_spectra", *arguments)
+    (plain,) = json.loads(output.read_text())
+    call_command("compute_spectra", *shaped)
+    (broad,) = json.loads(output.read_text())
+    call_command("compute_spectra", *shaped)
+    (again,) = json.loads(output.read_text())
+    assert again == broad
+    assert plain["parameters"]["hwhm_ev"] == {"l3": 0.2, "l2": 0.4}
+    assert broad["parameters"]["hwhm_ev"] == {"l3": 0.125, "l2": 0.26}
+    assert broad["intensity"][-1] > 0.05 * max(broad["intensity"])
+    assert Calculation.objects.count() == 2
+    assert [row.status for row in Spectrum.objects.order_by("pk")] == ["published", "draft"]
 
 
 METALS = {
