@@ -70,7 +70,9 @@ class Calculation(Job):
     version = models.CharField(
         max_length=120, blank=True, help_text="Of the route, the engine and the atomic solver."
     )
-    route = models.CharField(max_length=20, blank=True, help_text="explicit, cheap, cluster …")
+    route = models.CharField(
+        max_length=20, blank=True, help_text="explicit, cheap, cluster, feff …"
+    )
     structure = models.ForeignKey(
         Structure, models.CASCADE, null=True, blank=True, related_name="calculations"
     )
@@ -89,9 +91,12 @@ class Calculation(Job):
         help_text="Levels, weights, sum rules, expectation values, method.",
     )
     sticks = ArrayField(null=True, blank=True, help_text="(n, 2): energy in eV, strength")
+    stage = models.CharField(
+        max_length=40, blank=True, help_text="Where a calculation of several stages is, or was."
+    )
     trace = models.TextField(blank=True, help_text="Traceback of a failure, for developers.")
 
-    history = HistoricalRecords(excluded_fields=["sticks", "results", "trace"])
+    history = HistoricalRecords(excluded_fields=["sticks", "results", "stage", "trace"])
     objects = CalculationQuerySet.as_manager()
 
     class Meta:
@@ -101,9 +106,14 @@ class Calculation(Job):
         ]
 
     @property
+    def is_multiplet(self) -> bool:
+        """Whether its parameters are those of a multiplet, as ``run_multiplet`` takes them."""
+        return self.engine == "spectradb.multiplet"
+
+    @property
     def engine_version_unknown(self) -> bool:
         """Whether it is a result of our engine from before that had a version of its own."""
-        ours = self.engine == "spectradb.multiplet" and self.job_status == JobStatus.DONE
+        ours = self.is_multiplet and self.job_status == JobStatus.DONE
         return ours and "multiplet-" not in self.version
 
     def __str__(self) -> str:

@@ -66,6 +66,13 @@ class Structure(models.Model):
     )
     citation = models.TextField(blank=True)
     doi = models.CharField(max_length=120, blank=True)
+    licence = models.CharField(max_length=80, blank=True, help_text="Of the source's data")
+    read_from = models.CharField(
+        max_length=160,
+        blank=True,
+        help_text="The file that the cell was read from, or compared with; empty: unverified",
+    )
+    read_sha256 = models.CharField(max_length=64, blank=True, help_text="Of that file or entry")
     energy_above_hull = models.FloatField(null=True, blank=True, help_text="eV/atom")
     hypothetical = models.BooleanField(default=False)
     content_hash = models.CharField(max_length=64, unique=True)

@@ -1,4 +1,4 @@
-"""Compute L2,3 spectra from structures."""
+"""Compute spectra from structures."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from django.core.management.base import CommandError, CommandParser
 
 from compute.errors import InputError
 from compute.l23.lineshape import DEFAULT, WIDTHS, Shape
-from compute.l23.routes import ROUTES
+from compute.routes import FEFF, ROUTES, edges
 from spectradb.filters import EVERYTHING, SearchError, apply_where
 from spectradb.management.json_command import JsonCommand
 from spectradb.models import Site, Structure
 from spectradb.services.calculations.stated import parse_stated, state_in_rows
 from spectradb.services.calculations.structures import (
-    EDGES,
     ComputedSite,
     as_computed,
     check_request,
@@ -34,8 +33,10 @@ class Command(JsonCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("files", nargs="*", type=Path, metavar="FILE.cif")
-        parser.add_argument("--absorber", required=True, metavar="Ni", help="Sc to Zn")
-        parser.add_argument("--edge", default="L23", help=f"one of {', '.join(EDGES)}")
+        parser.add_argument(
+            "--absorber", required=True, metavar="Ni", help="Sc to Cu; by feff any element"
+        )
+        parser.add_argument("--edge", default="L23", help=f"L23; by feff {', '.join(edges(FEFF))}")
         parser.add_argument("--route", default="cheap", help=f"one of {', '.join(ROUTES)}")
         parser.add_argument(
             "--sync", action="store_true", help="run the jobs here instead of queueing them"

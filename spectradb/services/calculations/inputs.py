@@ -7,12 +7,12 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from compute.l23 import routes
+from compute import routes
 from compute.l23.lineshape import Shape
 from compute.sites.oxidation import STATED
 from spectradb.models import Calculation, Site
 
-ENGINE = "spectradb.multiplet"
+ENGINE = routes.engine("cheap")
 OUTDATED = "Computed for other valences of its structure"
 _FIRST = {"engine": "multiplet-1", "atom": "atom-1"}
 """What a result counts as that is from before engine and free ions had versions."""
@@ -73,9 +73,12 @@ def present_versions(route: str) -> str:
     return " ".join(routes.version(route).values())
 
 
-def versions_of(kept: str) -> dict[str, str]:
-    """The versions of a calculation's column: of the route, the engine, the free ions."""
-    return _FIRST | dict(zip(("route", "engine", "atom"), kept.split(), strict=False))
+def versions_of(kept: str, route: str) -> dict[str, str]:
+    """The versions of a calculation's column, named as the route names them."""
+    names = list(routes.version(route))
+    return {name: _FIRST[name] for name in names if name in _FIRST} | dict(
+        zip(names, kept.split(), strict=False)
+    )
 
 
 def shape_of(row: Calculation) -> Shape:
@@ -93,6 +96,6 @@ def is_of(row: Calculation, known: Mapping[int | str, float]) -> bool:
     if row.structure_id is None:
         charge, state = row.parameters.get("charge"), known.get(orbit_key(row.site))
         return charge is None or state is None or abs(float(charge) - state) < _SAME
-    versions = versions_of(row.version)
+    versions = versions_of(row.version, row.route)
     shape = row.results.get("shape")
     return input_hash(row.site, known, row.edge, row.route, versions, shape) == row.input_hash

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 from numpy.typing import ArrayLike
 
+from compute import routes
 from spectradb.models import Calculation, JobStatus, Kind, Quantity, Spectrum, Status
 from spectradb.plots import sparkline_path
 from spectradb.services.accounts.roles import may_contribute, may_curate
@@ -169,7 +170,8 @@ def _blank(row: Calculation) -> Spectrum:
     """What a record says of its calculation, the same for everyone."""
     structure = row.structure
     formula = structure.formula if structure is not None else ""
-    title = f"{formula} {row.absorber} L2,3, multiplet"
+    ours = row.route != routes.FEFF
+    title = f"{formula} {row.absorber} {_in_words(row.edge)}, {'multiplet' if ours else 'FEFF10'}"
     if row.route == EXPLICIT:
         p = row.parameters
         title = f"{p['element']}{p['charge']}+ 3d{p['n_d']}, given parameters"
@@ -182,6 +184,11 @@ def _blank(row: Calculation) -> Spectrum:
         site=row.site,
         formula=formula,
         title=title,
-        quantity=Quantity.RADIAL,
+        quantity=Quantity.RADIAL if ours else Quantity.NORMALISED,
         calculation=row,
     )
+
+
+def _in_words(edge: str) -> str:
+    """``L23`` as ``L2,3``."""
+    return f"{edge[0]}{','.join(edge[1:])}"

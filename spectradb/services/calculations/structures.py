@@ -1,4 +1,4 @@
-"""Compute L2,3 spectra of structures: one calculation a site, queued or at once.
+"""Compute spectra of structures: one calculation a site, queued or at once.
 
 A calculation is known by the hash of what goes into it (structure, valences of its sites, edge,
 versions of route and engine), so that asking twice runs once. Valences are those of the Site rows.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +18,11 @@ from django.db import transaction
 from django.db.models import QuerySet
 from numpy.typing import NDArray
 
+from compute import routes
 from compute.errors import ComputeError, InputError, ReadError
 from compute.io.question import QuestionError
-from compute.l23 import routes
 from compute.l23.lineshape import PLAIN, Shape
 from compute.l23.prepared import NoMultipletError, no_ion, refuse_undescribed
-from compute.l23.spectrum import SiteSpectrum, l23_spectrum
 from compute.sites import Site as FoundSite
 from compute.structures.disorder import disorder_findings
 from compute.structures.findings import obstacles
@@ -30,7 +30,6 @@ from compute.structures.valence import valence_findings
 from spectradb.models import Calculation, JobStatus, Site
 from spectradb.services.calculations import records
 from spectradb.services.calculations.inputs import (
-    ENGINE,
     input_hash,
     present_versions,
     shape_of,
@@ -45,12 +44,14 @@ from spectradb.services.structures.sites import sites_of
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-EDGES = ("L23",)
+    from compute.feff.spectrum import FeffSpectrum
+    from compute.l23.spectrum import SiteSpectrum
+
 _CLOSED_SHELL = {"Zn": 2.0}  # 3d elements without an ion that has a hole in 3d
 _KEPT = (
     "total_intensity", "initial_eigenvalues_ev", "n_initial_states", "dimension", "l3_fraction",
     "branching_ratio", "mean_d_holes", "expectation", "method", "seconds",
-    "mixture", "warnings", "spin", "geometry", "local_axes",
+    "mixture", "warnings", "spin", "geometry", "local_axes", "edges",
 )  # fmt: skip
 
 
@@ -73,6 +74,8 @@ class ComputedSite:
     parameters: dict[str, Any] = field(default_factory=dict)
     seconds: float | None = None
     error: str | None = None
+    multiplicity: int | None = None
+    """Equivalent atoms in the cell: the weight of this site in the crystal's spectrum."""
     warnings: list[str] = field(default_factory=list)
     question: dict[str, Any] | None = None
     valence_confidence: float | None = None
@@ -90,13 +93,10 @@ def check_request(absorber: str, edge: str, route: str) -> None:
     ------
     InputError
     """
-    if edge not in EDGES:
-        raise InputError("edge", edge, f"known: {', '.join(EDGES)}")
-    able = routes.absorbers(route)
-    if absorber not in able and (why := no_ion(absorber, _CLOSED_SHELL.get(absorber, 1.0))):
-        raise NoMultipletError("absorber", absorber, why)
-    if absorber not in able:
-        raise InputError("absorber", absorber, f"known: {', '.join(able)}")
+    if route in routes.MULTIPLETS and absorber not in routes.absorbers(route):
+        if why := no_ion(absorber, _CLOSED_SHELL.get(absorber, 1.0)):
+            raise NoMultipletError("absorber", absorber, why)
+    routes.check(absorber, edge, route)
 
 
 def compute_files(
@@ -132,13 +132,14 @@ def compute_files(
                 yield replace(failed, question=question)
             else:
                 name = one.source_id or path.stem
-                yield from _compute_structure(one, name, absorber, route, stated, shape)
+                yield from _compute_structure(one, name, absorber, edge, route, stated, shape)
 
 
 def _compute_structure(
     read: ReadStructure,
     source_id: str,
     absorber: str,
+    edge: str,
     route: str,
     stated: Sequence[StatedValence],
     shape: Shape,
@@ -168,14 +169,16 @@ def _compute_structure(
             site_index=site.index,
             oxidation_state=site.oxidation_state,
             valence_confidence=site.oxidation_confidence,
+            multiplicity=site.multiplicity,
             geometry=site.geometry,
             local_axes=site.local_axes.tolist(),
         )
         try:
-            refuse_undescribed(site, sites)
+            if route in routes.MULTIPLETS:
+                refuse_undescribed(site, sites)
             if against:
                 raise InputError("structure", formula, f"not calculated: {against}")
-            found = l23_spectrum(structure, sites, site, route, shape=shape)
+            found = routes.site_spectrum(structure, sites, site, edge, route, shape=shape)
         except ComputeError as error:
             seconds = time.perf_counter() - started
             yield replace(row, seconds=seconds, error=str(error), warnings=told)
@@ -192,9 +195,9 @@ def _compute_structure(
             parameters=found.result["parameters"],
             seconds=time.perf_counter() - started,
             warnings=_told(told, site, found),
-            s_squared=found.result["expectation"]["S2"],
-            spin=found.result["spin"],
-            branching_ratio=found.result["branching_ratio"],
+            s_squared=found.result.get("expectation", {}).get("S2"),
+            spin=found.result.get("spin"),
+            branching_ratio=found.result.get("branching_ratio"),
         )
 
 
@@ -248,7 +251,7 @@ def queue_sites(
             if digest in known:
                 continue
             made = Calculation.objects.create(
-                engine=ENGINE,
+                engine=routes.engine(route),
                 version=present_versions(route),
                 route=route,
                 structure=site.structure,
@@ -287,7 +290,7 @@ def run_calculation(pk: int) -> bool:
     return jobs.run(Calculation, pk, _work, _store)
 
 
-def _work(row: Calculation) -> SiteSpectrum:
+def _work(row: Calculation) -> SiteSpectrum | FeffSpectrum:
     if row.structure is None or row.site is None:
         raise InputError("calculation", row.pk, "has no structure or site")
     known = valences(row.structure.sites.all())
@@ -302,18 +305,29 @@ def _work(row: Calculation) -> SiteSpectrum:
     structure = row.structure.to_pymatgen()
     sites = sites_of(row.structure)
     site = _site_at(sites, row.site)
-    refuse_undescribed(site, sites)
+    if row.route in routes.MULTIPLETS:
+        refuse_undescribed(site, sites)
     refuse_doubted(row.structure, structure)
-    found = l23_spectrum(structure, sites, site, row.route, shape=shape)
+    found = routes.site_spectrum(
+        structure, sites, site, row.edge, row.route, shape=shape, progress=partial(_tell, row)
+    )
     of_sites = [*valence_findings(structure, sites), *disorder_findings(sites)]
     told = _told([one.text for one in of_sites], site, found)
     about = {"warnings": told, "geometry": site.geometry, "local_axes": site.local_axes}
     return replace(found, result=found.result | about)
 
 
-def _told(of_structure: list[str], site: FoundSite, found: SiteSpectrum) -> list[str]:
+def _tell(row: Calculation, stage: str, number: int, total: int) -> None:
+    """Keep on the row which of its stages a running calculation is at."""
+    told = f"{stage} ({number}/{total})"
+    Calculation.objects.filter(pk=row.pk, worker=row.worker).update(stage=told)
+
+
+def _told(
+    of_structure: list[str], site: FoundSite, found: SiteSpectrum | FeffSpectrum
+) -> list[str]:
     """What is to be told of a result: of its structure, its ground state, and of the engine."""
-    spin, by_bonds = found.result["spin"], site.spin_state
+    spin, by_bonds = found.result.get("spin"), site.spin_state
     against = []
     if spin and by_bonds and spin != by_bonds:
         s2 = found.result["expectation"]["S2"]
@@ -331,7 +345,7 @@ def _site_at(sites: Iterable[FoundSite], row: Site) -> FoundSite:
     raise InputError("site", row.index, f"is no {row.element} atom of the structure")
 
 
-def _store(row: Calculation, found: SiteSpectrum) -> None:
+def _store(row: Calculation, found: SiteSpectrum | FeffSpectrum) -> None:
     kept = {key: _plain(found.result[key]) for key in _KEPT if key in found.result}
     row.parameters = _plain(found.result["parameters"])
     chosen = shape_of(row).chosen
@@ -361,6 +375,7 @@ def as_computed(row: Calculation) -> ComputedSite:
         site_index=site.index if site else None,
         element=row.absorber,
         oxidation_state=site.oxidation_state if site else None,
+        multiplicity=site.multiplicity if site else None,
         route=row.route,
         status=row.job_status,
         energy_ev=spectrum.energy if spectrum else None,

@@ -173,7 +173,7 @@ def _load(record: dict[str, Any], stored: _Stored) -> bool:
         "error_cause": "",
         "public": True,
     }
-    versions = versions_of(values["version"])
+    versions = versions_of(values["version"], values["route"])
     digest = input_hash(site, stored.valences, values["edge"], values["route"], versions)
     if digest != input_hash(
         site, valences(stored.row.sites.all()), values["edge"], values["route"], versions

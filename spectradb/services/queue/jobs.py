@@ -20,6 +20,7 @@ from django.utils import timezone
 from django_q.brokers import get_broker
 from django_q.tasks import async_task
 
+from compute.routes import FEFF
 from spectradb.models import Calculation, Export, ImportRun, JobStatus, MatchRun, PeakFit
 from spectradb.models.jobs import Job
 from spectradb.models.predictions import TrainedModel
@@ -47,6 +48,8 @@ _TASKS: dict[type[Job], str] = {
 }
 _TIMEOUTS: dict[type[Job], int] = {TrainedModel: 4 * 3600}
 """Seconds that a job may take where that is more than the queue's own limit."""
+_FEFF_TIMEOUT = 2 * 3600
+"""The same of a calculation by FEFF, which has a shorter limit of its own for each edge."""
 
 
 def enqueue(model: type[Job], ids: Iterable[int]) -> int:
@@ -57,10 +60,16 @@ def enqueue(model: type[Job], ids: Iterable[int]) -> int:
 
 
 def _send(model: type[Job], ids: list[int]) -> None:
-    options = {"timeout": _TIMEOUTS[model]} if model in _TIMEOUTS else {}
+    usual = _TIMEOUTS.get(model)
+    feff: set[int] = set()
+    if model is Calculation:
+        queued = Calculation.objects.filter(route=FEFF, job_status=JobStatus.QUEUED)
+        feff.update(queued.values_list("pk", flat=True))
     with transaction.atomic():  # one commit for thousands of rows of the ORM broker
         for pk in ids:
             name = f"{model.__name__}-{pk}"
+            limit = _FEFF_TIMEOUT if pk in feff else usual
+            options = {} if limit is None else {"timeout": limit}
             async_task(_TASKS[model], pk, group=model.__name__, task_name=name, **options)
 
 

@@ -310,6 +310,7 @@ def _route(calculation: Calculation) -> str:
         "explicit": gettext("given parameters"),
         "cheap": gettext("point charges and hopping"),
         "cluster": gettext("embedded cluster"),
+        "feff": gettext("multiple scattering"),
     }
     line = route_line(calculation) if calculation.engine.startswith("spectradb.multiplet") else ""
     return ", ".join(

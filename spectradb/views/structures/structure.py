@@ -16,9 +16,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
+from compute import routes
 from compute.errors import InputError
+from compute.feff.run import available
 from compute.l23.prepared import no_ion
-from compute.l23.routes import absorbers
 from compute.structures.findings import doubts
 from spectradb.models import Calculation, JobStatus, Kind, Site, Spectrum, Status, Structure
 from spectradb.plots import Curve, Figure, nice_range
@@ -60,6 +61,8 @@ class SiteRow:
     spark_kind: str = ""
     can_compute: bool = False
     undescribed: str = ""  # why no multiplet describes its L2,3 edge
+    by_feff: list[str] = field(default_factory=list)
+    """Edges of which FEFF could compute a spectrum that there is none of yet."""
     job: Calculation | None = None
     review: str = ""
 
@@ -107,7 +110,7 @@ def structure(request: HttpRequest, pk: int) -> HttpResponse:
             "may_curate": may_curate(request.user),
             "occupied": _occupancies(shown),
             "may_compute": may_contribute(request.user),
-            "can_compute": any(site.element in absorbers("cheap") for site in sites),
+            "can_compute": any(site.element in routes.absorbers("cheap") for site in sites),
             "elements": legend(shown),
             "n_atoms": shown.n_sites,
             "charge": _charge(sites),
@@ -263,6 +266,7 @@ def _site_rows(
             status__in=[Status.DRAFT, Status.SUBMITTED],
         ).values_list("site_id", "status")
     )  # fmt: skip
+    with_feff = may_contribute(request.user) and not shown.refusal and available()
     rows = []
     for site in sites:
         row = SiteRow(site, labels[site.pk])
@@ -277,12 +281,15 @@ def _site_rows(
         if site.oxidation_state is not None:
             row.undescribed = no_ion(site.element, site.oxidation_state)
         row.can_compute = (
-            site.element in absorbers("cheap")
+            site.element in routes.absorbers("cheap")
             and not row.undescribed
             and not shown.refusal
             and not row.is_open
             and "L23" not in [one["edge"] for one in row.edges]
         )
+        if with_feff and not row.is_open:
+            computed = {one.edge for one in by_site[site.pk] if one.kind == Kind.THEORY}
+            row.by_feff = [edge for edge in _edges_of_feff(row) if edge not in computed]
         rows.append(row)
     return rows
 
@@ -307,18 +314,27 @@ def _row(request: HttpRequest, shown: Structure, site: Site) -> HttpResponse:
     return render(request, "structures/_site.html", context)
 
 
+def _edges_of_feff(row: SiteRow) -> list[str]:
+    """K, and L edges where no multiplet describes them: those of other elements, metals, d10."""
+    element = row.site.element
+    ours = element in routes.absorbers("cheap") and not row.undescribed
+    wanted = ["K"] if ours else ["K", "L23", "L3"]
+    return [edge for edge in wanted if element in routes.absorbers(routes.FEFF, edge)][:2]
+
+
 @permission_required("spectradb.add_calculation", raise_exception=True)
 @require_POST
 def compute(request: HttpRequest, pk: int) -> HttpResponse:
-    """Queue the L2,3 spectrum of one site; asked for twice it runs once."""
+    """Queue a spectrum of one site, L2,3 by default; asked for twice it runs once."""
     shown = get_object_or_404(Structure, pk=pk)
     if shown.refusal:
         raise BadRequest(f"not calculated: {shown.refusal}")
     wanted = request.POST.get("site", "")
     site = get_object_or_404(Site, structure=shown, pk=int(wanted) if wanted.isdecimal() else 0)
+    edge, route = request.POST.get("edge", "L23"), request.POST.get("route", "cheap")
     try:
         assert request.user.is_authenticated  # by the decorator; for the type checker
-        asked = queue_sites(Site.objects.filter(pk=site.pk), "L23", requested_by=request.user)
+        asked = queue_sites(Site.objects.filter(pk=site.pk), edge, route, requested_by=request.user)
         failed = [row.pk for row in asked if row.job_status == JobStatus.FAILED]
         jobs.retry(Calculation.objects.filter(pk__in=failed), hopeless=True)
     except InputError as error:

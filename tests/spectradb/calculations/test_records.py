@@ -177,7 +177,7 @@ def test_two_who_ask_for_a_site_get_a_record_each_until_one_is_public(people) ->
     sites = Site.objects.filter(element="Ti")
     (row,) = queue_sites(sites, send=False, requested_by=people["anna"])
     page = f"/structures/{row.structure_id}/"
-    compute = 'name="site"'
+    compute = f'name="site" value="{sites.get().pk}"'
     assert compute in client_of(people["bert"]).get(page).content.decode()
     (again,) = queue_sites(sites, send=False, requested_by=people["bert"])
     assert again.pk == row.pk

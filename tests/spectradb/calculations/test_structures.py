@@ -33,7 +33,7 @@ KEYS = {
     "source_id", "formula", "site_index", "element", "oxidation_state", "route", "status",
     "energy_ev", "intensity", "energy_offset_ev", "energy_offset_err", "ten_dq", "parameters",
     "seconds", "error", "warnings", "valence_confidence", "s_squared", "spin", "geometry",
-    "local_axes", "branching_ratio",
+    "local_axes", "branching_ratio", "multiplicity",
 }  # fmt: skip
 
 

@@ -1,0 +1,159 @@
+"""Run FEFF for one input: own folder, own process, a time limit, every way of failing told."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from compute.feff.errors import (
+    FeffCrashed,
+    FeffMissing,
+    FeffNotConverged,
+    FeffStageFailed,
+    FeffTimeout,
+)
+from compute.feff.output import Xmu, read_xmu
+from compute.feff.version import PACKAGE, RELEASE
+from compute.feff.worker import BEGUN, FAILURE, STAGES
+
+LIMIT_S = 3000.0
+"""Wall time that one edge may take; most need two minutes of one core."""
+_POLL_S = 0.1
+_TOLD = 1500  # characters of FEFF's own words that an error carries
+_CONVERGED = re.compile(r"Convergence reached in\s+(\d+)\s+iterations")
+
+Progress = Callable[[str, int, int], None]
+"""Called with a stage's name, its number from 1, and how many there are."""
+
+
+def silent(stage: str, number: int, total: int) -> None:
+    """Tell nobody."""
+
+
+def require() -> None:
+    """Make sure that the right FEFF is here.
+
+    Raises
+    ------
+    FeffMissing
+    """
+    try:
+        found = installed(PACKAGE)
+    except PackageNotFoundError as error:
+        raise FeffMissing(
+            f"FEFF is not installed: pip install -r requirements-feff.txt ({PACKAGE} {RELEASE})"
+        ) from error
+    if found != RELEASE:
+        raise FeffMissing(f"{PACKAGE} {found} is installed, this route is of {RELEASE}")
+
+
+def available() -> bool:
+    """Whether FEFF can be run here."""
+    try:
+        require()
+    except FeffMissing:
+        return False
+    return True
+
+
+def run_feff(text: str, *, limit_s: float = LIMIT_S, progress: Progress = silent) -> Xmu:
+    """What FEFF makes of an input file; its folder is gone afterwards, whatever happens.
+
+    Parameters
+    ----------
+    text : str
+        ``feff.inp``.
+    limit_s : float
+        Wall time.
+
+    Raises
+    ------
+    FeffMissing, FeffStageFailed, FeffCrashed, FeffTimeout, FeffNotConverged
+    """
+    require()
+    with TemporaryDirectory(prefix="feff-") as name:
+        folder = Path(name)
+        (folder / "feff.inp").write_text(text, encoding="utf-8")
+        _run_in(folder, limit_s, progress)
+        _refuse_unconverged(folder)
+        return read_xmu(folder / "xmu.dat")
+
+
+def _run_in(folder: Path, limit_s: float, progress: Progress) -> None:
+    here = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
+    with (folder / "stdout.txt").open("wb") as words:  # FEFF is talkative on stdout
+        process = subprocess.Popen(
+            [sys.executable, "-m", "compute.feff.worker"],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=words,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            _watch(process, folder, limit_s, progress)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    if process.returncode == 0:
+        return
+    failure = folder / FAILURE
+    if failure.exists():
+        told = json.loads(failure.read_text(encoding="utf-8"))
+        message = " ".join(f"{told['message']} {_last_words(folder)}".split())
+        raise FeffStageFailed(told["stage"], message[:_TOLD])
+    stage = _stages(folder)[-1] if _stages(folder) else "start"
+    code = process.returncode
+    how = f"by signal {-code}" if code < 0 else f"with status {code}"
+    raise FeffCrashed(f"FEFF ended {how} in stage {stage}. {_last_words(folder)}"[:_TOLD])
+
+
+def _watch(
+    process: subprocess.Popen[bytes], folder: Path, limit_s: float, progress: Progress
+) -> None:
+    begun, told = time.monotonic(), 0
+    while process.poll() is None:
+        stages = _stages(folder)
+        for number in range(told, len(stages)):
+            progress(stages[number], number + 1, len(STAGES))
+        told = len(stages)
+        if time.monotonic() - begun > limit_s:
+            stage = stages[-1] if stages else "start"
+            raise FeffTimeout(f"FEFF was in stage {stage} after {limit_s:g} s, which is its limit")
+        time.sleep(_POLL_S)
+
+
+def _stages(folder: Path) -> list[str]:
+    log = folder / BEGUN
+    return log.read_text(encoding="utf-8").split() if log.exists() else []
+
+
+def _last_words(folder: Path) -> str:
+    lines = (folder / "stdout.txt").read_text(encoding="utf-8", errors="replace").splitlines()
+    return " ".join(" ".join(lines[-8:]).split())
+
+
+def _refuse_unconverged(folder: Path) -> None:
+    """FEFF goes on with potentials that did not converge, and says so in its log alone."""
+    log = folder / "log1.dat"
+    words = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    if _CONVERGED.search(words):
+        return
+    n = words.count("SCF ITERATION NUMBER")
+    raise FeffNotConverged(
+        f"the potentials did not become self-consistent in {n} iterations; no spectrum is kept"
+    )
