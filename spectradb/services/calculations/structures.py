@@ -93,9 +93,10 @@ def check_request(absorber: str, edge: str, route: str) -> None:
     ------
     InputError
     """
-    if route in routes.MULTIPLETS and absorber not in routes.absorbers(route):
-        if why := no_ion(absorber, _CLOSED_SHELL.get(absorber, 1.0)):
-            raise NoMultipletError("absorber", absorber, why)
+    ours = route in routes.MULTIPLETS
+    unknown = ours and edge == "L23" and absorber not in routes.absorbers(route)
+    if unknown and (why := no_ion(absorber, _CLOSED_SHELL.get(absorber, 1.0))):
+        raise NoMultipletError("absorber", absorber, why)
     routes.check(absorber, edge, route)
 
 
