@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
@@ -131,6 +132,9 @@ def store_structure(
     doi: str = "",
     hypothetical: bool = False,
     energy_above_hull: float | None = None,
+    licence: str = "",
+    read_from: str = "",
+    read_sha256: str = "",
     findings: Sequence[Finding] | None = None,
 ) -> tuple[Structure, bool]:
     """The row of this structure, and whether it is new.
@@ -140,6 +144,9 @@ def store_structure(
 
     Parameters
     ----------
+    read_from, read_sha256 : str
+        The file (or entry of a database) that the cell was read from, and its hash. A cell that is
+        stored without a file, and is the same, is verified by it.
     findings : sequence of Finding, optional
         What its reader had to tell; None has the structure checked here, unless it is
         hypothetical. What its oxidation states tell is added. A doubt or mark stands before any
@@ -156,6 +163,8 @@ def store_structure(
     digest = content_hash(structure)
     row = known_structure(structure)
     if row is not None:
+        if read_from:
+            verify(row, licence, read_from, read_sha256)
         return row, False
     if findings is None:
         # A hypothetical crystal is made by a rule, whatever it looks like.
@@ -178,6 +187,9 @@ def store_structure(
         "doi": doi,
         "hypothetical": hypothetical,
         "energy_above_hull": energy_above_hull,
+        "licence": licence,
+        "read_from": read_from,
+        "read_sha256": read_sha256,
         "content_hash": digest,
     }
     try:
@@ -195,6 +207,15 @@ def store_structure(
             ) from error
         raise
     return row, True
+
+
+def verify(row: Structure, licence: str, read_from: str, read_sha256: str) -> bool:
+    """Keep the file that shows that a stored cell is as it is; whether it had none before."""
+    if row.read_from:
+        return False
+    row.licence, row.read_from, row.read_sha256 = licence, read_from, read_sha256
+    row.save(update_fields=["licence", "read_from", "read_sha256", "updated"])
+    return True
 
 
 def _primary(source: str, source_id: str) -> Structure | None:
@@ -333,7 +354,11 @@ def _symbols(structure: PymatgenStructure) -> list[str]:
 
 def _plain_dict(structure: PymatgenStructure) -> dict[str, Any]:
     """pymatgen's dictionary without what only its classes could read back."""
-    data: dict[str, Any] = json.loads(json.dumps(structure.as_dict(), default=str))
+    with warnings.catch_warnings():
+        # A charge stands for hydrogens that the cell lacks: no atom carries it.
+        warnings.filterwarnings("ignore", message="Structure charge")
+        body = structure.as_dict()
+    data: dict[str, Any] = json.loads(json.dumps(body, default=str))
     data["properties"] = {}
     for site in data["sites"]:
         site["properties"] = {}
