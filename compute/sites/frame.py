@@ -62,12 +62,30 @@ def orbits(
     for index in orbits:
         moved = rotations @ fractional[index] + translations - fractional[index]
         distance = np.linalg.norm((moved - np.round(moved)) @ lattice, axis=1)
-        fixing = rotations[distance < max(10 * symprec, 1e-3)]
-        fixing = np.unique(fixing, axis=0)
+        fixing = _closed(rotations, distance, max(10 * symprec, 1e-3))
         cartesian = to_cartesian @ fixing @ to_fractional
         u, _, vt = np.linalg.svd(cartesian)  # nearest orthogonal matrix
         point[index] = (fixing, u @ vt)
     return orbits, point
+
+
+def _closed(
+    rotations: NDArray[np.int64], distance: FloatArray, tolerance: float
+) -> NDArray[np.int64]:
+    """The operations that move a site no farther than a tolerance and are a group.
+
+    Near a special place (split atoms) some operations move a site a little less, some a little
+    more than the tolerance, and those within it need not be closed: then it is narrowed.
+    """
+    for limit in (tolerance, *np.unique(distance[distance < tolerance])[::-1]):
+        fixing = np.unique(rotations[distance < limit], axis=0)
+        if len(fixing) == 0:
+            break
+        held = {one.tobytes() for one in fixing}
+        products = np.einsum("aij,bjk->abik", fixing, fixing).reshape(-1, 3, 3)
+        if all(np.ascontiguousarray(one).tobytes() in held for one in products):
+            return fixing
+    return np.eye(3, dtype=rotations.dtype)[None]
 
 
 def point_group(rotations: NDArray[np.int64]) -> tuple[str, str]:

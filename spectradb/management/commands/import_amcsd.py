@@ -35,7 +35,7 @@ class Command(JsonCommand):
     def handle(
         self, *, elements: list[str], limit: int | None, output: str | None, **options: Any
     ) -> None:
-        from spectradb.services.imports.amcsd import compounds, database, import_amcsd
+        from spectradb.services.imports.amcsd import INTERNAL, compounds, database, import_amcsd
 
         if elements == ["all"]:
             elements = list(SYMBOLS)
@@ -70,5 +70,7 @@ class Command(JsonCommand):
             f"{len(groups)} compounds of {sum(map(len, groups))} entries: {counts['new']} new, "
             f"{counts['unchanged']} unchanged, {counts['refused']} entries refused"
         )
+        if broken := [one for one in report if one.cause == INTERNAL]:
+            raise CommandError("\n".join(f"{one.source_id}: {one.reason}" for one in broken))
         if groups and not counts["new"] and not counts["unchanged"]:
             raise CommandError("no entry passed")

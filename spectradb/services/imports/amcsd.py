@@ -18,6 +18,7 @@ from spectradb.services.imports.structure_files import parse_each
 from spectradb.services.imports.structures import StructureConflict, store_structure
 
 SOURCE = "amcsd"
+INTERNAL = "internal error"
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,10 @@ def _imported(entry: Entry, origin: str) -> ImportedEntry:
         return ImportedEntry(*about, "refused", cause=doubted.cause, reason=str(doubted))
     except (InputError, StructureConflict) as error:
         return ImportedEntry(*about, "refused", cause=error.cause, reason=str(error))
+    # Whatever one entry does to the analysis is that entry's failure alone.
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        return ImportedEntry(*about, "refused", cause=INTERNAL, reason=reason)
     return ImportedEntry(*about, "new" if is_new else "unchanged", row.pk)
 
 

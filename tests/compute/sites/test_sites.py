@@ -10,7 +10,7 @@ from pymatgen.core import Lattice, Structure
 from scipy.spatial.transform import Rotation
 
 from compute.errors import InputError
-from compute.sites import Site, analyze_sites
+from compute.sites import Site, analyze_sites, frame
 from compute.sites.analysis import as_dict
 from compute.sites.polyhedra import nearest_shape
 
@@ -253,3 +253,12 @@ def test_as_dict_is_json_ready():
 
     site: Site = analyze_sites(CRYSTALS["TiO2"])[0]
     assert json.loads(json.dumps(as_dict(site)))["geometry"] == "octahedron"
+
+
+def test_operations_that_nearly_fix_a_site_are_taken_as_a_group():
+    """Four-fold axis: turns move a split site farther than its mirror does."""
+    turn = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]])
+    group = np.array([np.linalg.matrix_power(turn, k) for k in range(4)])
+    moved = np.array([0.0, 0.09, 0.127, 0.09])  # within 0.1 Å: no half turn, but quarter turns
+    assert len(frame._closed(group, moved, 0.1)) == 1
+    assert len(frame._closed(group, moved, 0.2)) == 4
