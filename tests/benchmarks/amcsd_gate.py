@@ -82,7 +82,8 @@ def main() -> None:
     random = np.random.default_rng(SEED)
     order = random.permutation(len(entries))[: given.only]
     counts: Counter[str] = Counter()
-    lines, same, begun = [], Counter(), time.process_time()
+    same: Counter[bool] = Counter()
+    lines, begun = [], time.process_time()
     asked = 0
     seconds = 0.0
     for k in order:
