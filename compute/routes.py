@@ -74,8 +74,8 @@ def version(route: str) -> dict[str, str]:
 
 def input_key(
     structure_key: str,
-    valences: Sequence[tuple[int, float]],
-    site_index: int,
+    valences: Sequence[tuple[int | str, float]],
+    site_index: int | str,
     route: str,
     *,
     edge: str = "L23",

@@ -23,9 +23,9 @@ from compute.errors import InputError, ReadError
 from compute.sites import analyze_sites
 from compute.structures.amcsd import Entry, installed_file, read_entries
 from compute.structures.cif import PARTIAL
+from compute.structures.disorder import disorder_findings
 from compute.structures.findings import doubts
 from compute.structures.read import read_crystals
-from compute.structures.sites import disordered_sites
 from compute.structures.valence import valence_findings
 from tests.benchmarks.output import write
 
@@ -40,10 +40,8 @@ def outcome(entry: Entry) -> tuple[str, Structure | None]:
         if isinstance(read, ReadError):
             return "refused: not readable", None
         told, partly = list(read.findings), any(one.code == PARTIAL for one in read.findings)
-        if partly:
-            disordered_sites(read.structure, symprec=SYMPREC)
-        else:
-            told += valence_findings(read.structure, analyze_sites(read.structure, symprec=SYMPREC))
+        sites = analyze_sites(read.structure, symprec=SYMPREC)
+        told += [*valence_findings(read.structure, sites), *disorder_findings(sites)]
     except (InputError, ReadError) as error:
         return f"refused: {error.cause.lower()}", None
     except Exception as error:
