@@ -61,8 +61,23 @@ def test_it_ends_with_a_link_to_the_spectrum(
 
 @pytest.mark.parametrize(("element", "valence"), [("Cu", 1.0), ("Zn", 2.0), ("Ni", 0.0)])
 def test_ions_without_a_multiplet_are_not_offered(
-    person: Client, element: str, valence: float
+    person: Client, element: str, valence: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("spectradb.views.structures.structure.available", lambda: False)  # FEFF
     site = make_site(make_structure(), element=element, oxidation_state=valence)
     text = person.get(f"/structures/{site.structure_id}/").content.decode()
     assert "/compute/" not in text
+
+
+def test_feff_offers_what_no_multiplet_describes_and_k_edges(
+    person: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spectradb.views.structures.structure.available", lambda: True)
+    structure = make_structure()
+    full = make_site(structure, element="Cu", oxidation_state=1.0)
+    text = person.get(f"/structures/{structure.pk}/sites/{full.pk}/").content.decode()
+    assert [text.count(f'name="edge" value="{edge}"') for edge in ("K", "L23")] == [1, 1]
+    full.oxidation_state = 2.0
+    full.save()
+    text = person.get(f"/structures/{structure.pk}/sites/{full.pk}/").content.decode()
+    assert [text.count(f'name="edge" value="{edge}"') for edge in ("K", "L23")] == [1, 0]
