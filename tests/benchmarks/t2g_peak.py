@@ -87,6 +87,12 @@ def variations(case: Case) -> Iterator[tuple[str, Case]]:
     yield "`hwhm_rise` 0.15, 0.8", changed(hwhm_rise=rise)
     for more in (0.5, 0.7):
         yield f"10Dq + {more}, `hwhm_rise` 0.15, 0.8", with_field(more, hwhm_rise=rise)
+    four = transfer | {"configurations": 4}
+    yield "4 configurations, `hwhm_rise` 0.15, 0.8", changed(charge_transfer=four, hwhm_rise=rise)
+    yield (
+        "4 configurations, 10Dq + 0.5, `hwhm_rise` 0.15, 0.8",
+        with_field(0.5, charge_transfer=four, hwhm_rise=rise),
+    )
 
 
 def row(name: str, one: Shape, measured: Shape) -> str:
