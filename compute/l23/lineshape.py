@@ -5,6 +5,9 @@ Tables 77 (2001) 1, full widths of single-hole levels. L2 also decays by the Cos
 transition L2-L3M4,5, which makes it up to three times as broad as L3. The numbers were not read
 in the paper but in the data file of xraylib (T. Schoonjans et al., Spectrochim. Acta B 66 (2011)
 776; ``data/atomiclevelswidth.dat`` of github.com/tschoonj/xraylib, read on 2026-11-29).
+
+Final states with an electron in e_g are broader than those with one in t2g, by bands and lattice,
+and the more so the stronger e_g hops to the ligands: choice ``bands``.
 """
 
 from __future__ import annotations
@@ -21,8 +24,11 @@ from compute.l23.prepared import HWHM_EV
 
 FloatArray = NDArray[np.float64]
 
-DEFAULT, TABLE = "default", "table"
-WIDTHS = (DEFAULT, TABLE)
+DEFAULT, TABLE, BANDS = "default", "table", "bands"
+WIDTHS = (DEFAULT, TABLE, BANDS)
+# Half width gained per eV above each edge's onset, of the squared hopping of e_g, 1/eV²: chosen
+# with CuO and SrTiO3, scored on MnO, LaMnO3 and MnO2 (docs/measurements/multiplet.md).
+_RISE, _RISE_EV = 0.012, 5.0  # the second: over how many eV it grows
 # Full widths at half maximum of L3 and L2, eV.
 LEVEL_FWHM_EV = {
     "Sc": (0.23, 0.36), "Ti": (0.25, 0.52), "V": (0.28, 0.78), "Cr": (0.32, 0.76),
@@ -40,7 +46,8 @@ class Shape:
     Attributes
     ----------
     widths : str
-        ``default`` (HWHM 0.2 and 0.4 eV for every element) or ``table``.
+        ``default`` (HWHM 0.2 and 0.4 eV for every element), ``table``, or ``bands`` (the table's,
+        rising from the onset of each edge).
     continuum : float
         Height of both continuum steps together over the L3 maximum; 0 leaves them out.
 
@@ -77,6 +84,20 @@ class Shape:
             raise InputError("element", element, f"known: {', '.join(LEVEL_FWHM_EV)}")
         l3, l2 = LEVEL_FWHM_EV[element]
         return l3 / 2.0, l2 / 2.0
+
+    def hwhm_rise(self, hopping: FloatArray | None) -> tuple[float, float] | None:
+        """Half width gained per eV above the onset of each edge, and at most, eV; or None.
+
+        Parameters
+        ----------
+        hopping : (5, 5), eV, or None without charge transfer
+            Its two largest singular values are those of e_g, in any axes.
+        """
+        if self.widths != BANDS or hopping is None:
+            return None
+        largest = np.linalg.svd(hopping, compute_uv=False)[:2]
+        per_ev = _RISE * float(np.mean(largest**2))
+        return per_ev, _RISE_EV * per_ev
 
 
 PLAIN = Shape()

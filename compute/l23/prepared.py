@@ -58,6 +58,8 @@ class PreparedCase:
     temperature_k : float
     hwhm_ev : (float, float)
         Lorentzian half widths of L3 and L2.
+    hwhm_rise : (float, float) or None
+        Half width gained per eV above the onset of each edge, and eV at most.
     """
 
     element: str
@@ -74,6 +76,7 @@ class PreparedCase:
     ten_dq: float
     temperature_k: float = TEMPERATURE_K
     hwhm_ev: tuple[float, float] = HWHM_EV
+    hwhm_rise: tuple[float, float] | None = None
 
     def case(self) -> dict[str, Any]:
         """The keys of CASE.json, matrices as arrays, which the engine takes as they are."""
@@ -91,6 +94,8 @@ class PreparedCase:
             "temperature_k": self.temperature_k,
             "hwhm_ev": dict(zip(("l3", "l2"), self.hwhm_ev, strict=True)),
         }
+        if self.hwhm_rise is not None:
+            case["hwhm_rise"] = dict(zip(("per_ev", "most_ev"), self.hwhm_rise, strict=True))
         if final_field is not None:
             case["final_field"] = _fields_of(final_field)
         return case

@@ -112,7 +112,12 @@ def spectrum_by(
     for ion, _ in able:
         prepared = parameters(structure, sites, ion, temperature_k=temperature_k)
         if shape.widths != DEFAULT:
-            prepared = replace(prepared, hwhm_ev=shape.hwhm_ev(ion.element))
+            transfer = prepared.charge_transfer
+            prepared = replace(
+                prepared,
+                hwhm_ev=shape.hwhm_ev(ion.element),
+                hwhm_rise=shape.hwhm_rise(None if transfer is None else transfer.v),
+            )
         solved.append(solve_prepared(prepared))
     if len(ions) == 1:
         return with_continuum(solved[0], shape)

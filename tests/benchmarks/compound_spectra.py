@@ -1,6 +1,7 @@
 """Computed L2,3 spectra of the starter library's crystals, kept on disk by route and version.
 
-    python -m tests.benchmarks.compound_spectra --route cluster --cache DIR CRYSTAL:ELEMENT ...
+    python -m tests.benchmarks.compound_spectra --route cluster --cache DIR [--widths bands]
+                                                  CRYSTAL:ELEMENT ...
 
 computes what is not there yet. A compound's spectrum is the sum over its sites on the absolute
 scale, each as often as it occurs; what a route refuses is left out, and told.
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from compute.crystals.published import Crystal, crystal, crystals
 from compute.errors import ComputeError
 from compute.l23 import routes
+from compute.l23.lineshape import DEFAULT, WIDTHS, Shape
 from compute.l23.spectrum import STEP_EV, l23_spectrum
 from compute.sites import analyze_sites
 
@@ -43,21 +45,27 @@ def with_element(element: str) -> list[Crystal]:
 
 
 def computed(
-    crystal_id: str, element: str, route: str, cache: Path | None, *, only_kept: bool = False
+    crystal_id: str,
+    element: str,
+    route: str,
+    cache: Path | None,
+    *,
+    widths: str = DEFAULT,
+    only_kept: bool = False,
 ) -> Computed | None:
     """The spectrum of a crystal's element; None where the route refuses one of its sites.
 
     Parameters
     ----------
-    cache : folder that keeps results by route, version and crystal; None keeps nothing
+    cache : folder that keeps results by route, version, widths and crystal; None keeps nothing
     only_kept : compute nothing, None for what is not kept
     """
-    versions = "-".join(routes.version(route).values())
-    path = cache / f"{versions}-{crystal_id}-{element}.npz" if cache else None
+    key = [*routes.version(route).values(), *([widths] if widths != DEFAULT else [])]
+    path = cache / f"{'-'.join(key)}-{crystal_id}-{element}.npz" if cache else None
     if path is None or not path.exists():
         if only_kept:
             return None
-        parts = _spectrum(crystal_id, element, route)
+        parts = _spectrum(crystal_id, element, route, Shape(widths))
         if path is None:
             return _of(crystal_id, *parts)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +85,9 @@ def _of(
     return Computed(formula, crystal_id, energy, intensity, splitting) if energy.size else None
 
 
-def _spectrum(crystal_id: str, element: str, route: str) -> tuple[FloatArray, FloatArray, float]:
+def _spectrum(
+    crystal_id: str, element: str, route: str, shape: Shape
+) -> tuple[FloatArray, FloatArray, float]:
     """Energy, intensity, splitting; empty where refused."""
     structure = crystal(crystal_id).structure()
     sites = analyze_sites(structure)
@@ -86,7 +96,7 @@ def _spectrum(crystal_id: str, element: str, route: str) -> tuple[FloatArray, Fl
     for site in sites:
         if site.element == element:
             try:
-                parts.append(l23_spectrum(structure, sites, site, route))
+                parts.append(l23_spectrum(structure, sites, site, route, shape=shape))
             except ComputeError as error:
                 sys.stderr.write(f"{crystal_id} {element}: {error}\n")
                 return np.zeros(0), np.zeros(0), 0.0
@@ -106,12 +116,13 @@ def _spectrum(crystal_id: str, element: str, route: str) -> tuple[FloatArray, Fl
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--route", choices=routes.ROUTES, default="cheap")
+    parser.add_argument("--widths", choices=WIDTHS, default=DEFAULT)
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("compounds", nargs="+", metavar="CRYSTAL:ELEMENT")
     arguments = parser.parse_args()
     for name in arguments.compounds:
         crystal_id, element = name.split(":")
-        computed(crystal_id, element, arguments.route, arguments.cache)
+        computed(crystal_id, element, arguments.route, arguments.cache, widths=arguments.widths)
 
 
 if __name__ == "__main__":

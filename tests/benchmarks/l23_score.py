@@ -1,7 +1,7 @@
 """Computed L2,3 spectra against measured ones, by figures that a wrong compound can fail.
 
-    python -m tests.benchmarks.l23_score [--route cheap|cluster] [--cache DIR] [--only-kept]
-                                         [--write]
+    python -m tests.benchmarks.l23_score [--route cheap|cluster] [--widths default|table|bands]
+                                         [--cache DIR] [--only-kept] [--write]
 
 Every measured compound is compared with each computed crystal of its element. ``--write`` puts the
 tables into docs/measurements/likeness.md; ``--only-kept`` compares with what the folder of
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from compute.crystals.published import crystal
 from compute.l23.likeness import Likeness, Shape, best_match, likeness, shape
+from compute.l23.lineshape import DEFAULT, WIDTHS
 from compute.l23.routes import ROUTES, version
 from compute.sites import analyze_sites
 from tests.benchmarks.compound_spectra import Computed, computed, with_element
@@ -116,21 +117,38 @@ def _ranks(values: FloatArray) -> FloatArray:
     return np.asarray(less + same / 2)
 
 
-def theory(element: str, route: str, cache: Path | None, only_kept: bool) -> list[Computed]:
+@dataclass(frozen=True)
+class Source:
+    """Where computed spectra come from: a route, its widths, the folder that keeps them."""
+
+    route: str
+    widths: str
+    cache: Path | None
+    only_kept: bool
+
+
+def theory(element: str, source: Source) -> list[Computed]:
     found = (
-        computed(one.id, element, route, cache, only_kept=only_kept)
+        computed(
+            one.id,
+            element,
+            source.route,
+            source.cache,
+            widths=source.widths,
+            only_kept=source.only_kept,
+        )
         for one in with_element(element)
     )
     return [one for one in found if one is not None]
 
 
-def trials(route: str, cache: Path | None, only_kept: bool) -> Iterator[Trial]:
+def trials(source: Source) -> Iterator[Trial]:
     """Every measurement whose own compound is computed, with enough others."""
     known: dict[str, list[Computed]] = {}
     facts = json.loads(shared_data("l23_literature", "facts.json").read_text(encoding="utf-8"))
     for name, crystal_id, element in (*SPECTRA, *LISTS):
         if element not in known:
-            known[element] = theory(element, route, cache, only_kept)
+            known[element] = theory(element, source)
         candidates = known[element]
         right = next((one for one in candidates if one.crystal == crystal_id), None)
         if right is None or len(candidates) < _FEWEST:
@@ -266,10 +284,10 @@ def details(found: list[Trial]) -> str:
     return "".join(rows)
 
 
-def valences(route: str, cache: Path | None, only_kept: bool) -> str:
+def valences(source: Source) -> str:
     """Digitised Mn spectra labelled by valence: of what valence is the crystal most like each."""
     candidates = []
-    for one in theory("Mn", route, cache, only_kept):
+    for one in theory("Mn", source):
         sites = analyze_sites(crystal(one.crystal).structure())
         states = {round(site.oxidation_state, 2) for site in sites if site.element == "Mn"}
         if len(states) == 1:
@@ -298,16 +316,19 @@ def valences(route: str, cache: Path | None, only_kept: bool) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--route", choices=ROUTES, default="cheap")
+    parser.add_argument("--widths", choices=WIDTHS, default=DEFAULT)
     parser.add_argument("--cache", type=Path, help="folder that keeps computed spectra")
     parser.add_argument("--only-kept", action="store_true", help="compute nothing")
     parser.add_argument("--write", action="store_true", help=f"into {DOCUMENT}")
     arguments = parser.parse_args()
-    found = list(trials(arguments.route, arguments.cache, arguments.only_kept))
-    versions = ", ".join(version(arguments.route).values())
-    series = valences(arguments.route, arguments.cache, arguments.only_kept)
-    text = f"Versions {versions}.\n\n{summary(found)}\n{details(found)}\n{series}"
+    source = Source(arguments.route, arguments.widths, arguments.cache, arguments.only_kept)
+    found = list(trials(source))
+    versions = ", ".join(version(source.route).values())
+    series = valences(source)
+    told = f"Versions {versions}; widths {source.widths}."
+    text = f"{told}\n\n{summary(found)}\n{details(found)}\n{series}"
     if arguments.write:
-        rewrite(DOCUMENT, arguments.route, text)
+        rewrite(DOCUMENT, f"{source.route} {source.widths}", text)
     else:
         write(text, None)
 

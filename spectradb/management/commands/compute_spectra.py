@@ -60,7 +60,7 @@ class Command(JsonCommand):
             default=DEFAULT,
             metavar="|".join(WIDTHS),
             help="lifetime widths: HWHM 0.2 (L3) and 0.4 eV (L2), or those of the element's levels "
-            "(Campbell and Papp 2001)",
+            "(Campbell and Papp 2001), or these growing above each edge with the hopping of e_g",
         )
         parser.add_argument(
             "--continuum",

@@ -10,6 +10,7 @@ from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
+from compute.l23.lineshape import BANDS
 from compute.sites.oxidation import STATED
 from spectradb.models import Calculation, Measurement, Site, Spectrum
 from spectradb.templatetags.science import (
@@ -266,6 +267,8 @@ def _calculation_facts(calculation: Calculation, spectrum: Spectrum) -> list[tup
     shape = results.get("shape") or {}
     if shape.get("widths"):
         rows.append((gettext("Widths"), gettext("of the levels, Campbell and Papp 2001")))
+    if shape.get("widths") == BANDS:
+        rows.append((gettext("Widths above the edges"), gettext("growing with the hopping of e_g")))
     if shape.get("continuum"):
         told = gettext("%s of the L₃ maximum, 2 : 1") % number(shape["continuum"], 2)
         rows.append((gettext("Continuum steps"), told))

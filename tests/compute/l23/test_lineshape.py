@@ -53,6 +53,19 @@ def test_widths_of_the_table_are_those_that_the_engine_uses() -> None:
     assert area[1] == pytest.approx(area[0], rel=0.02)
 
 
+def test_widths_rise_with_the_hopping_of_e_g() -> None:
+    found = computed(Shape("bands"))
+    rise = found.result["parameters"]["hwhm_rise"]
+    assert rise["per_ev"] == pytest.approx(0.055, abs=0.02)
+    assert rise["most_ev"] == pytest.approx(5 * rise["per_ev"])
+    turned = np.linalg.qr(np.random.default_rng(2).normal(size=(5, 5)))[0]
+    v = np.diag([2.0, 2.0, 1.1, 1.1, 1.1])
+    once, again = (Shape("bands").hwhm_rise(matrix) for matrix in (v, turned @ v @ turned.T))
+    assert once == pytest.approx(again)
+    assert Shape("table").hwhm_rise(v) is None
+    assert Shape("bands").hwhm_rise(None) is None
+
+
 def test_steps_rise_under_l3_and_l2_two_to_one() -> None:
     energy = np.arange(-40.0, 80.0, 0.05)
     steps = continuum(energy, 0.0, 20.0, 0.3, (0.2, 0.4))
