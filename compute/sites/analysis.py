@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cache
 from math import isfinite
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compute.errors import InputError
+from compute.sites.bondvalence import has_parameter
 from compute.sites.coordination import (
     Neighbours,
     bond_valence_sum,
@@ -20,8 +21,10 @@ from compute.sites.coordination import (
     oxo_centres,
     paired,
 )
+from compute.sites.fragments import Bonds, covalent_bonds, fragments
 from compute.sites.frame import local_axes, orbits, point_group
-from compute.sites.oxidation import STATED, assign, has_parameter, open_bonds_of
+from compute.sites.lewis import lewis
+from compute.sites.oxidation import STATED, Evidence, assign
 from compute.sites.polyhedra import nearest_shape
 from compute.sites.spin import spin_state
 
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 _NEUTRAL = 1e-3
+_GIVES = 0.2  # a bond-valence sum beyond this makes a cation, beyond its negative an anion
+_ANIONS = {"O": -2.0, "S": -2.0, "Se": -2.0, "Te": -2.0, "F": -1.0, "Cl": -1.0, "Br": -1.0,
+           "I": -1.0}  # fmt: skip
 _CONFIDENCE_OF_CHARGED = 0.7
 _HIGHEST_STATE = 9.0  # iridium's in IrO4+
 
@@ -198,7 +204,7 @@ def analyze_sites(
     own = [_own_charge(structure, index) for index in range(len(structure))]
     return assign_valences(
         bare, elements, around, _by_atom(stated or {}, elements), len(structure),
-        own=own, charge=own_charge(structure),
+        own=own, charge=own_charge(structure), bonds=covalent_bonds(structure, elements),
     )  # fmt: skip
 
 
@@ -243,6 +249,7 @@ def assign_valences(
     *,
     own: Sequence[float | None],
     charge: float,
+    bonds: Bonds | None = None,
 ) -> list[Site]:
     """Sites with their oxidation states and what follows from them.
 
@@ -254,24 +261,15 @@ def assign_valences(
         Neighbours of each site, by its index.
     charge : float
         That the listed atoms have together.
+    bonds : Bonds, optional
+        Of an ordered crystal; without them every anion is taken to be alone.
     """
     by_person = _stated(sites, stated, n_atoms)
     known = [
         own[site.index] if value is None else value
         for site, value in zip(sites, by_person, strict=True)
     ]
-    pairs = [paired(elements, s.index, near[s.index]) for s in sites]
-    valences = assign(
-        [s.element for s in sites],
-        [s.amount for s in sites],
-        [s.bond_valence_sum for s in sites],
-        [s.bond_valence_sum < -0.2 for s in sites],
-        pairs,
-        known,
-        charge=charge,
-        open_bonds=_open_bonds(sites, pairs),
-        trusted=_trusted(sites, pairs),
-    )
+    valences = assign(_evidence(sites, elements, near, known, bonds), charge=charge)
     total = sum(v.value * s.amount for v, s in zip(valences, sites, strict=True))
     if abs(total) >= _NEUTRAL:  # a structure's own charges may be a slip of the pen
         valences = [
@@ -309,35 +307,83 @@ def own_charge(structure: Structure) -> float:
     return 0.0 if abs(stated - formal) < _NEUTRAL else float(stated)
 
 
-def _open_bonds(sites: Sequence[Site], pairs: Sequence[bool]) -> float:
-    """Hydrogens that oxygens with too few bonds lack; those on carbon and nitrogen say nothing."""
-    return float(
-        sum(
-            open_bonds_of(site.bond_valence_sum) * site.amount
-            for site, pair in zip(sites, pairs, strict=True)
-            if site.element == "O"
-            and not pair
-            and site.bond_valence_sum < -0.2
-            and not {"C", "N"} & set(site.ligand_elements)
-        )
-    )
-
-
-def _trusted(sites: Sequence[Site], pairs: Sequence[bool]) -> list[bool]:
-    """Whose every ligand has its own bond-valence parameter and is bound to nothing like it."""
-    bound = {
+def _evidence(
+    sites: Sequence[Site],
+    elements: list[str],
+    near: dict[int, Neighbours],
+    known: Sequence[float | None],
+    bonds: Bonds | None,
+) -> list[Evidence]:
+    """What bonds and groups tell of each distinct site."""
+    pairs = [paired(elements, site.index, near[site.index]) for site in sites]
+    like = {
         atom
         for site, pair in zip(sites, pairs, strict=True)
         if pair
         for atom in site.equivalent_indices
     }
-    return [
+    states, odd, single = _groups(bonds) if bonds else _alone(sites, pairs)
+    out = []
+    for site, stated in zip(sites, known, strict=True):
+        atoms = site.equivalent_indices
+        gives = site.bond_valence_sum > _GIVES and site.index in single
+        bound = None
+        if site.index in states and not gives:
+            bound = sum(states[atom] for atom in atoms) / len(atoms)
+        out.append(
+            Evidence(
+                element=site.element,
+                amount=site.amount,
+                bond_valence_sum=site.bond_valence_sum,
+                ligands=site.ligand_elements,
+                anion=site.bond_valence_sum < -_GIVES,
+                bound=bound,
+                odd=not odd.isdisjoint(atoms),
+                single=site.index in single,
+                trusted=_trusted(site, like),
+                silent=bool({"C", "H"} & set(site.ligand_elements)),
+                stated=stated,
+            )
+        )
+    return out
+
+
+def _groups(bonds: Bonds) -> tuple[dict[int, float], set[int], set[int]]:
+    """States of all non-metals by their groups; atoms of odd groups, and those by themselves."""
+    states: dict[int, float] = {}
+    odd: set[int] = set()
+    single: set[int] = set()
+    for group in fragments(bonds):
+        found = lewis(bonds, group)
+        states |= found.states
+        if found.odd:
+            odd.update(group)
+        if len(group) == 1:
+            single.update(group)
+    return states, odd, single
+
+
+def _alone(
+    sites: Sequence[Site], pairs: Sequence[bool]
+) -> tuple[dict[int, float], set[int], set[int]]:
+    """The same where nothing is known of groups: halides, chalcogenides, pairs of the latter."""
+    states: dict[int, float] = {}
+    for site, pair in zip(sites, pairs, strict=True):
+        if site.element in _ANIONS and site.bond_valence_sum < -_GIVES:
+            charge = _ANIONS[site.element]
+            for atom in site.equivalent_indices:
+                states[atom] = -1.0 if pair else charge
+    return states, set(), set(states)
+
+
+def _trusted(site: Site, like: Set[int]) -> bool:
+    """Whose every ligand has its own bond-valence parameter and is bound to nothing like it."""
+    return (
         bool(site.ligand_elements)
-        and site.bond_valence_sum > 0.2
+        and site.bond_valence_sum > _GIVES
         and all(has_parameter(site.element, other) for other in site.ligand_elements)
-        and not bound & set(site.ligand_indices)
-        for site in sites
-    ]
+        and like.isdisjoint(site.ligand_indices)
+    )
 
 
 def _by_atom(stated: Mapping[int | str, float], elements: Sequence[str]) -> dict[int | str, float]:

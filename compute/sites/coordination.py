@@ -1,8 +1,9 @@
 """Which atoms around a site are its ligands, and the bond valences they give.
 
-A ligand is a more electronegative non-metal that is not itself the centre of an oxo-anion
-(the P of a phosphate, the H of a hydroxide), at most ``_REACH`` times as far as Hoppe's
-weighted mean bond (Z. Kristallogr. 150 (1979) 23): Cu in CuO has four, V in V2O5 has five.
+A ligand is a more electronegative non-metal, at most ``_REACH`` times as far as Hoppe's weighted
+mean bond (Z. Kristallogr. 150 (1979) 23): Cu in CuO has four, V in V2O5 has five. The centre of an
+oxo-anion (the P of a phosphate, the H of a hydroxide) is none unless it is bound to the metal
+itself, as the N of a nitrite.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compute.errors import InputError
-from compute.sites.oxidation import bond_valence
+from compute.sites.bondvalence import bond_valence
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -27,6 +28,7 @@ _NONMETALS = frozenset(
 )
 _REACH = 1.285  # ligands lie within this times the mean bond; Hoppe weight 0.03
 _BOND = 1.25  # bonds are within this times the sum of covalent radii
+_CENTRE_BOND = 1.15  # a metal is bound to a centre (N of nitrite, S of sulphite) within this
 _CONTRAST = 0.1  # a ligand is more electronegative by at least this (Pauling)
 
 
@@ -115,11 +117,14 @@ def oxo_centres(
     return frozenset(centres)
 
 
-def _donates(elements: list[str], centred: frozenset[int], donor: int, acceptor: int) -> bool:
-    """Whether an atom counts as a ligand of another."""
+def _donates(
+    elements: list[str], centred: frozenset[int], donor: int, acceptor: int, distance_ang: float
+) -> bool:
+    """Whether an atom counts as a ligand of another; a centre only where it is bound itself."""
+    limit = _bond_limit(elements[donor], elements[acceptor]) * _CENTRE_BOND / _BOND
     return (
         elements[donor] in _NONMETALS
-        and donor not in centred
+        and (donor not in centred or (elements[donor] != "H" and distance_ang < limit))
         and _electronegativity(elements[donor]) > _electronegativity(elements[acceptor]) + _CONTRAST
     )
 
@@ -129,8 +134,17 @@ def ligands(
 ) -> NDArray[np.int64]:
     """Positions in ``near`` of the ligands; an anion's are the atoms it is a ligand of."""
     atoms = [int(a) for a in near.atoms]
-    donors = [k for k, a in enumerate(atoms) if _donates(elements, centred, a, index)]
-    candidates = donors or [k for k, a in enumerate(atoms) if _donates(elements, centred, index, a)]
+    apart = [float(d) for d in near.distances]
+    donors = [
+        k
+        for k, (a, d) in enumerate(zip(atoms, apart, strict=True))
+        if _donates(elements, centred, a, index, d)
+    ]
+    candidates = donors or [
+        k
+        for k, (a, d) in enumerate(zip(atoms, apart, strict=True))
+        if _donates(elements, centred, index, a, d)
+    ]
     candidates = candidates or list(range(len(atoms)))
     if not candidates:
         return np.zeros(0, dtype=np.int64)
@@ -156,9 +170,9 @@ def bond_valence_sum(
         other = elements[a]
         if d > 1.1 * _bond_limit(element, other) or other == element:
             continue
-        if _donates(elements, centred, int(a), index):
+        if _donates(elements, centred, int(a), index, float(d)):
             total += bond_valence(element, other, float(d))
-        elif _donates(elements, centred, index, int(a)):
+        elif _donates(elements, centred, index, int(a), float(d)):
             total -= bond_valence(other, element, float(d))
     return total
 

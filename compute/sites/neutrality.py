@@ -111,3 +111,29 @@ def shared(
         taking = taking or list(variable)
     share = charge / sum(multiplicities[i] for i in taking) if taking else 0.0
     return [b - share if i in taking else float(b) for i, b in enumerate(best)]
+
+
+def evidence(
+    options: Sequence[Mapping[float, float]], multiplicities: Sequence[float], total_charge: float
+) -> float:
+    """−ln of the summed weight of all assignments of this total; infinite without one."""
+    table: dict[float, float] = {rounded(-total_charge): 0.0}
+    for costs, m in zip(options, multiplicities, strict=True):
+        table = step(table, costs, m)
+    return table.get(0, float("inf"))
+
+
+def likeliest(
+    options: Sequence[Mapping[float, float]], multiplicities: Sequence[float], total_charge: float
+) -> list[float] | None:
+    """The states of least total cost that add up to a charge; None if none do."""
+    table: dict[float, tuple[float, tuple[float, ...]]] = {rounded(-total_charge): (0.0, ())}
+    for costs, m in zip(options, multiplicities, strict=True):
+        after: dict[float, tuple[float, tuple[float, ...]]] = {}
+        for charge, (before, states) in table.items():
+            for state, cost in costs.items():
+                key = rounded(charge + m * state)
+                if key not in after or before + cost < after[key][0]:
+                    after[key] = (before + cost, (*states, state))
+        table = after
+    return list(table[0][1]) if 0 in table else None

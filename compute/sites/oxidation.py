@@ -1,63 +1,49 @@
-"""Oxidation states from bond valences and charge neutrality.
+"""Oxidation states from the charge of bound groups, bond valences and charge neutrality.
 
-Every distinct site may take one of its element's usual valences; its cost is a prior plus
-the squared distance to its bond-valence sum. The only coupling between sites is neutrality,
-so the exact posterior of every site follows from dynamic programming over the running charge.
+Groups of non-metals have the charge that their valences give (:mod:`compute.sites.lewis`). Every
+other site may take one of its element's states (:mod:`compute.sites.redox`); its cost is a prior
+plus the squared distance to its bond-valence sum, where the lengths of its bonds tell a valence.
+The only coupling between sites is the total, so the likeliest assignment and the exact posterior of
+every site follow from dynamic programming over the running charge.
 
-Bond-valence parameters: O'Keeffe and Brese, J. Am. Chem. Soc. 113 (1991) 3226, as tabulated by
-pymatgen; they do not depend on the valence itself.
+Where oxygens and lone nitrogens have too few bonds, hydrogens may be missing from the list: an
+assignment with so many of them competes with the one without.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from math import exp, sqrt
+from math import exp
 
 import numpy as np
 
-from compute.sites.neutrality import posteriors, rounded, shared, step
+from compute.sites.bondvalence import error_of_sum
+from compute.sites.neutrality import evidence, likeliest, posteriors, rounded, shared
+from compute.sites.redox import is_open_shell, prior_costs, usual_states
 
-# Prior cost (−ln probability up to a constant) of each valence of the 3d elements in solids;
-# the usual ones in oxides and halides cost nothing.
-_TRANSITION_PRIOR: Mapping[str, Mapping[int, float]] = {
-    "Sc": {3: 0.0, 2: 4.0},
-    "Ti": {4: 0.0, 3: 1.0, 2: 2.5},
-    "V": {5: 0.0, 4: 0.0, 3: 0.0, 2: 1.5},
-    "Cr": {3: 0.0, 2: 1.5, 4: 2.0, 5: 3.0, 6: 0.5},
-    "Mn": {2: 0.0, 3: 0.0, 4: 0.0, 5: 3.5, 6: 3.5, 7: 3.0},
-    "Fe": {2: 0.0, 3: 0.0, 4: 3.0, 5: 5.0, 6: 5.0},
-    "Co": {2: 0.0, 3: 0.3, 4: 3.0, 1: 4.0},
-    "Ni": {2: 0.0, 3: 2.0, 4: 3.0, 1: 4.0},
-    "Cu": {2: 0.0, 1: 0.3, 3: 3.5},
-    "Zn": {2: 0.0},
-}
 STATED = "stated"  # by a person or in the structure itself
-_CHALCOGENS = frozenset(("O", "S", "Se", "Te"))
-_RARE = 1.5  # prior cost of a valence that the ICSD lists but textbooks do not
 _FRACTIONAL = 0.8  # prior cost of equivalent atoms that share a charge
-_CONFIDENCE_OF_AVERAGE = 0.3
-_CONFIDENCE_OF_BONDS = 0.5  # at most, where the total is not what it should be
-_CONFIDENCE_OF_GUESSED = 0.6  # where hydrogens are taken to be missing, told by bonds alone
+_PRUNE = 14.0  # states this much worse than the best are tried only when nothing else is neutral
+_FAR = 2.5  # prior cost of a list that lacks hydrogens
+_ROUGH = 1.6  # factor on the error of a sum whose parameters are rough
+_HYDROGEN_GIVES = 0.8  # valence units to the oxygen it sits on
+_OPEN_SIGMA = 0.3  # valence units, of the sum of an O or N that lacks hydrogens
+_OPEN = {"O": 1.55, "N": 1.6}  # sums below this are too small for a complete list
+_MOST_HYDROGENS = {"O": 3, "N": 4}
+_UNBOUND = {"O": 0.3, "N": 0.15}  # with less an atom has no metal: hydronium, ammonium
+_ONIUM = 1.0  # prior cost of these
+# Highest confidence of what the posterior does not know about, from the development half of
+# tests/compute/sites/valences.json.
+_CONFIDENCE_OF_SHARED = 0.9  # of equivalent atoms that share a charge
+_CONFIDENCE_OF_AVERAGE = 0.3  # where nothing whole is neutral
+_CONFIDENCE_OF_GUESSED = 0.85  # where hydrogens are taken to be missing, told by bonds alone
+_CONFIDENCE_OF_BONDS = 0.5  # where the total is not what it should be
 _CONFIDENCE_OF_ROUGH = 0.3  # and where their parameters are rough, but lead near a usual state
 _NO_CONFIDENCE = 0.2  # and where they lead nowhere
-_FAR = 2.5  # hydrogens are taken to be missing if that lowers the cost by this much
-_PRUNE = 14.0  # states this much worse than the best are tried only when nothing else is neutral
-
-_BOND_VALENCE_B = 0.37  # Å, the universal slope
-# R0 in Å of the 3d elements, from Brese and O'Keeffe, Acta Cryst. B47 (1991) 192, averaged over
-# the usual valences (they differ by some 0.03 Å).
-_R0: Mapping[str, Mapping[str, float]] = {
-    "O": {"Sc": 1.85, "Ti": 1.81, "V": 1.785, "Cr": 1.74, "Mn": 1.77, "Fe": 1.745, "Co": 1.695,
-          "Ni": 1.67, "Cu": 1.67, "Zn": 1.704},
-    "F": {"Sc": 1.76, "Ti": 1.75, "V": 1.71, "Cr": 1.66, "Mn": 1.69, "Fe": 1.66, "Co": 1.64,
-          "Ni": 1.60, "Cu": 1.60, "Zn": 1.62},
-    "Cl": {"Sc": 2.23, "Ti": 2.19, "V": 2.17, "Cr": 2.09, "Mn": 2.13, "Fe": 2.07, "Co": 2.03,
-           "Ni": 2.02, "Cu": 2.00, "Zn": 2.01},
-    "S": {"Sc": 2.32, "Ti": 2.26, "V": 2.25, "Cr": 2.18, "Mn": 2.22, "Fe": 2.14, "Co": 2.06,
-          "Ni": 2.04, "Cu": 1.95, "Zn": 2.09},
-}  # fmt: skip
+_CONFIDENCE_OF_ODD = 0.2  # a group of strange valences: hydrogens missing on carbon, clusters
+_CONFIDENCE_OF_METALLIC = 0.5  # single P, As, Sb, C, Si, B among metals: no ions to speak of
+_METALLIC = frozenset(("P", "As", "Sb", "C", "Si", "B"))
 
 
 @dataclass(frozen=True)
@@ -82,26 +68,53 @@ class Valence:
     bond_valence_sum: float
 
 
-def bond_valence(element: str, other: str, distance_ang: float, *, cutoff: float = 0.02) -> float:
-    """Valence of one bond by O'Keeffe and Brese's rule; 0 when below ``cutoff``."""
-    r0 = _bond_length_parameter(element, other)
-    value = exp((r0 - distance_ang) / _BOND_VALENCE_B)
-    return value if value > cutoff else 0.0
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of a distinct site before its state is assigned.
+
+    Attributes
+    ----------
+    element : str
+    amount : float
+        Atoms a cell.
+    bond_valence_sum : float
+        Signed, negative for anions.
+    ligands : tuple of str
+    anion : bool
+        Whether it takes charge from what it is bound to.
+    bound : float or None
+        Its state in a group of non-metals, the mean of equivalent atoms; None for the others.
+    odd : bool
+        Whether that group has strange valences.
+    single : bool
+        Whether it is a group by itself.
+    trusted : bool
+        Whether the sum is good to :func:`compute.sites.bondvalence.error_of_sum`.
+    silent : bool
+        Whether the lengths of its bonds tell no valence: to carbon, to hydrogen.
+    stated : float or None
+    """
+
+    element: str
+    amount: float
+    bond_valence_sum: float
+    ligands: tuple[str, ...] = ()
+    anion: bool = False
+    bound: float | None = None
+    odd: bool = False
+    single: bool = False
+    trusted: bool = False
+    silent: bool = False
+    stated: float | None = None
+
+    @property
+    def known(self) -> float | None:
+        """What is not to be assigned: stated, or given by the group."""
+        return self.bound if self.stated is None else self.stated
 
 
-def assign(
-    elements: Sequence[str],
-    multiplicities: Sequence[float],
-    bond_valence_sums: Sequence[float],
-    forms_anions: Sequence[bool],
-    self_bonded: Sequence[bool],
-    stated: Sequence[float | None] | None = None,
-    *,
-    charge: float = 0.0,
-    open_bonds: float = 0.0,
-    trusted: Sequence[bool] | None = None,
-) -> list[Valence]:
-    """Oxidation states of the distinct sites of a solid.
+def assign(sites: Sequence[Evidence], *, charge: float = 0.0) -> list[Valence]:
+    """Oxidation states of the distinct sites of a structure.
 
     What is stated stays as it is. The other sites take what neutrality then asks of them if that
     is a usual state of their element; if not, they are as without it and the total is charged.
@@ -111,324 +124,276 @@ def assign(
 
     Parameters
     ----------
-    elements, multiplicities, bond_valence_sums
-        One entry a distinct site; the sums are signed (negative for anions).
-    forms_anions : sequence of bool
-        Whether the site acts as an anion, which makes negative states likely.
-    self_bonded : sequence of bool
-        Whether it is bound to its like (peroxide, disulphide), which opens the state −1.
-    stated : sequence of float or None, optional
-        What is known of each site, None where nothing is.
     charge : float
         That the listed atoms have together: minus the hydrogens that are known to be missing.
-    open_bonds : float
-        How many hydrogens oxygen atoms with too few bonds seem to lack; so many may be missing.
-    trusted : sequence of bool, optional
-        Whose sum is good to :func:`error_of_sum`: every contact has its own parameter.
     """
-    fixed = [None] * len(elements) if stated is None else list(stated)
-    guessed = False
-    if open_bonds and not charge and not any(known is not None for known in fixed):
-        charge = -_hydrogens(
-            elements, multiplicities, bond_valence_sums, forms_anions, self_bonded, open_bonds
-        )
-        guessed = charge != 0
-    found = _beside(
-        elements, multiplicities, bond_valence_sums, forms_anions, self_bonded, fixed, charge
-    )
-    if guessed:
-        found = [replace(v, confidence=min(v.confidence, _CONFIDENCE_OF_GUESSED)) for v in found]
-    good = [False] * len(elements) if trusted is None else list(trusted)
-    contradicted = any(
-        known is None and (_impossible(element, v) or (good_ and _contradicts(v)))
-        for element, v, known, good_ in zip(elements, found, fixed, good, strict=True)
-    )
-    if contradicted and any(forms_anions):
-        found = _by_bonds(elements, found, forms_anions, self_bonded, fixed, good)
+    if not any(site.anion or (site.bound is not None and site.bound < 0) for site in sites):
+        return [_as_given(site, Valence(0.0, "composition", 0.5, _sum(site))) for site in sites]
+    found = _beside(sites, charge)
+    incomplete = any(site.element in _OPEN for site in sites)  # where atoms are left out
+    if any(_contradicted(site, v, incomplete) for site, v in zip(sites, found, strict=True)):
+        found = _by_bonds(sites, found)
+    limit = _limit(sites)
     return [
-        replace(v, confidence=round(min(v.confidence, _agreement(v)), 4))
-        if good_ and v.source != STATED
-        else v
-        for v, good_ in zip(found, good, strict=True)
+        v
+        if v.source == STATED
+        else replace(v, confidence=round(min(v.confidence, limit, _agreement(site, v)), 4))
+        for site, v in zip(sites, found, strict=True)
     ]
 
 
-def _beside(
-    elements: Sequence[str],
-    multiplicities: Sequence[float],
-    bond_valence_sums: Sequence[float],
-    forms_anions: Sequence[bool],
-    self_bonded: Sequence[bool],
-    fixed: Sequence[float | None],
-    total_charge: float,
-) -> list[Valence]:
+def _beside(sites: Sequence[Evidence], charge: float) -> list[Valence]:
     """States that go with the stated ones; where none do, those that the others have without."""
-
-    def assigned(known: Sequence[float | None]) -> list[Valence]:
-        return _assigned(
-            elements,
-            multiplicities,
-            bond_valence_sums,
-            forms_anions,
-            self_bonded,
-            known,
-            total_charge,
-        )
-
-    found = assigned(fixed)
-    total = sum(v.value * m for v, m in zip(found, multiplicities, strict=True))
-    nothing: list[float | None] = [None] * len(fixed)
-    if rounded(total - total_charge) == 0 or None not in fixed or list(fixed) == nothing:
+    found = _assigned(sites, charge)
+    total = sum(v.value * site.amount for v, site in zip(found, sites, strict=True))
+    some = any(site.stated is not None for site in sites)
+    if not some or rounded(total - charge) == 0 or all(s.stated is not None for s in sites):
         return found
-    alone = [
-        replace(v, confidence=min(v.confidence, _CONFIDENCE_OF_AVERAGE)) for v in assigned(nothing)
+    alone = _assigned([replace(site, stated=None) for site in sites], charge)
+    return [
+        _as_given(site, replace(v, confidence=min(v.confidence, _CONFIDENCE_OF_AVERAGE)))
+        for site, v in zip(sites, alone, strict=True)
     ]
-    return _as_stated(alone, fixed)
 
 
-def has_parameter(element: str, ligand: str) -> bool:
-    """Whether a bond's parameter is tabulated and its sum trusted: 3d elements with O, F, Cl.
-
-    Sulphides have a parameter too, but their bonds are too covalent for the sum to tell.
-    """
-    return ligand != "S" and element in _R0.get(ligand, {})
-
-
-def error_of_sum(valence: float) -> float:
-    """How far a trusted bond-valence sum may be from the valence it stands for."""
-    return 0.6 + 0.2 * abs(valence)
-
-
-def open_bonds_of(bond_valence_sum: float) -> int:
-    """Hydrogens that an oxygen of this sum lacks; complete structures stay above 1.3."""
-    size = abs(bond_valence_sum)
-    return 2 if size < 0.6 else 1 if size < 1.3 else 0
-
-
-def _contradicts(valence: Valence) -> bool:
-    return abs(valence.value - valence.bond_valence_sum) > error_of_sum(valence.value)
-
-
-def _agreement(valence: Valence) -> float:
-    """1 within two thirds of the sum's error, and down to 0.05 beyond it."""
-    off = abs(valence.value - valence.bond_valence_sum) / error_of_sum(valence.value)
-    return 1.0 if off < 2 / 3 else max(0.05, exp(-2.0 * (off - 2 / 3)))
-
-
-def _impossible(element: str, valence: Valence) -> bool:
-    """Whether a state lies beyond what the element is ever given."""
-    known = _priors(element)
-    # Downwards there is the metal: 0 and a little below are possible for every element.
-    return valence.value > max(known) + 0.05 or valence.value < min(0.0, *known) - 1.0
-
-
-def _by_bonds(
-    elements: Sequence[str],
-    found: Sequence[Valence],
-    forms_anions: Sequence[bool],
-    self_bonded: Sequence[bool],
-    fixed: Sequence[float | None],
-    trusted: Sequence[bool],
-) -> list[Valence]:
-    """Each site's likeliest state by its own bonds, whatever the total."""
+def _assigned(sites: Sequence[Evidence], charge: float) -> list[Valence]:
+    """States that add up to a charge, as far as their elements can."""
+    usual = any(site.stated is not None for site in sites)
+    options = [_options(site, usual=usual) for site in sites]
+    multiplicities = [site.amount for site in sites]
+    complete = _solved(options, multiplicities, charge)
+    chosen, weight = complete, 1.0
+    if not charge and not usual:
+        protonated, bare = _with_hydrogens(sites, options)
+        lacking = _solved(protonated, multiplicities, 0.0) if bare else None
+        if lacking is not None:
+            chosen = lacking
+            if complete is not None:
+                more = lacking.cost + _FAR - complete.cost - bare
+                weight = 1.0 / (1.0 + exp(min(max(more, -60.0), 60.0)))
+                if weight < 0.5:
+                    chosen, weight = complete, 1.0 - weight
+    averaged, averaged_cost = _averaged(sites, options, charge)
+    if chosen is None:
+        return averaged
+    if chosen is complete and _mixed(sites, chosen.values) and averaged_cost < sum(chosen.costs):
+        sure = 1.0 / (1.0 + exp(averaged_cost - sum(chosen.costs)))
+        sure = round(min(sure * weight, _CONFIDENCE_OF_SHARED), 4)
+        return [v if v.source == STATED else replace(v, confidence=sure) for v in averaged]
     out = []
-    for element, v, anion, pair, known, good in zip(
-        elements, found, forms_anions, self_bonded, fixed, trusted, strict=True
-    ):
-        if known is not None:
-            out.append(v)
-            continue
-        costs = _costs(element, v.bond_valence_sum, anion, pair, usual=True)
-        value = min(costs, key=lambda state: costs[state])
-        weight = sum(exp(max(costs[value] - c, -700.0)) for c in costs.values())
-        near = abs(value - v.bond_valence_sum) < 0.5 * error_of_sum(value)
-        limit = _CONFIDENCE_OF_BONDS if good else _CONFIDENCE_OF_ROUGH if near else _NO_CONFIDENCE
-        confidence = round(min(1 / weight, limit), 4)
-        out.append(Valence(float(value), "bond valence", confidence, v.bond_valence_sum))
+    for site, value, sure in zip(sites, chosen.values, chosen.confidences, strict=True):
+        state = float(value) if site.known is None else float(site.known)
+        if chosen is not complete and site.single and site.bound is not None:
+            state = float(site.bound)
+        agrees = abs(state - _sum(site)) < 0.5 + 0.2 * abs(state)
+        source = "bond valence" if agrees or site.bound is not None else "composition"
+        limit = 1.0 if chosen is complete else _CONFIDENCE_OF_GUESSED
+        confidence = round(min(sure * weight, limit), 4)
+        out.append(_as_given(site, Valence(state, source, confidence, _sum(site))))
     return out
 
 
-def _hydrogens(
-    elements: Sequence[str],
-    multiplicities: Sequence[float],
-    sums: Sequence[float],
-    forms_anions: Sequence[bool],
-    self_bonded: Sequence[bool],
-    open_bonds: float,
-) -> int:
-    """How many hydrogens the list lacks if usual valences and the open bonds shall agree; 0 else.
-
-    Any number may be missing; the one of least cost is taken if it beats none by far.
-    """
-    table: dict[float, float] = {0.0: 0.0}
-    for element, m, total, anion, pair in zip(
-        elements, multiplicities, sums, forms_anions, self_bonded, strict=True
-    ):
-        table = step(table, _costs(element, float(total), anion, pair, usual=False), m)
-    sigma = 0.5 + 0.2 * open_bonds
-    costs = {
-        round(-total): cost + 0.5 * ((-total - open_bonds) / sigma) ** 2
-        for total, cost in table.items()
-        if total <= 0
-    }
-    best = min(costs, key=lambda n: costs[n], default=0)
-    return best if best and costs.get(0, np.inf) - costs[best] > _FAR else 0
+def _mixed(sites: Sequence[Evidence], values: Sequence[float]) -> bool:
+    """Whether a 3d metal has several states."""
+    states: dict[str, set[float]] = {}
+    for site, value in zip(sites, values, strict=True):
+        if site.known is None and is_open_shell(site.element):
+            states.setdefault(site.element, set()).add(value)
+    return any(len(some) > 1 for some in states.values())
 
 
-def _assigned(
-    elements: Sequence[str],
-    multiplicities: Sequence[float],
-    bond_valence_sums: Sequence[float],
-    forms_anions: Sequence[bool],
-    self_bonded: Sequence[bool],
-    fixed: Sequence[float | None],
-    total_charge: float,
-) -> list[Valence]:
-    """States that add up to a charge, as far as their elements can."""
-    sums = [float(s) for s in bond_valence_sums]
-    if not any(forms_anions):
-        return _as_stated([Valence(0.0, "composition", 0.5, s) for s in sums], fixed)
-    usual = any(known is not None for known in fixed)
-    options = [
-        _costs(element, total, anion, paired, usual=usual) if known is None else {known: 0.0}
-        for element, total, anion, paired, known in zip(
-            elements, sums, forms_anions, self_bonded, fixed, strict=True
-        )
-    ]
+@dataclass(frozen=True)
+class _Solution:
+    values: tuple[float, ...]
+    costs: tuple[float, ...]
+    confidences: tuple[float, ...]
+    cost: float  # −ln of the summed weight of all assignments
+
+
+def _solved(
+    options: Sequence[Mapping[float, float]], multiplicities: Sequence[float], total: float
+) -> _Solution | None:
+    """The likeliest assignment of this total and the posterior of each of its states."""
     likely = [
         {v: c for v, c in costs.items() if c < min(costs.values()) + _PRUNE} for costs in options
     ]
-    marginals = posteriors(likely, multiplicities, total_charge) or posteriors(
-        options, multiplicities, total_charge
-    )
-    averaged, averaged_cost = _averaged(
-        elements, options, multiplicities, sums, fixed, total_charge
-    )
-    if marginals is None:
-        return _as_stated(averaged, fixed)
-    out, cost = [], 0.0
-    for posterior, costs, total in zip(marginals, options, sums, strict=True):
-        value = max(posterior, key=lambda v: posterior[v])
-        agrees = abs(value - total) < 0.5 + 0.2 * abs(value)
-        source = "bond valence" if agrees else "composition"
-        out.append(Valence(float(value), source, round(posterior[value], 4), total))
-        cost += costs[value]
-    found = sum(v.value * m for v, m in zip(out, multiplicities, strict=True))
-    neutral = rounded(found - total_charge) == 0
-    states: dict[str, set[float]] = {}
-    for element, valence, known in zip(elements, out, fixed, strict=True):
-        if known is None:
-            states.setdefault(element, set()).add(valence.value)
-    mixed = any(len(states[element]) > 1 for element in states if element in _TRANSITION_PRIOR)
-    return _as_stated(averaged if not neutral or (mixed and averaged_cost < cost) else out, fixed)
+    for some in (likely, options):
+        marginals = posteriors(some, multiplicities, total)
+        values = likeliest(some, multiplicities, total)
+        if marginals is None or values is None:
+            continue
+        return _Solution(
+            tuple(values),
+            tuple(costs[v] for costs, v in zip(some, values, strict=True)),
+            tuple(marginal[v] for marginal, v in zip(marginals, values, strict=True)),
+            evidence(some, multiplicities, total),
+        )
+    return None
 
 
-def _as_stated(valences: Sequence[Valence], fixed: Sequence[float | None]) -> list[Valence]:
-    """The same with what is stated in its place."""
-    return [
-        valence if known is None else Valence(known, STATED, 1.0, valence.bond_valence_sum)
-        for valence, known in zip(valences, fixed, strict=True)
-    ]
+def _options(site: Evidence, *, usual: bool) -> dict[float, float]:
+    """Cost of each state of a site: prior + ½ (distance to the bond-valence sum / σ)².
+
+    ``usual`` leaves out what only the ICSD lists, for all but 3d elements.
+    """
+    if site.known is not None:
+        return {site.known: 0.0}
+    priors = usual_states(site.element) if usual else prior_costs(site.element, site.ligands)
+    out: dict[float, float] = {}
+    for state, prior in priors.items():
+        against = (state < 0) != site.anion and not is_open_shell(site.element) and len(priors) > 1
+        out[state] = prior + 6.0 * against
+        if not site.silent:
+            sigma = (0.25 + 0.12 * abs(state)) * (1.0 if site.trusted else _ROUGH)
+            out[state] += 0.5 * ((state - _sum(site)) / sigma) ** 2
+    return out
+
+
+def _with_hydrogens(
+    sites: Sequence[Evidence], options: Sequence[dict[float, float]]
+) -> tuple[list[dict[float, float]], float]:
+    """The options where anions with too few bonds carry hydrogens that the list lacks.
+
+    Also the cost of their having none, which is 0 only where no anion has too few.
+    """
+    out, bare = [], 0.0
+    for site, costs in zip(sites, options, strict=True):
+        size = abs(_sum(site))
+        bound = site.bound is not None and site.stated is None and not site.odd
+        few = bound and site.element in _OPEN and size < _OPEN[site.element]
+        # Lengths of bonds to C and N, as those of organic N, tell nothing of hydrogens.
+        few = few and (site.single or (site.element == "O" and not {"C", "N"} & set(site.ligands)))
+        if not few:
+            out.append(dict(costs))
+            continue
+        full, base = (2.0 if site.element == "O" else 3.0), float(site.bound or 0.0)
+        some = {}
+        for n in range(_MOST_HYDROGENS[site.element] + 1):
+            left = max(full - _HYDROGEN_GIVES * n, 0.0)
+            cost = 0.5 * ((size - left) / _OPEN_SIGMA) ** 2
+            if n <= full:
+                some[base + n] = cost
+            elif site.single and size < _UNBOUND[site.element]:
+                some[base + n] = cost + _ONIUM
+        bare += some[base]
+        out.append(some)
+    return out, bare
 
 
 def _averaged(
-    elements: Sequence[str],
-    options: Sequence[Mapping[float, float]],
-    multiplicities: Sequence[float],
-    sums: Sequence[float],
-    fixed: Sequence[float | None],
-    total_charge: float,
+    sites: Sequence[Evidence], options: Sequence[Mapping[float, float]], total: float
 ) -> tuple[list[Valence], float]:
-    """Most probable states, with what is missing to neutrality shared by the most variable sites.
+    """The likeliest states with the missing charge shared by the 3d metals in equal parts.
 
-    Wanted when equivalent atoms carry a fractional charge (Fe3O4), or when nothing is neutral.
-    Beside stated sites only 3d elements take a share, and one that they can have. Also returns
-    the cost, to compare with the whole-numbered assignment.
+    For equivalent atoms of mixed valence (Fe3O4), or when nothing is neutral. Beside stated sites
+    only 3d elements take a share, and one that they can have. Also returns the cost, to compare
+    with the whole-numbered assignment.
     """
+    multiplicities = [site.amount for site in sites]
     best = [min(costs, key=lambda v: costs[v]) for costs in options]
-    free = [i for i, known in enumerate(fixed) if known is None]
-    variable = [i for i in free if elements[i] in _TRANSITION_PRIOR]
-    if not variable and len(free) == len(fixed):
+    stated = any(site.stated is not None for site in sites)
+    free = [i for i, site in enumerate(sites) if site.known is None]
+    variable = [i for i in free if is_open_shell(sites[i].element)]
+    if not variable and not stated:
         variable = [i for i in free if len(options[i]) > 1] or free
     chosen, value, cost = -1, 0.0, np.inf
     floor = sum(min(costs.values()) for costs in options)
-    charge = sum(b * m for b, m in zip(best, multiplicities, strict=True)) - total_charge
+    charge = sum(b * m for b, m in zip(best, multiplicities, strict=True)) - total
     for i in variable:  # one site takes the fractional charge if that stays within its states
         candidate = best[i] - charge / multiplicities[i]
         if min(options[i]) <= candidate <= max(options[i]):
-            sigma = 0.25 + 0.12 * abs(candidate)
-            this = 0.5 * ((candidate - sums[i]) / sigma) ** 2 - options[i][best[i]]
+            sigma = (0.25 + 0.12 * abs(candidate)) * (1.0 if sites[i].trusted else _ROUGH)
+            off = 0.0 if sites[i].silent else candidate - _sum(sites[i])
+            this = 0.5 * (off / sigma) ** 2 - options[i][best[i]] + _between(sites[i], candidate)
             if this < cost:
                 chosen, value, cost = i, candidate, this
     values = [float(b) for b in best]
     if chosen >= 0:
         values[chosen] = value
-    else:
-        anything = len(free) == len(
-            fixed
-        )  # down to the metal; beside stated sites only usual states
-        values = shared(best, charge, variable, options, multiplicities, anything=anything)
+    else:  # down to the metal; beside stated sites only usual states
+        values = shared(best, charge, variable, options, multiplicities, anything=not stated)
     states = [
-        Valence(
-            value,
-            "composition" if i in variable else "bond valence",
-            _CONFIDENCE_OF_AVERAGE,
-            total,
+        _as_given(
+            site,
+            Valence(
+                v,
+                "composition" if i in variable else "bond valence",
+                _CONFIDENCE_OF_AVERAGE,
+                _sum(site),
+            ),
         )
-        for i, (value, total) in enumerate(zip(values, sums, strict=True))
+        for i, (site, v) in enumerate(zip(sites, values, strict=True))
     ]
     return states, floor + cost + _FRACTIONAL
 
 
-def _costs(
-    element: str, bond_valence_sum: float, anion: bool, paired: bool, *, usual: bool
-) -> dict[float, float]:
-    """Cost of each state of a site: prior + ½ (distance to the bond-valence sum / σ)².
-
-    ``usual`` leaves out what only the ICSD lists, for all but 3d elements.
-    """
-    priors = _priors(element)
-    if usual and element not in _TRANSITION_PRIOR:
-        priors = {v: p for v, p in priors.items() if p < _RARE} or priors
-    if element in _CHALCOGENS:
-        priors = {v: p for v, p in priors.items() if v != -1}
-        if paired:
-            priors = {v: p for v, p in priors.items() if v >= 0} | {-1: 0.0}
-    out: dict[float, float] = {}
-    for state, prior in priors.items():
-        against = (state < 0) != anion and element not in _TRANSITION_PRIOR and len(priors) > 1
-        sigma = 0.25 + 0.12 * abs(state)
-        distance = (state - bond_valence_sum) / sigma
-        out[state] = prior + 6.0 * against + 0.5 * distance**2
-    return out
+def _between(site: Evidence, state: float) -> float:
+    """Prior cost of a fractional state: that of its two ions by their shares."""
+    priors = prior_costs(site.element, site.ligands)
+    low = max((q for q in priors if q <= state), default=min(priors))
+    high = min((q for q in priors if q >= state), default=max(priors))
+    share = 0.0 if high == low else (state - low) / (high - low)
+    return (1.0 - share) * priors[low] + share * priors[high]
 
 
-@cache
-def _priors(element: str) -> dict[int, float]:
-    from pymatgen.core import Element
+def _by_bonds(sites: Sequence[Evidence], found: Sequence[Valence]) -> list[Valence]:
+    """Each site's likeliest state by its own bonds, whatever the total."""
+    out = []
+    for site, v in zip(sites, found, strict=True):
+        if site.known is not None:
+            out.append(replace(v, confidence=min(v.confidence, _CONFIDENCE_OF_BONDS)))
+            continue
+        costs = _options(site, usual=True)
+        value = min(costs, key=lambda state: costs[state])
+        weight = sum(exp(max(costs[value] - c, -700.0)) for c in costs.values())
+        near = abs(value - _sum(site)) < 0.5 * error_of_sum(value)
+        limit = (
+            _CONFIDENCE_OF_BONDS
+            if site.trusted
+            else _CONFIDENCE_OF_ROUGH
+            if near
+            else _NO_CONFIDENCE
+        )
+        confidence = round(min(1 / weight, limit), 4)
+        out.append(Valence(float(value), "bond valence", confidence, _sum(site)))
+    return [_as_given(site, v) for site, v in zip(sites, out, strict=True)]
 
-    if element in _TRANSITION_PRIOR:
-        return dict(_TRANSITION_PRIOR[element])
-    if element == "H":
-        return {1: 0.0, -1: 0.0}
-    if element == "O":
-        return {-2: 0.0}
-    known = Element(element)
-    common = {int(s): 0.0 for s in known.common_oxidation_states}
-    listed = {int(s): _RARE for s in known.icsd_oxidation_states}
-    return {**listed, **common} or {0: 0.0}
+
+def _contradicted(site: Evidence, valence: Valence, incomplete: bool) -> bool:
+    """Whether a state is beyond what the element has, or what its own bonds allow."""
+    if site.known is not None:
+        return False
+    known = prior_costs(site.element, site.ligands)
+    # Downwards there is the metal: 0 and a little below are possible for every element.
+    if valence.value > max(known) + 0.05 or valence.value < min(0.0, *known) - 1.0:
+        return True
+    off = abs(valence.value - _sum(site))
+    return incomplete and site.trusted and off > error_of_sum(valence.value)
 
 
-@cache
-def _bond_length_parameter(a: str, b: str) -> float:
-    """R0 in Å: tabulated, or r_a + r_b − r_a r_b (√c_a − √c_b)² / (c_a r_a + c_b r_b)."""
-    from pymatgen.analysis.bond_valence import BV_PARAMS
-    from pymatgen.core import Element
+def _agreement(site: Evidence, valence: Valence) -> float:
+    """1 within two thirds of a trusted sum's error, and down to 0.05 beyond it."""
+    if not site.trusted:
+        return 1.0
+    off = abs(valence.value - valence.bond_valence_sum) / error_of_sum(valence.value)
+    return 1.0 if off < 2 / 3 else max(0.05, exp(-2.0 * (off - 2 / 3)))
 
-    if a in _R0.get(b, {}):
-        return _R0[b][a]
-    first, second = BV_PARAMS.get(Element(a)), BV_PARAMS.get(Element(b))
-    if first is None or second is None:
-        return 0.0
-    ra, ca, rb, cb = first["r"], first["c"], second["r"], second["c"]
-    return float(ra + rb - ra * rb * (sqrt(ca) - sqrt(cb)) ** 2 / (ca * ra + cb * rb))
+
+def _limit(sites: Sequence[Evidence]) -> float:
+    """Highest confidence of anything in the structure."""
+    if any(site.odd for site in sites):
+        return _CONFIDENCE_OF_ODD
+    if any(site.single and site.anion and site.element in _METALLIC for site in sites):
+        return _CONFIDENCE_OF_METALLIC
+    return 1.0
+
+
+def _sum(site: Evidence) -> float:
+    return float(site.bond_valence_sum)
+
+
+def _as_given(site: Evidence, valence: Valence) -> Valence:
+    """The same with what is stated in its place."""
+    if site.stated is None:
+        return valence
+    return Valence(site.stated, STATED, 1.0, valence.bond_valence_sum)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from compute.sites.oxidation import bond_valence
+from compute.sites.bondvalence import bond_valence
 from compute.structures.cell import FULL, OVERFULL
 from compute.structures.findings import Finding, Weight
 

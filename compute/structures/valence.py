@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from compute.sites.analysis import Site, own_charge
-from compute.sites.oxidation import STATED, error_of_sum, has_parameter
+from compute.sites.bondvalence import error_of_sum, has_parameter
+from compute.sites.oxidation import STATED
 from compute.structures.findings import Finding, Weight
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ def valence_findings(structure: Structure, sites: Sequence[Site]) -> list[Findin
         *_total(structure, sites),
         *_stated(sites),
         *_without_support(sites),
-        *_bound_to_carbon(sites),
     ]
 
 
@@ -82,23 +82,6 @@ def _without_support(sites: Sequence[Site]) -> list[Finding]:
         and site.oxidation_state > 0
         and site.oxidation_confidence < UNLIKELY
         and site.element in _OPEN_SHELL
-    ]
-
-
-def _bound_to_carbon(sites: Sequence[Site]) -> list[Finding]:
-    """Carbonyls, cyanides and rings: back-bonding shortens their bonds, whatever the valence."""
-    return [
-        Finding(
-            "valence",
-            f"{site.element} is bound to carbon, and the lengths of such bonds tell no valence "
-            f"({site.oxidation_state:+.3g} by {site.oxidation_source}); state it",
-            Weight.DOUBT,
-        )
-        for site in sites
-        if site.oxidation_source != STATED
-        and site.oxidation_state >= 0.5  # in metals and carbides there is none to speak of
-        and site.element in _OPEN_SHELL
-        and "C" in site.ligand_elements
     ]
 
 

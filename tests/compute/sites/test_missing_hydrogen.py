@@ -29,7 +29,7 @@ def test_a_hydroxide_keeps_its_valence_without_hydrogen(name: str, known: bool) 
     sites = analyze_sites(structure)
     metal = next(site for site in sites if site.element == element)
     assert metal.oxidation_state == valence
-    assert known or metal.oxidation_confidence <= 0.6
+    assert known or metal.oxidation_confidence < 0.9
     told = " ".join(one.text for one in valence_findings(structure, sites))
     assert "hydrogen" in told
 
@@ -53,7 +53,7 @@ def test_no_state_is_beyond_what_the_element_has() -> None:
     )
     copper = next(site for site in analyze_sites(structure) if site.element == "Cu")
     assert copper.oxidation_state <= 3
-    assert copper.oxidation_confidence <= 0.6
+    assert copper.oxidation_confidence < 0.9
 
 
 def test_stated_charges_win_and_a_contradiction_is_told() -> None:

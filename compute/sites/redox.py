@@ -1,0 +1,98 @@
+"""How likely each oxidation state of an element is before its bonds are looked at.
+
+Of 3d metals the cost of a state (−ln of its weight) is its free energy above the dication at a
+chemical potential of the electron,
+
+    cost(q) = [G(q) − (q − 2) μ] / w,
+
+G from standard potentials in water (S. G. Bratsch, J. Phys. Chem. Ref. Data 18 (1989) 1; oxidation
+states of oxo-anions at pH 0). With the total charge given only differences between elements count:
+Fe²⁺Ti⁴⁺ before Fe³⁺Ti³⁺, Cu⁺Fe³⁺ in sulphides. Other elements take their usual states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+# Free energy per ion above the dication, eV, from standard potentials.
+_FROST_EV: Mapping[str, Mapping[int, float]] = {
+    "Sc": {3: -2.0, 2: 0.0, 1: 2.0, 0: 4.2},
+    "Ti": {4: -0.27, 3: -0.37, 2: 0.0, 1: 1.6, 0: 3.3},
+    "V": {5: 1.08, 4: 0.08, 3: -0.26, 2: 0.0, 1: 1.2, 0: 2.3},
+    "Cr": {6: 3.57, 5: 3.0, 4: 1.7, 3: -0.42, 2: 0.0, 1: 1.0, 0: 1.8},
+    "Mn": {7: 7.5, 6: 7.0, 5: 5.5, 4: 2.46, 3: 1.51, 2: 0.0, 1: 1.3, 0: 2.4},
+    "Fe": {6: 7.4, 5: 5.1, 4: 2.8, 3: 0.77, 2: 0.0, 1: 0.8, 0: 0.9},
+    "Co": {5: 6.5, 4: 3.6, 3: 1.5, 2: 0.0, 1: 0.8, 0: 0.6},
+    "Ni": {4: 3.4, 3: 1.7, 2: 0.0, 1: 0.9, 0: 0.5},
+    "Cu": {4: 5.5, 3: 2.4, 2: 0.0, 1: -0.16, 0: -0.68},
+    "Zn": {2: 0.0, 0: 1.5},
+}
+_POTENTIAL_EV = 0.8  # μ among O, F, Cl
+_POTENTIAL_SOFT_EV = 0.5  # among S, Se, Te, P, As, Sb, I
+_WIDTH_EV = 0.5  # w
+_COPPER_SOFT = 2.5  # cost of Cu²⁺, which oxidises soft anions
+_IRON_TO_CARBON, _COBALT_TO_CARBON = 1.5, -2.5  # of M³⁺ in cyanides: Fe(II)–CN–Fe(III), Co(III)
+_LOW = 3.0  # of states below 2 in solids without C, P or H at the metal (not of copper)
+_METAL = 6.0  # of 0 and below in them
+_ANION_EV = 1.5  # each electron beyond the neutral atom
+_RARE = 4.0  # of states that the ICSD lists but textbooks do not
+_NEVER = 10.0  # and of those of s- and f-block metals, yttrium and aluminium (La²⁺, Ca⁺)
+_SEEN = frozenset(("Sm", "Tm", "Yb", "Nd", "Dy", "Ce", "Pr", "Tb", "U", "Np", "Pu"))  # but these
+_SOFT = frozenset(("S", "Se", "Te", "P", "As", "Sb", "I"))
+_ACCEPTORS = frozenset(("C", "P", "H"))  # ligands of low-valent metals
+
+
+def is_open_shell(element: str) -> bool:
+    """Whether an element is one of the 3d metals, whose states vary."""
+    return element in _FROST_EV
+
+
+def prior_costs(element: str, ligands: Sequence[str] = ()) -> dict[int, float]:
+    """Cost of each state that an element may have beside these ligands."""
+    if element not in _FROST_EV:
+        return dict(_usual(element))
+    kinds = set(ligands)
+    soft = bool(kinds) and kinds <= _SOFT | {"H"} and bool(kinds & _SOFT)
+    potential = _POTENTIAL_SOFT_EV if soft else _POTENTIAL_EV
+    organic = bool(kinds & _ACCEPTORS)
+    energies = dict(_FROST_EV[element])
+    if organic:
+        energies |= {-1: energies[0] + _ANION_EV, -2: energies[0] + 2 * _ANION_EV}
+    costs = {q: (g - (q - 2) * potential) / _WIDTH_EV for q, g in energies.items()}
+    if not organic:
+        for q in costs:
+            costs[q] += (_LOW if q == 1 and element != "Cu" else 0.0) + (_METAL if q < 1 else 0.0)
+    if element == "Cu" and soft:
+        costs[2] += _COPPER_SOFT
+        costs[3] += 2 * _COPPER_SOFT
+    if kinds == {"C"}:
+        costs[3] = costs.get(3, 0.0) + {"Fe": _IRON_TO_CARBON, "Co": _COBALT_TO_CARBON}.get(
+            element, 0.0
+        )
+    lowest = min(costs.values())
+    return {q: cost - lowest for q, cost in costs.items()}
+
+
+@cache
+def _usual(element: str) -> tuple[tuple[int, float], ...]:
+    from pymatgen.core import Element
+
+    if element == "H":
+        return ((1, 0.0), (-1, 0.0))
+    if element == "O":
+        return ((-2, 0.0),)
+    known = Element(element)
+    common = {int(s): 0.0 for s in known.common_oxidation_states}
+    firm = known.block in ("s", "f") or element in ("Y", "Al", "La", "Lu")
+    rare = _NEVER if firm and element not in _SEEN else _RARE
+    listed = {int(s): rare for s in known.icsd_oxidation_states}
+    return tuple(({**listed, **common} or {0: 0.0}).items())
+
+
+def usual_states(element: str) -> dict[int, float]:
+    """What a site may take beside stated ones: ions of 3d metals, of others the textbook's."""
+    costs = prior_costs(element)
+    if is_open_shell(element):
+        return {q: cost for q, cost in costs.items() if q > 0}
+    return {q: cost for q, cost in costs.items() if cost < _RARE} or costs

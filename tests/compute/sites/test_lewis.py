@@ -1,0 +1,91 @@
+"""Molecules, linkers and polyatomic anions have the charge that chemists give them."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from ase.build import molecule
+from ase.collections import g2
+from pymatgen.core import Lattice, Structure
+
+from compute.sites.fragments import covalent_bonds, fragments
+from compute.sites.lewis import Lewis, lewis
+from tests.compute.sites.valence_set import entries
+
+# Of the G2 set what has no octet, or double bonds of heavy atoms (which in crystals are pairs).
+_OTHERS = frozenset(
+    ("CH2_s1A1d", "CH2_s3B1d", "CS", "ClF3", "N2O", "NH", "O3", "P2", "S2", "SO", "SO2", "Si2")
+    + ("SiH2_s1A1d", "SiH2_s3B1d", "SiO")
+)
+
+
+def groups(structure: Structure) -> list[tuple[str, Lewis]]:
+    elements = [site.specie.symbol for site in structure]
+    bonds = covalent_bonds(structure, elements)
+    out = []
+    for group in fragments(bonds):
+        count = Counter(elements[a] for a in group)
+        name = "".join(f"{e}{n if n > 1 else ''}" for e, n in sorted(count.items()))
+        out.append((name, lewis(bonds, group)))
+    return out
+
+
+def charges(id: str) -> dict[str, int]:
+    entry = next(entry for entry in entries() if entry.id == id)
+    return {name: found.charge for name, found in groups(entry.structure())}
+
+
+@pytest.mark.parametrize(
+    ("id", "expected"),
+    [
+        ("porphine-Ni", {"C20H12N4": -2}),
+        ("phthalocyanine-Cu", {"C32H16N8": -2}),
+        ("fe-acac-bipy2+1", {"C5H7O2": -1, "C10H8N2": 0}),
+        ("tm-FeCP2", {"C5H5": -1}),
+        ("tm-NiCO4", {"CO": 0}),
+        ("Fe2-CN6-4", {"CN": -1}),
+        ("Co3-NH36+3", {"H3N": 0}),
+        ("Fe2-OH26+2", {"H2O": 0}),
+        ("rost61-m148", {"C6H18NSi2": -1}),
+        ("rost61-m87", {"C14H32N4": 0, "CH3": -1}),
+        ("rost61-m22", {"C4H8N2O2": 0, "C4H6N2O2": -2, "H2O": 0}),
+        ("MnPS3", {"P2S6": -4}),
+        ("pyrite-FeS2", {"S2": -2}),
+        ("amcsd-17606", {"As4": -4}),
+        ("amcsd-5243", {"AsS": -3}),
+        ("Mg2FeH6", {"H": -1}),
+        ("amcsd-19940", {"C2O4": -2, "H2O": 0}),
+        ("amcsd-15976", {"NO2": -1}),
+        ("csd-AFENAA", {"C14H14N4": 0, "C2H3N": 0, "ClO4": -1}),
+        ("co-bdp", {"C12H8N4": -2}),
+        ("hkust-1", {"C9H3O6": -3}),
+        ("co-mof-74", {"C8H2O6": -4}),
+    ],
+)
+def test_a_group_has_its_accepted_charge(id: str, expected: dict[str, int]) -> None:
+    assert charges(id) == expected
+
+
+def test_states_add_up_to_the_charge_and_neutral_molecules_to_nothing() -> None:
+    checked = 0
+    for name in g2.names:
+        atoms = molecule(name)
+        electrons = int(sum(atoms.numbers))
+        if len(atoms) == 1 or electrons % 2 or name in _OTHERS:
+            continue
+        if set(atoms.get_chemical_symbols()) & {"Li", "Be", "Na", "Al"}:
+            continue
+        positions = np.asarray(atoms.positions)
+        cell = Lattice.cubic(float(np.ptp(positions, axis=0).max()) + 10.0)
+        structure = Structure(
+            cell, atoms.get_chemical_symbols(), positions, coords_are_cartesian=True
+        )
+        total = 0.0
+        for _, found in groups(structure):
+            assert sum(found.states.values()) == pytest.approx(found.charge)
+            total += found.charge
+        assert total == 0, name
+        checked += 1
+    assert checked > 90
