@@ -35,8 +35,6 @@ FloatArray = NDArray[np.float64]
 
 _NEUTRAL = 1e-3
 _GIVES = 0.2  # a bond-valence sum beyond this makes a cation, beyond its negative an anion
-_ANIONS = {"O": -2.0, "S": -2.0, "Se": -2.0, "Te": -2.0, "F": -1.0, "Cl": -1.0, "Br": -1.0,
-           "I": -1.0}  # fmt: skip
 _CONFIDENCE_OF_CHARGED = 0.7
 _HIGHEST_STATE = 9.0  # iridium's in IrO4+
 
@@ -249,7 +247,7 @@ def assign_valences(
     *,
     own: Sequence[float | None],
     charge: float,
-    bonds: Bonds | None = None,
+    bonds: Bonds,
 ) -> list[Site]:
     """Sites with their oxidation states and what follows from them.
 
@@ -261,8 +259,8 @@ def assign_valences(
         Neighbours of each site, by its index.
     charge : float
         That the listed atoms have together.
-    bonds : Bonds, optional
-        Of an ordered crystal; without them every anion is taken to be alone.
+    bonds : Bonds
+        Among the non-metals.
     """
     by_person = _stated(sites, stated, n_atoms)
     known = [
@@ -312,17 +310,16 @@ def _evidence(
     elements: list[str],
     near: dict[int, Neighbours],
     known: Sequence[float | None],
-    bonds: Bonds | None,
+    bonds: Bonds,
 ) -> list[Evidence]:
     """What bonds and groups tell of each distinct site."""
-    pairs = [paired(elements, site.index, near[site.index]) for site in sites]
     like = {
         atom
-        for site, pair in zip(sites, pairs, strict=True)
-        if pair
+        for site in sites
+        if paired(elements, site.index, near[site.index])
         for atom in site.equivalent_indices
     }
-    states, odd, single = _groups(bonds) if bonds else _alone(sites, pairs)
+    states, odd, single = _groups(bonds)
     out = []
     for site, stated in zip(sites, known, strict=True):
         atoms = site.equivalent_indices
@@ -361,19 +358,6 @@ def _groups(bonds: Bonds) -> tuple[dict[int, float], set[int], set[int]]:
         if len(group) == 1:
             single.update(group)
     return states, odd, single
-
-
-def _alone(
-    sites: Sequence[Site], pairs: Sequence[bool]
-) -> tuple[dict[int, float], set[int], set[int]]:
-    """The same where nothing is known of groups: halides, chalcogenides, pairs of the latter."""
-    states: dict[int, float] = {}
-    for site, pair in zip(sites, pairs, strict=True):
-        if site.element in _ANIONS and site.bond_valence_sum < -_GIVES:
-            charge = _ANIONS[site.element]
-            for atom in site.equivalent_indices:
-                states[atom] = -1.0 if pair else charge
-    return states, set(), set(states)
 
 
 def _trusted(site: Site, like: Set[int]) -> bool:

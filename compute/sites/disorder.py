@@ -20,6 +20,7 @@ from compute.errors import InputError
 from compute.ions import ELEMENTS_3D
 from compute.sites.analysis import Site, assign_valences, own_charge
 from compute.sites.coordination import Neighbours, bond_valence_sum, oxo_centres, paired
+from compute.sites.fragments import covalent_bonds
 from compute.sites.frame import local_axes, orbits, point_group
 from compute.sites.occupants import Occupant, exclude, occupants
 from compute.sites.oxidation import STATED
@@ -264,10 +265,13 @@ def _with_valences(
     """The valences that all occupants together are neutral with, or nearly so."""
     elements = [one.element for one in held]
     own: list[float | None] = [one.charge for one in held]
+    bonds = covalent_bonds(
+        structure, elements, [one.place for one in held], [one.certain for one in held]
+    )
 
     def assigned(charge: float, known: list[float | None]) -> list[Site]:
         return assign_valences(
-            bare, elements, dict(there), stated, len(held), own=known, charge=charge
+            bare, elements, dict(there), stated, len(held), own=known, charge=charge, bonds=bonds
         )
 
     charge = own_charge(structure)

@@ -52,14 +52,30 @@ class Bonds:
         return sum(count for count, _ in self.neighbours[atom].values())
 
 
-def covalent_bonds(structure: Structure, elements: Sequence[str]) -> Bonds:
-    """The covalent bonds of an ordered structure; elements with D and T as H."""
+def covalent_bonds(
+    structure: Structure,
+    elements: Sequence[str],
+    places: Sequence[int] | None = None,
+    certain: Sequence[bool] | None = None,
+) -> Bonds:
+    """The covalent bonds of a structure.
+
+    Parameters
+    ----------
+    elements : sequence of str
+        Of each atom, D and T as H.
+    places, certain : sequence, optional
+        Of a disordered crystal, whose atoms share places: the place in the structure of each, and
+        whether it is always there. Others are bound to nothing.
+    """
     n = len(elements)
     neighbours: list[dict[int, tuple[int, float]]] = [{} for _ in range(n)]
     metals: list[set[int]] = [set() for _ in range(n)]
     first, second, _, distances = structure.get_neighbor_list(_REACH_ANG)
     order = np.argsort(distances, kind="stable")
     first, second, distances = first[order], second[order], distances[order]
+    if places is not None and certain is not None:
+        first, second, distances = _of_atoms(first, second, distances, places, certain)
     nonmetal = np.array([element in _NONMETALS for element in elements])
     for i, j, d in _near(first, second, distances, nonmetal[first] & ~nonmetal[second]):
         if d < _TO_METAL * (_radius(elements[i]) + _radius(elements[j])):
@@ -101,6 +117,22 @@ def fragments(bonds: Bonds) -> list[list[int]]:
                     waiting.append(other)
         out.append(sorted(group))
     return out
+
+
+def _of_atoms(
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    distances: NDArray[np.float64],
+    places: Sequence[int],
+    certain: Sequence[bool],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Contacts of places as those of the atoms that are always there."""
+    atom = np.full(max(places) + 1, -1)
+    for n, (place, always) in enumerate(zip(places, certain, strict=True)):
+        if always:
+            atom[place] = n
+    kept = (atom[first] >= 0) & (atom[second] >= 0)
+    return atom[first[kept]], atom[second[kept]], distances[kept]
 
 
 def _near(
