@@ -125,6 +125,13 @@ class Site:
         return self.index if self.occupancy >= 1.0 else f"{self.element}:{self.index}"
 
     @property
+    def possible_ligands(self) -> set[str]:
+        """Elements of the ligands, in whatever arrangement."""
+        return set(self.ligand_elements).union(
+            *(one.ligand_elements for _, one in self.alternatives)
+        )
+
+    @property
     def amount(self) -> float:
         """Atoms a cell."""
         return self.multiplicity * self.occupancy

@@ -428,7 +428,7 @@ def _site_row(row: Structure, found: FoundSite) -> Site:
         spin_state=found.spin_state,
         coordination_number=found.coordination_number,
         geometry=found.geometry,
-        ligands="-".join(sorted(set(found.ligand_elements)))[:60],
+        ligands="-".join(sorted(found.possible_ligands))[:60],
         site_symmetry=found.point_group,
         mean_bond_length=found.mean_bond_length_ang
         if isfinite(found.mean_bond_length_ang)

@@ -125,3 +125,17 @@ def test_the_cluster_stands_in_the_same_corrected_charges() -> None:
     )
     expected = charge / np.linalg.norm(points - vector, axis=1)
     np.testing.assert_allclose(change - change[0], expected - expected[0], atol=1e-6)
+
+
+@pytest.mark.slow
+def test_a_cluster_beside_cations_of_one_charge_and_core_does_not_see_that_they_are_mixed() -> None:
+    """Ni2+ and Co2+ are the same point charge with the same closed-shell core."""
+    found = []
+    for structure in (
+        crystal("rocksalt-NiO").structure(),
+        mixed("rocksalt-NiO", {"Ni": {"Ni": 0.5, "Co": 0.5}}),
+    ):
+        sites = analyze_sites(structure)
+        found.append(l23_spectrum(structure, sites, of(sites, "Ni"), "cluster"))
+    assert found[1].ten_dq == pytest.approx(found[0].ten_dq, abs=1e-4)
+    assert found[1].energy_offset_ev == pytest.approx(found[0].energy_offset_ev, abs=1e-3)

@@ -76,6 +76,7 @@ def test_rounding_of_occupancies_shares_no_valence() -> None:
 def test_a_mixed_shell_is_a_binomial_of_arrangements() -> None:
     sites = analyze_sites(mixed("rocksalt-MnO", {"O": {"O": 0.8, "F": 0.2}}))
     site = of(sites, "Mn")
+    assert site.possible_ligands == {"O", "F"}
     weights = [weight for weight, _ in site.alternatives]
     assert sum(weights) == pytest.approx(1.0)
     kept = 1.0 - site.left_out
