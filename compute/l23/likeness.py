@@ -30,6 +30,7 @@ _REACH_EV = (8.0, 10.0)  # below the L3 maximum, above the L2 maximum
 _CURVATURE = 0.04  # of the strongest: weaker minima of the second derivative are no feature
 _LOWEST = 0.04  # of the maximum
 _ARCTAN_EV = 0.8
+_UNKNOWN = 0.5  # weight of a feature whose height is not known
 
 
 @dataclass(frozen=True)
@@ -157,8 +158,10 @@ def likeness(first: Shape, second: Shape) -> Likeness:
 
 def best_match(first: Shape, second: Shape) -> tuple[float, NDArray[np.int64], float]:
     """`match` at the shift that makes it cheapest, and that shift in eV."""
-    found = [(*match(first, second, float(shift)), float(shift)) for shift in _SHIFTS_EV]
-    return min(found, key=lambda one: one[0])
+    weights = _weights(first), _weights(second)
+    last = _alignment(_pair_costs(first, second, _SHIFTS_EV), *weights)[:, -1, -1]
+    shift = float(_SHIFTS_EV[np.argmin(last)])
+    return *match(first, second, shift), shift
 
 
 def match(first: Shape, second: Shape, shift_ev: float) -> tuple[float, NDArray[np.int64]]:
@@ -177,24 +180,10 @@ def match(first: Shape, second: Shape, shift_ev: float) -> tuple[float, NDArray[
     float, int64 (m, 2)
         Cost over the weight (mean sum of heights of both lists), and the pairs.
     """
-    weights = [np.nan_to_num(one.heights, nan=0.5) for one in (first, second)]
-    n, m = weights[0].size, weights[1].size
-    heights = (weights[0][:, None] + weights[1]) / 2
-    with np.errstate(invalid="ignore"):
-        ratio = np.abs(np.log(second.heights / first.heights[:, None]))
-    apart = np.abs(second.positions - shift_ev - first.positions[:, None]) / _POSITION_EV
-    pair = heights * (apart + np.nan_to_num(ratio, nan=0.0) / _LOG_HEIGHT)
-    cost = np.zeros((n + 1, m + 1))
-    cost[1:, 0] = _UNMATCHED * np.cumsum(weights[0])
-    cost[0, 1:] = _UNMATCHED * np.cumsum(weights[1])
-    for i in range(1, n + 1):
-        for j in range(1, m + 1):
-            cost[i, j] = min(
-                cost[i - 1, j - 1] + pair[i - 1, j - 1],
-                cost[i - 1, j] + _UNMATCHED * weights[0][i - 1],
-                cost[i, j - 1] + _UNMATCHED * weights[1][j - 1],
-            )
-    pairs, i, j = [], n, m
+    weights = _weights(first), _weights(second)
+    pair = _pair_costs(first, second, np.array([shift_ev]))
+    cost, pair = _alignment(pair, *weights)[0], pair[0]
+    pairs, (i, j) = [], pair.shape
     while i and j:
         if cost[i, j] == cost[i - 1, j - 1] + pair[i - 1, j - 1]:
             i, j = i - 1, j - 1
@@ -205,7 +194,36 @@ def match(first: Shape, second: Shape, shift_ev: float) -> tuple[float, NDArray[
             j -= 1
     total = (weights[0].sum() + weights[1].sum()) / 2
     order = np.array(pairs[::-1], dtype=np.int64).reshape(-1, 2)
-    return float(cost[n, m] / total) if total > 0 else np.nan, order
+    return float(cost[-1, -1] / total) if total > 0 else np.nan, order
+
+
+def _weights(one: Shape) -> FloatArray:
+    return np.nan_to_num(one.heights, nan=_UNKNOWN)
+
+
+def _pair_costs(first: Shape, second: Shape, shifts: FloatArray) -> FloatArray:
+    """(shifts, n, m)"""
+    heights = (_weights(first)[:, None] + _weights(second)) / 2
+    with np.errstate(invalid="ignore"):
+        ratio = np.abs(np.log(second.heights / first.heights[:, None]))
+    apart = np.abs(second.positions - first.positions[:, None] - shifts[:, None, None])
+    both = apart / _POSITION_EV + np.nan_to_num(ratio, nan=0.0) / _LOG_HEIGHT
+    return np.asarray(heights * both)
+
+
+def _alignment(pair: FloatArray, first: FloatArray, second: FloatArray) -> FloatArray:
+    """Costs of the first i and j features, (shifts, n + 1, m + 1), from those of pairs."""
+    shifts, n, m = pair.shape
+    cost = np.zeros((shifts, n + 1, m + 1))
+    cost[:, 1:, 0] = _UNMATCHED * np.cumsum(first)
+    cost[:, 0, 1:] = _UNMATCHED * np.cumsum(second)
+    for i in range(1, n + 1):
+        for j in range(1, m + 1):
+            together = cost[:, i - 1, j - 1] + pair[:, i - 1, j - 1]
+            without_first = cost[:, i - 1, j] + _UNMATCHED * first[i - 1]
+            without_second = cost[:, i, j - 1] + _UNMATCHED * second[j - 1]
+            cost[:, i, j] = np.minimum(together, np.minimum(without_first, without_second))
+    return cost
 
 
 def _l3_maximum(energy: FloatArray, intensity: FloatArray, splitting: float) -> float:
