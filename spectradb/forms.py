@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+import re
+from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
@@ -16,7 +17,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from compute.edges import normalise_edge, normalise_element
-from spectradb.models import ApiKey
+from spectradb.filters.chemistry import looks_like_formula
+from spectradb.models import ApiKey, Kind, Measurement, Spectrum, Structure
 
 
 class RegisterForm(BaseUserCreationForm):  # type: ignore[type-arg]
@@ -140,10 +142,171 @@ def state_of(*rows: Model) -> str:
     return digest.hexdigest()[:32]
 
 
-class AbsorberForm(forms.Form):
-    """Element and edge of a draft whose file could not say."""
+EDGES = ("K", "L1", "L2", "L3", "L23", "M1", "M23", "M2", "M3", "M45", "M4", "M5", "N45")
+LICENCES = ("CC BY 4.0", "CC0 1.0", "CC BY-SA 4.0", "ODbL 1.0", "Public domain")
+_CALCULATED = {"absorber", "edge", "structure", "site", "technique", "quantity"}
+MEASURED = (
+    "facility", "beamline", "mode", "monochromator", "resolution_ev", "temperature_k",
+    "sample_name", "sample_formula", "sample_preparation", "measured_on",
+)  # fmt: skip
+_LABELS: dict[str, Any] = {
+    "facility": _("Facility"),
+    "beamline": _("Beamline"),
+    "mode": _("Mode"),
+    "monochromator": _("Monochromator"),
+    "resolution_ev": _("Resolution (eV)"),
+    "temperature_k": _("Temperature (K)"),
+    "sample_name": _("Sample"),
+    "sample_formula": _("Formula of the sample"),
+    "sample_preparation": _("Preparation"),
+    "measured_on": _("Date"),
+}
+_Measured = forms.modelform_factory(
+    Measurement,
+    fields=list(MEASURED),
+    labels=_LABELS,
+    widgets={"sample_preparation": forms.Textarea(attrs={"rows": 2})},
+)
 
-    element = UploadForm.base_fields["element"]
-    edge = UploadForm.base_fields["edge"]
-    clean_element = UploadForm.clean_element
-    clean_edge = UploadForm.clean_edge
+
+class RecordForm(SeenForm):
+    """Columns of the spectrum and, under ``m_…``, of its measurement."""
+
+    edge = forms.CharField(label=_("Edge"), required=False, widget=forms.Select)
+    licence = forms.CharField(label=_("Licence"), required=False, widget=forms.Select)
+
+    class Meta:
+        model = Spectrum
+        fields = (
+            "absorber", "edge", "structure", "site", "formula", "title", "technique", "quantity",
+            "licence", "citation", "doi",
+        )  # fmt: skip
+        labels: ClassVar[dict[str, Any]] = {
+            "absorber": _("Element"), "edge": _("Edge"), "structure": _("Structure"),
+            "site": _("Site"), "formula": _("Formula"), "title": _("Title"),
+            "technique": _("Technique"), "quantity": _("Intensity is"), "licence": _("Licence"),
+            "citation": _("Citation"), "doi": "DOI",
+        }  # fmt: skip
+        help_texts: ClassVar[dict[str, Any]] = {
+            "absorber": _("Element symbol."),
+            "formula": _("Of the sample."),
+        }
+        widgets = {"citation": forms.Textarea(attrs={"rows": 2})}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._offer("edge", EDGES, blank=gettext("not known"))
+        self._offer("licence", LICENCES, blank=gettext("none"))
+        if self.instance.kind == Kind.THEORY:  # what was computed is the calculation's to say
+            for name in _CALCULATED & self.fields.keys():
+                self.fields[name].disabled = True
+        measured = self.instance.measurement
+        if measured is not None:
+            for name, field in _Measured(instance=measured).fields.items():
+                self.fields[f"m_{name}"] = field
+                self.initial[f"m_{name}"] = getattr(measured, name)
+
+    def rows(self) -> list[Model]:
+        measured = self.instance.measurement
+        return [self.instance, *([measured] if measured is not None else [])]
+
+    def _offer(self, name: str, known: tuple[str, ...], blank: str) -> None:
+        """The usual values, and the present one where it is another."""
+        present = getattr(self.instance, name, "")
+        values = [*known, *([present] if present and present not in known else [])]
+        if name in self.fields:
+            widget = self.fields[name].widget
+            assert isinstance(widget, forms.Select)
+            widget.choices = [("", f"({blank})"), *((one, one) for one in values)]
+
+    def clean_absorber(self) -> str:
+        given = str(self.cleaned_data["absorber"]).strip()
+        if given and normalise_element(given) is None:
+            raise forms.ValidationError(gettext("“%s” is not an element symbol.") % given)
+        return normalise_element(given) or ""
+
+    def clean_edge(self) -> str:
+        given = str(self.cleaned_data["edge"]).strip()
+        if given and normalise_edge(given) is None:
+            raise forms.ValidationError(gettext("“%s” is not the name of an edge.") % given)
+        return normalise_edge(given) or ""
+
+    def clean(self) -> dict[str, Any]:
+        found = super().clean() or self.cleaned_data
+        site, structure = found.get("site"), found.get("structure")
+        if site is not None and site.structure_id != getattr(structure, "pk", None):
+            self.add_error("site", gettext("This site belongs to another structure."))
+        elif site is not None and found.get("absorber") not in ("", site.element, None):
+            self.add_error(
+                "site",
+                gettext("This site is %(is)s, not %(other)s.")
+                % {"is": site.element, "other": found["absorber"]},
+            )
+        return found
+
+    def save_measurement(self) -> list[str]:
+        """Store what changed of the measurement; the names of those columns."""
+        measured = self.instance.measurement
+        changed = [one.removeprefix("m_") for one in self.changed_data if one.startswith("m_")]
+        if measured is None or not changed:
+            return []
+        for name in changed:
+            setattr(measured, name, self.cleaned_data[f"m_{name}"])
+        measured.save()
+        return changed
+
+
+class DraftForm(RecordForm):
+    """What its contributor says of a draft; a structure by its number or source id."""
+
+    structure = forms.CharField(label=_("Structure"), required=False, max_length=40)
+
+    class Meta(RecordForm.Meta):
+        fields = (  # type: ignore[assignment]  # some of those
+            "absorber", "edge", "formula", "title", "quantity", "licence", "citation", "doi",
+        )  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        shown = self.instance.structure
+        self.initial["structure"] = f"SDB-S{shown.pk}" if shown is not None else ""
+
+    def clean_formula(self) -> str:
+        given = str(self.cleaned_data["formula"]).strip()
+        if given and not looks_like_formula(given):
+            raise ValidationError(gettext("“%s” is no formula; write one such as NiO.") % given)
+        return given
+
+    def clean_doi(self) -> str:
+        given = str(self.cleaned_data["doi"]).strip()
+        given = re.sub(r"^(https?://(dx\.)?doi\.org/|doi:\s*)", "", given, flags=re.IGNORECASE)
+        if given and not re.fullmatch(r"10\.\d{4,9}/\S+", given):
+            raise ValidationError(
+                gettext("“%s” is no DOI; it begins with 10. and a slash follows.") % given
+            )
+        return given
+
+    def clean_structure(self) -> Structure | None:
+        given = str(self.cleaned_data["structure"]).strip()
+        if not given:
+            return None
+        rows = Structure.objects.defer("data")
+        number = re.fullmatch(r"(?:SDB-?S)?(\d{1,18})", given, flags=re.IGNORECASE)
+        if number:
+            found = rows.filter(pk=int(number[1])).first()
+        else:
+            found = rows.filter(source_id__iexact=given).order_by("-is_primary", "pk").first()
+        if found is None:
+            raise ValidationError(gettext("There is no structure “%s” here.") % given)
+        return found
+
+    def clean(self) -> dict[str, Any]:
+        found = super().clean()
+        structure, absorber = found.get("structure"), found.get("absorber")
+        if structure is not None and absorber:
+            held = structure.element_rows.values_list("element", flat=True)
+            if absorber not in set(held):
+                words = gettext("%(formula)s holds no %(element)s.")
+                told = {"formula": structure.formula, "element": absorber}
+                self.add_error("structure", words % told)
+        return found

@@ -8,7 +8,7 @@ from django.urls import include, path
 
 from spectradb.views.accounts import account
 from spectradb.views.calculations import multiplet
-from spectradb.views.curation import revise
+from spectradb.views.curation import draft, revise
 from spectradb.views.exports import download
 from spectradb.views.imports import upload
 from spectradb.views.learning import models, predict, residuals
@@ -39,6 +39,8 @@ urlpatterns = [
     path("spectra/<int:pk>/fit/", fit.fit, name="spectrum-fit"),
     path("spectra/<int:pk>/fit/accept/", fit.accept, name="spectrum-fit-accept"),
     path("spectra/<int:pk>/fit/<int:fit_pk>/accept/", fit.accept_kept, name="fit-accept"),
+    path("spectra/<int:pk>/draft/", draft.draft, name="spectrum-draft"),
+    path("spectra/<int:pk>/delete/", draft.delete, name="spectrum-delete"),
     path("spectra/<int:pk>/submit/", upload.submit_spectrum, name="spectrum-submit"),
     path("spectra/<int:pk>/revise/", revise.revise, name="spectrum-revise"),
     path("spectra/<int:pk>/original/", download.source_file, name="source-file"),

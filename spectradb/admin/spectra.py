@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from spectradb.admin.forms import MEASURED, SpectrumForm
+from spectradb.admin.forms import MEASURED, RecordForm
 from spectradb.admin.page import context_of, with_story
 from spectradb.models import Kind, Spectrum, Status
 from spectradb.services.accounts.roles import may_curate
@@ -68,7 +68,7 @@ class QueueFilter(admin.SimpleListFilter):
 
 @admin.register(Spectrum)
 class SpectrumAdmin(_SpectrumAdmin):
-    form = SpectrumForm
+    form = RecordForm
     action_form = NoteForm
     actions = ("publish", "send_back", "reject", "withdraw")
     list_display = (
@@ -190,14 +190,14 @@ class SpectrumAdmin(_SpectrumAdmin):
         self, request: HttpRequest, obj: Spectrum | None = None, change: bool = False, **kwargs: Any
     ) -> type[forms.ModelForm[Spectrum]]:
         # The measurement's fields come with the row, in the form's __init__.
-        kwargs["fields"] = list(SpectrumForm.Meta.fields)
+        kwargs["fields"] = list(RecordForm.Meta.fields)
         return super().get_form(request, obj, change, **kwargs)
 
     def save_model(
         self, request: HttpRequest, obj: Spectrum, form: forms.ModelForm[Spectrum], change: bool
     ) -> None:
         """Keep who edited what, and look at the checks again."""
-        assert isinstance(form, SpectrumForm)
+        assert isinstance(form, RecordForm)
         if not form.changed_data:
             return
         measured = form.save_measurement()

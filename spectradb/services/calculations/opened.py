@@ -49,10 +49,22 @@ class Ion:
 
 @dataclass(frozen=True)
 class Opened:
-    """The ions of what was opened, that of most weight first; the calculation if it is stored."""
+    """What was opened.
+
+    Attributes
+    ----------
+    ions : tuple of Ion
+        That of most weight first.
+    calculation : Calculation or None
+        If it is a stored one.
+    partly : bool
+        Whether further ions share the site whose places in energy were not kept: calculations
+        of old versions are shown whole as they are stored, and changed in their first ion only.
+    """
 
     ions: tuple[Ion, ...]
     calculation: Calculation | None = None
+    partly: bool = False
 
     @property
     def case(self) -> Json:
@@ -78,7 +90,7 @@ def open_calculation(row: Calculation) -> Opened:
     ]
     ions.sort(key=lambda ion: -ion.weight)
     if len(ions) > 1 and any("energy_offset_ev" not in one for one in mixture):
-        ions = ions[:1]  # of an older version: only what is stored can be shown of the others
+        return Opened((ions[0],), row, partly=True)
     return Opened(tuple(ions), row)
 
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.db.models import Q
+from django.utils.translation import gettext
 
 from compute.errors import InputError
 from spectradb.models import Kind, Quantity, Spectrum, Status
@@ -54,6 +55,21 @@ def keep_checks(spectrum: Spectrum) -> list[Check]:
     return found
 
 
+def missing(row: Spectrum) -> list[str]:
+    """What a measured spectrum has to say before a curator looks at it, in words."""
+    if row.kind != Kind.EXPERIMENT:
+        return []
+    measured = row.measurement
+    wanted = [
+        (row.absorber, gettext("element")),
+        (row.edge, gettext("edge")),
+        (row.formula or row.structure_id, gettext("formula of the sample")),
+        (row.licence, gettext("licence")),
+        (measured is not None and measured.mode, gettext("mode of detection")),
+    ]
+    return [words for value, words in wanted if not value]
+
+
 def blocking(checks: list[dict[str, Any]]) -> list[str]:
     """Reasons of the failed checks among stored ones."""
     return [f"{one['name']}: {one['reason']}" for one in checks if one["verdict"] == FAIL]
@@ -71,7 +87,7 @@ def _identity(spectrum: Spectrum) -> list[Check]:
     elif spectrum.formula:
         formula = Check("Sample", PASS, f"{spectrum.formula}, structure not linked.")
     else:
-        formula = Check("Sample", CHECK, "No formula and no structure: say what was measured.")
+        formula = Check("Sample", FAIL, "No formula and no structure: say what was measured.")
     return [edge, formula]
 
 

@@ -23,7 +23,7 @@ from simple_history.models import DeletedObject
 
 from spectradb.models import Calculation, Spectrum, Status
 from spectradb.services.accounts.roles import may_contribute, may_curate
-from spectradb.services.curation.quality import blocking, keep_checks
+from spectradb.services.curation.quality import blocking, keep_checks, missing
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -110,6 +110,10 @@ def decide(spectrum: Spectrum, action: str, user: User | AnonymousUser, note: st
             keep_checks(row)
         if action == "publish" and (reasons := blocking(row.checks)):
             raise CurationError(f"SDB-{row.pk} cannot be published. {' '.join(reasons)}")
+        if action == "submit" and (absent := missing(row)):
+            raise CurationError(
+                f"SDB-{row.pk} does not say: {', '.join(absent)}. Complete it first."
+            )
         if action == "submit":
             row.submitted_at = now
         if action == "publish":

@@ -305,6 +305,7 @@ def _create(file: SourceFile, part: str, raw: RawSpectrum, contributor: User | N
         quantity=raw.quantity,
         status=Status.DRAFT,
         contributor=contributor,
+        licence="" if contributor is not None else Spectrum._meta.get_field("licence").default,
         measurement=measurement,
         sparkline=sparkline_path(
             raw.energy_ev,

@@ -280,6 +280,8 @@ def kept(opened: Opened) -> list[str]:
         told.append(gettext("%(n)d electrons in 3d, the others in 4s") % {"n": case["n_d"]})
     if case["method"] != "auto":
         told.append(gettext("the solver, %s") % case["method"])
+    if opened.partly:
+        told.append(gettext("the other ion of this site, shown until a slider is moved"))
     for ion in opened.ions[1:]:
         told.append(
             gettext("%(share)s %% of %(ion)s beside: the sliders move the other ion")

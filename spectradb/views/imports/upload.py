@@ -16,12 +16,12 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from compute.errors import InputError
-from spectradb.forms import AbsorberForm, UploadForm
-from spectradb.models import Spectrum, Status, Upload
+from spectradb.forms import UploadForm
+from spectradb.models import Spectrum, Upload
 from spectradb.plots import Curve, Figure, nice_range
 from spectradb.plots.figure import COLOURS
 from spectradb.services.accounts.roles import may_contribute
-from spectradb.services.curation.quality import keep_checks
+from spectradb.services.curation.drafts import may_edit
 from spectradb.services.curation.workflow import CurationError, submit
 from spectradb.services.imports.questions import (
     OpenFile,
@@ -203,27 +203,17 @@ def _preview(opened: OpenFile, number: int) -> Plot | None:
 @login_required
 @require_POST
 def submit_spectrum(request: HttpRequest, pk: int) -> HttpResponse:
-    """Send a draft for review, with the element and edge if its file could not say them."""
+    """Send a draft for review; where something is missing, to the page that asks for it."""
     row = get_object_or_404(Spectrum.objects.visible_to(request.user), pk=pk)
     if row.contributor_id != request.user.pk:
         raise PermissionDenied(gettext("Only its contributor can send a draft for review."))
-    if row.status == Status.DRAFT and request.POST.get("element"):
-        form = AbsorberForm(request.POST)
-        if not form.is_valid():
-            for errors in form.errors.values():
-                messages.error(request, " ".join(str(e) for e in errors))
-            return redirect("spectrum", pk)
-        row.absorber = form.cleaned_data["element"] or row.absorber
-        row.edge = form.cleaned_data["edge"] or row.edge
-        keep_checks(row)
-        row.save()
     try:
         submit(row, request.user)
     except CurationError as error:
         messages.error(request, str(error))
-    else:
-        words = gettext("Sent for review: SDB-%d. A curator will look at it.") % pk
-        messages.success(request, words)
+        return redirect("spectrum-draft" if may_edit(request.user, row) else "spectrum", pk)
+    words = gettext("Sent for review: SDB-%d. A curator will look at it.") % pk
+    messages.success(request, words)
     return redirect("spectrum", pk)
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from spectradb.models import Kind, PeakFit, Quantity, Spectrum, Status
 from spectradb.plots.standalone import standalone
 from spectradb.services.accounts.roles import may_contribute, may_curate
+from spectradb.services.curation.drafts import may_edit
 from spectradb.services.curation.revise import may_revise
 from spectradb.services.peaks import proposals
 from spectradb.services.search.nearest import nearest_spectra
@@ -80,6 +81,7 @@ def spectrum(request: HttpRequest, pk: int) -> HttpResponse:
             "may_fit": may_contribute(request.user),
             "can_revise": shown.kind == Kind.EXPERIMENT and may_revise(request.user, shown),
             "can_normalise": may_state(request.user, shown),
+            "can_edit": may_edit(request.user, shown),
             "can_submit": shown.status in (Status.DRAFT, Status.REJECTED)
             and request.user.is_authenticated
             and shown.contributor_id == request.user.pk,
