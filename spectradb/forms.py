@@ -239,7 +239,7 @@ class RecordForm(SeenForm):
         elif site is not None and found.get("absorber") not in ("", site.element, None):
             self.add_error(
                 "site",
-                gettext("This site is %(is)s, not %(other)s.")
+                gettext("This site is %(is)s, not %(other)s")
                 % {"is": site.element, "other": found["absorber"]},
             )
         return found
@@ -306,7 +306,7 @@ class DraftForm(RecordForm):
         if structure is not None and absorber:
             held = structure.element_rows.values_list("element", flat=True)
             if absorber not in set(held):
-                words = gettext("%(formula)s holds no %(element)s.")
+                words = gettext("%(formula)s holds no %(element)s")
                 told = {"formula": structure.formula, "element": absorber}
                 self.add_error("structure", words % told)
         return found

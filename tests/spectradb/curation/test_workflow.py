@@ -11,7 +11,7 @@ from django.core.exceptions import PermissionDenied
 
 from spectradb.models import ImmutableArray, Spectrum
 from spectradb.services.curation import workflow as curation
-from spectradb.services.curation.quality import blocking, run_checks
+from spectradb.services.curation.quality import blocking, keep_checks, run_checks
 from spectradb.services.curation.revise import revise
 from spectradb.services.curation.workflow import CurationError
 from tests.factories import make_spectrum, make_user
@@ -82,7 +82,8 @@ def test_a_step_must_fit_the_status() -> None:
 
 def test_a_failed_check_blocks_publishing_and_names_what_to_mend() -> None:
     curator = make_user(role="curator")
-    spectrum = curation.submit(draft(edge=""), curator)
+    spectrum = make_spectrum("experiment", status="submitted", edge="")
+    keep_checks(spectrum)
     assert blocking(spectrum.checks) == [
         "Element and edge: The file does not give the edge. Fill it in."
     ]
