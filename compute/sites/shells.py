@@ -18,7 +18,7 @@ from compute.sites.occupants import Occupant, States, exclude, given, groups, jo
 FloatArray = NDArray[np.float64]
 
 MOST = 8  # arrangements of one site; each is a calculation
-_ENOUGH = 0.995  # of the weight
+_ENOUGH = 0.98  # of the weight: rarer ones are odd, cost as much and change nothing that is seen
 _BEAM = 4096  # sets that are followed while groups are combined
 _REACH = 1.1  # ligands of any arrangement lie within this times the farthest of the mean one
 _SAME_ANG = 0.1
