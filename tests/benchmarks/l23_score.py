@@ -106,6 +106,8 @@ class Trial:
         known = np.isfinite(self.own)
         ranks = np.array([_ranks(column) for column in values.T[known]])
         every = np.full(self.own.size + 1, np.nan)
+        if not self.names:
+            return every
         every[:-1][known] = ranks[:, 0]
         every[-1] = _ranks(ranks.mean(axis=0))[0]
         return every
@@ -143,7 +145,7 @@ def theory(element: str, source: Source) -> list[Computed]:
 
 
 def trials(source: Source) -> Iterator[Trial]:
-    """Every measurement whose own compound is computed, with enough others."""
+    """Every measurement whose own compound is computed; foreign ones where there are enough."""
     known: dict[str, list[Computed]] = {}
     facts = json.loads(shared_data("l23_literature", "facts.json").read_text(encoding="utf-8"))
     for name, crystal_id, element in (*SPECTRA, *LISTS):
@@ -151,9 +153,10 @@ def trials(source: Source) -> Iterator[Trial]:
             known[element] = theory(element, source)
         candidates = known[element]
         right = next((one for one in candidates if one.crystal == crystal_id), None)
-        if right is None or len(candidates) < _FEWEST:
+        if right is None:
             continue
-        others = [one for one in candidates if one.compound != right.compound]
+        enough = len(candidates) >= _FEWEST
+        others = [one for one in candidates if enough and one.compound != right.compound]
         if name.endswith(".csv"):
             compare = _with_spectrum(name, right)
         else:
@@ -162,7 +165,7 @@ def trials(source: Source) -> Iterator[Trial]:
             name.split(" ")[0],
             right.compound,
             compare(right),
-            np.array([compare(one) for one in others]),
+            np.array([compare(one) for one in others]).reshape(-1, len(FIGURES)),
             tuple(one.crystal for one in others),
         )
 
@@ -242,28 +245,43 @@ def _interval(values: FloatArray, groups: Sequence[str], of: Callable[..., float
     return f"{of(values):.2f} ({low:.2f}-{high:.2f})"
 
 
+def _told(
+    values: FloatArray, groups: Sequence[str], known: NDArray[np.bool_], of: Callable[..., float]
+) -> str:
+    """`_interval` of what is known."""
+    left = [group for group, yes in zip(groups, known, strict=True) if yes]
+    return _interval(values[known], left, of) if left else ""
+
+
 def summary(found: list[Trial]) -> str:
     """A row a figure: its size for the right compound, and how well it tells it from others."""
     groups = [one.formula for one in found]
     ranks = np.array([one.rank() for one in found])
     count = np.array([len(one.names) + 1 for one in found])
     rows = [
-        "| figure | n spectra, compounds | right compound, median | first | among three "
+        "| figure | n spectra, compounds told apart | right compound, median | first | among three "
         "| better than a foreign one |\n|---|---|---|---|---|---|\n"
     ]
     names = [f"{one.name}, {one.unit}".rstrip(", ") for one in FIGURES]
     for k, name in enumerate([*names, "all together"]):
+        size = ""
+        if k < len(FIGURES):
+            own = np.array([one.own[k] for one in found])
+            size = _told(own, groups, np.isfinite(own), lambda v: float(np.median(v)))
         known = np.isfinite(ranks[:, k])
         of = [group for group, yes in zip(groups, known, strict=True) if yes]
         rank, number = ranks[known, k], count[known]
-        size = "" if k == len(FIGURES) else _interval(
-            np.array([one.own[k] for one in found])[known], of, lambda v: float(np.median(v))
-        )  # fmt: skip
+        if not known.any():
+            rows.append(f"| {name} | 0, 0 | {size} | | | |\n")
+            continue
         shares = (
             (rank < 0.75) * 1.0, (rank < 2.75) * 1.0, 1 - rank / (number - 1),
         )  # fmt: skip
         told = " | ".join(_interval(s, of, lambda v: float(np.mean(v))) for s in shares)
         rows.append(f"| {name} | {known.sum()}, {len(set(of))} | {size} | {told} |\n")
+    count = count[count > 1]
+    if not count.size:
+        return "".join(rows)
     chance = " | ".join(f"{np.mean(np.minimum(k / count, 1)):.2f}" for k in (1, 3))
     return "".join(rows) + f"| chance | | | {chance} | 0.50 |\n"
 
@@ -277,10 +295,9 @@ def details(found: list[Trial]) -> str:
     for one in found:
         own = " | ".join("" if np.isnan(v) else f"{v:.2f}" for v in one.own)
         better = np.argsort(one.foreign[:, 0])[:2]
+        place = f"{one.rank()[-1] + 1:.1f}" if one.names else ""
         others = ", ".join(f"{one.names[k]} {one.foreign[k, 0]:.2f}" for k in better)
-        rows.append(
-            f"| {one.name} | {len(one.names) + 1} | {own} | {one.rank()[-1] + 1:.1f} | {others} |\n"
-        )
+        rows.append(f"| {one.name} | {len(one.names) + 1} | {own} | {place} | {others} |\n")
     return "".join(rows)
 
 
