@@ -58,13 +58,30 @@ class AlignmentPrior:
 
         ``shift_err_ev`` is each candidate's own uncertainty of the energy scale.
         """
-        shift, sigma, gamma = where.shift, np.sqrt(where.variance), where.gamma
-        if np.isfinite(self.shift_hwhm_ev):
-            density = voigt_profile(shift - self.shift_ev, shift_err_ev, self.shift_hwhm_ev)
-        else:
-            density = np.full(shift.shape, 0.5 / max(max_shift_ev, 0.1))
+        sigma, gamma = np.sqrt(where.variance), where.gamma
+        density = self._shift_density(where.shift, max_shift_ev, shift_err_ev)
         result: Array = np.log(density) - sigma / self.sigma_scale_ev - gamma / self.gamma_scale_ev
         return result
+
+    def surprise(
+        self, shift: Array, max_shift_ev: float, shift_err_ev: Array | float = 0.0
+    ) -> Array:
+        """ln of the density of a shift (k,) that may be any, over what it has here.
+
+        What a library does not hold comes to lie anywhere within the shifts that are tried.
+        """
+        density = self._shift_density(shift, max_shift_ev, shift_err_ev)
+        result: Array = -np.log(2.0 * max(max_shift_ev, 0.1) * density)
+        return result
+
+    def _shift_density(
+        self, shift: Array, max_shift_ev: float, shift_err_ev: Array | float
+    ) -> Array:
+        """1/eV, (k,)."""
+        if np.isfinite(self.shift_hwhm_ev):
+            density: Array = voigt_profile(shift - self.shift_ev, shift_err_ev, self.shift_hwhm_ev)
+            return density
+        return np.full(shift.shape, 0.5 / max(max_shift_ev, 0.1))
 
 
 @dataclass
@@ -95,9 +112,12 @@ def refine_roughly(
     broadener: Broadener,
     grid: ComparisonGrid,
     max_shift_ev: float,
+    error: Array,
     rounds: int = 2,
 ) -> tuple[Alignment, Array]:
     """Gauss–Newton for all rows (k, size) at once under diagonal weights.
+
+    ``error`` (k,) is each row's expected error over that of the covariance.
 
     Returns
     -------
@@ -114,7 +134,7 @@ def refine_roughly(
         position = grid.energy_ev + now.shift[:, None]
         query, inside = curve.at(position), curve.covers(position)
         scale = spread_ratio(query, shape.value, inside)[:, None]
-        own = scale**2 * covariance.variance(shape)
+        own = (scale * error[:, None]) ** 2 * covariance.variance(shape)
         terms = [shape.value, np.ones_like(query), np.broadcast_to(columns, query.shape)]
         if turn == rounds:
             break
@@ -179,9 +199,13 @@ def fit_exactly(
     covariance: Covariance,
     broadener: Broadener,
     max_shift_ev: float,
+    error: Array,
     rounds: int,
 ) -> tuple[Alignment, list[Fitted]]:
-    """Each row (k, size) against the query under the whole covariance."""
+    """Each row (k, size) against the query under the whole covariance.
+
+    ``error`` (k,) is each row's expected error over that of the covariance.
+    """
     noise = curve.noise**2 * curve.correlation
     grid = coverage.grid
     still = np.zeros(3, np.bool_)
@@ -200,9 +224,9 @@ def fit_exactly(
                     0
                 ]
             )
-            own = (amplitude * sizes) ** 2 * covariance.innovation(shape, window)
+            own = (amplitude * error[k] * sizes) ** 2 * covariance.innovation(shape, window)
             fitted = compare_sizes(
-                query, shape, window, covariance, noise, amplitude,
+                query, shape, window, covariance, noise, amplitude, error[k],
                 free if turn < rounds else still,
                 coverage.beside(float(energy[0]), float(energy[-1]), own),
             )  # fmt: skip

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from compute.matching.align import Alignment, fit_exactly, shape_of, window_at
+from compute.matching.alternatives import Alternative
 from compute.matching.coverage import Coverage
 from compute.matching.discrepancy import Covariance, Discrepancy
 from compute.matching.grid import Array, ComparisonGrid, Curve
 from compute.matching.index import Rows
 from compute.matching.posterior import Posterior
-from compute.matching.results import Match, MatchResult, Overlay
+from compute.matching.results import AlternativeShare, Match, MatchResult, Overlay
 from compute.matching.search import Candidates, Searcher
 
 # When a person is warned; conventions, no number depends on them.
@@ -30,15 +32,20 @@ class Shown:
     grid: ComparisonGrid
     unit: float
     max_shift_ev: float
+    searched: NDArray[np.int64] | slice
+    alternatives: Sequence[Alternative]
+    likelihood: Array  # of the alternatives, (a,)
+    before: Array  # log-density of their alignment before looking, (a,)
 
     def result(
         self, curve: Curve, found: Candidates, posterior: Posterior, top: int, n_library: int
     ) -> MatchResult:
         """The ``top`` candidates, likeliest first."""
         strain = found.strain()
-        none = posterior.none_of_these(strain)
-        shares = posterior.temper.shares(found.evidence, self.rows.weight[found.row])
-        shares = (1.0 - none) * shares
+        unknown = posterior.none_of_these(strain, float(found.surprise[0]))
+        shares, beside = self._shares(found, posterior)
+        shares = (1.0 - unknown) * shares
+        none = 1.0 - float(shares.sum())
         order = np.argsort(-shares, kind="stable")[:top]
         matches = [self._match(found, int(k), float(shares[k])) for k in order]
         return MatchResult(
@@ -51,7 +58,35 @@ class Shown:
             n_library=n_library,
             noise=curve.noise * self.unit,
             warnings=self._warnings(matches[0], found.fitted[int(order[0])].n, posterior),
+            alternatives=sorted(
+                (
+                    AlternativeShare(one.name, one.oxidation_state, float(share))
+                    for one, share in zip(self.alternatives, beside, strict=True)
+                ),
+                key=lambda one: -one.probability,
+            ),
         )
+
+    def _shares(self, found: Candidates, posterior: Posterior) -> tuple[Array, Array]:
+        """Shares of candidates (k,) and alternatives (a,), given that one of them is right.
+
+        Before looking every alternative weighs as much as one group of the library.
+        """
+        rows = self.rows
+        groups = np.unique(rows.group[self.searched])
+        weight = np.concatenate([
+            rows.weight[found.row] * groups.size / rows.weight[self.searched].sum(),
+            np.ones(len(self.alternatives)),
+        ])  # fmt: skip
+        before = np.concatenate([found.prior, self.before])
+        label = np.arange(len(self.alternatives)) + int(groups.max()) + 1
+        shares = posterior.shares(
+            np.concatenate([found.likelihood, self.likelihood]),
+            weight,
+            before,
+            np.concatenate([rows.group[found.row], label]),
+        )
+        return shares[: found.row.size], shares[found.row.size :]
 
     def _match(self, found: Candidates, k: int, probability: float) -> Match:
         at, fitted, row = found.alignment, found.fitted[k], int(found.row[k])
@@ -114,6 +149,7 @@ def lay_over(
         covariance,
         searcher.broadener,
         abs(match.shift_ev),
+        np.ones(1),
         rounds=0,
     )
     shape = shape_of(searcher.broadener, row, variance, match.gamma_ev)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +18,7 @@ from compute.matching.learning import (
     learn_discrepancy,
     learn_factors,
 )
-from compute.matching.posterior import MIN_PAIRS, Posterior, learn_posterior
+from compute.matching.posterior import MIN_PAIRS, Lessons, Posterior, learn_posterior
 from compute.matching.results import Claims
 from compute.matching.search import Candidates, Searcher
 from compute.threads import single_blas
@@ -48,11 +49,56 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class Expected:
+    """What is expected before a library's own pairs say more.
+
+    Attributes
+    ----------
+    discrepancy : Discrepancy
+    alignment : AlignmentPrior
+    most_beta : float
+        How much of the log-evidence counts, at most, below ``MIN_PAIRS`` known pairs.
+    posterior : Posterior or None
+        What pairs of other libraries taught; without, disturbed copies of the library's own rows
+        stand in.
+    firm : bool
+        Whether measured spectra bear the discrepancy out: then fewer than ``MIN_PAIRS`` pairs of
+        a known substance do not move it.
+    """
+
+    discrepancy: Discrepancy
+    alignment: AlignmentPrior
+    most_beta: float
+    posterior: Posterior | None = None
+    firm: bool = False
+
+
+@dataclass(frozen=True)
 class KnownPair:
-    """A query whose row is known."""
+    """A query of which something is known.
+
+    Attributes
+    ----------
+    curve : Curve
+    rows : int64 (j,)
+        Rows of its substance: several where it was computed more than once, none where only its
+        group is known.
+    group : int
+        Label of its group, see `Rows.group`.
+    """
 
     curve: Curve
-    row: int
+    rows: NDArray[np.int64]
+    group: int
+
+
+@dataclass(frozen=True)
+class Taught:
+    """A library with its known pairs."""
+
+    searcher: Searcher
+    rows: Rows
+    pairs: list[KnownPair]
 
 
 def default_discrepancy(rows: Rows, grid: ComparisonGrid) -> Discrepancy:
@@ -74,67 +120,51 @@ def default_discrepancy(rows: Rows, grid: ComparisonGrid) -> Discrepancy:
 
 
 def calibrate(
-    searcher: Searcher,
-    rows: Rows,
-    pairs: list[KnownPair],
-    expected: Discrepancy,
-    prior: AlignmentPrior,
-    max_shift_ev: float,
-    most_beta: float = UNPROVEN_BETA,
-) -> Calibration:
-    """Discrepancy, alignment prior and posterior from known pairs.
+    libraries: Sequence[Taught], expected: Expected, max_shift_ev: float
+) -> list[Calibration]:
+    """Discrepancy, alignment prior and posterior of libraries whose theory errs alike.
 
-    With fewer than ``MIN_PAIRS`` the discrepancy is still drawn towards them (its priors see to
-    that), but the posterior is the one of `uncalibrated`.
+    The discrepancy is learnt from the pairs of all, then refined for each by its own, held near
+    the common one; alignment prior and posterior are common. With fewer than ``MIN_PAIRS`` pairs in
+    all the discrepancy is still drawn towards them (its priors see to that), but the posterior is
+    the one expected.
     """
     with single_blas():
-        return _calibrate(searcher, rows, pairs, expected, prior, max_shift_ev, most_beta)
+        return _calibrate(libraries, expected, max_shift_ev)
 
 
-def uncalibrated(
-    searcher: Searcher,
-    rows: Rows,
-    model: Discrepancy,
-    prior: AlignmentPrior,
-    most_beta: float = UNPROVEN_BETA,
-) -> Calibration:
-    """A posterior from disturbed copies of the library's own rows.
+def unproven(searcher: Searcher, rows: Rows, expected: Expected) -> Calibration:
+    """What stands where a library has no known pairs.
 
-    Positions, areas and noise are disturbed as ``model`` says; how real data differs nobody has
-    told, so evidence counts ``most_beta`` at most.
+    Without a posterior that is expected, one from disturbed copies of the library's own rows:
+    positions, areas and noise are disturbed as the discrepancy says; how real data differs nobody
+    has told, so evidence counts ``most_beta`` at most.
     """
+    model, prior = expected.discrepancy, expected.alignment
+    if expected.posterior is not None:
+        return Calibration(model, prior, expected.posterior)
     rng = np.random.default_rng(20240229)
     pool = np.sort(rng.choice(len(rows), min(len(rows), _SYNTHETIC_ROWS), replace=False))
     part = take_rows(rows, pool)
     pairs = simulated_pairs(searcher, part, model, _SYNTHETIC_PAIRS, seed=1)
-    learnt = _posterior(searcher, part, pairs, model, prior, 2.0 * searcher.grid.step_ev)
+    limit = 2.0 * searcher.grid.step_ev
+    learnt = learn_posterior(_lessons(Taught(searcher, part, pairs), model, prior, limit))
     posterior = replace(
         learnt,
         n_pairs=0,
-        temper=learnt.temper.unproven(most_beta),
+        temper=learnt.temper.unproven(expected.most_beta),
+        across=learnt.across.unproven(expected.most_beta),
     )
     return Calibration(model, prior, posterior)
 
 
-def cross_validated(
-    searcher: Searcher,
-    rows: Rows,
-    pairs: list[KnownPair],
-    expected: Discrepancy,
-    prior: AlignmentPrior,
-    max_shift_ev: float,
-    most_beta: float,
-    folds: int,
-) -> Claims:
+def cross_validated(library: Taught, expected: Expected, max_shift_ev: float, folds: int) -> Claims:
     """What is claimed of each known pair by a library that the others alone have taught."""
-    claims = []
+    claims, pairs = [], library.pairs
     for fold in range(min(folds, len(pairs))):
         teachers = [pair for k, pair in enumerate(pairs) if k % folds != fold]
-        if teachers:
-            known = calibrate(searcher, rows, teachers, expected, prior, max_shift_ev, most_beta)
-        else:
-            known = uncalibrated(searcher, rows, expected, prior, most_beta)
-        claims.append(claims_of(searcher, rows, pairs[fold::folds], known, max_shift_ev))
+        (known,) = calibrate([replace(library, pairs=teachers)], expected, max_shift_ev)
+        claims.append(claims_of(replace(library, pairs=pairs[fold::folds]), known, max_shift_ev))
     return Claims(*(
         np.concatenate([getattr(one, name) for one in claims])
         for name in ("probability", "correct", "none_of_these")
@@ -148,109 +178,161 @@ def simulated_pairs(
     rng = np.random.default_rng(seed)
     chosen = rng.choice(len(rows), count, replace=count > len(rows))
     return [
-        KnownPair(_disturbed(rows.values[k].astype(np.float64), searcher.grid, model, rng), int(k))
+        KnownPair(
+            _disturbed(rows.values[k].astype(np.float64), searcher.grid, model, rng),
+            np.array([k], np.int64),
+            int(rows.group[k]),
+        )
         for k in chosen
     ]
 
 
-def claims_of(
-    searcher: Searcher, rows: Rows, pairs: list[KnownPair], known: Calibration, max_shift_ev: float
-) -> Claims:
+def claims_of(library: Taught, known: Calibration, max_shift_ev: float) -> Claims:
     """What a calibrated library claims of queries whose rows are known."""
     probability, correct, none_of_these = [], [], []
-    for pair in pairs:
-        found = searcher.search(pair.curve, rows, known.discrepancy, known.alignment, max_shift_ev)
-        none = known.posterior.none_of_these(found.strain())
-        share = known.posterior.temper.shares(found.evidence, rows.weight[found.row])
+    rows, posterior = library.rows, known.posterior
+    for pair in library.pairs:
+        found = library.searcher.search(
+            pair.curve, rows, known.discrepancy, known.alignment, max_shift_ev
+        )
+        none = posterior.none_of_these(found.strain(), float(found.surprise[0]))
+        share = posterior.shares(
+            found.likelihood, rows.weight[found.row], found.prior, rows.group[found.row]
+        )
         first = int(np.argmax(share))
         probability.append((1.0 - none) * float(share[first]))
-        correct.append(int(found.row[first]) == pair.row)
+        correct.append(bool(np.isin(found.row[first], pair.rows)))
         none_of_these.append(none)
     return Claims(np.array(probability), np.array(correct, np.bool_), np.array(none_of_these))
 
 
 def _calibrate(
-    searcher: Searcher,
-    rows: Rows,
-    pairs: list[KnownPair],
-    expected: Discrepancy,
-    prior: AlignmentPrior,
-    max_shift_ev: float,
-    most_beta: float,
-) -> Calibration:
-    model = expected
-    step = max(1, len(pairs) // MAX_LEARNING_PAIRS)
-    teachers = pairs[::step][:MAX_LEARNING_PAIRS]
-    for _ in range(_ROUNDS):
-        aligned, where = _align(searcher, rows, teachers, model, prior, max_shift_ev)
-        model = learn_discrepancy(aligned, searcher.grid, expected)
-        if len(pairs) >= MIN_PAIRS:
-            model = learn_factors(aligned, searcher.grid, model)
-            own_err = rows.shift_err_ev[[pair.row for pair in teachers]]
-            prior = learn_alignment(where, max_shift_ev, own_err)
-    if len(pairs) < MIN_PAIRS:
-        fallback = uncalibrated(searcher, rows, model, prior, most_beta)
-        posterior = replace(fallback.posterior, n_pairs=len(pairs))
-        return Calibration(model, prior, posterior)
-    posterior = _posterior(searcher, rows, pairs, model, prior, max_shift_ev)
-    return Calibration(model, prior, posterior)
+    libraries: Sequence[Taught], expected: Expected, max_shift_ev: float
+) -> list[Calibration]:
+    model, prior = expected.discrepancy, expected.alignment
+    count = sum(len(one.pairs) for one in libraries)
+    known = [[pair for pair in one.pairs if pair.rows.size] for one in libraries]
+    step = max(1, sum(map(len, known)) // MAX_LEARNING_PAIRS)
+    teachers = [
+        replace(one, pairs=pairs[::step]) for one, pairs in zip(libraries, known, strict=True)
+    ]
+    each = [model] * len(libraries)
+    firm = expected.firm and sum(map(len, known)) < MIN_PAIRS
+    for _ in range(_ROUNDS if any(known) and not firm else 0):
+        done = [
+            _align(one, own, prior, max_shift_ev) for one, own in zip(teachers, each, strict=True)
+        ]
+        model = learn_discrepancy([pair for one in done for pair in one[0]], expected.discrepancy)
+        each = [_refined(pairs, model, count, alone=len(libraries) == 1) for pairs, _, _ in done]
+        if count >= MIN_PAIRS:
+            where = Alignment(*(
+                np.concatenate([getattr(at, name) for _, at, _ in done])
+                for name in ("shift", "variance", "gamma")
+            ))  # fmt: skip
+            found = learn_alignment(where, max_shift_ev, np.concatenate([err for *_, err in done]))
+            prior = _with_expected_shift(found, expected.alignment)
+    if count < MIN_PAIRS:
+        return [
+            _few(one, Expected(own, prior, expected.most_beta, expected.posterior))
+            for one, own in zip(libraries, each, strict=True)
+        ]
+    lessons = [
+        _lessons(one, own, prior, max_shift_ev)
+        for one, own in zip(libraries, each, strict=True)
+        if one.pairs
+    ]
+    posterior = learn_posterior(Lessons.joined(lessons))
+    return [Calibration(own, prior, posterior) for own in each]
+
+
+def _with_expected_shift(found: AlignmentPrior, expected: AlignmentPrior) -> AlignmentPrior:
+    """The law of the shifts that was expected, where one was.
+
+    Pairs of one instrument share its scale: many of them tell little of the next instrument's.
+    """
+    if not np.isfinite(expected.shift_hwhm_ev):
+        return found
+    return replace(found, shift_ev=expected.shift_ev, shift_hwhm_ev=expected.shift_hwhm_ev)
+
+
+def _few(library: Taught, expected: Expected) -> Calibration:
+    """Too few pairs for a posterior of their own; what is expected counts as known."""
+    fallback = unproven(library.searcher, library.rows, expected)
+    n_pairs = fallback.posterior.n_pairs + len(library.pairs)
+    if expected.posterior is None:
+        n_pairs = len(library.pairs)
+    return replace(fallback, posterior=replace(fallback.posterior, n_pairs=n_pairs))
+
+
+def _refined(
+    pairs: list[AlignedPair], common: Discrepancy, count: int, *, alone: bool
+) -> Discrepancy:
+    """The discrepancy of one library: the common one, drawn towards its own pairs."""
+    if not pairs:
+        return common
+    own = common if alone else learn_discrepancy(pairs, common)
+    return learn_factors(pairs, pairs[0].grid, own) if count >= MIN_PAIRS and alone else own
 
 
 def _align(
-    searcher: Searcher,
-    rows: Rows,
-    pairs: list[KnownPair],
-    model: Discrepancy,
-    prior: AlignmentPrior,
-    max_shift_ev: float,
-) -> tuple[list[AlignedPair], Alignment]:
-    """Each pair's query beside its own row, at the best shift and broadening."""
-    aligned, shift, variance, gamma = [], [], [], []
-    for pair in pairs:
-        only = np.array([pair.row], np.int64)
-        found = searcher.search(pair.curve, rows, model, prior, max_shift_ev, among=only)
-        at = found.alignment
+    library: Taught, model: Discrepancy, prior: AlignmentPrior, max_shift_ev: float
+) -> tuple[list[AlignedPair], Alignment, Array]:
+    """Each pair's query beside its own row at the best alignment; the rows' own shift errors."""
+    aligned, shift, variance, gamma, own_err = [], [], [], [], []
+    searcher, rows = library.searcher, library.rows
+    for pair in library.pairs:
+        found = searcher.search(pair.curve, rows, model, prior, max_shift_ev, among=pair.rows)
+        at, best = found.alignment, int(found.row[0])
         shift.append(at.shift[0])
         variance.append(at.variance[0])
         gamma.append(at.gamma[0])
-        row = rows.values[pair.row].astype(np.float64)
+        own_err.append(rows.shift_err_ev[best])
+        row = rows.values[best].astype(np.float64)
         shape = shape_of(searcher.broadener, row, float(at.variance[0]), float(at.gamma[0]))
         window = window_at(searcher.grid, pair.curve, float(at.shift[0]))
         query = pair.curve.at(searcher.grid.energy_ev[window] + at.shift[0])
         noise = pair.curve.noise**2 * pair.curve.correlation
         everywhere = np.ones(query.size, np.bool_)
         size = float(spread_ratio(query[None], shape.value[None, window], everywhere)[0])
-        aligned.append(AlignedPair(query, shape, window, noise, size))
-    return aligned, Alignment(np.array(shift), np.array(variance), np.array(gamma))
+        size *= float(rows.error[best])
+        aligned.append(AlignedPair(searcher.grid, query, shape, window, noise, size))
+    where = Alignment(np.array(shift), np.array(variance), np.array(gamma))
+    return aligned, where, np.array(own_err)
 
 
-def _posterior(
-    searcher: Searcher,
-    rows: Rows,
-    pairs: list[KnownPair],
-    model: Discrepancy,
-    prior: AlignmentPrior,
-    max_shift_ev: float,
-) -> Posterior:
-    """Search for each pair with and without its own row."""
-    evidence: list[Array] = []
-    truth: list[int | None] = []
-    known, struck_out = [], []
+def _lessons(
+    library: Taught, model: Discrepancy, prior: AlignmentPrior, max_shift_ev: float
+) -> Lessons:
+    """Search for each pair with and without its own rows."""
+    searcher, rows, pairs = library.searcher, library.rows, library.pairs
+    likelihood: list[Array] = []
+    weight: list[Array] = []
+    before: list[Array] = []
+    truth: list[NDArray[np.bool_]] = []
+    of_group: list[NDArray[np.bool_]] = []
+    known, struck_out, surprise = [], [], []
     for pair in pairs:
-        found = searcher.search(pair.curve, rows, model, prior, max_shift_ev, also=pair.row)
-        place: NDArray[np.intp] = np.flatnonzero(found.row == pair.row)
-        evidence.append(found.evidence)
-        truth.append(int(place[0]) if place.size else None)
+        also = int(pair.rows[0]) if pair.rows.size else None
+        found = searcher.search(pair.curve, rows, model, prior, max_shift_ev, also=also)
+        own_group = rows.group[found.row] == pair.group
+        own = np.isin(found.row, pair.rows) if pair.rows.size else own_group
+        likelihood.append(found.likelihood)
+        weight.append(rows.weight[found.row])
+        before.append(found.prior)
+        truth.append(own)
+        of_group.append(own_group)
         known.append(found.strain())
-        rest: Candidates | None = found.without(pair.row)
+        surprise.append(found.surprise[0])
+        rest: Candidates | None = found.without(found.row[own])
         struck_out.append(rest.strain() if rest is not None else np.full(2, np.nan))
     mirrored = []
     for pair in pairs[:: max(2, len(pairs) // _MIRRORED)]:
         found = searcher.search(pair.curve.mirrored(), rows, model, prior, max_shift_ev)
         mirrored.append(found.strain())
-    return learn_posterior(
-        evidence, truth, np.array(known), np.array(struck_out), np.array(mirrored).reshape(-1, 2)
-    )
+    return Lessons(
+        likelihood, weight, before, truth, of_group, np.array(known), np.array(struck_out),
+        np.array(surprise), np.array(mirrored).reshape(-1, 2),
+    )  # fmt: skip
 
 
 def _disturbed(

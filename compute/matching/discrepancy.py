@@ -118,6 +118,8 @@ class Fitted:
         Energies compared.
     r_squared : float
         Squared correlation of query and candidate, both over their straight lines; 0 if negative.
+    spread : float
+        Mean square of the query over its straight line.
     """
 
     log_evidence: float
@@ -130,6 +132,7 @@ class Fitted:
     gamma_step: float
     n: int
     r_squared: float
+    spread: float
 
 
 class Covariance:
@@ -218,6 +221,7 @@ def compare(
     scale: float,
     free: NDArray[np.bool_],
     size: float = 1.0,
+    error: float = 1.0,
 ) -> Fitted:
     """Generalised least squares of the query (n,) against one candidate.
 
@@ -235,8 +239,10 @@ def compare(
         Whether shift, sigma² and gamma may move in the step that is proposed.
     size : float
         Theory's errors over those expected; see `compare_sizes`.
+    error : float
+        Those expected of this candidate over those of the covariance.
     """
-    factor, design = _factor_and_design(shape, window, covariance, noise, scale * size)
+    factor, design = _factor_and_design(shape, window, covariance, noise, scale * size * error)
     n = query.size
     solved = dpotrs(factor, np.column_stack([query, design]), lower=1)[0]
     normal = design.T @ solved[:, 1:]
@@ -266,7 +272,7 @@ def compare(
     shift_step, variance_step, gamma_step = steps.tolist()
     return Fitted(
         log_evidence, misfit, scale_, offset, slope, -shift_step, variance_step, gamma_step, n,
-        r_squared,
+        r_squared, float(own) / n,
     )  # fmt: skip
 
 
@@ -277,6 +283,7 @@ def compare_sizes(
     covariance: Covariance,
     noise: Array,
     scale: float,
+    error: float,
     free: NDArray[np.bool_],
     beside: Array,
 ) -> Fitted:
@@ -287,12 +294,22 @@ def compare_sizes(
     the query best; the misfit stays that under the errors expected.
     """
     tried = [
-        compare(query, shape, window, covariance, noise, scale, free, size)
+        compare(query, shape, window, covariance, noise, scale, free, size, error)
         for size in covariance.model.sizes
     ]
     evidence = np.array([one.log_evidence for one in tried]) + beside
     best = tried[int(np.argmax(evidence))]
     return replace(best, log_evidence=float(log_mean_exp(evidence)), misfit=tried[0].misfit)
+
+
+def noise_misfit(
+    shape: Shape, window: slice, covariance: Covariance, noise: Array, scale: float
+) -> float:
+    """What the query's noise alone adds to the misfit on average, tr[(C + N)⁻¹ N]."""
+    factor, _ = _factor_and_design(shape, window, covariance, noise, scale)
+    n = window.stop - window.start
+    own = noise[np.abs(np.subtract.outer(np.arange(n), np.arange(n)))]
+    return float(np.trace(dpotrs(factor, own, lower=1)[0]))
 
 
 def log_mean_exp(values: Array) -> Array:

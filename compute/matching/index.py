@@ -15,6 +15,8 @@ from compute.matching.screen import Floats, Screen, without_line
 # Sizes of the work at hand: some 10 MB a chunk, and the longest grid smoothed by one matrix.
 _CHUNK_ROWS = 4096
 _MATRIX_POINTS = 3000
+# What is known of rows before looking.
+EXPECTED = ("shift_err_ev", "weight", "error", "group", "substance")
 
 
 @dataclass
@@ -33,6 +35,13 @@ class Rows:
         How far a row's own energies may be off, beyond what the alignment prior says of all.
     weight : float64 (m,)
         Prior weight of a row against the others.
+    error : float64 (m,)
+        A row's expected error over that of the library's discrepancy.
+    group : int64 (m,)
+        What a row is of, at the level above substances (a valence).
+    substance : int64 (m,)
+        Label of a row's substance: the same where it was computed more than once; −1 where a row
+        is a substance by itself.
     """
 
     values: Floats
@@ -40,12 +49,22 @@ class Rows:
     ratios: Floats
     shift_err_ev: Array = field(init=False)
     weight: Array = field(init=False)
+    error: Array = field(init=False)
+    group: NDArray[np.int64] = field(init=False)
+    substance: NDArray[np.int64] = field(init=False)
 
     def __post_init__(self) -> None:
         self.shift_err_ev, self.weight = np.zeros(len(self)), np.ones(len(self))
+        self.error, self.group = np.ones(len(self)), np.zeros(len(self), np.int64)
+        self.substance = np.full(len(self), -1, np.int64)
 
     def __len__(self) -> int:
         return int(self.values.shape[0])
+
+    def same_as(self, row: int) -> NDArray[np.int64]:
+        """Rows of the same substance as one of them, itself among them."""
+        label = self.substance[row]
+        return np.array([row]) if label < 0 else np.flatnonzero(self.substance == label)
 
 
 def rows_from_matrix(
@@ -168,7 +187,8 @@ def take_rows(rows: Rows, keep: Sequence[int] | NDArray[np.int64]) -> Rows:
     """Some of the rows."""
     where = np.asarray(keep, np.intp)
     taken = Rows(rows.values[where], rows.height[where], rows.ratios[where])
-    taken.shift_err_ev, taken.weight = rows.shift_err_ev[where], rows.weight[where]
+    for name in EXPECTED:
+        setattr(taken, name, getattr(rows, name)[where])
     return taken
 
 
@@ -179,6 +199,6 @@ def join_rows(first: Rows, second: Rows) -> Rows:
         np.concatenate([first.height, second.height]),
         np.concatenate([first.ratios, second.ratios]),
     )
-    joined.shift_err_ev = np.concatenate([first.shift_err_ev, second.shift_err_ev])
-    joined.weight = np.concatenate([first.weight, second.weight])
+    for name in EXPECTED:
+        setattr(joined, name, np.concatenate([getattr(first, name), getattr(second, name)]))
     return joined

@@ -28,12 +28,13 @@ _NOT_FREE = np.zeros(3, np.bool_)
 
 @dataclass(frozen=True)
 class AlignedPair:
-    """A known pair brought together.
+    """A known pair brought together on the grid of its library.
 
     Query (n,) inside ``window``, candidate, covariance (size,) of the query's noise by distance
     in columns, scale.
     """
 
+    grid: ComparisonGrid
     query: Array
     shape: Shape
     window: slice
@@ -41,17 +42,21 @@ class AlignedPair:
     scale: float
 
 
-def learn_discrepancy(
-    pairs: list[AlignedPair], grid: ComparisonGrid, default: Discrepancy
-) -> Discrepancy:
-    """Amplitudes and lengths that make the pairs likely, starting and held near ``default``."""
+def learn_discrepancy(pairs: list[AlignedPair], default: Discrepancy) -> Discrepancy:
+    """Amplitudes and lengths that make the pairs likely, starting and held near ``default``.
+
+    Pairs may be of several libraries: what theory misses by is alike for neighbouring edges.
+    """
     centre = default.log_values()
+    grids = {pair.grid for pair in pairs}
 
     def loss(x: Array) -> tuple[float, Array]:
-        covariance = Covariance(grid, default.with_log_values(x))
+        model = default.with_log_values(x)
+        covariances = {grid: Covariance(grid, model) for grid in grids}
         away = (x - centre) / _PRIOR_SPREAD
         total, slope = 0.5 * float(away @ away), away / _PRIOR_SPREAD
         for pair in pairs:
+            covariance = covariances[pair.grid]
             value, gradient = evidence_gradient(
                 pair.query, pair.shape, pair.window, covariance, pair.noise, pair.scale
             )

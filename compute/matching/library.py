@@ -10,23 +10,28 @@ from numpy.typing import ArrayLike, NDArray
 
 from compute.errors import InputError
 from compute.matching import index, storage
-from compute.matching.align import AlignmentPrior
+from compute.matching.align import AlignmentPrior, shape_of
+from compute.matching.alternatives import Alternative, evidence_of, on_grid
 from compute.matching.answer import Shown, lay_over
 from compute.matching.calibration import (
     UNPROVEN_BETA,
     Calibration,
+    Expected,
     KnownPair,
+    Taught,
     calibrate,
     claims_of,
     cross_validated,
     default_discrepancy,
     simulated_pairs,
-    uncalibrated,
+    unproven,
 )
 from compute.matching.discrepancy import Discrepancy
-from compute.matching.grid import ComparisonGrid, Curve, unit_curve
+from compute.matching.grid import Array, ComparisonGrid, Curve, unit_curve
 from compute.matching.index import Rows
+from compute.matching.l23 import OneElectron
 from compute.matching.mixture import as_mixture, best_mixtures
+from compute.matching.posterior import Posterior
 from compute.matching.results import Claims, Match, MatchResult, Mixture, Overlay
 from compute.matching.search import EXACT, SHORTLIST, Searcher
 
@@ -136,8 +141,7 @@ class SpectrumLibrary:
     def calibration(self) -> Calibration:
         """What known pairs taught; without any, what disturbed library rows stand in for."""
         if self._calibration is None:
-            model, prior, share = self._expected()
-            self._calibration = uncalibrated(self._searcher, self._rows, model, prior, share)
+            self._calibration = unproven(self._searcher, self._rows, self._expected())
         return self._calibration
 
     @property
@@ -156,22 +160,31 @@ class SpectrumLibrary:
         alignment: AlignmentPrior,
         *,
         evidence_share: float = UNPROVEN_BETA,
+        posterior: Posterior | None = None,
+        firm: bool = False,
     ) -> None:
         """Expect these errors where no known pair tells; drops what was learnt.
 
         For those who know how good their library's calculations are, and how well its energies
         are anchored. Known pairs given later are weighed against it. Below 10 of them, log-evidence
-        counts ``evidence_share`` at most: less where neighbouring energies err alike.
+        counts ``evidence_share`` at most: less where neighbouring energies err alike; or as
+        ``posterior`` says, which known pairs of other libraries taught. Errors that are ``firm``
+        stay until 10 pairs of a known substance speak.
         """
         if not 0.0 < evidence_share <= 1.0:
             raise InputError("evidence_share", evidence_share, "must be above 0 and at most 1")
-        self._assumed = discrepancy, alignment, evidence_share
+        self._assumed = Expected(discrepancy, alignment, evidence_share, posterior, firm)
         self._calibration = None
 
     def expect(
-        self, shift_err_ev: Mapping[Hashable, float], weight: Mapping[Hashable, float]
+        self,
+        shift_err_ev: Mapping[Hashable, float],
+        weight: Mapping[Hashable, float],
+        error: Mapping[Hashable, float] | None = None,
+        group: Mapping[Hashable, int] | None = None,
+        substance: Mapping[Hashable, int] | None = None,
     ) -> None:
-        """What is known of single spectra before looking; spectra not named keep 0 and 1.
+        """What is known of single spectra before looking; those not named keep 0, 1, 1, 0 and −1.
 
         Parameters
         ----------
@@ -180,17 +193,38 @@ class SpectrumLibrary:
             alignment prior holds a finite spread.
         weight
             Relative prior probability, above 0.
+        error
+            Expected error over that of the library's discrepancy, above 0.
+        group
+            Label of what a spectrum is of at the level above single spectra, such as a valence.
+            Evidence may be believed to another degree between groups than within one.
+        substance
+            Label of its substance, not negative: the same where one was computed more than once.
         """
-        for name, given, least in (("shift_err_ev", shift_err_ev, 0.0), ("weight", weight, 1e-300)):
+        for name, given, first, least in (
+            ("shift_err_ev", shift_err_ev, 0.0, 0.0),
+            ("weight", weight, 1.0, 1e-300),
+            ("error", error or {}, 1.0, 1e-3),
+        ):
+            values = np.full(len(self), first)
             for key, value in given.items():
                 if not least <= value < np.inf:
                     raise InputError(f"{name}[{key}]", value, f"must be finite, at least {least:g}")
-        error, share = np.zeros(len(self)), np.ones(len(self))
-        for key, value in shift_err_ev.items():
-            error[self._row(key, "shift_err_ev")] = value
-        for key, value in weight.items():
-            share[self._row(key, "weight")] = value
-        self._rows.shift_err_ev, self._rows.weight = error, share
+                values[self._row(key, name)] = value
+            setattr(self._rows, name, values)
+        for name, labels, none in (("group", group or {}, 0), ("substance", substance or {}, -1)):
+            numbers = np.full(len(self), none, np.int64)
+            for key, label in labels.items():
+                numbers[self._row(key, name)] = label
+            setattr(self._rows, name, numbers)
+
+    def consider(self, shapes: Sequence[OneElectron]) -> None:
+        """Let shapes compete with all spectra of the library, each as likely as one of its groups.
+
+        What is found to be one of them is none of the library, by name: see
+        ``MatchResult.alternatives``.
+        """
+        self._alternatives = on_grid(self._searcher, shapes)
 
     def calibrate(
         self,
@@ -206,14 +240,25 @@ class SpectrumLibrary:
         _checked_shift(max_shift_ev)
         self._calibration = None
         if known:
-            model, prior, share = self._expected()
-            self._calibration = calibrate(
-                self._searcher, self._rows, known, model, prior, max_shift_ev, share
-            )
+            taught = Taught(self._searcher, self._rows, known)
+            (self._calibration,) = calibrate([taught], self._expected(), max_shift_ev)
+
+    def pair(
+        self,
+        energy_ev: ArrayLike,
+        intensity: ArrayLike,
+        *,
+        group: int,
+        ids: Iterable[Hashable] = (),
+    ) -> KnownPair:
+        """A measured curve of which the group is known, and its substance if ``ids`` name it."""
+        curve, _, _ = self._curve(energy_ev, intensity)
+        rows = sorted({int(k) for i in ids for k in self._rows.same_as(self._row(i, "ids"))})
+        return KnownPair(curve, np.array(rows, np.int64), group)
 
     def cross_validate(
         self,
-        pairs: Iterable[tuple[ArrayLike, ArrayLike, Hashable]],
+        pairs: Iterable[tuple[ArrayLike, ArrayLike, Hashable] | KnownPair],
         *,
         folds: int = 5,
         max_shift_ev: float = MAX_SHIFT_EV,
@@ -224,19 +269,25 @@ class SpectrumLibrary:
         """
         if folds < 2:
             raise InputError("folds", folds, "must be at least 2")
-        model, prior, share = self._expected()
         known = self._known(pairs)
         if not known:
             raise InputError("pairs", 0, "are needed")
-        return cross_validated(
-            self._searcher, self._rows, known, model, prior, max_shift_ev, share, folds
-        )
+        taught = Taught(self._searcher, self._rows, known)
+        return cross_validated(taught, self._expected(), max_shift_ev, folds)
 
     def simulate(self, count: int, *, seed: int = 2) -> Claims:
         """What is claimed of copies of the library's own rows, disturbed as it expects."""
         known = self.calibration
         pairs = simulated_pairs(self._searcher, self._rows, known.discrepancy, count, seed)
-        return claims_of(self._searcher, self._rows, pairs, known, MAX_SHIFT_EV)
+        return claims_of(Taught(self._searcher, self._rows, pairs), known, MAX_SHIFT_EV)
+
+    def taught_with(self, pairs: Sequence[KnownPair]) -> Taught:
+        """The library beside pairs of its own, for `calibrate_together`."""
+        return Taught(self._searcher, self._rows, list(pairs))
+
+    def adopt(self, calibration: Calibration) -> None:
+        """Take over what `calibrate_together` found."""
+        self._calibration = calibration
 
     # Matching
 
@@ -277,7 +328,24 @@ class SpectrumLibrary:
             curve, self._rows, known.discrepancy, known.alignment, max_shift_ev,
             among=chosen, count=max(top, EXACT),
         )  # fmt: skip
-        shown = Shown(self._ids, self._rows, self.grid, unit, max_shift_ev)
+        beside = evidence_of(
+            self._alternatives,
+            self._searcher,
+            curve,
+            known.discrepancy,
+            known.alignment,
+            max_shift_ev,
+        )
+        shown = Shown(
+            self._ids,
+            self._rows,
+            self.grid,
+            unit,
+            max_shift_ev,
+            slice(None) if chosen is None else chosen,
+            self._alternatives,
+            *beside,
+        )
         n_searched = len(self) if chosen is None else int(chosen.size)
         return shown.result(curve, found, known.posterior, top, n_searched)
 
@@ -287,6 +355,14 @@ class SpectrumLibrary:
         k = self._row(match.spectrum_id, "match.spectrum_id")
         row = self._rows.values[k].astype(np.float64)
         return lay_over(self._searcher, self.calibration.discrepancy, row, match, curve, unit, mean)
+
+    def row_laid(self, match: Match) -> Array:
+        """A candidate (size,) on the library's grid, with a match's broadening and scale."""
+        k = self._row(match.spectrum_id, "match.spectrum_id")
+        row = self._rows.values[k].astype(np.float64)
+        shape = shape_of(self._searcher.broadener, row, match.sigma_ev**2, match.gamma_ev)
+        laid: Array = match.scale * float(self._rows.height[k]) * shape.value
+        return laid
 
     def mix(
         self,
@@ -314,8 +390,10 @@ class SpectrumLibrary:
         chosen = self._chosen(among)
         rows = self._rows if chosen is None else index.take_rows(self._rows, chosen)
         ids = self._ids if chosen is None else [self._ids[k] for k in chosen]
+        known = self.calibration
+        first = self._searcher.search(curve, rows, known.discrepancy, known.alignment, max_shift_ev)
         found = best_mixtures(
-            self._searcher, rows, curve, self.calibration.discrepancy, max_components, max_shift_ev
+            self._searcher, rows, curve, known, first, max_components, max_shift_ev
         )
         if not found:
             raise InputError("intensity", curve.height, "resembles no spectrum of the library")
@@ -325,7 +403,9 @@ class SpectrumLibrary:
 
     def save(self, path: Path | str) -> None:
         """Write to a folder, whole or not at all; ids must be all integers or all strings."""
-        storage.save(Path(path), self.grid, self._rows, self._ids, self._calibration)
+        storage.save(
+            Path(path), self.grid, self._rows, self._ids, self._calibration, self._alternatives
+        )
 
     @classmethod
     def load(cls, path: Path | str) -> SpectrumLibrary:
@@ -335,25 +415,34 @@ class SpectrumLibrary:
         library._searcher = Searcher(saved.grid)
         library._take(saved.rows, saved.ids)
         library._calibration = saved.calibration
+        library._alternatives = saved.alternatives
         return library
 
     # Within
 
     _calibration: Calibration | None = None
-    _assumed: tuple[Discrepancy, AlignmentPrior, float] | None = None
+    _assumed: Expected | None = None
+    _alternatives: Sequence[Alternative] = ()
 
-    def _known(self, pairs: Iterable[tuple[ArrayLike, ArrayLike, Hashable]]) -> list[KnownPair]:
+    def _known(
+        self, pairs: Iterable[tuple[ArrayLike, ArrayLike, Hashable] | KnownPair]
+    ) -> list[KnownPair]:
         known = []
-        for k, (energy, intensity, spectrum_id) in enumerate(pairs):
+        for k, one in enumerate(pairs):
+            if isinstance(one, KnownPair):
+                known.append(one)
+                continue
+            energy, intensity, spectrum_id = one
             row = self._row(spectrum_id, f"pairs[{k}].id")
             curve, _, _ = self._curve(energy, intensity, f"pairs[{k}].")
-            known.append(KnownPair(curve, row))
+            known.append(KnownPair(curve, self._rows.same_as(row), int(self._rows.group[row])))
         return known
 
-    def _expected(self) -> tuple[Discrepancy, AlignmentPrior, float]:
+    def _expected(self) -> Expected:
         if self._assumed is not None:
             return self._assumed
-        return default_discrepancy(self._rows, self.grid), AlignmentPrior(), UNPROVEN_BETA
+        model = default_discrepancy(self._rows, self.grid)
+        return Expected(model, AlignmentPrior(), UNPROVEN_BETA)
 
     def _take(self, rows: Rows, ids: list[Hashable]) -> None:
         self._rows = rows
@@ -384,3 +473,18 @@ class SpectrumLibrary:
 def _checked_shift(max_shift_ev: float) -> None:
     if not 0.0 <= max_shift_ev <= _SHIFT_LIMIT_EV:
         raise InputError("max_shift_ev", max_shift_ev, f"must be 0 to {_SHIFT_LIMIT_EV:g} eV")
+
+
+def calibrate_together(
+    libraries: Sequence[tuple[SpectrumLibrary, Sequence[KnownPair]]],
+    expected: Expected,
+    *,
+    max_shift_ev: float = MAX_SHIFT_EV,
+) -> list[Calibration]:
+    """Calibrations of libraries whose theory errs alike, from the known pairs of all.
+
+    See `compute.matching.calibration.calibrate`; `SpectrumLibrary.adopt` takes one over.
+    """
+    _checked_shift(max_shift_ev)
+    taught = [library.taught_with(pairs) for library, pairs in libraries]
+    return calibrate(taught, expected, max_shift_ev)

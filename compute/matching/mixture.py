@@ -1,10 +1,15 @@
 """Non-negative combinations of up to three library spectra, all under one shift and broadening.
 
-At each of a few alignments at which pairs explain most, a pool is gathered by pursuit: rows that
+One model with `match`: the single component is its first candidate, and combinations answer for the
+same errors of theory, as far as evidence is believed there, with the same prior of the alignment.
+
+At its alignment and a few at which pairs explain most, a pool is gathered by pursuit: rows that
 explain the query, then rows that explain what the best combination so far leaves. All pairs
 and triples of the pool are solved by least squares; the best are aligned and weighed exactly, the
-mixed curve taking the candidate's part in the discrepancy. One component more must raise the
-log-likelihood by ln(rows) + ln(n) / 2: it was picked out of that many, and adds a parameter.
+mixed curve taking the candidate's part in the discrepancy. The components share the shift of the
+instrument; how far each row's own energies may be off counts as error. One component more must
+raise the log-evidence by ln(substances) + ln(n) / 2: it was picked out of that many, and adds a
+parameter.
 """
 
 from __future__ import annotations
@@ -21,15 +26,18 @@ from compute.errors import ConvergenceError, InputError
 from compute.matching.align import (
     MAX_GAMMA_EV,
     MAX_SIGMA_EV,
+    Alignment,
+    AlignmentPrior,
     spread_ratio,
     window_at,
 )
-from compute.matching.discrepancy import STEP_PRECISION, Covariance, Discrepancy
+from compute.matching.calibration import Calibration
+from compute.matching.discrepancy import STEP_PRECISION, Covariance, student_log_density
 from compute.matching.grid import Array, Curve
 from compute.matching.index import Rows
 from compute.matching.results import Component, Mixture
 from compute.matching.screen import without_line
-from compute.matching.search import Searcher
+from compute.matching.search import Candidates, Searcher
 from compute.matching.shapes import Shape
 from compute.threads import single_blas
 
@@ -55,7 +63,9 @@ class Mixed:
         Of the weights.
     shift, variance, gamma : float
         eV, eV², eV.
-    log_likelihood, misfit, r_squared : float
+    log_evidence : float
+        As far as it counts, with the alignment prior.
+    misfit, r_squared : float
     n : int
         Energies compared.
     """
@@ -66,38 +76,74 @@ class Mixed:
     shift: float
     variance: float
     gamma: float
-    log_likelihood: float
+    log_evidence: float
     misfit: float
     r_squared: float
     n: int
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A query of a mixture, and what is expected of it.
+
+    ``counted`` is how much of the log-likelihood counts, as for candidates of a match.
+    """
+
+    searcher: Searcher
+    rows: Rows
+    curve: Curve
+    covariance: Covariance
+    prior: AlignmentPrior
+    counted: float
+    max_shift_ev: float
 
 
 def best_mixtures(
     searcher: Searcher,
     rows: Rows,
     curve: Curve,
-    model: Discrepancy,
+    known: Calibration,
+    first: Candidates,
     max_components: int,
     max_shift_ev: float,
 ) -> list[Mixed]:
-    """The best combination of each size from 1 to ``max_components``, as far as there are any."""
+    """The best combination of each size from 1 to ``max_components``, as far as there are any.
+
+    ``first`` are the candidates of a match among the rows; the likeliest is the combination of size
+    one.
+    """
+    posterior, across = known.posterior, known.posterior.across
+    shares = posterior.shares(
+        first.likelihood, rows.weight[first.row], first.prior, rows.group[first.row]
+    )
+    k = int(np.argmax(shares))
+    counted = float(across.weight.sum(axis=1) @ across.beta)
     with single_blas():
-        covariance = Covariance(searcher.grid, model)
+        covariance = Covariance(searcher.grid, known.discrepancy)
+        asked = Asked(searcher, rows, curve, covariance, known.alignment, counted, max_shift_ev)
+        at = first.alignment
+        lead = float(at.shift[k]), float(at.variance[k])
         best: dict[int, Mixed] = {}
-        for shift, variance in _starts(searcher, rows, curve, max_shift_ev):
+        one = _fit(asked, (int(first.row[k]),), *lead, float(at.gamma[k]))
+        if one is not None:
+            best[1] = one
+        starts = [lead, *_starts(searcher, rows, curve, max_shift_ev)] if max_components > 1 else []
+        for shift, variance in starts:
             for row in _combinations(searcher, rows, curve, shift, variance, max_components):
-                fit = _fit(searcher, rows, curve, covariance, row, shift, variance, max_shift_ev)
+                fit = _fit(asked, row, shift, variance) if len(row) > 1 else None
                 if fit is None:
                     continue
                 size = len(fit.row)
-                if size not in best or fit.log_likelihood > best[size].log_likelihood:
+                if size not in best or fit.log_evidence > best[size].log_evidence:
                     best[size] = fit
     return [best[size] for size in sorted(best)]
 
 
-def penalty(n_rows: int, n: int) -> float:
-    """What one component more must gain in log-likelihood."""
-    return float(np.log(max(n_rows, 2)) + 0.5 * np.log(n))
+def penalty(rows: Rows, n: int) -> float:
+    """What one component more must gain in log-evidence."""
+    named = rows.substance[rows.substance >= 0]
+    substances = np.unique(named).size + int((rows.substance < 0).sum())
+    return float(np.log(max(substances, 2)) + 0.5 * np.log(n))
 
 
 def _starts(
@@ -217,19 +263,14 @@ def _solve_all(
 
 
 def _fit(
-    searcher: Searcher,
-    rows: Rows,
-    curve: Curve,
-    covariance: Covariance,
-    row: tuple[int, ...],
-    shift: float,
-    variance: float,
-    max_shift_ev: float,
+    asked: Asked, row: tuple[int, ...], shift: float, variance: float, gamma: float = 0.0
 ) -> Mixed | None:
     """Weights, shift and broadening of one combination; None if a weight is not positive."""
-    grid, size = searcher.grid, len(row)
+    searcher, rows, curve, covariance = asked.searcher, asked.rows, asked.curve, asked.covariance
+    max_shift_ev, grid, size = asked.max_shift_ev, searcher.grid, len(row)
     values = rows.values[list(row)].astype(np.float64)
-    gamma, weight = 0.0, np.full(size, 1.0 / size)
+    own_err, error = rows.shift_err_ev[list(row)], rows.error[list(row)]
+    weight = np.full(size, 1.0 / size)
     noise = curve.noise**2 * curve.correlation
     for turn in range(_ROUNDS + 1):
         shapes = searcher.broadener.shapes(values, np.full(size, variance), np.full(size, gamma))
@@ -240,7 +281,11 @@ def _fit(
         )
         everywhere = np.ones(query.size, np.bool_)
         size_of = float(spread_ratio(query[None], mixed.value[None, window], everywhere)[0])
-        total = covariance.total(mixed, window, noise, size_of)
+        share = weight / weight.sum()
+        total = covariance.total(mixed, window, noise, size_of * float(share @ error))
+        if size > 1:  # each may lie apart from the others by what its own energies are off
+            apart = (size_of * weight * own_err)[:, None] * shapes.slope[:, window]
+            total += np.asfortranarray(apart.T @ apart)
         factor, info = dpotrf(total, lower=1, overwrite_a=1, clean=0)
         if info != 0:
             raise ConvergenceError("factorisation of the mixture's covariance", float(info), 0.0)
@@ -267,13 +312,20 @@ def _fit(
         variance = float(np.clip(variance + coefficient[size + 3], 0.0, MAX_SIGMA_EV**2))
         gamma = float(np.clip(gamma + coefficient[size + 4], 0.0, MAX_GAMMA_EV))
     misfit = float(query @ solved[:, 0] - right @ coefficient)
-    log_likelihood = -0.5 * (misfit + 2.0 * float(np.log(np.diag(factor)).sum()))
+    log_likelihood = student_log_density(misfit, n, covariance.model.freedom)
+    log_likelihood -= float(np.log(np.diag(factor)).sum())
     log_likelihood -= n * curve.unrelated_log_density  # windows of any length compare
+    at = Alignment(np.array([shift]), np.array([variance]), np.array([gamma]))
+    own = float(np.sqrt((weight / weight.sum()) @ own_err**2))
+    before = float(asked.prior.log_density(at, max_shift_ev, own)[0])
+    # Errors are those of as much evidence as counts, and no smaller than the misfit shows.
+    spread = np.linalg.inv(normal)[:size, :size] / asked.counted
+    spread *= max(misfit / max(n - size - 2, 1), 1.0)
     inside = np.ones((1, n), np.bool_)
     over_line = without_line(query[None], inside)[0]
     residual = query - used @ coefficient
     return Mixed(
-        row, weight, np.linalg.inv(normal)[:size, :size], shift, variance, gamma, log_likelihood,
+        row, weight, spread, shift, variance, gamma, asked.counted * log_likelihood + before,
         misfit, 1.0 - float(residual @ residual) / float(over_line @ over_line), n,
     )  # fmt: skip
 
@@ -283,9 +335,9 @@ def as_mixture(found: list[Mixed], rows: Rows, ids: list[Hashable], unit: float)
 
     ``ids`` are those of ``rows``; ``unit`` is the query's.
     """
-    cost = penalty(len(rows), found[0].n)
-    gains = [found[0].log_likelihood - cost]
-    gains += [b.log_likelihood - a.log_likelihood - cost for a, b in pairwise(found)]
+    cost = penalty(rows, found[0].n)
+    gains = [found[0].log_evidence - cost]
+    gains += [b.log_evidence - a.log_evidence - cost for a, b in pairwise(found)]
     size = 1
     while size < len(found) and gains[size] > 0.0:
         size += 1

@@ -11,9 +11,11 @@ energy (nothing of the kind).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from compute.matching.grid import Array
 from compute.matching.temper import Temper, learn_temper
@@ -31,13 +33,63 @@ _PRIOR_NONE = 0.1
 
 
 @dataclass(frozen=True)
+class Lessons:
+    """What searches for known pairs gave; p pairs.
+
+    Attributes
+    ----------
+    likelihood, weight, prior : list of float64 (k,)
+        Log-likelihood of each pair's candidates, what they weighed before looking, and the
+        log-density of their alignment.
+    truth, truth_group : list of bool (k,)
+        Which of them are right, and which are of the right group; none where the search missed it.
+        The same where no more than the group is known.
+    known, struck_out : float64 (p, 2)
+        Strain of the best candidate, and of the best when the right ones are left out (NaN if
+        there is none).
+    surprise : float64 (p,)
+        What the shift of each pair's best candidate adds to the log-odds of "none of these".
+    mirrored : float64 (q, 2)
+        Strain of the best candidate for queries mirrored in energy.
+    """
+
+    likelihood: list[Array]
+    weight: list[Array]
+    prior: list[Array]
+    truth: list[NDArray[np.bool_]]
+    truth_group: list[NDArray[np.bool_]]
+    known: Array
+    struck_out: Array
+    surprise: Array
+    mirrored: Array
+
+    @classmethod
+    def joined(cls, parts: Sequence[Lessons]) -> Lessons:
+        """Of several libraries."""
+        return cls(
+            [one for part in parts for one in part.likelihood],
+            [one for part in parts for one in part.weight],
+            [one for part in parts for one in part.prior],
+            [one for part in parts for one in part.truth],
+            [one for part in parts for one in part.truth_group],
+            np.concatenate([part.known for part in parts]),
+            np.concatenate([part.struck_out for part in parts]),
+            np.concatenate([part.surprise for part in parts]),
+            np.concatenate([part.mirrored for part in parts]),
+        )
+
+
+@dataclass(frozen=True)
 class Posterior:
     """How evidence becomes probability.
 
     Attributes
     ----------
     temper : Temper
-        Shares of the candidates by their evidence.
+        Shares of the candidates of one group by their evidence.
+    across : Temper
+        Shares of the groups: how far evidence is to be believed between valences is another
+        question than how far it tells compounds of one valence apart.
     direction : float64 (2,)
         What t weighs the two strains with; not negative, of sum 1.
     known : float64 (p,)
@@ -53,6 +105,7 @@ class Posterior:
     """
 
     temper: Temper
+    across: Temper
     direction: Array
     known: Array
     known_centre: float
@@ -65,9 +118,24 @@ class Posterior:
     def calibrated(self) -> bool:
         return self.n_pairs >= MIN_PAIRS
 
-    def none_of_these(self, strain: Array) -> float:
-        """Probability that nothing fits, from the strain (2,) of the best candidate."""
-        odds = self.log_prior_odds + self._log_ratio(float(strain @ self.direction))
+    def shares(
+        self, log_likelihood: Array, weight: Array, log_prior: Array, group: NDArray[np.int64]
+    ) -> Array:
+        """Probabilities (k,) of candidates given that one is right; ``group`` (k,) labels them."""
+        between = self.across.shares(log_likelihood, weight, log_prior)
+        result = np.empty(log_likelihood.size)
+        for label in np.unique(group):
+            own = group == label
+            inside = self.temper.shares(log_likelihood[own], weight[own], log_prior[own])
+            result[own] = between[own].sum() * inside
+        return result
+
+    def none_of_these(self, strain: Array, surprise: float = 0.0) -> float:
+        """Probability that nothing fits, from the strain (2,) of the best candidate.
+
+        ``surprise`` is what its shift adds to the log-odds, see `AlignmentPrior.surprise`.
+        """
+        odds = self.log_prior_odds + self._log_ratio(float(strain @ self.direction)) + surprise
         return float(1.0 / (1.0 + np.exp(np.clip(-odds, -40.0, 40.0))))
 
     def _log_ratio(self, t: float) -> float:
@@ -89,28 +157,9 @@ class Posterior:
         return float((worse + 1) / (self.known.size + 1))
 
 
-def learn_posterior(
-    log_evidence: list[Array],
-    true_index: list[int | None],
-    known: Array,
-    struck_out: Array,
-    mirrored: Array,
-) -> Posterior:
-    """Fit to known pairs.
-
-    Parameters
-    ----------
-    log_evidence : list of float64 (k,)
-        Of each pair's candidates.
-    true_index : list
-        Which of them is right; None where the search missed it.
-    known : float64 (p, 2)
-        Strain of each pair's best candidate.
-    struck_out : float64 (p, 2)
-        Strain of the best candidate when the right one is left out; NaN if there is none.
-    mirrored : float64 (q, 2)
-        Strain of the best candidate for queries mirrored in energy.
-    """
+def learn_posterior(lessons: Lessons) -> Posterior:
+    """Fit to known pairs."""
+    known, struck_out, mirrored = lessons.known, lessons.struck_out, lessons.mirrored
     struck_out = struck_out[np.isfinite(struck_out).all(axis=1)]
     direction = _discriminant(known, np.concatenate([struck_out, mirrored]))
     known, struck_out, mirrored = (x @ direction for x in (known, struck_out, mirrored))
@@ -124,11 +173,35 @@ def learn_posterior(
         [max(float(x.std()), 2.0 * spread) for x in laws],
     ])  # fmt: skip
     posterior = Posterior(
-        learn_temper(log_evidence, true_index), direction, np.sort(known), centre, spread, strange,
-        0.0, len(log_evidence),
+        *_tempers(lessons), direction, np.sort(known), centre, spread, strange, 0.0,
+        len(lessons.likelihood),
     )  # fmt: skip
     prior = float(np.log(_PRIOR_NONE / (1.0 - _PRIOR_NONE)))
-    return replace(posterior, log_prior_odds=min(prior, -posterior._log_ratio(edge)))
+    odds = np.array([posterior._log_ratio(t) for t in known]) + lessons.surprise
+    worst = float(np.quantile(odds, 1.0 - _EDGE * FALSE_REJECTION))
+    return replace(posterior, log_prior_odds=min(prior, -worst))
+
+
+def _tempers(lessons: Lessons) -> tuple[Temper, Temper]:
+    """Within the groups, and between them.
+
+    Pairs of which only the group is known teach the second alone.
+    """
+    likelihood, weight, prior = lessons.likelihood, lessons.weight, lessons.prior
+    told = zip(lessons.truth, lessons.truth_group, strict=True)
+    inside = [k for k, (truth, group) in enumerate(told) if not (truth == group).all()]
+    own = [lessons.truth_group[k] for k in inside]
+    within = learn_temper(
+        [likelihood[k][group] for k, group in zip(inside, own, strict=True)],
+        [
+            lessons.truth[k][group] if lessons.truth[k].any() else None
+            for k, group in zip(inside, own, strict=True)
+        ],
+        [weight[k][group] for k, group in zip(inside, own, strict=True)],
+        [prior[k][group] for k, group in zip(inside, own, strict=True)],
+    )
+    between = [group if group.any() else None for group in lessons.truth_group]
+    return within, learn_temper(likelihood, between, weight, prior)
 
 
 def _discriminant(known: Array, struck_out: Array) -> Array:

@@ -50,6 +50,15 @@ class Match:
 
 
 @dataclass(frozen=True)
+class AlternativeShare:
+    """Probability that a query is no spectrum of the library but a named shape beside it."""
+
+    name: str
+    oxidation_state: int | None
+    probability: float
+
+
+@dataclass(frozen=True)
 class MatchResult:
     """Candidates, best first, and how far to trust them.
 
@@ -71,6 +80,8 @@ class MatchResult:
         Estimated standard deviation of the query's noise, in its units.
     warnings : list[str]
         What a person should know of this match.
+    alternatives : list[AlternativeShare]
+        Parts of ``none_of_these`` that have a name, likeliest first.
     """
 
     matches: list[Match]
@@ -82,6 +93,7 @@ class MatchResult:
     n_library: int
     noise: float
     warnings: list[str] = field(default_factory=list)
+    alternatives: list[AlternativeShare] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -128,8 +140,9 @@ class Component:
 class Mixture:
     """A non-negative combination of library spectra under one shift and broadening.
 
-    ``log_evidence_gain`` is what each component more gained in log-likelihood beyond its cost,
-    the first over an unrelated spectrum; a size is taken as long as it gains.
+    ``log_evidence_gain`` is what each component more gained in log-evidence beyond its cost, the
+    first over an unrelated spectrum; a size is taken as long as it gains. Evidence counts as far
+    as in a match, whose first candidate is the single component.
     """
 
     components: list[Component]

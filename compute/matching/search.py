@@ -13,9 +13,12 @@ from compute.matching.align import (
     AlignmentPrior,
     fit_exactly,
     refine_roughly,
+    shape_of,
+    spread_ratio,
+    window_at,
 )
 from compute.matching.coverage import Coverage
-from compute.matching.discrepancy import Covariance, Discrepancy, Fitted
+from compute.matching.discrepancy import Covariance, Discrepancy, Fitted, noise_misfit
 from compute.matching.grid import Array, ComparisonGrid, Curve
 from compute.matching.index import Rows
 from compute.matching.screen import Screen, Shortlist
@@ -29,6 +32,10 @@ from compute.threads import single_blas
 SHORTLIST = 400
 EXACT = 40
 FINAL = 10
+# Of the log-likelihood against the alignment's prior, where candidates are ordered: what known
+# pairs make of it is about that (`compute.matching.temper`), and the order must not hang on them.
+_COUNTED = 0.3
+_JUDGED = 2  # the best, and the best where one row is struck out
 
 
 @dataclass(frozen=True)
@@ -40,31 +47,58 @@ class Candidates:
     row : int64 (k,)
     alignment : Alignment
     fitted : list[Fitted]
-    evidence : float64 (k,)
-        Log-evidence with the alignment prior, over that of an unrelated spectrum.
+    likelihood : float64 (k,)
+        Log-likelihood, scale and background integrated out, over that of an unrelated spectrum.
+    prior : float64 (k,)
+        Log-density of the alignment before looking.
+    surprise : float64 (k,)
+        ln of the density of the shift if it could be any, over that of the alignment prior.
+    noise_misfit : float64 (k,)
+        What the query's noise alone adds to the misfit; known of the two best, 0 for others.
+    noise_variance : float
+        Of one smoothed point of the query.
     """
 
     row: NDArray[np.int64]
     alignment: Alignment
     fitted: list[Fitted]
-    evidence: Array
+    likelihood: Array
+    prior: Array
+    surprise: Array
+    noise_misfit: Array
+    noise_variance: float
+
+    @property
+    def evidence(self) -> Array:
+        """Log-evidence (k,) with the alignment prior, over that of an unrelated spectrum."""
+        return self.likelihood + self.prior
 
     def strain(self, k: int = 0) -> Array:
-        """How badly one fits (2,): ln of misfit per energy, and of the unexplained share."""
-        fitted = self.fitted[k]
-        unexplained = max(1.0 - fitted.r_squared, 1e-4)
-        return np.log([max(fitted.misfit, 1e-9) / fitted.n, unexplained])
+        """How badly one fits (2,): ln of misfit per energy, and of the unexplained share.
 
-    def without(self, row: int) -> Candidates | None:
-        """The same with one row struck out; None if nothing is left."""
-        keep = np.flatnonzero(self.row != row)
+        The query's own noise is taken off both: a noisy measurement of a substance in the library
+        is no stranger. One energy whose misfit is as expected is counted in, so that a query that
+        is all noise tells nothing.
+        """
+        fitted, noise = self.fitted[k], float(self.noise_misfit[k])
+        misfit = (max(fitted.misfit - noise, 0.0) + 1.0) / (fitted.n - noise + 1.0)
+        unexplained = 1.0 - fitted.r_squared - self.noise_variance / max(fitted.spread, 1e-30)
+        return np.log([misfit, max(unexplained, 1e-4)])
+
+    def without(self, rows: NDArray[np.int64]) -> Candidates | None:
+        """The same with some rows struck out; None if nothing is left."""
+        keep = np.flatnonzero(~np.isin(self.row, rows))
         if keep.size == 0:
             return None
         return Candidates(
             self.row[keep],
             self.alignment.take(keep),
             [self.fitted[k] for k in keep],
-            self.evidence[keep],
+            self.likelihood[keep],
+            self.prior[keep],
+            self.surprise[keep],
+            self.noise_misfit[keep],
+            self.noise_variance,
         )
 
 
@@ -128,28 +162,34 @@ class Searcher:
                   for f in ("row", "gain", "shift_ev", "sigma_ev", "gamma_ev"))
             )  # fmt: skip
         values = rows.values[shortlist.row].astype(np.float64)
-        own_err = rows.shift_err_ev[shortlist.row]
+        own_err, error = rows.shift_err_ev[shortlist.row], rows.error[shortlist.row]
         start = Alignment(shortlist.shift_ev, shortlist.sigma_ev**2, shortlist.gamma_ev)
-        rough, likelihood = self._roughly(curve, values, start, covariance, max_shift_ev)
+        rough, likelihood = self._roughly(curve, values, start, covariance, max_shift_ev, error)
         order = np.argsort(-likelihood, kind="stable")
         picked = order[:count]
         if also is not None:
             place = np.flatnonzero(shortlist.row == also)
             picked = np.concatenate([picked[~np.isin(picked, place)][: count - 1], place])
         return self._exactly(
-            curve, shortlist.row[picked], values[picked], own_err[picked], rough.take(picked),
-            covariance, prior, max_shift_ev, also,
+            curve, shortlist.row[picked], values[picked], own_err[picked], error[picked],
+            rough.take(picked), covariance, prior, max_shift_ev, also,
         )  # fmt: skip
 
     def _roughly(
-        self, curve: Curve, values: Array, start: Alignment, covariance: Covariance, limit_ev: float
+        self,
+        curve: Curve,
+        values: Array,
+        start: Alignment,
+        covariance: Covariance,
+        limit_ev: float,
+        error: Array,
     ) -> tuple[Alignment, Array]:
         """`refine_roughly` on two threads."""
         halves = np.array_split(np.arange(values.shape[0]), min(WORKERS, values.shape[0]))
         done = in_parallel(
             lambda part: refine_roughly(
                 curve, values[part], start.take(part), covariance, self.broadener, self.grid,
-                limit_ev,
+                limit_ev, error[part],
             ),
             halves,
         )  # fmt: skip
@@ -164,6 +204,7 @@ class Searcher:
         row: NDArray[np.int64],
         values: Array,
         own_err: Array,
+        error: Array,
         start: Alignment,
         covariance: Covariance,
         prior: AlignmentPrior,
@@ -173,38 +214,50 @@ class Searcher:
         """All as they stand, the leaders aligned once more; sorted by evidence."""
         coverage = Coverage(curve, self.grid, max_shift_ev)
         now, fitted = fit_exactly(
-            curve, coverage, values, start, covariance, self.broadener, max_shift_ev, 0
+            curve, coverage, values, start, covariance, self.broadener, max_shift_ev, error, 0
         )
-        evidence = self._evidence(curve, coverage, now, fitted, prior, max_shift_ev, own_err)
-        leaders = np.argsort(-evidence, kind="stable")[:FINAL]
+        likelihood = _likelihood(curve, coverage, fitted)
+        before = prior.log_density(now, max_shift_ev, own_err)
+        leaders = np.argsort(-(_COUNTED * likelihood + before), kind="stable")[:FINAL]
         if also is not None:
             leaders = np.union1d(leaders, np.flatnonzero(row == also))
         better, refitted = fit_exactly(
             curve, coverage, values[leaders], now.take(leaders), covariance, self.broadener,
-            max_shift_ev, 3,
+            max_shift_ev, error[leaders], 3,
         )  # fmt: skip
         for j, k in enumerate(leaders):
             now.shift[k], now.variance[k] = better.shift[j], better.variance[j]
             now.gamma[k], fitted[k] = better.gamma[j], refitted[j]
-        evidence = self._evidence(curve, coverage, now, fitted, prior, max_shift_ev, own_err)
-        order = np.argsort(-evidence, kind="stable")
-        return Candidates(row[order], now.take(order), [fitted[k] for k in order], evidence[order])
+        likelihood = _likelihood(curve, coverage, fitted)
+        before = prior.log_density(now, max_shift_ev, own_err)
+        surprise = prior.surprise(now.shift, max_shift_ev, own_err)
+        order = np.argsort(-(_COUNTED * likelihood + before), kind="stable")
+        noise = np.zeros(row.size)
+        for k in order[:_JUDGED]:
+            noise[k] = self._noise_misfit(curve, values[k], now, int(k), covariance, error[k])
+        return Candidates(
+            row[order], now.take(order), [fitted[k] for k in order], likelihood[order],
+            before[order], surprise[order], noise[order],
+            float(curve.noise**2 * curve.correlation[0]),
+        )  # fmt: skip
 
-    def _evidence(
-        self,
-        curve: Curve,
-        coverage: Coverage,
-        where: Alignment,
-        fitted: list[Fitted],
-        prior: AlignmentPrior,
-        max_shift_ev: float,
-        own_err: Array,
-    ) -> Array:
-        """Log-evidence over that of unrelated data."""
-        unrelated = coverage.n * curve.unrelated_log_density
-        bare = np.array([
-            f.log_evidence - unrelated - (UPSIDE_DOWN if f.scale <= 0.0 else 0.0)
-            for f in fitted
-        ])  # fmt: skip
-        result: Array = bare + prior.log_density(where, max_shift_ev, own_err)
-        return result
+    def _noise_misfit(
+        self, curve: Curve, row: Array, at: Alignment, k: int, covariance: Covariance, error: float
+    ) -> float:
+        """`noise_misfit` of the k-th alignment."""
+        shift = float(at.shift[k])
+        shape = shape_of(self.broadener, row, float(at.variance[k]), float(at.gamma[k]))
+        window = window_at(self.grid, curve, shift)
+        query = curve.at(self.grid.energy_ev[window] + shift)[None]
+        inside = np.ones(query.shape, np.bool_)
+        scale = float(spread_ratio(query, shape.value[None, window], inside)[0])
+        noise = curve.noise**2 * curve.correlation
+        return noise_misfit(shape, window, covariance, noise, scale * error)
+
+
+def _likelihood(curve: Curve, coverage: Coverage, fitted: list[Fitted]) -> Array:
+    """Log-likelihoods (k,) over that of unrelated data."""
+    unrelated = coverage.n * curve.unrelated_log_density
+    return np.array([
+        f.log_evidence - unrelated - (UPSIDE_DOWN if f.scale <= 0.0 else 0.0) for f in fitted
+    ])  # fmt: skip

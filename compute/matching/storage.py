@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,16 @@ import numpy as np
 
 from compute.errors import InputError, ReadError
 from compute.matching.align import AlignmentPrior
+from compute.matching.alternatives import Alternative
 from compute.matching.calibration import Calibration
 from compute.matching.discrepancy import Discrepancy
 from compute.matching.grid import ComparisonGrid
-from compute.matching.index import Rows
+from compute.matching.index import EXPECTED, Rows
 from compute.matching.posterior import Posterior
 from compute.matching.temper import Temper
 from compute.matching.version import VERSION
 
-FORMAT = 3  # of the files; raised whenever their layout changes
+FORMAT = 4  # of the files; raised whenever their layout changes
 _META = "library.json"
 
 
@@ -35,6 +36,7 @@ class Saved:
     rows: Rows
     ids: list[Hashable]
     calibration: Calibration | None
+    alternatives: list[Alternative]
 
 
 def save(
@@ -43,6 +45,7 @@ def save(
     rows: Rows,
     ids: list[Hashable],
     calibration: Calibration | None,
+    alternatives: Sequence[Alternative] = (),
 ) -> None:
     """Write a library; the folder at ``path`` is replaced whole or not at all."""
     if not (all(type(i) is int for i in ids) or all(type(i) is str for i in ids)):
@@ -54,12 +57,13 @@ def save(
         np.save(fresh / "values.npy", rows.values)
         np.save(fresh / "height.npy", rows.height)
         np.save(fresh / "ratios.npy", rows.ratios)
-        np.save(fresh / "shift_err.npy", rows.shift_err_ev)
-        np.save(fresh / "weight.npy", rows.weight)
+        for name in EXPECTED:
+            np.save(fresh / f"{name}.npy", getattr(rows, name))
         np.save(fresh / "ids.npy", np.array(ids))
         meta: dict[str, Any] = {"format": FORMAT, "version": VERSION, "grid": asdict(grid)}
         if calibration is not None:
-            meta["calibration"] = _to_json(calibration)
+            meta["calibration"] = calibration_json(calibration)
+        meta["alternatives"] = [_alternative_json(one) for one in alternatives]
         (fresh / _META).write_text(json.dumps(meta))
         if path.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{path.name}-old-", dir=path.parent))
@@ -98,42 +102,70 @@ def load(path: Path) -> Saved:
             np.load(path / "height.npy", allow_pickle=False),
             np.load(path / "ratios.npy", mmap_mode="r", allow_pickle=False),
         )
-        rows.shift_err_ev = np.load(path / "shift_err.npy", allow_pickle=False)
-        rows.weight = np.load(path / "weight.npy", allow_pickle=False)
+        for name in EXPECTED:
+            setattr(rows, name, np.load(path / f"{name}.npy", allow_pickle=False))
         ids = np.load(path / "ids.npy", allow_pickle=False).tolist()
-        calibration = _from_json(meta["calibration"]) if "calibration" in meta else None
+        told = meta.get("calibration")
+        calibration = None if told is None else calibration_from(told)
+        alternatives = [_alternative_from(one) for one in meta["alternatives"]]
     except (OSError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, ReadError):
             raise
         raise ReadError([f"{path}: not a saved library ({error})"]) from error
     if rows.values.shape != (len(ids), grid.size):
         raise ReadError([f"{path}: {rows.values.shape} rows for {len(ids)} ids"])
-    return Saved(grid, rows, ids, calibration)
+    return Saved(grid, rows, ids, calibration, alternatives)
 
 
-def _to_json(calibration: Calibration) -> dict[str, Any]:
-    def plain(value: Any) -> Any:
-        return value.tolist() if isinstance(value, np.ndarray) else value
-
-    def fields(one: object) -> dict[str, Any]:
-        return {name: plain(value) for name, value in vars(one).items()}
-
-    posterior = fields(calibration.posterior) | {"temper": fields(calibration.posterior.temper)}
+def calibration_json(calibration: Calibration) -> dict[str, Any]:
+    """A calibration as plain values."""
+    posterior = calibration.posterior
     return {
-        "discrepancy": fields(calibration.discrepancy),
-        "alignment": fields(calibration.alignment),
-        "posterior": posterior,
+        "discrepancy": _fields(calibration.discrepancy),
+        "alignment": _fields(calibration.alignment),
+        "posterior": _fields(posterior)
+        | {"temper": _fields(posterior.temper), "across": _fields(posterior.across)},
     }
 
 
-def _from_json(data: dict[str, Any]) -> Calibration:
-    def arrays(given: dict[str, Any], *names: str) -> dict[str, Any]:
-        return given | {name: np.array(given[name], np.float64) for name in names}
-
-    discrepancy = arrays(data["discrepancy"], "factors")
-    discrepancy["sizes"] = tuple(discrepancy["sizes"])
-    posterior = arrays(data["posterior"], "known", "direction", "strange")
-    posterior["temper"] = Temper(**arrays(posterior["temper"], "beta", "epsilon", "weight"))
+def calibration_from(data: dict[str, Any]) -> Calibration:
+    """What `calibration_json` wrote."""
+    posterior = _arrays(data["posterior"], "known", "direction", "strange")
+    for name in ("temper", "across"):
+        posterior[name] = Temper(**_arrays(posterior[name], "beta", "epsilon", "weight"))
     return Calibration(
-        Discrepancy(**discrepancy), AlignmentPrior(**data["alignment"]), Posterior(**posterior)
+        _discrepancy(data["discrepancy"]), AlignmentPrior(**data["alignment"]),
+        Posterior(**posterior),
+    )  # fmt: skip
+
+
+def _alternative_json(one: Alternative) -> dict[str, Any]:
+    return _fields(one) | {"rows": _fields(one.rows)}
+
+
+def _alternative_from(data: dict[str, Any]) -> Alternative:
+    told = data["rows"]
+    rows = Rows(
+        np.array(told["values"], np.float32),
+        np.array(told["height"], np.float64),
+        np.array(told["ratios"], np.float32),
     )
+    for name in EXPECTED:
+        setattr(rows, name, np.array(told[name]))
+    return Alternative(data["name"], data["oxidation_state"], rows)
+
+
+def _discrepancy(data: dict[str, Any]) -> Discrepancy:
+    given = _arrays(data, "factors")
+    return Discrepancy(**given | {"sizes": tuple(given["sizes"])})
+
+
+def _arrays(given: dict[str, Any], *names: str) -> dict[str, Any]:
+    return given | {name: np.array(given[name], np.float64) for name in names}
+
+
+def _fields(one: object) -> dict[str, Any]:
+    return {
+        name: value.tolist() if isinstance(value, np.ndarray) else value
+        for name, value in vars(one).items()
+    }

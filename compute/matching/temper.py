@@ -10,9 +10,11 @@ whichever explains all pairs better.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from compute.matching.grid import Array
 
@@ -48,12 +50,19 @@ class Temper:
     def mean_epsilon(self) -> float:
         return float(self.weight.sum(axis=0) @ self.epsilon)
 
-    def shares(self, log_evidence: Array, weight: Array | None = None) -> Array:
+    def shares(
+        self,
+        log_likelihood: Array,
+        weight: Array | None = None,
+        log_prior: Array | float = 0.0,
+    ) -> Array:
         """Probabilities (k,) of the candidates given that one of them is right.
 
-        ``weight`` (k,) is what each weighs before looking; alike if it is not given.
+        ``weight`` (k,) is what each weighs before looking, alike if it is not given, ``log_prior``
+        (k,) the density of its alignment; beta touches neither.
         """
-        even, tempered = _parts(log_evidence, self.beta, weight)
+        weight = np.ones(log_likelihood.size) if weight is None else weight
+        even, tempered = _parts(log_likelihood, self.beta, weight, log_prior)
         result: Array = (self.weight.sum(axis=1) - self.weight @ self.epsilon) @ tempered
         return result + self.mean_epsilon * even
 
@@ -67,24 +76,43 @@ class Temper:
         return replace(self, weight=weight / weight.sum())
 
 
-def learn_temper(log_evidence: list[Array], true_index: list[int | None]) -> Temper:
+def learn_temper(
+    log_likelihood: list[Array],
+    true_index: Sequence[int | None | NDArray[np.bool_]],
+    weight: list[Array] | None = None,
+    log_prior: list[Array] | None = None,
+) -> Temper:
     """Weights after known pairs.
 
     Parameters
     ----------
-    log_evidence : list of float64 (k,)
+    log_likelihood : list of float64 (k,)
         Of each pair's candidates.
-    true_index : list
-        Which of them is right; None where the search missed it.
+    true_index : sequence
+        Which of them is right; None where the search missed it; a mask (k,) where several count
+        as right, as all spectra of one valence do.
+    weight : list of float64 (k,)
+        What they weigh before looking; alike if None.
+    log_prior : list of float64 (k,)
+        Log-densities of their alignments; alike if None.
     """
+    weight = weight or [np.ones(one.size) for one in log_likelihood]
+    log_prior = log_prior or [np.zeros(one.size) for one in log_likelihood]
     log_weight = -0.5 * (np.log(_BETA[:, None]) / _LOG_BETA_SPREAD) ** 2
     log_weight = log_weight + np.log(_prior_of_epsilon(_EPSILON))
-    for evidence, index in zip(log_evidence, true_index, strict=True):
-        even, tempered = _parts(evidence, _BETA, None)
-        right = np.zeros(_BETA.size) if index is None else tempered[:, index]
-        log_weight += np.log((1.0 - _EPSILON) * right[:, None] + _EPSILON * even[0])
-    weight = np.exp(log_weight - log_weight.max())
-    return Temper(_BETA, _EPSILON, weight / weight.sum())
+    for likelihood, index, own, prior in zip(
+        log_likelihood, true_index, weight, log_prior, strict=True
+    ):
+        even, tempered = _parts(likelihood, _BETA, own, prior)
+        if index is None:
+            right, spread = np.zeros(_BETA.size), float(even.min())
+        else:
+            which = np.zeros(likelihood.size, np.bool_)
+            which[index] = True
+            right, spread = tempered[:, which].sum(axis=1), float(even[which].sum())
+        log_weight += np.log((1.0 - _EPSILON) * right[:, None] + _EPSILON * spread)
+    learnt = np.exp(log_weight - log_weight.max())
+    return Temper(_BETA, _EPSILON, learnt / learnt.sum())
 
 
 def _prior_of_epsilon(epsilon: Array) -> Array:
@@ -93,8 +121,12 @@ def _prior_of_epsilon(epsilon: Array) -> Array:
     return prior
 
 
-def _parts(log_evidence: Array, beta: Array, weight: Array | None) -> tuple[Array, Array]:
+def _parts(
+    log_likelihood: Array, beta: Array, weight: Array, log_prior: Array | float
+) -> tuple[Array, Array]:
     """Shares before looking (k,), and after by evidence under each beta (b, k)."""
-    prior = np.ones(log_evidence.size) if weight is None else weight
-    found = prior * np.exp(np.outer(beta, log_evidence - log_evidence.max()))
-    return prior / prior.sum(), found / found.sum(axis=1, keepdims=True)
+    found = np.outer(beta, log_likelihood) + np.log(weight) + log_prior
+    found = np.exp(found - found.max(axis=1, keepdims=True))
+    even: Array = weight / weight.sum()
+    tempered: Array = found / found.sum(axis=1, keepdims=True)
+    return even, tempered

@@ -15,6 +15,7 @@ from compute.matching.discrepancy import (
     compare,
     compare_sizes,
     evidence_gradient,
+    noise_misfit,
     student_log_density,
 )
 from compute.matching.grid import ComparisonGrid
@@ -78,12 +79,35 @@ def test_evidence_averages_over_errors_smaller_than_expected():
         compare(query, shape, WINDOW, covariance, noise, 1.7, still, size).log_evidence
         for size in UNKNOWN_SIZES
     ]
-    got = compare_sizes(query, shape, WINDOW, covariance, noise, 1.7, still, np.zeros(4))
+    got = compare_sizes(query, shape, WINDOW, covariance, noise, 1.7, 1.0, still, np.zeros(4))
     assert got.log_evidence == pytest.approx(np.log(np.mean(np.exp(each))))
     assert np.argmax(each) > 0  # nothing but noise is left
     beside = np.array([-1e3, -1e3, -1e3, 0.0])  # said by what lies outside the window
-    last = compare_sizes(query, shape, WINDOW, covariance, noise, 1.7, still, beside)
+    last = compare_sizes(query, shape, WINDOW, covariance, noise, 1.7, 1.0, still, beside)
     assert last.log_evidence == pytest.approx(each[-1] - np.log(4.0))
+
+
+def test_smaller_expected_errors_are_those_of_a_smaller_covariance():
+    shape = _shape()
+    n = WINDOW.stop - WINDOW.start
+    query = 1.7 * shape.value[WINDOW] + 0.05 * np.random.default_rng(8).normal(size=n)
+    model = Discrepancy(warp_ev=0.0, area=0.04, step=0.02, smooth=0.06, floor=0.03)
+    half = Discrepancy(warp_ev=0.0, area=0.02, step=0.01, smooth=0.03, floor=0.015)
+    still = np.zeros(3, bool)
+    ours = compare(query, shape, WINDOW, Covariance(GRID, model), NOISE, 1.7, still, error=0.5)
+    twin = compare(query, shape, WINDOW, Covariance(GRID, half), NOISE, 1.7, still)
+    assert ours.log_evidence == pytest.approx(twin.log_evidence, rel=1e-9)
+
+
+def test_noise_alone_adds_to_the_misfit_what_it_does_on_average():
+    shape, covariance = _shape(), Covariance(GRID, Discrepancy(floor=0.05))
+    n = WINDOW.stop - WINDOW.start
+    noise = NOISE * 0.02 / NOISE[0]
+    own = noise[np.abs(np.subtract.outer(np.arange(n), np.arange(n)))]
+    total = 1.7**2 * covariance.of(shape, WINDOW) + own
+    drawn = np.random.default_rng(9).multivariate_normal(np.zeros(n), own, 4000)
+    found = np.mean(np.einsum("ki,ij,kj->k", drawn, np.linalg.inv(total), drawn))
+    assert noise_misfit(shape, WINDOW, covariance, noise, 1.7) == pytest.approx(found, rel=0.03)
 
 
 def test_a_true_copy_is_told_from_one_that_promises_less():
@@ -97,7 +121,7 @@ def test_a_true_copy_is_told_from_one_that_promises_less():
     query = shape.value[WINDOW] + 1e-3 * np.random.default_rng(7).normal(size=n)
     right, wrong = (
         compare_sizes(
-            query, one, WINDOW, covariance, 1e-3 * NOISE, 1.0, np.zeros(3, bool), np.zeros(4)
+            query, one, WINDOW, covariance, 1e-3 * NOISE, 1.0, 1.0, np.zeros(3, bool), np.zeros(4)
         ).log_evidence
         for one in (shape, other)
     )
@@ -137,8 +161,8 @@ def test_pairs_drawn_from_a_model_give_it_back():
         shape = _shape(k)
         root = np.linalg.cholesky(Covariance(GRID, truth).of(shape, WINDOW))
         query = shape.value[WINDOW] + root @ rng.normal(size=n)
-        pairs.append(AlignedPair(query, shape, WINDOW, 1e-8 * NOISE, 1.0))
-    found = learn_discrepancy(pairs, GRID, Discrepancy())
+        pairs.append(AlignedPair(GRID, query, shape, WINDOW, 1e-8 * NOISE, 1.0))
+    found = learn_discrepancy(pairs, Discrepancy())
     assert found.warp_ev == pytest.approx(0.25, rel=0.2)
     assert found.area == pytest.approx(0.02, rel=0.5)
     assert found.floor == pytest.approx(0.01, rel=0.3)

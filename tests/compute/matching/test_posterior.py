@@ -11,8 +11,26 @@ from hypothesis import strategies as st
 
 from compute.errors import InputError
 from compute.matching import reliability
-from compute.matching.posterior import learn_posterior
+from compute.matching.posterior import Lessons, Posterior, learn_posterior
 from compute.matching.temper import learn_temper
+
+
+def _taught(evidence, truth, known, struck_out, mirrored) -> Posterior:
+    """A posterior from pairs in a library of one group and equal weights."""
+    n = len(evidence)
+    return learn_posterior(
+        Lessons(
+            evidence,
+            [np.ones(one.size) for one in evidence],
+            [np.zeros(one.size) for one in evidence],
+            [np.arange(one.size) == k for one, k in zip(evidence, truth, strict=True)],
+            [np.ones(one.size, bool) for one in evidence],
+            known,
+            struck_out,
+            np.zeros(n),
+            mirrored,
+        )
+    )
 
 
 @lru_cache
@@ -20,7 +38,7 @@ def _learnt(n: int = 40, gap: float = 2.0, seed: int = 0):
     rng = np.random.default_rng(seed)
     evidence = [np.r_[rng.normal(30.0, 5.0), rng.normal(0.0, 5.0, 9)] for _ in range(n)]
     known, struck_out = rng.normal(0.0, 0.2, (n, 2)), rng.normal(gap, 0.5, (n, 2))
-    return learn_posterior(evidence, [0] * n, known, struck_out, rng.normal(gap, 0.5, (n, 2)))
+    return _taught(evidence, [0] * n, known, struck_out, rng.normal(gap, 0.5, (n, 2)))
 
 
 def test_overconfident_evidence_is_tempered():
@@ -32,7 +50,7 @@ def test_overconfident_evidence_is_tempered():
         truth.append(int(rng.choice(10, p=share)))
         evidence.append(8.0 * honest)
     strange = rng.normal(2, 0.5, (400, 2))
-    learnt = learn_posterior(evidence, truth, rng.normal(0, 0.2, (400, 2)), strange, strange)
+    learnt = _taught(evidence, truth, rng.normal(0, 0.2, (400, 2)), strange, strange)
     mean = learnt.temper.weight.sum(axis=1) @ learnt.temper.beta
     assert mean == pytest.approx(1 / 8, rel=0.25)
     top = [learnt.temper.shares(e).max() for e in evidence]
@@ -68,7 +86,7 @@ def test_none_of_these_sees_what_generous_expectations_excuse():
     known = np.stack([rng.normal(0, 0.2, 60), rng.normal(-3.0, 0.3, 60)], axis=1)
     mirrored = np.stack([rng.normal(0, 0.2, 60), rng.normal(-0.3, 0.1, 60)], axis=1)
     evidence = [np.array([30.0, 0.0])] * 60
-    learnt = learn_posterior(evidence, [0] * 60, known, known + 0.1, mirrored)
+    learnt = _taught(evidence, [0] * 60, known, known + 0.1, mirrored)
     assert learnt.none_of_these(np.array([0.0, -0.2])) > 0.9
     assert learnt.none_of_these(np.array([0.0, -3.0])) < 0.2
 
@@ -79,6 +97,42 @@ def test_none_of_these_rejects_at_most_a_twentieth_of_the_known(gap: float):
     learnt = _learnt(300, gap)
     fresh = rng.normal(0.0, 0.2, (4000, 2))
     assert np.mean([learnt.none_of_these(t) > 0.5 for t in fresh]) <= 0.05
+
+
+def test_the_prior_of_an_alignment_is_not_tempered():
+    evidence = [np.array([9.0, 0.0, 0.0, 0.0])] * 60
+    learnt = learn_temper(evidence, [0] * 57 + [1] * 3)
+    alike = np.zeros(2)
+    assert learnt.shares(alike, log_prior=np.log([1.0, 0.01]))[0] == pytest.approx(
+        (1 - learnt.mean_epsilon) / 1.01 + 0.5 * learnt.mean_epsilon
+    )
+
+
+def test_a_shift_that_the_prior_finds_unlikely_speaks_for_none_of_these():
+    learnt, strain = _learnt(), np.zeros(2)
+    none = [learnt.none_of_these(strain, s) for s in (-2.0, 0.0, 3.0)]
+    assert none == sorted(none)
+    assert none[2] > 3.0 * none[1]
+
+
+def test_what_groups_share_is_believed_by_itself():
+    """Evidence between two groups is right every time, within them it says nothing."""
+    rng = np.random.default_rng(11)
+    n, truth = 200, rng.integers(0, 2, 200)
+    evidence = [np.array([20.0, 20.0, 0.0, 0.0]) + rng.normal(0.0, 5.0, 4) for _ in range(n)]
+    of_group = [np.array([True, True, False, False])] * n
+    known = rng.normal(0.0, 0.2, (n, 2))
+    learnt = learn_posterior(
+        Lessons(
+            evidence, [np.ones(4)] * n, [np.zeros(4)] * n, [np.arange(4) == k for k in truth],
+            of_group, known, known + 2.0, np.zeros(n), known + 2.0,
+        )
+    )  # fmt: skip
+    shares = learnt.shares(
+        np.array([30.0, 20.0, 0.0, 0.0]), np.ones(4), np.zeros(4), np.array([0, 0, 1, 1])
+    )
+    assert shares[:2].sum() > 0.97
+    assert shares[0] < 0.65
 
 
 def test_p_value_counts_known_pairs_that_fit_worse():

@@ -1,0 +1,92 @@
+"""3d L2,3 edges: where they are in a query, and what no multiplet describes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from compute.matching import AlignmentPrior, Discrepancy, SpectrumLibrary
+from compute.matching.l23 import alternatives, rougher, white_lines
+
+CU = white_lines("Cu", "L23")
+assert CU is not None
+ENERGY = np.arange(CU.range_ev[0], CU.range_ev[1], 0.1)
+
+
+def _lines(at: float, hwhm: float, energy: np.ndarray = ENERGY) -> np.ndarray:
+    """White lines of areas 2:1, 20 eV apart, as a copper(II) compound has them."""
+    return 2.0 * hwhm / ((energy - at) ** 2 + hwhm**2) + hwhm / (
+        (energy - at - 20.0) ** 2 + hwhm**2
+    )
+
+
+def _steps(energy: np.ndarray, at: float) -> np.ndarray:
+    return 2.0 * np.arctan((energy - at) / 0.5) + np.arctan((energy - at - 19.8) / 0.5)
+
+
+@pytest.fixture(scope="module")
+def copper() -> SpectrumLibrary:
+    rows = [_lines(930.5 + 0.3 * k, 0.4 + 0.05 * k) for k in range(6)]
+    library = SpectrumLibrary(ENERGY, np.array(rows), range(6))
+    model = Discrepancy(warp_ev=0.24, area=0.03, step=0.55, smooth=0.16, smooth_length_ev=0.7)
+    library.assume(model, AlignmentPrior(0.0, 0.5))
+    library.consider(alternatives(CU))
+    return library
+
+
+@pytest.mark.parametrize(("low", "high"), [(914.0, 1000.0), (920.0, 980.0), (925.0, 962.0)])
+def test_what_is_looked_at_hangs_on_the_edges_not_on_the_scan(low: float, high: float):
+    energy = np.arange(low, high, 0.1)
+    curve = _lines(931.2, 0.6, energy) + 0.2 * _steps(energy, 935.0) + 1e-3 * (energy - 900.0) ** 2
+    found = CU.window(energy, curve, 8.0)
+    assert found == pytest.approx((922.6, 960.2), abs=0.4)
+
+
+def test_an_axis_that_is_off_moves_the_window_with_it():
+    energy = np.arange(900.0, 1000.0, 0.1)
+    here, there = (CU.rise(energy, _lines(931.0 + s, 0.6, energy), 8.0) for s in (0.0, -6.0))
+    assert here is not None
+    assert there == pytest.approx(here - 6.0, abs=0.15)
+
+
+def test_a_step_without_white_lines_is_a_full_shell_or_a_metal_not_the_nearest_of_the_others(
+    copper,
+):
+    energy = np.arange(922.0, 965.0, 0.1)
+    noise = np.random.default_rng(3).normal(0.0, 0.02, energy.size)
+    found = copper.match(energy, _steps(energy, 933.9) + noise, max_shift_ev=8.0)
+    assert found.none_of_these > 0.8
+    assert found.alternatives[0].probability > 0.5
+    total = sum(m.probability for m in found.matches) + found.none_of_these
+    assert total == pytest.approx(1.0, abs=1e-6)
+
+
+def test_white_lines_are_no_full_shell(copper):
+    energy = np.arange(922.0, 965.0, 0.1)
+    curve = _lines(931.1, 0.6, energy) + 0.02 * _steps(energy, 935.0)
+    found = copper.match(energy, curve, max_shift_ev=8.0)
+    assert max(one.probability for one in found.alternatives) < 0.05
+
+
+def test_shapes_survive_being_saved(copper, tmp_path):
+    copper.save(tmp_path / "copper")
+    energy = np.arange(922.0, 965.0, 0.1)
+    here, there = (
+        one.match(energy, _steps(energy, 933.5)).alternatives
+        for one in (copper, SpectrumLibrary.load(tmp_path / "copper"))
+    )
+    assert [(a.name, pytest.approx(a.probability)) for a in here] == [
+        (a.name, a.probability) for a in there
+    ]
+
+
+def test_only_3d_edges_have_white_lines_here():
+    assert white_lines("La", "L23") is None
+    assert white_lines("Fe", "K") is None
+    assert [one.name for one in alternatives(white_lines("Fe", "L23"))] == ["metal"]
+    assert alternatives(white_lines("Mn", "L23")) == []
+
+
+def test_shapes_miss_by_more_than_theory():
+    model = Discrepancy(smooth=0.1)
+    assert rougher(model).smooth > model.smooth
