@@ -27,8 +27,9 @@ class Command(JsonCommand):
     help = (
         "Match a file or a stored spectrum against the published library: shift, broadening, "
         "scale and background are found, candidates weighed by a model of theory's errors. "
-        "Without --absorber every edge in the spectrum's range is searched. Below 10 known pairs "
-        "of an edge 'calibrated' is false: go by the scores then."
+        "Without --absorber every edge in the spectrum's range is searched. 'told' says in a "
+        "sentence what is decided: element, valence, compound. Below 10 known pairs 'calibrated' "
+        "is false: go by the scores then."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -125,6 +126,7 @@ class Command(JsonCommand):
                 f"{one.formula:<16} {one.absorber:2} {one.edge:<4} {state:>7}  {one.shift_ev:+9.2f}"
             )
         self.say(f"{answer.none_of_these:6.1%}  none of these")
+        self.say(answer.told)
         for share in answer.valences[:4]:
             sign = "?" if share.oxidation_state is None else f"{share.oxidation_state}+"
             self.say(f"{share.probability:6.1%}  {share.absorber} {sign}")

@@ -6,7 +6,10 @@ from typing import Any
 
 from spectradb.models import Match, MatchRun, Status
 
-_TOLD = ("calibrated", "range_ev", "p_value", "warnings", "valences", "edges", "mixture")
+_TOLD = (
+    "calibrated", "range_ev", "p_value", "warnings", "valences", "edges", "compounds", "levels",
+    "alternatives", "told", "mixture",
+)  # fmt: skip
 
 
 def report_of(run: MatchRun) -> dict[str, Any]:

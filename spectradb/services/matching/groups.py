@@ -12,7 +12,9 @@ from django.db.models import Avg, QuerySet
 from numpy.typing import NDArray
 
 from compute.errors import InputError
+from compute.matching.l23 import WhiteLines, white_lines
 from spectradb.models import Kind, Spectrum
+from spectradb.services.matching.region import around_edges
 from spectradb.services.spectra.normalise import normalise
 
 FloatArray = NDArray[np.float64]
@@ -26,6 +28,11 @@ class Group:
     absorber: str
     edge: str
     kind: str
+
+    @property
+    def lines(self) -> WhiteLines | None:
+        """Where L3 and L2 of a 3d element lie; None for other edges."""
+        return white_lines(self.absorber, self.edge)
 
     @property
     def path(self) -> Path:
@@ -58,9 +65,20 @@ def groups(
 
 
 def prepared(row: Spectrum) -> Curve | None:
-    """A stored spectrum as it is matched: theory as computed, measured normalised; or None."""
+    """A stored spectrum as it is matched: theory as computed, measured normalised; or None.
+
+    Of measured 3d L2,3 edges the part around the edges, as of a query: scale and background are
+    found by the match on either side.
+    """
+    energy, intensity = np.asarray(row.energy), np.asarray(row.intensity)
     if row.kind == Kind.THEORY:
-        return np.asarray(row.energy), np.asarray(row.intensity)
+        return energy, intensity
+    lines = white_lines(row.absorber, row.edge)
+    if lines is not None:
+        try:
+            return around_edges(energy, intensity, lines)
+        except InputError:
+            return None
     try:
         done = normalise(row)
     except InputError:

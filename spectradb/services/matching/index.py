@@ -24,8 +24,16 @@ from compute.errors import InputError, ReadError
 from compute.matching import SpectrumLibrary
 from compute.matching.version import VERSION as MATCHING
 from compute.normalise.version import VERSION as NORMALISE
+from spectradb.models import Kind
 from spectradb.services.matching.groups import Curve, Group, groups, prepared, usable
-from spectradb.services.matching.teaching import pair_numbers, teach
+from spectradb.services.matching.teaching import (
+    SHIPPED,
+    Neighbour,
+    expectations,
+    known_pairs,
+    pair_numbers,
+    teach,
+)
 
 _VERSIONS = f"{MATCHING} {NORMALISE}"
 _REBUILD_SHARE = 0.5
@@ -121,7 +129,9 @@ def _alone(group: Group) -> Iterator[None]:
 def _stamp(group: Group) -> str:
     """Versions of what makes an index, and a hash of the spectra in it."""
     wanted = sorted(group.rows().values_list("pk", flat=True))
-    digest = hashlib.sha256(json.dumps([wanted, pair_numbers(group)]).encode()).hexdigest()
+    pairs = [pair_numbers(one) for one in (group, *_neighbours(group))]
+    shipped = SHIPPED.read_text(encoding="utf-8") if group.lines and SHIPPED.exists() else ""
+    digest = hashlib.sha256(json.dumps([wanted, pairs, shipped]).encode()).hexdigest()
     return f"{_VERSIONS} {digest}"
 
 
@@ -137,12 +147,7 @@ def _refresh(group: Group) -> SpectrumLibrary:
     before = set(library.ids) if library is not None else set()
     gone, new = before - wanted, wanted - before
     if library is None or len(gone) + len(new) > _REBUILD_SHARE * len(wanted):
-        curves = dict(_curves(group, wanted))
-        if not curves:
-            raise InputError(
-                "library", 0, f"no published {group.absorber} {group.edge} spectrum can be matched"
-            )
-        library = SpectrumLibrary.from_spectra(list(curves.values()), list(curves))
+        library = _built(group, wanted)
     else:
         library = SpectrumLibrary.load(group.path)  # others go on asking the one in memory
         fresh = _fitting(library, dict(_curves(group, new)))
@@ -150,11 +155,52 @@ def _refresh(group: Group) -> SpectrumLibrary:
             library.put(list(fresh.values()), list(fresh))
         if gone:
             library.remove(gone)
-    teach(library, group, pair_numbers(group))
+    teach(library, group, _beside(group))
     library.save(group.path)
     (group.path / "stamp").write_text(stamp)
     _LOADED[group.path] = (_version(group), library)
     return library
+
+
+def _neighbours(group: Group) -> list[Group]:
+    """Groups whose theory errs alike: the 3d L2,3 edges of the other elements."""
+    if group.lines is None or group.kind != Kind.THEORY:
+        return []
+    return [
+        one
+        for one, _, _ in groups(edge=group.edge, kind=group.kind)
+        if one.lines is not None and one != group
+    ]
+
+
+def _beside(group: Group) -> Iterator[Neighbour]:
+    """Neighbouring libraries that have known pairs, with those pairs.
+
+    Taken as they were last indexed, or without their calibration if they never were.
+    """
+    for one in _neighbours(group):
+        numbers = pair_numbers(one)
+        if not numbers:
+            continue
+        library = _stored(one)
+        if library is None:
+            library = _built(one, set(one.rows().values_list("pk", flat=True)))
+            library.expect(**vars(expectations(one, library)))
+        yield Neighbour(library, known_pairs(library, one, numbers))
+
+
+def _built(group: Group, wanted: set[int]) -> SpectrumLibrary:
+    """A library of published spectra, of which nothing is expected yet."""
+    curves = dict(_curves(group, wanted))
+    if not curves:
+        raise InputError(
+            "library", 0, f"no published {group.absorber} {group.edge} spectrum can be matched"
+        )
+    # Measured spectra reach less far; their range is that in which they meet.
+    lines = group.lines if group.kind == Kind.THEORY else None
+    return SpectrumLibrary.from_spectra(
+        list(curves.values()), list(curves), range_ev=None if lines is None else lines.range_ev
+    )
 
 
 def _curves(group: Group, numbers: set[int]) -> Iterator[tuple[int, Curve]]:

@@ -12,13 +12,21 @@ from numpy.typing import NDArray
 
 from compute.errors import InputError
 from compute.io import ColumnChoice, RawSpectrum, read
+from compute.matching import AlternativeShare, MatchResult
 from compute.matching import Match as Found
-from compute.matching import MatchResult
 from compute.matching.grid import MIN_POINTS, checked_curve
 from compute.matching.search import EXACT
 from spectradb.models import Spectrum
 from spectradb.services.matching.groups import Group, groups, whole_valences
 from spectradb.services.matching.index import library_of
+from spectradb.services.matching.levels import (
+    CompoundShare,
+    Level,
+    Seen,
+    compounds_of,
+    in_words,
+    levels_of,
+)
 from spectradb.services.matching.options import MatchOptions
 from spectradb.services.matching.region import edge_region, smooth_share
 
@@ -78,14 +86,20 @@ class EdgeShare:
 class Answer:
     """Candidates, best first, over all libraries searched.
 
-    ``valences`` and ``edges``, likeliest first, sum over all candidates compared (not only those
-    listed); with ``none_of_these`` each comes to 1, but for candidates too poor to be compared.
+    ``valences``, ``edges`` and ``compounds``, likeliest first, sum over all candidates compared,
+    not only those listed; with ``none_of_these`` each comes to 1, but for candidates too poor to be
+    compared. ``levels`` tells what is decided from element to compound, ``told`` says it in a
+    sentence. ``alternatives`` are the named parts of ``none_of_these``.
     ``calibrated`` only if every library in which candidates were found is.
     """
 
     matches: list[Candidate]
     valences: list[ValenceShare]
     edges: list[EdgeShare]
+    compounds: list[CompoundShare]
+    levels: list[Level]
+    alternatives: list[AlternativeShare]
+    told: str
     none_of_these: float
     calibrated: bool
     n_calibration_pairs: int
@@ -268,7 +282,9 @@ def _joined(
     for w, (group, result) in zip(weight.tolist(), found, strict=True):
         pooled += [(m, w * m.probability, group) for m in result.matches]
     pooled.sort(key=lambda one: (-one[1], -one[0].score))
-    valences, edges = _summed(pooled)
+    valences, edges, seen = _summed(pooled)
+    levels, none_of_these = levels_of(seen), float(weight @ none)
+    alternatives = _alternatives(found, weight.tolist())
     pooled = pooled[: options.top]
     rows = (
         Spectrum.objects.without_arrays()
@@ -282,7 +298,11 @@ def _joined(
         matches=matches,
         valences=valences,
         edges=edges,
-        none_of_these=float(weight @ none),
+        compounds=compounds_of(seen),
+        levels=levels,
+        alternatives=alternatives,
+        told=in_words(levels, alternatives, none_of_these),
+        none_of_these=none_of_these,
         calibrated=all(result.calibrated for result in used),
         n_calibration_pairs=leading.n_calibration_pairs,
         n_library=sum(result.n_library for _, result in found),
@@ -292,21 +312,47 @@ def _joined(
     )
 
 
+def _alternatives(
+    found: list[tuple[Group, MatchResult]], weight: list[float]
+) -> list[AlternativeShare]:
+    """Those of all libraries, each as far as its library counts, likeliest first."""
+    shares = [
+        replace(one, probability=w * one.probability)
+        for w, (_, result) in zip(weight, found, strict=True)
+        for one in result.alternatives
+    ]
+    return sorted(shares, key=lambda one: -one.probability)
+
+
 def _summed(
     pooled: list[tuple[Found, float, Group]],
-) -> tuple[list[ValenceShare], list[EdgeShare]]:
-    """Probabilities by oxidation state and by edge, likeliest first."""
+) -> tuple[list[ValenceShare], list[EdgeShare], list[Seen]]:
+    """Probabilities by oxidation state and by edge, likeliest first, and what levels sum over."""
     numbers = [int(str(m.spectrum_id)) for m, _, _ in pooled]
-    state = dict(Spectrum.objects.filter(pk__in=numbers).values_list("pk", "site__oxidation_state"))
+    rows = Spectrum.objects.without_arrays().select_related("site").in_bulk(numbers)
+    seen = []
     by_valence: defaultdict[tuple[str, int | None], float] = defaultdict(float)
     by_edge: defaultdict[tuple[str, str], float] = defaultdict(float)
     for number, (_, probability, group) in zip(numbers, pooled, strict=True):
         by_edge[group.absorber, group.edge] += probability
-        for valence, share in whole_valences(state[number]).items():
+        row = rows[number]
+        state = row.site.oxidation_state if row.site else None
+        seen.append(
+            Seen(
+                probability,
+                group.absorber,
+                state,
+                row.site.ligands if row.site else "",
+                row.site.coordination_number if row.site else None,
+                row.formula,
+            )
+        )
+        for valence, share in whole_valences(state).items():
             by_valence[group.absorber, valence] += share * probability
     return (
         sorted((ValenceShare(*k, p) for k, p in by_valence.items()), key=lambda v: -v.probability),
         sorted((EdgeShare(*k, p) for k, p in by_edge.items()), key=lambda e: -e.probability),
+        seen,
     )
 
 

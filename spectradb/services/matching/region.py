@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+from numpy.typing import NDArray
 
 from compute.edges import edge_energy
 from compute.errors import InputError
 from compute.matching import SpectrumLibrary
 from compute.matching.grid import MIN_POINTS
-from spectradb.services.matching.groups import FloatArray, Group
+from compute.matching.l23 import WhiteLines
+
+if TYPE_CHECKING:
+    from spectradb.services.matching.groups import Group
+
+FloatArray = NDArray[np.float64]
+
+USUAL_SHIFT_EV = 5.0  # of an energy axis: so far before an edge its foot may begin
 
 
 def edge_region(
@@ -20,25 +30,65 @@ def edge_region(
 ) -> tuple[FloatArray, FloatArray]:
     """The part of a query that one library can explain, counts over a power-law background.
 
-    The power law is fitted to what lies before the edge, as is usual for energy losses, where
-    there are at least 8 points of falling, positive signal there.
+    Of 3d L2,3 edges that is a fixed range around the query's own edges, so that what else was
+    scanned has no say.
     """
-    near = (energy >= library.grid.start_ev - max_shift_ev - 2.0) & (
-        energy <= library.grid.stop_ev + max_shift_ev + 2.0
-    )
+    if group.lines is not None:
+        return around_edges(energy, values, group.lines, max_shift_ev)
     try:
         start = edge_energy(group.absorber, group.edge)
     except InputError:
         start = None
-    if start is None:
-        return energy[near], values[near]
-    before = (energy >= start - 40.0) & (energy <= start - 5.0 - min(max_shift_ev, 5.0))
+    if start is not None:
+        values = _over_background(energy, values, start, max_shift_ev)
+    low = library.grid.start_ev - max_shift_ev - 2.0
+    high = library.grid.stop_ev + max_shift_ev + 2.0
+    return _inside(energy, values, low, high)
+
+
+def around_edges(
+    energy: FloatArray, values: FloatArray, lines: WhiteLines, max_shift_ev: float = USUAL_SHIFT_EV
+) -> tuple[FloatArray, FloatArray]:
+    """The part of a measured curve (n,) around its L3 and L2, over a power-law background.
+
+    Raises
+    ------
+    InputError
+        If it holds fewer than 8 points there.
+    """
+    values = _over_background(energy, values, lines.l3_ev, max_shift_ev)
+    return _inside(energy, values, *lines.window(energy, values, max_shift_ev))
+
+
+def _over_background(
+    energy: FloatArray, values: FloatArray, start_ev: float, max_shift_ev: float
+) -> FloatArray:
+    """Counts (n,) over a power law.
+
+    It is fitted to what lies before the edge, as is usual for energy losses, where there are at
+    least 8 points of falling, positive signal there.
+    """
+    foot = start_ev - 5.0 - min(max_shift_ev, USUAL_SHIFT_EV)
+    before = (energy >= start_ev - 40.0) & (energy <= foot)
     pre = values[before]
     if pre.size >= MIN_POINTS and (pre > 0).all() and np.ptp(energy[before]) > 8.0:
-        x = np.log(energy[before] / start)
+        x = np.log(energy[before] / start_ev)
         slope, offset = np.polyfit(x, np.log(pre), 1)
         if slope < -0.5:
-            values = values - np.exp(offset + slope * np.log(energy / start))
+            over: FloatArray = values - np.exp(offset + slope * np.log(energy / start_ev))
+            return over
+    return values
+
+
+def _inside(
+    energy: FloatArray, values: FloatArray, low: float, high: float
+) -> tuple[FloatArray, FloatArray]:
+    near = (energy >= low) & (energy <= high)
+    if int(near.sum()) < MIN_POINTS:
+        raise InputError(
+            "energy_ev", (float(energy[0]), float(energy[-1])),
+            f"has fewer than {MIN_POINTS} points from {low:.1f} to {high:.1f} eV",
+        )  # fmt: skip
     return energy[near], values[near]
 
 

@@ -67,7 +67,7 @@ def reliability_of(group: Group) -> ReliabilityReport:
     path = group.path / _FILE
     if (kept := kept_reliability(group)) is not None:
         return kept
-    pairs = known_pairs(library, pair_numbers(group))
+    pairs = known_pairs(library, group, pair_numbers(group))
     claims = library.cross_validate(pairs) if pairs else library.simulate(SIMULATED)
     diagram = reliability(claims.probability, claims.correct)
     columns = (diagram.claimed, diagram.found, diagram.low, diagram.high)

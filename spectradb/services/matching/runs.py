@@ -190,6 +190,10 @@ def _keep(run: MatchRun, found: _Found) -> None:
         # Of all that were compared, not only of those kept.
         "valences": [asdict(one) for one in answer.valences],
         "edges": [asdict(one) for one in answer.edges],
+        "compounds": [asdict(one) for one in answer.compounds],
+        "levels": [asdict(one) for one in answer.levels],
+        "alternatives": [asdict(one) for one in answer.alternatives],
+        "told": answer.told,
         "mixture": None if found.mixture is None else found.mixture.as_json(),
         "behind": [f"{group.absorber} {group.edge}" for group in found.behind],
     }

@@ -49,6 +49,8 @@ def verdict(run: MatchRun, candidates: list[Match]) -> Verdict | None:
     as_good = [one for one in candidates[1:] if abs(best.score - one.score) < _AS_GOOD]
     if calibrated:
         level, head = _calibrated(run, best)
+        if level != "bad" and (undecided := _undecided(run)):
+            words.insert(0, undecided)
     else:
         level, head = (
             ("bad", gettext("Hardly any of these")) if poor else ("warn", gettext("Most alike:"))
@@ -77,12 +79,38 @@ def verdict(run: MatchRun, candidates: list[Match]) -> Verdict | None:
 def _calibrated(run: MatchRun, best: Match) -> tuple[str, str]:
     probability = best.probability or 0.0
     if (run.none_of_these or 0.0) > max(probability, 0.5):
-        return "bad", gettext("Probably none of these")
+        return "bad", _none_of_these(run)
     if probability >= _SURE:
         return "ok", gettext("Sure:")
     if probability >= _LIKELY:
         return "ok", gettext("Likely:")
     return "warn", gettext("Not sure. Most alike:")
+
+
+def _none_of_these(run: MatchRun) -> str:
+    """What it is instead, if that has a name."""
+    named = [one for one in run.details.get("alternatives") or [] if one["probability"] >= _LIKELY]
+    if not named:
+        return gettext("Probably none of these")
+    if named[0]["name"] == "metal":
+        return gettext("Probably a metal, which no multiplet describes")
+    return gettext("Probably a full 3d shell (%s), which has no white line") % valence(
+        named[0]["oxidation_state"]
+    )
+
+
+def _undecided(run: MatchRun) -> str:
+    """The first level that is not decided, and among what."""
+    names = {
+        "element": gettext("Element undecided among %s."),
+        "valence": gettext("Valence undecided among %s."),
+        "family": gettext("Coordination undecided among %s."),
+        "compound": gettext("Compound undecided among %s."),
+    }
+    for one in run.details.get("levels") or []:
+        if not one["decided"]:
+            return names[one["level"]] % ", ".join(one["among"])
+    return ""
 
 
 def _valence(run: MatchRun) -> str:

@@ -14,7 +14,7 @@ from compute.errors import InputError
 from spectradb.models import Kind, Status
 from spectradb.services.matching import index as match_index
 from spectradb.services.matching import reliability as match_reliability
-from spectradb.services.matching.groups import Group, whole_valences
+from spectradb.services.matching.groups import Group
 from spectradb.services.matching.index import IndexState, library_of, refresh, state_of
 from spectradb.services.matching.match import curve_of_row, match_curve
 from spectradb.services.matching.options import MatchOptions
@@ -241,25 +241,24 @@ def test_probabilities_are_summed_by_valence_and_edge():
     assert edge.probability == pytest.approx(1.0 - answer.none_of_these)
 
 
-def test_valences_weigh_alike_however_many_crystals_hold_them():
+def test_a_substance_computed_three_times_weighs_as_one_computed_once():
     for k, valence in enumerate([2, 2, 2, 3, 2.5]):
         structure = make_structure()
         site = make_site(structure, oxidation_state=valence)
         _theory("Mn", k, structure=structure, site=site)
     group = Group("Mn", "L23", Kind.THEORY)
-    error, weight = expectations(group, library_of(group))
+    known = expectations(group, library_of(group))
     state: dict[object, float | None] = dict(
         group.rows().values_list("pk", "site__oxidation_state")
     )
-    total = {2: 0.0, 3: 0.0}
-    for pk, value in weight.items():
-        for whole, share in whole_valences(state[pk]).items():
-            assert whole is not None
-            total[whole] += value if share == 1.0 else 0.0
-    assert total[2] == pytest.approx(3 / 3.5)
-    assert total[3] == pytest.approx(1 / 1.5)
-    assert sum(weight.values()) == pytest.approx(2.0)
-    assert set(error) == set(weight)
+    total: dict[float | None, float] = {}
+    for pk, value in known.weight.items():
+        total[state[pk]] = total.get(state[pk], 0.0) + value
+    # One substance of each: that of 2.5 belongs to both by halves.
+    assert total == pytest.approx(dict.fromkeys((2, 3, 2.5), 1 / np.sqrt(1.5)))
+    assert len({known.substance[pk] for pk in state if state[pk] == 2}) == 1
+    assert len(set(known.group.values())) == 3
+    assert set(known.shift_err_ev) == set(known.weight) == set(known.error)
 
 
 def test_a_mixture_and_its_peaks_are_told_by_the_command(tmp_path):
