@@ -120,17 +120,21 @@ def default_discrepancy(rows: Rows, grid: ComparisonGrid) -> Discrepancy:
 
 
 def calibrate(
-    libraries: Sequence[Taught], expected: Expected, max_shift_ev: float
+    libraries: Sequence[Taught],
+    expected: Expected,
+    max_shift_ev: float,
+    *,
+    learn_errors: bool = True,
 ) -> list[Calibration]:
     """Discrepancy, alignment prior and posterior of libraries whose theory errs alike.
 
     The discrepancy is learnt from the pairs of all, then refined for each by its own, held near
     the common one; alignment prior and posterior are common. With fewer than ``MIN_PAIRS`` pairs in
     all the discrepancy is still drawn towards them (its priors see to that), but the posterior is
-    the one expected.
+    the one expected. Without ``learn_errors`` discrepancy and alignment stay as expected.
     """
     with single_blas():
-        return _calibrate(libraries, expected, max_shift_ev)
+        return _calibrate(libraries, expected, max_shift_ev, learn_errors)
 
 
 def unproven(searcher: Searcher, rows: Rows, expected: Expected) -> Calibration:
@@ -207,7 +211,7 @@ def claims_of(library: Taught, known: Calibration, max_shift_ev: float) -> Claim
 
 
 def _calibrate(
-    libraries: Sequence[Taught], expected: Expected, max_shift_ev: float
+    libraries: Sequence[Taught], expected: Expected, max_shift_ev: float, learn_errors: bool
 ) -> list[Calibration]:
     model, prior = expected.discrepancy, expected.alignment
     count = sum(len(one.pairs) for one in libraries)
@@ -218,7 +222,7 @@ def _calibrate(
     ]
     each = [model] * len(libraries)
     firm = expected.firm and sum(map(len, known)) < MIN_PAIRS
-    for _ in range(_ROUNDS if any(known) and not firm else 0):
+    for _ in range(_ROUNDS if any(known) and learn_errors and not firm else 0):
         done = [
             _align(one, own, prior, max_shift_ev) for one, own in zip(teachers, each, strict=True)
         ]

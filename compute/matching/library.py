@@ -480,6 +480,7 @@ def calibrate_together(
     expected: Expected,
     *,
     max_shift_ev: float = MAX_SHIFT_EV,
+    learn_errors: bool = True,
 ) -> list[Calibration]:
     """Calibrations of libraries whose theory errs alike, from the known pairs of all.
 
@@ -487,4 +488,4 @@ def calibrate_together(
     """
     _checked_shift(max_shift_ev)
     taught = [library.taught_with(pairs) for library, pairs in libraries]
-    return calibrate(taught, expected, max_shift_ev)
+    return calibrate(taught, expected, max_shift_ev, learn_errors=learn_errors)

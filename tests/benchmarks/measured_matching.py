@@ -17,7 +17,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,7 @@ _BEGIN, _END = "<!-- measured: begin -->", "<!-- measured: end -->"
 _THIRDS = (("MnEdgeNet", "EELS DB"), ("Mn_Classifier",), ("flexpes", "pyTEMlib", "smglsn12"))
 _MAX_SHIFT_EV = 8.0
 _MADE = 300
+_TEACHING = 60  # made queries that teach how far compounds are told apart
 _RANGES = ((914.0, 1000.0), (920.0, 980.0), (925.0, 960.0), (927.0, 957.0))  # of one CuO scan
 
 
@@ -87,7 +88,42 @@ class Site:
         return library.pair(*curve, group=label[same[0]], ids=ids)
 
     def taught(self, teachers: Iterable[Measured]) -> list[Calibration]:
-        """Calibrations of all libraries by some measured spectra."""
+        """Calibrations of all libraries by some measured spectra.
+
+        How far compounds of one valence are to be told apart few of them can say: that comes from
+        computed spectra with what theory missed the teachers by.
+        """
+        teachers = list(teachers)
+        found = self._by_pairs(teachers)
+        self.adopt(found)
+        within = self._by_made(residuals(self, teachers)).posterior.temper
+        return [replace(one, posterior=replace(one.posterior, temper=within)) for one in found]
+
+    def _by_made(self, errors: list[Residual]) -> Calibration:
+        from compute.matching import calibrate_together
+        from spectradb.services.matching.teaching import EXPECTED, expectations
+
+        rng = np.random.default_rng(15)
+        known: dict[str, list[KnownPair]] = {one.absorber: [] for one in self.groups}
+        labels: dict[str, dict[Any, int]] = {}
+        for _ in range(_TEACHING if errors else 0):
+            error = errors[int(rng.integers(len(errors)))]
+            group, library = self.of(error.element)
+            if error.element not in labels:
+                labels[error.element] = dict(expectations(group, library).group)
+            pk = library.ids[int(rng.integers(len(library)))]
+            curve = _made(library, pk, error, rng)
+            label = labels[error.element][pk]
+            known[error.element].append(library.pair(*curve, group=label, ids=[pk]))
+        pairs = [
+            (library, known[group.absorber])
+            for group, library in zip(self.groups, self.libraries, strict=True)
+        ]
+        return calibrate_together(pairs, EXPECTED, max_shift_ev=_MAX_SHIFT_EV, learn_errors=False)[
+            0
+        ]
+
+    def _by_pairs(self, teachers: list[Measured]) -> list[Calibration]:
         from compute.matching import calibrate_together
         from spectradb.services.matching.teaching import EXPECTED
 

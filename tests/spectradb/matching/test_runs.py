@@ -44,8 +44,12 @@ def test_an_uploaded_file_is_matched_and_its_overlay_kept() -> None:
     assert np.corrcoef(query, fit)[0, 1] > 0.99
     assert (sigma > 0).all()
     assert run.curve.shape[0] == 2
-    assert best.probability is None  # no known pairs
-    assert run.details["calibrated"] is False
+    assert 0.0 < best.probability <= 1.0  # by what measured spectra taught
+    assert run.details["calibrated"] is True
+    assert [one["level"] for one in run.details["levels"]] == [
+        "element", "valence", "family", "compound",
+    ]  # fmt: skip
+    assert run.details["told"]
 
 
 def test_a_search_is_narrowed_by_valence() -> None:
