@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext, ngettext
 
 from spectradb.elements import ELEMENTS
+from spectradb.formulae import as_written
 
 register = template.Library()
 
@@ -52,8 +53,10 @@ def _lowered(text: str) -> str:
     parts = []
     for word in text.split(" "):
         bare = word.rstrip(",.;")
+        word = as_written(bare) + word[len(bare) :]
         html = str(escape(word))
-        parts.append(_COUNT.sub(r"<sub>\1</sub>", html) if _FORMULA.fullmatch(bare) else html)
+        is_formula = _FORMULA.fullmatch(bare) is not None
+        parts.append(_COUNT.sub(r"<sub>\1</sub>", html) if is_formula else html)
     return " ".join(parts)
 
 

@@ -1,4 +1,4 @@
-"""Headless Chromium against a live server; skipped where there is no Chromium.
+"""Headless Chromium against a live server; skipped where there is no Chromium, but not in CI.
 
 Any console error, script error or blocked resource fails the test that met it.
 """
@@ -28,6 +28,10 @@ CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/c
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if os.environ.get("CI") and not os.path.exists(CHROMIUM):  # noqa: PTH110
+        raise pytest.UsageError(
+            f"no Chromium at {CHROMIUM}: browser tests fail in CI rather than skip; set CHROMIUM"
+        )
     here = os.path.dirname(__file__)  # noqa: PTH120
     for item in items:
         if str(item.path).startswith(here):

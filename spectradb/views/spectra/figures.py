@@ -14,6 +14,7 @@ from django.utils.translation import gettext
 from numpy.typing import NDArray
 
 from compute.edges import edge_energy, members
+from spectradb.formulae import as_written
 from spectradb.models import Kind, Quantity, Spectrum
 from spectradb.plots import Curve, Figure, Marker, draw, edge_window, nice_range
 from spectradb.plots.figure import COLOURS, DASHES
@@ -117,7 +118,7 @@ def reaching_edge(absorber: str, edge: str, x_range: Range) -> Range:
 def rich_formula(text: str) -> str:
     """A formula in the plots' own markup: ``TiO_{2}``."""
 
-    return re.sub(r"(?<=[A-Za-z)\]])(\d+(?:\.\d+)?)", r"_{\1}", text)
+    return re.sub(r"(?<=[A-Za-z)\]])(\d+(?:\.\d+)?)", r"_{\1}", as_written(text))
 
 
 def style(position: int) -> tuple[str, str]:
