@@ -11,12 +11,13 @@ from functools import lru_cache
 from math import gcd
 
 # Cations as they stand in names of minerals and oxides: large and low-valent ones first.
-_CATIONS = (
+_CATIONS = re.findall(
+    r"\w+",
     "Cs Rb K Na Li Tl Ag Ba Sr Ca Pb Bi La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu Y Sc Cu Hg Cd "
     "Zn Mg Be Ni Co Mn Fe Pd Pt Au Al Ga In Cr Rh Ir Ru Os V Ti Sn Zr Hf Nb Ta Mo W Re Tc Th U Sb "
-    "Ge As Te Si B P C I"
-).split()
-_ANIONS = "N Se S O H Br Cl F".split()
+    "Ge As Te Si B P C I",
+)
+_ANIONS = re.findall(r"\w+", "N Se S O H Br Cl F")
 _RANK = {element: rank for rank, element in enumerate([*_CATIONS, *_ANIONS])}
 _ALWAYS_FIRST = _RANK["Sc"]  # of these and what is before, no count changes the place
 _PART = re.compile(r"([A-Z][a-z]?)(\d*)")

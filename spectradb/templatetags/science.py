@@ -19,6 +19,7 @@ from django.utils.translation import gettext, ngettext
 
 from spectradb.elements import ELEMENTS
 from spectradb.formulae import as_written
+from spectradb.words import in_words
 
 register = template.Library()
 
@@ -58,6 +59,12 @@ def _lowered(text: str) -> str:
         is_formula = _FORMULA.fullmatch(bare) is not None
         parts.append(_COUNT.sub(r"<sub>\1</sub>", html) if is_formula else html)
     return " ".join(parts)
+
+
+@register.filter
+def plainly(text: str | None) -> str:
+    """An error or warning in words, without names of code and commands."""
+    return in_words(text or "")
 
 
 @register.filter

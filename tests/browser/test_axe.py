@@ -27,14 +27,16 @@ OWN = (
 _RUN = """async () => {
   const found = await axe.run(document, {resultTypes: ["violations"]});
   return found.violations.filter((one) => ["serious", "critical"].includes(one.impact))
-    .map((one) => `${one.id}: ${one.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(" | ")}`);
+    .map((one) => one.id + ": " +
+      one.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(" | "));
 }"""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("width", "theme", "language"), [(1440, "light", "en"), (390, "dark", "en"), (1440, "dark", "ja")]
-)  # fmt: skip
+    ("width", "theme", "language"),
+    [(1440, "light", "en"), (390, "dark", "en"), (1440, "dark", "ja")],
+)
 def test_axe_finds_nothing_serious(
     page: Page, live_server: Any, library: Any, width: int, theme: Any, language: str
 ) -> None:

@@ -39,6 +39,7 @@ from spectradb.views.calculations.sliders import (
 )
 from spectradb.views.spectra.figures import Plot
 from spectradb.views.spectra.provenance import multiplet_parameters
+from spectradb.words import in_words
 
 _MAX_FILE = 1_000_000  # bytes of a request with a CASE.json
 _MAX_ADDRESS = 3_500  # characters; servers take 4,094 in a request line
@@ -103,7 +104,7 @@ def case_file(request: HttpRequest) -> HttpResponse:
     try:
         parameters = dict(parse_case(found.case).parameters)
     except InputError as error:
-        raise BadRequest(str(error)) from error
+        raise BadRequest(in_words(error)) from error
     response = JsonResponse(parameters, json_dumps_params={"indent": 1})
     response["Content-Disposition"] = f'attachment; filename="CASE-{found.values["ion"]}.json"'
     return response
@@ -141,7 +142,7 @@ def save(request: HttpRequest) -> HttpResponse:
     try:
         row, _new = queue_case(found.case, request.user)
     except InputError as error:
-        raise BadRequest(str(error)) from error
+        raise BadRequest(in_words(error)) from error
     return redirect("job", row.pk)
 
 
@@ -161,9 +162,9 @@ def _answer(found: Chosen, request: HttpRequest) -> dict[str, Any]:
     try:
         result = stored(found.opened, record) if record is not None else solve(found.opened)
     except BusyError as error:
-        return {"error": str(error), "status": 503}
+        return {"error": in_words(error), "status": 503}
     except (InputError, ConvergenceError) as error:
-        return {"error": str(error), "status": 400}
+        return {"error": in_words(error), "status": 400}
     figure, at = _figure(result)
     used = result["parameters"]
     return {

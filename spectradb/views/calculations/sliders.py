@@ -23,6 +23,7 @@ from spectradb.services.calculations.opened import (
     shown,
     unpack,
 )
+from spectradb.words import in_words
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -131,7 +132,7 @@ def chosen(get: QueryDict | Mapping[str, str], user: User | AnonymousUser) -> Ch
         base = _opened(get, user, word)
         element, charge = _ion(get, base)
     except InputError as error:
-        errors["ion"] = str(error)
+        errors["ion"] = in_words(error)
         base, element, charge, word = None, "Ni", 2, ""
     if base is not None and (base.case["element"], base.case["charge"]) != (element, charge):
         base, word = None, ""  # another ion: nothing of what was opened is its own
@@ -146,7 +147,7 @@ def chosen(get: QueryDict | Mapping[str, str], user: User | AnonymousUser) -> Ch
         try:
             values[slider.name] = changes[slider.name] = _number(slider, text)
         except ValueError as error:
-            errors[slider.name] = str(error)
+            errors[slider.name] = in_words(error)
     for name, allowed in (("transfer", ("0", "1")), ("polarization", POLARIZATIONS)):
         text = get.get(name) or ""
         if text in allowed and text != text_of(shows[name]):
@@ -160,7 +161,7 @@ def chosen(get: QueryDict | Mapping[str, str], user: User | AnonymousUser) -> Ch
         try:
             opened = changed(first, changes)
         except InputError as error:
-            errors["ion"] = str(error)
+            errors["ion"] = in_words(error)
     values |= {
         "element": element, "charge": charge, "ion": f"{element}{charge}",
         "n_d": first.case["n_d"],

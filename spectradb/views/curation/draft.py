@@ -20,6 +20,7 @@ from spectradb.services.curation.workflow import CurationError, save_with_reason
 from spectradb.views.spectra.describe import name_of
 from spectradb.views.spectra.figures import Plot
 from spectradb.views.spectra.spectrum_figure import Options, caption, spectrum_figure
+from spectradb.words import in_words
 
 _GROUPS = (
     (
@@ -53,7 +54,7 @@ def draft(request: HttpRequest, pk: int) -> HttpResponse:
         try:
             submit(row, request.user)
         except CurationError as error:
-            messages.error(request, str(error))
+            messages.error(request, in_words(error))
             return redirect("spectrum-draft", pk)
         words = gettext("Sent for review: SDB-%d. A curator will look at it.") % pk
         messages.success(request, words)

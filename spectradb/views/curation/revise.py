@@ -20,6 +20,7 @@ from spectradb.services.curation.revise import may_revise, revise_from_file
 from spectradb.services.curation.workflow import CurationError
 from spectradb.views.imports.upload import FORMATS
 from spectradb.views.spectra.describe import name_of
+from spectradb.words import in_words
 
 
 @login_required
@@ -46,7 +47,7 @@ def revise(request: HttpRequest, pk: int) -> HttpResponse:
                     reason=request.POST["reason"],
                 )
             except (ReadError, SkipFile, InputError, CurationError) as problem:
-                error = str(problem)
+                error = in_words(problem)
             else:
                 words = gettext("Version %(version)d is a draft: send it for review.")
                 messages.success(request, words % {"version": new.version})

@@ -20,6 +20,7 @@ from spectradb.services.exports.jobs import file_of, request_export
 from spectradb.services.exports.write import COLUMNS, FORMATS, ExportError, export_spectra
 from spectradb.views.search.results import asked
 from spectradb.views.spectra.describe import name_of
+from spectradb.words import in_words
 
 AT_ONCE = 5_000
 """More rows than this are written by a job."""
@@ -86,7 +87,7 @@ def export(request: HttpRequest) -> HttpResponse | FileResponse:
     try:
         rows = apply_where(Spectrum, query, request.user)
     except SearchError as error:
-        raise BadRequest(str(error)) from error
+        raise BadRequest(in_words(error)) from error
     n = rows.order_by().count()
     format = request.GET.get("format", "")
     if request.GET.get("go") and format in FORMATS and n:
@@ -143,7 +144,7 @@ def _written(
         export_spectra(rows, format, path, columns=columns)
     except ExportError as error:
         folder.cleanup()
-        raise BadRequest(str(error)) from error
+        raise BadRequest(in_words(error)) from error
     response = FileResponse(path.open("rb"), as_attachment=True, filename=path.name)
     response["Content-Type"] = content_type
     folder.cleanup()  # the open file stays readable until the response is closed

@@ -35,6 +35,7 @@ from spectradb.services.imports.questions import (
 )
 from spectradb.services.imports.spectra import ImportedFile, import_file
 from spectradb.views.spectra.figures import Plot
+from spectradb.words import in_words
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -110,7 +111,7 @@ def answer_question(request: HttpRequest) -> HttpResponse:
     try:
         results = [_result(one) for one in answer(uploads, _options(request, uploads[0]), user)]
     except InputError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
         results = []
     waiting = kept_open([upload.token for upload in uploads if upload.pk], user)
     return _page(request, UploadForm(), results, waiting)
@@ -210,7 +211,7 @@ def submit_spectrum(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         submit(row, request.user)
     except CurationError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
         return redirect("spectrum-draft" if may_edit(request.user, row) else "spectrum", pk)
     words = gettext("Sent for review: SDB-%d. A curator will look at it.") % pk
     messages.success(request, words)

@@ -21,6 +21,7 @@ from spectradb.models.visibility import CURATE
 from spectradb.plots import Band, Curve, Figure, nice_range
 from spectradb.services.accounts.roles import may_curate
 from spectradb.views.spectra.figures import Plot
+from spectradb.words import in_words
 
 MOST_TRIALS = 200
 MOST_MEMBERS = 20
@@ -135,7 +136,7 @@ def train(request: HttpRequest) -> HttpResponse:
     try:
         row = queue_training(asked, requested_by=request.user)  # type: ignore[arg-type]
     except (LearningError, SearchError) as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
         return redirect("models")
     messages.success(request, gettext("Queued. Its progress shows here."))
     return redirect("model", row.name)

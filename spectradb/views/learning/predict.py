@@ -27,6 +27,7 @@ from spectradb.services.learning import predictions as service
 from spectradb.templatetags.science import edge_text
 from spectradb.views.learning.predict_figure import known_spectrum, prediction_plot, trust_of
 from spectradb.views.site.throttle import throttled
+from spectradb.words import in_words
 
 
 @dataclass
@@ -79,7 +80,7 @@ def save(request: HttpRequest, token: str) -> HttpResponse:
     try:
         row = service.save_upload(upload)
     except (InputError, StructureConflict, LearningError) as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
         return redirect("predict-upload", token)
     messages.success(request, gettext("Saved. Structure and predictions are in the library."))
     return redirect("predict-structure", row.pk)
@@ -149,7 +150,7 @@ def _answered(request: HttpRequest, token: str) -> HttpResponse:
     except QuestionError as error:
         return _landing(request, status=400, question=error.question, kept=kept)
     except (ReadError, InputError) as error:
-        return _landing(request, str(error), 400)
+        return _landing(request, in_words(error), 400)
     _, errors = service.predict_with(subject)
     for text in errors:
         messages.error(request, text)

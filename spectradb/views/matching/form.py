@@ -16,6 +16,7 @@ from spectradb.services.matching.options import MAX_SHIFT_EV, MatchOptions
 from spectradb.services.matching.runs import Request
 from spectradb.services.search.facets import search
 from spectradb.templatetags.science import edge_text
+from spectradb.words import in_words
 
 MAX_SHIFT = 20.0
 _ABOUT_SITES = ("oxidation_state", "coordination_number", "ligands")
@@ -122,7 +123,7 @@ def request_of(post: QueryDict, run: MatchRun) -> tuple[Request, dict[str, str]]
         if not bound.is_valid():
             errors["holding"] = " ".join(t for ts in bound.search_errors().values() for t in ts)
     except SearchError as error:
-        errors["holding"] = str(error)
+        errors["holding"] = in_words(error)
     part = post.get("part", "0")
     n_parts = len(run.upload.told.get("parts", [])) if run.upload else 1
     number = int(part) if part.isdecimal() and int(part) < n_parts else 0

@@ -38,6 +38,7 @@ from spectradb.views.spectra.figures import (
     table_edge,
 )
 from spectradb.views.spectra.spectrum_figure import peak_curve
+from spectradb.words import in_words
 
 BACKGROUNDS = ("auto", "none", "constant", "linear", "flank", "power")
 EDGES = ("none", "one", "two")
@@ -195,7 +196,7 @@ def _decomposed(spectrum: Spectrum, options: FitOptions) -> tuple[Decomposition 
         try:
             found = service.fit_spectrum(spectrum, options)
         except ComputeError as error:
-            return None, str(error)
+            return None, in_words(error)
         cache.set(key, found, 3600)
     return found, ""
 

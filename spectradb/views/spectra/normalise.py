@@ -28,6 +28,7 @@ from spectradb.views.spectra.figures import (
     intensity_label,
 )
 from spectradb.views.spectra.spectrum_figure import fitted_lines
+from spectradb.words import in_words
 
 SINGLE, PAIR, CHOICE = "single", "pair", "choice"
 
@@ -67,7 +68,7 @@ def normalisation(request: HttpRequest, pk: int) -> HttpResponse:
             return redirect("spectrum", row.pk)
         found = service.preview(row, values)
     except InputError as problem:
-        values, error = {}, str(problem)
+        values, error = {}, in_words(problem)
     figure = _figure(row, found)
     return render(
         request,

@@ -44,6 +44,7 @@ from spectradb.views.spectra.figures import (
     table_edge,
 )
 from spectradb.views.structures.cell import legend, viewer_data, viewer_picture
+from spectradb.words import in_words
 
 _MAX_LINES = 12
 _OPEN = (JobStatus.QUEUED, JobStatus.RUNNING)
@@ -142,7 +143,7 @@ def judge(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         step(shown, request.user, request.POST.get("reason", ""))
     except CurationError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
     return redirect("structure", pk)
 
 
@@ -338,7 +339,7 @@ def compute(request: HttpRequest, pk: int) -> HttpResponse:
         failed = [row.pk for row in asked if row.job_status == JobStatus.FAILED]
         jobs.retry(Calculation.objects.filter(pk__in=failed), hopeless=True)
     except InputError as error:
-        raise BadRequest(str(error)) from error
+        raise BadRequest(in_words(error)) from error
     if request.headers.get("HX-Request") == "true":
         return _row(request, shown, site)
     messages.success(
