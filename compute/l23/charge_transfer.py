@@ -41,17 +41,11 @@ U_PD_OVER_U_DD = 1.2
 # Share of the Slater integrals lost for each unit of optical electronegativity below oxide, after
 # the nephelauxetic series (Jørgensen 1962: sulphur ligands have about 0.8 of oxide's Racah B).
 _NEPHELAUXETIC = 0.22
-# A second ligand hole decides the ground state where Δ is small (low-spin Co3+, Ni3+, Cu3+) and
-# the shape of Mn4+; above this it changes positions by less than 0.1 eV.
-_SECOND_HOLE_BELOW_EV = 3.5
-# Where Δ is negative dⁿ⁺³L³ is felt too (two ligand holes make Co4+ high-spin, which three undo);
-# with fewer d electrons than five it would be dear.
-_THIRD_HOLE_BELOW_EV, _THIRD_HOLE_FROM_D = 0.0, 5
 
 
 @dataclass(frozen=True)
 class ChargeTransferEnergies:
-    """Δ, U_dd and U_pd in eV, and how many configurations the case asks for."""
+    """Δ, U_dd and U_pd in eV, and how many configurations are mixed (at least dⁿ and dⁿ⁺¹L)."""
 
     delta: float
     u_dd: float
@@ -75,10 +69,8 @@ def nephelauxetic_factor(ligands: Sequence[str]) -> float:
     return 1.0 - _NEPHELAUXETIC * max(softer, 0.0)
 
 
-def energies(
-    element: str, valence: float, ligands: Sequence[str], n_d: int
-) -> ChargeTransferEnergies:
-    """The rule for one ion.
+def energies(element: str, valence: float, ligands: Sequence[str]) -> ChargeTransferEnergies:
+    """The rule for one ion, with two configurations.
 
     Parameters
     ----------
@@ -87,21 +79,15 @@ def energies(
     valence : float
     ligands : sequence of str
         One entry a ligand; mixed shells take the mean.
-    n_d : int
-        Bounds the number of configurations.
     """
     number = atomic_number(element)
     shift = JORGENSEN_EV * (mean_electronegativity(ligands) - OPTICAL_ELECTRONEGATIVITY["O"])
-    delta = _plane(DELTA_EV, number, valence) + shift
     u_dd = _plane(U_DD_EV, number, valence)
-    wanted = 3 if delta < _SECOND_HOLE_BELOW_EV else 2
-    if delta < _THIRD_HOLE_BELOW_EV and n_d >= _THIRD_HOLE_FROM_D:
-        wanted = 4
     return ChargeTransferEnergies(
-        delta=round(delta, 6),
+        delta=round(_plane(DELTA_EV, number, valence) + shift, 6),
         u_dd=round(u_dd, 6),
         u_pd=round(U_PD_OVER_U_DD * u_dd, 6),
-        configurations=min(wanted, 11 - n_d),
+        configurations=2,
     )
 
 

@@ -1,11 +1,11 @@
 """Harrison's two-centre integrals between a 3d shell and the valence orbitals of its ligands.
 
-Solid-state table of W. A. Harrison, Electronic Structure and the Properties of Solids (1980):
-``V_ldm = η_ldm (ħ²/m) r_d^{3/2} / d^{7/2}``, ``V_llm = η_llm (ħ²/m) / d²``, with the d-state radii
-r_d of his table 20-1. Two global changes, both fitted (``cheap/prefactors.py``): the power of r_d
-is free (``r_d^{3/2}`` is kept at nickel), since neutral atoms exaggerate the contraction along
-the series, and hopping grows with the ligand's size as ``(r_X / r_O)^q`` (Shannon's radii), which
-Harrison's universal formula leaves out; p–p hopping scales as ``(r_X / d)²``.
+W. A. Harrison, Electronic Structure and the Properties of Solids (1980), solid-state table:
+``V_ldm = η_ldm (ħ²/m) r_d^{3/2} / d^{7/2}``, ``V_llm = η_llm (ħ²/m) / d²``. Changes, all global
+(``cheap/prefactors.py``): r_d is the r.m.s. radius of the ion's own Hartree–Fock 3d shell beside
+that of Ni²⁺, whose r_d is Harrison's; the powers of r_d and of the distance are fitted (the values
+at Ni²⁺–O 2.09 Å stay); and hopping grows with the ligand's size as ``(r_X / r_O)^q`` (Shannon's
+radii), which Harrison's universal formula leaves out; p–p hopping scales as ``(r_X / d)²``.
 """
 
 from __future__ import annotations
@@ -26,38 +26,37 @@ ETA_PP_SIGMA, ETA_PP_PI = 3.24, -0.81
 ETA_SP_SIGMA = 1.84
 # The metal's empty 4s and 4p above the ligand p levels, eV: Harrison's term values, rounded.
 OUTER_GAP_EV = (8.0, 12.0)
-D_RADIUS_ANG = {
-    "Sc": 1.24, "Ti": 1.08, "V": 0.98, "Cr": 0.90, "Mn": 0.86,
-    "Fe": 0.80, "Co": 0.76, "Ni": 0.71, "Cu": 0.67, "Zn": 0.65,
-}  # fmt: skip
-
+NICKEL_RADIUS_ANG = 0.71  # r_d of Ni, Harrison's table 20-1
+REFERENCE_BOND_ANG = 2.09  # of NiO, where the power of the distance changes nothing
 
 LIGAND_RADIUS_ANG = {
     "F": 1.33, "O": 1.40, "N": 1.46, "Cl": 1.81, "S": 1.84, "Br": 1.96, "Se": 1.98, "I": 2.20,
     "Te": 2.21, "C": 1.40, "P": 2.00, "As": 2.10, "H": 1.30,
 }  # fmt: skip
-_REFERENCE_METAL, _REFERENCE_LIGAND = "Ni", "O"
+_REFERENCE_LIGAND = "O"
 
 
-def strength(element: str, ligand: str, distance_ang: float, powers: tuple[float, float]) -> float:
-    """(ħ²/m) r_d^{3/2} / d^{7/2} with the two global powers, eV.
+def strength(
+    d_size: float, ligand: str, distance_ang: float, powers: tuple[float, float, float]
+) -> float:
+    """(ħ²/m) r_d^{3/2} / d^{7/2} with the three global powers, eV.
 
     Parameters
     ----------
-    element, ligand : str
+    d_size : float
+        R.m.s. radius of the 3d shell over that of Ni²⁺.
+    ligand : str
     distance_ang : float
-    powers : (float, float)
-        Of the d radius (3/2 is Harrison's) and of the ligand's radius (0 is Harrison's).
+    powers : (float, float, float)
+        Of the d radius (3/2 is Harrison's), of the ligand's radius (0) and of the distance (7/2).
     """
-    if element not in D_RADIUS_ANG:
-        raise InputError("element", element, f"known: {', '.join(D_RADIUS_ANG)}")
     if ligand not in LIGAND_RADIUS_ANG:
         raise InputError("ligand", ligand, f"known: {', '.join(LIGAND_RADIUS_ANG)}")
-    of_d, of_ligand = powers
-    reference = D_RADIUS_ANG[_REFERENCE_METAL]
-    metal = reference**1.5 * (D_RADIUS_ANG[element] / reference) ** of_d
+    of_d, of_ligand, of_distance = powers
     size = LIGAND_RADIUS_ANG[ligand] / LIGAND_RADIUS_ANG[_REFERENCE_LIGAND]
-    return float(HBAR2_OVER_M * metal * size**of_ligand / distance_ang**3.5)
+    nickel = HBAR2_OVER_M * NICKEL_RADIUS_ANG**1.5 / REFERENCE_BOND_ANG**3.5
+    apart = (REFERENCE_BOND_ANG / distance_ang) ** of_distance
+    return float(nickel * d_size**of_d * size**of_ligand * apart)
 
 
 def p_hopping(vectors: FloatArray, strengths: Sequence[float]) -> tuple[FloatArray, FloatArray]:
@@ -84,9 +83,12 @@ def p_hopping(vectors: FloatArray, strengths: Sequence[float]) -> tuple[FloatArr
 
 
 def s_hopping(vectors: FloatArray, strengths: Sequence[float]) -> FloatArray:
-    """(5, n): hopping between the d orbitals and one s orbital on each ligand, eV."""
+    """(5, n): hopping between the d orbitals and one s orbital on each ligand, eV.
+
+    The lobe of s and that of a p turned to the metal (against the vector) have one sign.
+    """
     columns = [
-        ETA_SD_SIGMA * scale * sigma_amplitudes(vector / np.linalg.norm(vector))
+        -ETA_SD_SIGMA * scale * sigma_amplitudes(vector / np.linalg.norm(vector))
         for vector, scale in zip(vectors, strengths, strict=True)
     ]
     return np.stack(columns, axis=1) if columns else np.zeros((5, 0))
@@ -174,14 +176,14 @@ def ligand_shell(hopping: FloatArray, among: FloatArray) -> tuple[FloatArray, Fl
     return v, orbitals @ among @ orbitals.T
 
 
-def s_repulsion(hopping: FloatArray, gaps: Sequence[float]) -> FloatArray:
-    """(5, 5) upward shift of the d levels by filled ligand s orbitals, second order, eV.
+def repulsion(hopping: FloatArray, gaps: FloatArray) -> FloatArray:
+    """(5, 5) upward shift of the d levels by filled ligand orbitals, second order, eV.
 
     Parameters
     ----------
-    hopping : float64 (5, n)
-    gaps : sequence of float
-        E_d − E_s of each ligand, eV.
+    hopping : float64 (5, m)
+    gaps : float64 (m,)
+        How far each orbital lies below d, eV.
     """
-    result: FloatArray = (hopping / np.asarray(gaps)) @ hopping.T
+    result: FloatArray = (hopping / gaps) @ hopping.T
     return result

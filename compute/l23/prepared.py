@@ -60,6 +60,8 @@ class PreparedCase:
         Lorentzian half widths of L3 and L2.
     hwhm_rise : (float, float) or None
         Half width gained per eV above the onset of each edge, and eV at most.
+    warnings : tuple of str
+        What the route has to say of this site; they stand beside the engine's in the result.
     """
 
     element: str
@@ -77,6 +79,7 @@ class PreparedCase:
     temperature_k: float = TEMPERATURE_K
     hwhm_ev: tuple[float, float] = HWHM_EV
     hwhm_rise: tuple[float, float] | None = None
+    warnings: tuple[str, ...] = ()
 
     def case(self) -> dict[str, Any]:
         """The keys of CASE.json, matrices as arrays, which the engine takes as they are."""

@@ -156,6 +156,7 @@ def solve_prepared(prepared: PreparedCase) -> SiteSpectrum:
     stop = _grid(_MARGIN_EV + ABOVE_L3_EV - zeta / 2.0)
     case["grid"] = {"start": start, "stop": stop, "step": STEP_EV}
     found = around_l3(solve(case), prepared.energy_offset_ev)
+    found.result["warnings"] = [*prepared.warnings, *found.result["warnings"]]
     return replace(found, energy_offset_err=prepared.energy_offset_err, ten_dq=prepared.ten_dq)
 
 

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from compute.l23.charge_transfer import ChargeTransferEnergies
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 Filling = tuple[tuple[int, int], tuple[int, int]]  # electrons in (lower, upper) of either spin
 
 _EG, _T2G = (0, 1), (2, 3, 4)
+_ALIKE_EV = 1e-9
 _PARALLEL = 4.0 / 9.0  # share of a d shell's pairs of spin-orbitals that are of like spin
 
 
@@ -61,19 +63,45 @@ def effective_splitting(
         exchange,
         transfer.configurations - 1,
     )
-    one_t2g, one_eg = ((1, 0), (0, 0)), ((0, 1), (0, 0))
-    octahedral = shell.energy(one_eg, _T2G, _EG) > shell.energy(one_t2g, _T2G, _EG)
-    lower, upper = (_T2G, _EG) if octahedral else (_EG, _T2G)
-    fillings = [
-        (_filled(up, lower), _filled(n_d - up, lower))
-        for up in range((n_d + 1) // 2, min(n_d, 5) + 1)
-    ]
-    ground = min(fillings, key=lambda filling: shell.energy(filling, lower, upper))
+    lower, upper = shell.kinds()
+    ground = shell.ground(n_d)
     if n_d == 5 and ground[1] == (0, 0):
         ground = (_filled(4, lower), (1, 0))
     excited = _one_moved(ground, len(upper))
     gap = shell.energy(excited, lower, upper) - shell.energy(ground, lower, upper)
-    return gap if octahedral else -gap
+    return gap if lower == _T2G else -gap
+
+
+def configuration_weights(
+    n_d: int,
+    crystal_field: FloatArray,
+    v: FloatArray,
+    ligand: FloatArray,
+    transfer: ChargeTransferEnergies,
+    exchange: float,
+) -> FloatArray:
+    """Weights of dⁿ, dⁿ⁺¹L, dⁿ⁺²L² … in the mean field's ground state, in the field's cubic mean.
+
+    Arguments as in :func:`effective_splitting`; ``transfer.configurations`` says how many.
+    """
+
+    def cubic(matrix: FloatArray) -> FloatArray:
+        return np.repeat([matrix.diagonal()[:2].mean(), matrix.diagonal()[2:].mean()], [2, 3])
+
+    shell = _Shell(
+        cubic(crystal_field),
+        cubic(v @ v),
+        cubic(ligand),
+        transfer.delta,
+        transfer.u_dd,
+        exchange,
+        transfer.configurations - 1,
+    )
+    lower, upper = shell.kinds()
+    orbitals = next(_distributions(shell.ground(n_d), lower, upper))
+    h, holes = shell.hamiltonian(orbitals)
+    squares = np.linalg.eigh(h)[1][:, 0] ** 2
+    return np.bincount(holes, weights=squares, minlength=transfer.configurations)
 
 
 def hund_exchange(integrals: Mapping[str, float]) -> float:
@@ -106,16 +134,36 @@ class _Shell:
     exchange: float
     ligand_holes: int
 
+    @property
+    def cubic(self) -> bool:
+        """Whether the orbitals of each kind are alike."""
+        three = np.array([self.levels, self.squared, self.ligand])
+        return all(np.ptp(three[:, kind], axis=1).max() < _ALIKE_EV for kind in (_EG, _T2G))
+
+    def kinds(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The lower and the upper orbitals, by what one electron in either costs."""
+        one_t2g, one_eg = ((1, 0), (0, 0)), ((0, 1), (0, 0))
+        octahedral = self.energy(one_eg, _T2G, _EG) > self.energy(one_t2g, _T2G, _EG)
+        return (_T2G, _EG) if octahedral else (_EG, _T2G)
+
+    def ground(self, n_d: int) -> Filling:
+        """The filling of lowest energy among those that fill the lower orbitals first."""
+        lower, upper = self.kinds()
+        fillings = [
+            (_filled(up, lower), _filled(n_d - up, lower))
+            for up in range((n_d + 1) // 2, min(n_d, 5) + 1)
+        ]
+        return min(fillings, key=lambda filling: self.energy(filling, lower, upper))
+
     def energy(self, filling: Filling, lower: tuple[int, ...], upper: tuple[int, ...]) -> float:
         """Lowest level of a filling, mean over its distributions, from the dⁿ average, eV."""
-        chosen = [
-            (*up, *(5 + i for i in down))
-            for up, down in product(*(_spread(one, lower, upper) for one in filling))
-        ]
-        return float(np.mean([self._lowest(orbitals) for orbitals in chosen]))
+        chosen = list(_distributions(filling, lower, upper))
+        if self.cubic:  # all distributions are alike
+            chosen = chosen[:1]
+        return float(np.mean([np.linalg.eigvalsh(self.hamiltonian(one)[0])[0] for one in chosen]))
 
-    def _lowest(self, occupied: tuple[int, ...]) -> float:
-        """Lowest level of one determinant dⁿ mixed with dⁿ⁺¹L and dⁿ⁺²L².
+    def hamiltonian(self, occupied: tuple[int, ...]) -> tuple[FloatArray, IntArray]:
+        """One determinant dⁿ mixed with dⁿ⁺¹L, dⁿ⁺²L² …, and each state's ligand holes.
 
         Ligand holes answer one to one to the spin-orbitals that were empty, so all hopping
         amplitudes may be taken positive.
@@ -130,9 +178,9 @@ class _Shell:
         diagonal += holes @ (self.levels - self.ligand)[orbital]
         diagonal += sum(self.levels[i % 5] for i in occupied)
         h = np.diag(diagonal)
-        for a, b, which in links:
-            h[a, b] = h[b, a] = np.sqrt(self.squared[orbital[which]])
-        return float(np.linalg.eigvalsh(h)[0])
+        a, b, which = links
+        h[a, b] = h[b, a] = np.sqrt(self.squared[orbital[which]])
+        return h, k.astype(np.int64)
 
     def _hund(self, up: FloatArray, down: FloatArray) -> FloatArray:
         """Exchange from the configuration average."""
@@ -140,6 +188,14 @@ class _Shell:
         parallel = up * (up - 1) / 2 + down * (down - 1) / 2
         result: FloatArray = -self.exchange * (parallel - _PARALLEL * total * (total - 1) / 2)
         return result
+
+
+def _distributions(
+    filling: Filling, lower: tuple[int, ...], upper: tuple[int, ...]
+) -> Iterator[tuple[int, ...]]:
+    """All determinants of a filling: spin-orbitals, those of spin down from 5 on."""
+    for up, down in product(*(_spread(one, lower, upper) for one in filling)):
+        yield (*up, *(5 + i for i in down))
 
 
 def _spread(
@@ -151,10 +207,11 @@ def _spread(
 
 
 @cache
-def _transfers(empty: int, most: int) -> tuple[FloatArray, tuple[tuple[int, int, int], ...]]:
-    """States by which empty orbitals are filled from the ligands; pairs that differ by one."""
+def _transfers(empty: int, most: int) -> tuple[FloatArray, IntArray]:
+    """States by which empty orbitals are filled from the ligands, (m, empty); pairs that differ by
+    one of them and which, (3, pairs)."""
     sets = [frozenset(c) for n in range(most + 1) for c in combinations(range(empty), n)]
     index = {one: i for i, one in enumerate(sets)}
     holes = np.array([[float(i in one) for i in range(empty)] for one in sets])
-    links = tuple((index[one - {i}], index[one], i) for one in sets if one for i in one)
-    return holes, links
+    links = [(index[one - {i}], index[one], i) for one in sets if one for i in one]
+    return holes, np.array(links, dtype=np.int64).reshape(-1, 3).T

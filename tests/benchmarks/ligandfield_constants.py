@@ -3,8 +3,8 @@
     python -m tests.benchmarks.ligandfield_constants --cache DIR [--output TABLE.md]
 
 Three global constants are not fitted to splittings: the scale of the Slater integrals, the share
-of the formal charge that radial functions feel, and the Δ below which a second ligand hole is
-counted. Every combination is tried on every compound (the prefactors fitted anew to the published
+of the formal charge that radial functions feel, and the weight that ligand holes left out may
+have. Every combination is tried on every compound (the prefactors fitted anew to the published
 splittings); each compound is then scored by the combination that is best for the *others*.
 """
 
@@ -21,11 +21,12 @@ from pathlib import Path
 import numpy as np
 
 from compute.crystals.published import crystal
-from compute.l23.cheap.parameters import parameters
+from compute.l23.cheap.holes import LEFT_OUT, configurations
+from compute.l23.cheap.parameters import ligand_field, parameters
 from compute.l23.cheap.prefactors import PREFACTORS, Prefactors
-from compute.l23.fitting.cheap_prefactors import fit
-from compute.l23.fitting.published import published
+from compute.l23.fitting.cheap_prefactors import fit, values
 from compute.l23.spectrum import solve_prepared
+from compute.l23.splitting import hund_exchange
 from compute.sites import analyze_sites
 from tests.benchmarks.ligandfield import COMPOUNDS, Source, positions
 from tests.benchmarks.output import write
@@ -33,8 +34,8 @@ from tests.shared_data import shared_data
 
 SLATER_SCALES = (0.75, 0.8, 0.85)
 CHARGE_SHARES = (0.25, 0.5, 0.75, 1.0)
-SECOND_HOLE_BELOW_EV = (-np.inf, 3.5, 5.5)
-_IN_USE = (PREFACTORS.slater_scale, PREFACTORS.charge_share, 3.5)
+LEFT_OUT_WEIGHTS = (0.05, 0.1, 0.2)
+_IN_USE = (PREFACTORS.slater_scale, PREFACTORS.charge_share, LEFT_OUT)
 
 
 @dataclass(frozen=True)
@@ -43,25 +44,25 @@ class Choice:
 
     slater_scale: float
     charge_share: float
-    second_hole_below_ev: float
+    left_out: float
 
     def __str__(self) -> str:
-        return f"{self.slater_scale:g}, {self.charge_share:g}, {self.second_hole_below_ev:g}"
+        return f"{self.slater_scale:g}, {self.charge_share:g}, {self.left_out:g}"
 
 
-CHOICES = [Choice(*one) for one in product(SLATER_SCALES, CHARGE_SHARES, SECOND_HOLE_BELOW_EV)]
+CHOICES = [Choice(*one) for one in product(SLATER_SCALES, CHARGE_SHARES, LEFT_OUT_WEIGHTS)]
 
 
 def errors(cache: Path) -> Iterator[tuple[Choice, dict[str, list[float]]]]:
     """For each choice, the absolute errors of the positions of each compound, eV."""
     facts = json.loads(shared_data("l23_literature", "facts.json").read_text())["peaks"]
-    entries = published()["splitting"]
+    known = values()
     fitted: dict[tuple[float, float], Prefactors] = {}
     for choice in CHOICES:
         key = (choice.slater_scale, choice.charge_share)
         if key not in fitted:
             constants = replace(PREFACTORS, slater_scale=key[0], charge_share=key[1])
-            fitted[key] = fit(entries, PREFACTORS, constants)
+            fitted[key] = fit(known, constants)
         folder = cache / str(choice).replace(", ", "_")
         for name in COMPOUNDS:
             _store(name, choice, fitted[key], cache, folder)
@@ -83,12 +84,20 @@ def _store(name: str, choice: Choice, prefactors: Prefactors, cache: Path, folde
     transfer = prepared.charge_transfer
     if transfer is None:
         raise SystemExit(f"{name}: no hopping, so that no configuration is to be chosen")
-    second = transfer.delta < choice.second_hole_below_ev
-    configurations = min(3 if second else 2, 11 - prepared.n_d)
+    field = ligand_field(structure, sites, site, prefactors)
+    number = configurations(
+        field.n_d,
+        field.crystal_field,
+        field.v,
+        field.ligand,
+        field.charge_transfer,
+        field.slater_scale * hund_exchange(field.radial.initial),
+        choice.left_out,
+    )
     scales = f"{choice.slater_scale:g}_{choice.charge_share:g}"
-    kept = cache / "solved" / f"{name}_{scales}_{configurations}.npz"
+    kept = cache / "solved" / f"{name}_{scales}_{number}.npz"
     if not kept.exists():
-        transfer = replace(transfer, configurations=configurations)
+        transfer = replace(transfer, configurations=number)
         found = solve_prepared(replace(prepared, charge_transfer=transfer))
         kept.parent.mkdir(parents=True, exist_ok=True)
         np.savez(kept, energy=found.energy_ev, intensity=found.intensity)
@@ -103,7 +112,7 @@ def report(table: dict[Choice, dict[str, list[float]]]) -> str:
         return float(np.mean([e for name in names for e in table[choice][name]]))
 
     in_use = Choice(*_IN_USE)
-    out = ["| compound | in use | left out | chosen without it (scale, share, Δ eV) |",
+    out = ["| compound | in use | left out | chosen without it (scale, share, left out) |",
            "|---|---|---|---|"]  # fmt: skip
     left_out = []
     for name in gated:
@@ -116,7 +125,7 @@ def report(table: dict[Choice, dict[str, list[float]]]) -> str:
         f"\nMean absolute error, eV: {mean(in_use, gated):.3f} with the constants in use, "
         f"{np.mean(left_out):.3f} left out, {mean(best, gated):.3f} with the best ({best}).\n"
     )
-    out += ["| scale, share, Δ (eV) | MAE (eV) |", "|---|---|"]
+    out += ["| scale, share, left out | MAE (eV) |", "|---|---|"]
     out += [f"| {choice} | {mean(choice, gated):.3f} |" for choice in table]
     return "\n".join(out) + "\n"
 

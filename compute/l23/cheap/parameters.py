@@ -1,16 +1,17 @@
 """Route ``cheap``: from a structure to the parameters of a ligand-field calculation, in ms.
 
 The crystal field is the lattice's point-charge potential (k = 2 and 4) plus the repulsion from
-filled ligand s orbitals; the covalent part is left to explicit hopping to ligand p orbitals,
-so that ``crystal_field`` is the *ionic* part and the total splitting is larger
-(``splitting``). All constants are global (:mod:`compute.l23.cheap.prefactors`).
+filled ligand orbitals that do not hop; the covalent part is left to explicit hopping to the
+ligands' p orbitals and lone pairs, so that ``crystal_field`` is the *ionic* part and the total
+splitting is larger (``splitting``). Beside the core hole the 3d shell is smaller, and with it
+field and hopping. All constants are global (:mod:`compute.l23.cheap.prefactors`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import pi
+from math import pi, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,23 +24,26 @@ from compute.l23.charge_transfer import (
     nephelauxetic_factor,
 )
 from compute.l23.cheap.anchor import energy_offset
+from compute.l23.cheap.donors import Donor, donors, partial_charges
 from compute.l23.cheap.ewald import lattice_multipoles, point_multipoles
+from compute.l23.cheap.holes import configurations
 from compute.l23.cheap.prefactors import PREFACTORS, Prefactors
-from compute.l23.cheap.radial import Radial, radial
+from compute.l23.cheap.radial import Radial, felt_charge, moments_beside_core_hole, radial
+from compute.l23.cheap.validity import check
 from compute.l23.hopping import (
     ligand_hopping,
     ligand_shell,
     outer_hopping,
     outer_shift,
     p_hopping,
+    repulsion,
     s_hopping,
-    s_repulsion,
     strength,
 )
-from compute.l23.prepared import TEMPERATURE_K, PreparedCase, absorbing_shell, lattice_charges
+from compute.l23.prepared import TEMPERATURE_K, PreparedCase, absorbing_shell
 from compute.l23.splitting import effective_splitting as total_splitting
 from compute.l23.splitting import hund_exchange
-from compute.multiplet.case import ChargeTransfer
+from compute.multiplet.case import ChargeTransfer, OneElectronField
 from compute.orbitals import gaunt, site_operations, symmetrised
 from compute.units import BOHR_ANGSTROM, HARTREE_EV
 
@@ -52,6 +56,7 @@ FloatArray = NDArray[np.float64]
 
 COULOMB_EV_ANG = HARTREE_EV * BOHR_ANGSTROM
 _ZERO_EV = 1e-9
+_NO_HOPPING_EV, _OUT_OF_REACH_EV = 1e-6, 20.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +70,10 @@ class LigandField:
     v : float64 (5, 5)
         Hopping to the ligand shell.
     ligand : float64 (5, 5)
-        Ligand shell: p–p hopping, traceless, and what the metal's 4s and 4p push down.
+        Ligand shell: p–p hopping, traceless, what the metal's 4s and 4p push down, and how far
+        combinations lie that no ligand orbital makes.
+    final : OneElectronField
+        The same three beside the core hole.
     charge_transfer : ChargeTransferEnergies
     radial : Radial
         Unscaled Slater integrals.
@@ -78,6 +86,7 @@ class LigandField:
     crystal_field: FloatArray
     v: FloatArray
     ligand: FloatArray
+    final: OneElectronField
     charge_transfer: ChargeTransferEnergies
     radial: Radial
     slater_scale: float
@@ -85,19 +94,16 @@ class LigandField:
 
 @dataclass(frozen=True, eq=False)
 class Ingredients:
-    """Textbook expressions of one site, not yet multiplied by any prefactor; local axes, eV.
+    """What the structure alone gives of one site; local axes.
 
     Attributes
     ----------
     quadrupole, hexadecapole : float64 (5, 5)
-        Potential of the other ions at l = 2 and 4, for unit <r²> and <r⁴> (bohr).
-    s_repulsion : float64 (5, 5)
-    sigma, pi : float64 (5, 3n)
-        Harrison's pdσ and pdπ hopping.
-    among : float64 (3n, 3n)
-        Hopping among the ligands.
-    outer : float64 (4, 3n)
-        Hopping to the metal's empty 4s and 4p.
+        Potential of the other ions at l = 2 and 4, for unit <r²> and <r⁴> (bohr), eV.
+    vectors : float64 (n, 3)
+        Metal to ligand, Å.
+    donors : tuple of Donor
+        Which orbitals of each ligand hop.
     rotations : float64 (g, 5, 5)
         The site's point operations on d orbitals.
     """
@@ -107,20 +113,12 @@ class Ingredients:
     charge_transfer: ChargeTransferEnergies
     quadrupole: FloatArray
     hexadecapole: FloatArray
-    s_repulsion: FloatArray
-    sigma: FloatArray
-    pi: FloatArray
-    among: FloatArray
-    outer: FloatArray
+    vectors: FloatArray
+    donors: tuple[Donor, ...]
     rotations: FloatArray
 
 
-def ingredients(
-    structure: Structure,
-    sites: Sequence[Site],
-    site: Site,
-    powers: tuple[float, float] = (PREFACTORS.d_power, PREFACTORS.ligand_power),
-) -> Ingredients:
+def ingredients(structure: Structure, sites: Sequence[Site], site: Site) -> Ingredients:
     """What the structure alone gives.
 
     Parameters
@@ -130,78 +128,121 @@ def ingredients(
         All distinct sites (their charges make the potential).
     site : Site
         The absorbing one.
-    powers : (float, float)
-        Of the d radius and of the ligand radius in the hopping.
     """
     n_d = absorbing_shell(site, sites)
-    transfer = energies(site.element, site.oxidation_state, site.ligand_elements, n_d)
-    vectors = site.ligand_vectors @ site.local_axes.T
-    sigma, pi_part, repulsion = _hoppings(site, vectors, transfer, powers)
     quadrupole, hexadecapole = point_charge_fields(structure, sites, site)
     return Ingredients(
         site=site,
         n_d=n_d,
-        charge_transfer=transfer,
+        charge_transfer=energies(site.element, site.oxidation_state, site.ligand_elements),
         quadrupole=quadrupole,
         hexadecapole=hexadecapole,
-        among=ligand_hopping(vectors, site.ligand_elements),
-        outer=outer_hopping(vectors, site.ligand_elements),
-        sigma=sigma,
-        pi=pi_part,
-        s_repulsion=repulsion,
+        vectors=site.ligand_vectors @ site.local_axes.T,
+        donors=tuple(donors(structure, sites, site)),
         rotations=site_operations(site.local_axes, site.symmetry_rotations),
     )
 
 
-def _hoppings(
-    site: Site,
-    vectors: FloatArray,
-    transfer: ChargeTransferEnergies,
-    powers: tuple[float, float],
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """pdσ, pdπ and the repulsion from ligand s orbitals."""
-    strengths = [
-        strength(site.element, ligand, float(np.linalg.norm(vector)), powers)
-        for ligand, vector in zip(site.ligand_elements, vectors, strict=True)
-    ]
-    gaps = [max(transfer.delta, 0.0) + S_BELOW_P_EV[ligand] for ligand in site.ligand_elements]
-    sigma, pi_part = p_hopping(vectors, strengths)
-    repulsion = s_repulsion(s_hopping(vectors, strengths), gaps)
-    return sigma, pi_part, repulsion
-
-
-def with_powers(parts: Ingredients, powers: tuple[float, float]) -> Ingredients:
-    """The same site with other powers in the hopping; the potential is not summed again."""
-    site = parts.site
-    vectors = site.ligand_vectors @ site.local_axes.T
-    sigma, pi_part, repulsion = _hoppings(site, vectors, parts.charge_transfer, powers)
-    return replace(parts, sigma=sigma, pi=pi_part, s_repulsion=repulsion)
-
-
 def assemble(parts: Ingredients, prefactors: Prefactors = PREFACTORS) -> LigandField:
     """The ligand field that the prefactors make of a site's ingredients."""
-    shell = _radial(parts, prefactors)
-    potential = shell.r2 * parts.quadrupole + shell.r4 * parts.hexadecapole
-    field = prefactors.point_charge * potential + prefactors.sd * parts.s_repulsion
-    hopping = prefactors.pd_sigma * parts.sigma + prefactors.pd_pi * parts.pi
-    v, among = ligand_shell(hopping, prefactors.pp * parts.among)
-    _, outer = ligand_shell(hopping, outer_shift(prefactors.outer * parts.outer))
-    return LigandField(
-        element=parts.site.element,
-        valence=parts.site.oxidation_state,
-        n_d=parts.n_d,
-        crystal_field=symmetrised(_traceless(field), parts.rotations, zero=_ZERO_EV),
-        v=symmetrised(v, parts.rotations, zero=_ZERO_EV),
-        ligand=symmetrised(_traceless(among) + outer, parts.rotations, zero=_ZERO_EV),
+    site, n_d = parts.site, parts.n_d
+    of_ion = (site.element, site.oxidation_state, n_d, prefactors.charge_share)
+    shell = radial(*of_ion)
+    initial = _field(parts, prefactors, shell.r2, shell.r4)
+    final = _field(parts, prefactors, *moments_beside_core_hole(*of_ion))
+    field = LigandField(
+        element=site.element,
+        valence=site.oxidation_state,
+        n_d=n_d,
+        crystal_field=initial.crystal_field,
+        v=_given(initial.v),
+        ligand=_given(initial.ligand),
+        final=final,
         charge_transfer=parts.charge_transfer,
         radial=shell,
-        slater_scale=prefactors.slater_scale * nephelauxetic_factor(parts.site.ligand_elements),
+        slater_scale=prefactors.slater_scale * nephelauxetic_factor(site.ligand_elements),
+    )
+    number = configurations(
+        n_d, field.crystal_field, field.v, field.ligand, field.charge_transfer, _exchange(field)
+    )
+    return replace(field, charge_transfer=replace(field.charge_transfer, configurations=number))
+
+
+def _field(parts: Ingredients, prefactors: Prefactors, r2: float, r4: float) -> OneElectronField:
+    """Field, hopping and ligand levels of a 3d shell of these moments (bohr², bohr⁴)."""
+    site, ligands = parts.site, parts.site.ligand_elements
+    nickel = radial("Ni", 2.0, 8, prefactors.charge_share).r2
+    distances = np.linalg.norm(parts.vectors, axis=1)
+
+    powers = (prefactors.d_power, prefactors.ligand_power, prefactors.distance_power)
+    strengths = [
+        strength(sqrt(r2 / nickel), ligand, float(d), powers)
+        for ligand, d in zip(ligands, distances, strict=True)
+    ]
+    amplitudes = _four_orbitals(parts.vectors, strengths, (prefactors.pd_sigma, prefactors.pd_pi))
+    pressed = _four_orbitals(parts.vectors, strengths, (1.0, 1.0))
+    felt = felt_charge(site.oxidation_state, prefactors.charge_share) / site.oxidation_state
+    field = prefactors.point_charge * felt * (r2 * parts.quadrupole + r4 * parts.hexadecapole)
+    repelling = _joined([donor.repelling for donor in parts.donors])
+    field = field + prefactors.repulsion * repulsion(
+        pressed @ repelling, _gaps(parts, prefactors.repulsion_gap_ev)
+    )
+    back = amplitudes @ _joined([donor.acceptor for donor in parts.donors])
+    field = field - back @ back.T / prefactors.acceptor_gap_ev
+
+    hopping = _joined([donor.hopping for donor in parts.donors])
+    of_p = hopping.reshape(len(ligands), 4, -1)[:, 1:].reshape(3 * len(ligands), -1)
+    among = prefactors.pp * of_p.T @ ligand_hopping(parts.vectors, ligands) @ of_p
+    outer = outer_shift(prefactors.outer * outer_hopping(parts.vectors, ligands) @ of_p)
+    v, level = ligand_shell(amplitudes @ hopping, among)
+    _, lowered = ligand_shell(amplitudes @ hopping, outer)
+    return OneElectronField(
+        crystal_field=symmetrised(_traceless(field), parts.rotations, zero=_ZERO_EV),
+        v=symmetrised(v, parts.rotations, zero=_ZERO_EV),
+        ligand=symmetrised(
+            _traceless(level) + lowered + _no_orbitals(v), parts.rotations, zero=_ZERO_EV
+        ),
     )
 
 
-def _radial(parts: Ingredients, prefactors: Prefactors) -> Radial:
-    site = parts.site
-    return radial(site.element, site.oxidation_state, parts.n_d, prefactors.charge_share)
+def _no_orbitals(v: FloatArray) -> FloatArray:
+    """(5, 5): combinations without ligand orbitals put where no hole goes, eV."""
+    values, columns = np.linalg.eigh(v)
+    missing = columns[:, values < _NO_HOPPING_EV]
+    result: FloatArray = -_OUT_OF_REACH_EV * missing @ missing.T
+    return result
+
+
+def _four_orbitals(
+    vectors: FloatArray, strengths: Sequence[float], scales: tuple[float, float]
+) -> FloatArray:
+    """(5, 4n): hopping to s, p_x, p_y, p_z of every ligand; ``scales`` multiply σ and π."""
+    n = len(vectors)
+    sigma, pi_part = p_hopping(vectors, strengths)
+    of_p = scales[0] * sigma + scales[1] * pi_part
+    out = np.empty((5, n, 4))
+    out[:, :, 0] = s_hopping(vectors, strengths)
+    out[:, :, 1:] = of_p.reshape(5, n, 3)
+    return out.reshape(5, 4 * n)
+
+
+def _gaps(parts: Ingredients, above_p: float) -> FloatArray:
+    """How far below d the repelling orbitals of all ligands lie, eV."""
+    pairs = zip(parts.donors, parts.site.ligand_elements, strict=True)
+    return np.concatenate([above_p + donor.depth * S_BELOW_P_EV[ligand] for donor, ligand in pairs])
+
+
+def _joined(blocks: Sequence[FloatArray]) -> FloatArray:
+    """Block-diagonal."""
+    from scipy.linalg import block_diag
+
+    result: FloatArray = block_diag(*blocks)
+    return result
+
+
+def _given(matrix: FloatArray | None) -> FloatArray:
+    assert matrix is not None  # set by _field
+    return matrix
 
 
 def ligand_field(
@@ -211,8 +252,7 @@ def ligand_field(
     prefactors: Prefactors = PREFACTORS,
 ) -> LigandField:
     """Ligand field of one site of a structure."""
-    powers = (prefactors.d_power, prefactors.ligand_power)
-    return assemble(ingredients(structure, sites, site, powers), prefactors)
+    return assemble(ingredients(structure, sites, site), prefactors)
 
 
 def parameters(
@@ -232,11 +272,14 @@ def parameters(
     InputError
         A site without d electrons to speak of, without ligands, or with a ligand that the
         charge-transfer rule does not know.
+    OutOfRangeError
+        A site that the route's model does not describe (:mod:`compute.l23.cheap.validity`).
     """
+    warnings = check(structure, sites, site)
     field = ligand_field(structure, sites, site, prefactors)
     transfer = field.charge_transfer
     hops = transfer.configurations > 1 and float(np.trace(field.v)) > 1e-3
-    offset, error = energy_offset(field.element, field.valence)
+    offset, error = energy_offset(site)
     return PreparedCase(
         element=field.element,
         valence=field.valence,
@@ -255,20 +298,29 @@ def parameters(
         )
         if hops
         else None,
-        final_field=None,
+        final_field=field.final if hops else replace(field.final, v=None, ligand=None),
         energy_offset_ev=offset,
         energy_offset_err=error,
         ten_dq=effective_splitting(field),
         temperature_k=temperature_k,
+        warnings=warnings,
     )
 
 
 def effective_splitting(field: LigandField) -> float:
-    """Total splitting with covalency, to compare with optical 10Dq, eV."""
-    exchange = field.slater_scale * hund_exchange(field.radial.initial)
-    return total_splitting(
-        field.n_d, field.crystal_field, field.v, field.ligand, field.charge_transfer, exchange
-    )
+    """Total splitting with covalency, to compare with optical 10Dq, eV.
+
+    That of an empty shell is the one beside the core hole.
+    """
+    three = (field.crystal_field, field.v, field.ligand)
+    if field.n_d == 0:
+        final = field.final
+        three = (final.crystal_field, _given(final.v), _given(final.ligand))
+    return total_splitting(field.n_d, *three, field.charge_transfer, _exchange(field))
+
+
+def _exchange(field: LigandField) -> float:
+    return field.slater_scale * hund_exchange(field.radial.initial)
 
 
 def _scaled(integrals: Mapping[str, float], scale: float) -> dict[str, float]:
@@ -282,7 +334,7 @@ def point_charge_fields(
 
     Local axes, eV; to be multiplied by <r²> in bohr² and <r⁴> in bohr⁴.
     """
-    charges = lattice_charges(structure, sites)
+    charges = partial_charges(structure, sites)
     lattice = np.asarray(structure.lattice.matrix, dtype=float) @ site.local_axes.T
     fractional = np.asarray(structure.frac_coords, dtype=float)
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from math import floor
 
 from compute.atom import atomic_parameters, orbital_moments
+from compute.ions import ELEMENTS_3D
 
 _FULL_UP_TO = 2.0  # charges that the solid leaves as they are
 _SLATER = ("F2dd", "F4dd", "F2pd", "G1pd", "G3pd")
@@ -32,6 +33,19 @@ class Radial:
 def felt_charge(valence: float, share: float) -> float:
     """The charge of the free ion whose radial functions are used."""
     return min(valence, _FULL_UP_TO) + share * max(valence - _FULL_UP_TO, 0.0)
+
+
+def moments_beside_core_hole(
+    element: str, valence: float, n_d: int, share: float
+) -> tuple[float, float]:
+    """<r²> and <r⁴> of the 3d shell of 2p⁵3dⁿ⁺¹, bohr² and bohr⁴.
+
+    A 2p hole is to the 3d shell one more proton: they are those of the next element with the
+    same charge.
+    """
+    following = ELEMENTS_3D[ELEMENTS_3D.index(element) + 1]
+    shell = radial(following, valence, n_d + 1, share)
+    return shell.r2, shell.r4
 
 
 def radial(element: str, valence: float, n_d: int, share: float) -> Radial:

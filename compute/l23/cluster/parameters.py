@@ -151,7 +151,7 @@ def slater_scale(valence: float) -> float:
 
 def model_of(fields: ClusterFields, site: Site) -> ChargeTransferModel:
     """The charge-transfer model of a site."""
-    rule = energies(site.element, site.oxidation_state, site.ligand_elements, fields.n_d)
+    rule = energies(site.element, site.oxidation_state, site.ligand_elements)
     scale = slater_scale(site.oxidation_state)
     return ChargeTransferModel(
         n_d=fields.n_d,

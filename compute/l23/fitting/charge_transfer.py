@@ -48,7 +48,7 @@ def main() -> None:
         )
     for entry in entries:
         if "ligand" in entry:
-            rule = energies(entry["element"], entry["valence"], [entry["ligand"]], 5)
+            rule = energies(entry["element"], entry["valence"], [entry["ligand"]])
             write(f"{entry['compound']}: delta published {entry['delta']}, rule {rule.delta:.2f}\n")
 
 

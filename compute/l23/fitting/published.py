@@ -17,7 +17,8 @@ _UNVERIFIED_WEIGHT = 0.7  # squared: half
 
 @cache
 def published() -> dict[str, list[dict[str, Any]]]:
-    """The values of each kind (``splitting``, ``charge_transfer``, ``spin_pairing``)."""
+    """The values of each kind (``splitting``, ``complex_splitting``,
+    ``charge_transfer``, ``spin_pairing``)."""
     data = json.loads(_FILE.read_text(encoding="utf-8"))
     return {kind: entries for kind, entries in data.items() if kind != "note"}
 

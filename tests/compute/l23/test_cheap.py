@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,7 +16,10 @@ from compute.crystals.published import crystal
 from compute.errors import InputError
 from compute.l23.charge_transfer import ChargeTransferEnergies, energies, nephelauxetic_factor
 from compute.l23.cheap import ewald
+from compute.l23.cheap.anchor import Kind, predicted
+from compute.l23.cheap.donors import KEPT_CHARGE, donors, partial_charges
 from compute.l23.cheap.ewald import lattice_multipoles
+from compute.l23.cheap.holes import LEFT_OUT
 from compute.l23.cheap.parameters import (
     effective_splitting,
     ligand_field,
@@ -23,9 +28,11 @@ from compute.l23.cheap.parameters import (
 )
 from compute.l23.cheap.prefactors import PREFACTORS
 from compute.l23.cheap.radial import radial
-from compute.l23.fitting.cheap_prefactors import predict
-from compute.l23.fitting.published import published
+from compute.l23.cheap.validity import OutOfRangeError
+from compute.l23.fitting.cheap_prefactors import predict, values
+from compute.l23.fitting.complexes import complex_structure
 from compute.l23.hopping import ligand_shell, outer_hopping, outer_shift, p_hopping, s_hopping
+from compute.l23.splitting import configuration_weights, hund_exchange
 from compute.l23.splitting import effective_splitting as splitting
 from compute.multiplet import solve
 from compute.multiplet.case import parse_case
@@ -189,36 +196,147 @@ def test_tetrahedra_split_the_other_way_and_less():
     assert -0.6 * large < small < 0.0
 
 
+def complex_site(element: str, valence: int, ligand: str, distance: float, count: int = 6):
+    structure, charges = complex_structure(element, valence, ligand, count, distance)
+    sites = analyze_sites(structure, stated=charges)
+    return structure, sites, sites[0]
+
+
 def test_ten_dq_is_near_the_published_values():
-    """The fit's own residuals; held-out errors are in docs/measurements/cheap.md."""
-    entries = [entry for entry in published()["splitting"] if "total_10dq" in entry]
-    errors = [predict(e, PREFACTORS)["total_10dq"] - e["total_10dq"] for e in entries]
-    assert len(entries) >= 25
-    assert np.mean(np.abs(errors)) < 0.21
+    """The fit's own residuals; those of families left out are in docs/measurements/cheap.md."""
+    known = [v for v in values() if "total_10dq" in v.entry and v.in_range]
+    errors = [
+        predict(v.parts, PREFACTORS)["total_10dq"] - v.entry["total_10dq"]
+        for v in known
+        if v.entry["seen"]
+    ]
+    assert len(errors) >= 35
+    assert np.mean(np.abs(errors)) < 0.18
 
 
 def test_hoppings_are_those_of_ab_initio_wannier_functions():
-    for entry in published()["splitting"]:
-        found = predict(entry, PREFACTORS)
+    for value in values():
+        found = predict(value.parts, PREFACTORS)
         for key in ("v_eg", "v_t2g"):
-            if key in entry:
-                assert found[key] == pytest.approx(entry[key], rel=0.12), entry
+            if key in value.entry:
+                assert found[key] == pytest.approx(value.entry[key], rel=0.25), value.entry
 
 
 def test_charge_transfer_energy_falls_with_number_valence_and_softer_ligands():
     def delta(element: str, valence: int, ligand: str) -> float:
-        return energies(element, valence, [ligand] * 6, 5).delta
+        return energies(element, valence, [ligand] * 6).delta
 
     assert delta("Mn", 2, "O") > delta("Ni", 2, "O") > delta("Ni", 3, "O")
     assert delta("Ni", 2, "F") > delta("Ni", 2, "O") > delta("Ni", 2, "Cl") > delta("Ni", 2, "I")
     assert delta("Cu", 3, "O") < 0
 
 
-def test_a_small_charge_transfer_energy_asks_for_a_second_ligand_hole():
-    assert energies("Mn", 4, ["O"] * 6, 3).configurations == 3
-    assert energies("Mn", 2, ["O"] * 6, 5).configurations == 2
-    assert energies("Co", 4, ["O"] * 6, 5).configurations == 4
-    assert energies("Cu", 2, ["O"] * 4, 9).configurations == 2  # there is no second hole to fill
+def test_ligand_holes_are_added_until_what_is_left_out_weighs_little():
+    """An ionic Mn²⁺ takes one, Mn⁴⁺ and Ti⁴⁺ more, and d⁹ has no second one to fill."""
+    found = {}
+    for name, element in (
+        ("rocksalt-MnO", "Mn"),
+        ("rutile-MnO2", "Mn"),
+        ("perovskite-SrTiO3", "Ti"),
+        ("CaCuO2", "Cu"),
+    ):
+        field = ligand_field(*site_of(name, element))
+        found[name] = field.charge_transfer.configurations
+        more = replace(field.charge_transfer, configurations=min(4, 11 - field.n_d))
+        exchange = field.slater_scale * hund_exchange(field.radial.initial)
+        weights = configuration_weights(
+            field.n_d, field.crystal_field, field.v, field.ligand, more, exchange
+        )
+        assert weights.sum() == pytest.approx(1.0)
+        assert weights[found[name] :].sum() <= LEFT_OUT
+    assert found["rocksalt-MnO"] == found["CaCuO2"] == 2
+    assert found["rutile-MnO2"] >= 3
+    assert found["perovskite-SrTiO3"] >= 3
+
+
+@pytest.mark.parametrize(
+    ("ligand", "hop", "repel", "accept"),
+    [("F", 3, 1, 0), ("H2O", 1, 1, 0), ("NH3", 0, 1, 0), ("CN", 0, 1, 2), ("H", 1, 0, 0)],
+)
+def test_covalent_bonds_take_orbitals_of_a_ligand(
+    ligand: str, hop: int, repel: int, accept: int
+) -> None:
+    for donor in donors(*complex_site("Cr", 3, ligand, 2.0)):
+        assert donor.hopping.shape[1] == hop
+        assert donor.repelling.shape[1] == donor.depth.size == repel
+        assert donor.acceptor.shape[1] == accept
+        every = np.hstack([donor.hopping, donor.repelling, donor.acceptor])
+        np.testing.assert_allclose(every.T @ every, np.eye(every.shape[1]), atol=1e-12)
+
+
+def test_lone_pairs_of_water_are_a_hybrid_towards_the_metal_and_a_p_across_its_plane():
+    structure, sites, site = complex_site("Cr", 3, "H2O", 2.0)
+    donor, towards = donors(structure, sites, site)[0], -site.ligand_vectors[0] @ site.local_axes.T
+    hybrid = donor.repelling[:, 0]
+    assert abs(hybrid[0]) * hybrid[1:] @ towards * np.sign(hybrid[0]) > 0.0
+    assert donor.depth[0] == pytest.approx(hybrid[0] ** 2)
+    oxygen = site.ligand_indices[0]
+    bonds = [
+        near.coords - structure[oxygen].coords
+        for near in structure.get_neighbors(structure[oxygen], 1.2)
+    ]
+    normal = np.cross(*bonds) @ site.local_axes.T
+    across = donor.hopping[1:, 0]
+    assert abs(across @ normal / np.linalg.norm(normal)) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_a_hydride_hops_by_s_alone():
+    field = ligand_field(*complex_site("Fe", 2, "H", 1.56))
+    assert np.diag(field.v)[0] > 1.0
+    np.testing.assert_allclose(np.diag(field.v)[2:], 0.0, atol=1e-9)
+
+
+def test_molecules_keep_their_charge_and_share_it():
+    structure, sites, _ = complex_site("Cr", 3, "H2O", 2.0)
+    charges = partial_charges(structure, sites)
+    assert charges.sum() == pytest.approx(3.0)
+    assert charges[0] == 3.0
+    assert charges[2] == pytest.approx(KEPT_CHARGE)
+
+
+def test_holes_never_go_where_no_ligand_orbital_is():
+    """Water has no σ lone pair that hops: its combinations of e_g symmetry are out of reach."""
+    field = ligand_field(*complex_site("Co", 3, "H2O", 1.87))
+    assert np.diag(field.v)[0] == pytest.approx(0.0, abs=1e-9)
+    assert np.diag(field.ligand)[0] < -10.0
+    assert np.diag(field.ligand)[2] > -5.0
+
+
+def test_the_core_hole_shrinks_the_shell_and_with_it_field_and_hopping():
+    field = ligand_field(*site_of("perovskite-SrTiO3", "Ti"))
+    assert 0.8 < field.final.v[0, 0] / field.v[0, 0] < 0.95
+    splitting_before, splitting_after = (
+        m[0, 0] - m[2, 2] for m in (field.crystal_field, field.final.crystal_field)
+    )
+    assert 0.6 < splitting_after / splitting_before < 0.95
+
+
+def test_outside_the_range_the_route_says_so_or_refuses():
+    assert parameters(*site_of("rocksalt-NiO", "Ni")).warnings == ()
+    assert "ammines" in parameters(*complex_site("Cr", 3, "NH3", 2.07)).warnings[0]
+    with pytest.raises(OutOfRangeError, match="π-acceptor") as caught:
+        parameters(*complex_site("Cr", 1, "CN", 2.0))
+    assert caught.value.permanent
+    assert "range" in caught.value.cause
+
+
+def test_the_energy_is_known_the_less_the_further_a_site_is_from_the_references():
+    known = [Kind("Cu", 2.0, ligands=4), Kind("Ni", 2.0), Kind("Fe", 3.0), Kind("Ti", 4.0)]
+    offsets, errors = np.array([935.0, 857.7, 711.9, 459.8]), np.full(4, 0.6)
+
+    def error(kind: Kind) -> float:
+        return predicted(kind, known, offsets, errors)[1]
+
+    assert error(Kind("Ni", 2.0)) < error(Kind("Ni", 3.0)) < error(Kind("Co", 3.0))
+    assert error(Kind("Ni", 2.0)) < error(Kind("Ni", 2.0, softness=0.2))
+    assert error(Kind("Ni", 2.0, softness=0.2)) < error(Kind("Ni", 2.0, softness=0.9))
+    assert error(Kind("Ni", 2.0)) < error(Kind("Ni", 2.0, ligands=4))
+    assert predicted(Kind("Ni", 2.0), known, offsets, errors)[0] == pytest.approx(857.7, abs=0.5)
 
 
 def test_softer_ligands_spread_the_d_shell():
@@ -316,5 +434,6 @@ def test_a_case_has_every_part_the_engine_needs():
     assert prepared.n_d == 0
     assert prepared.crystal_field.shape == (5, 5)
     assert prepared.charge_transfer is not None
-    assert prepared.charge_transfer.configurations == 2
+    assert prepared.charge_transfer.configurations >= 2
+    assert prepared.final_field is not None
     assert prepared.energy_offset_err > 0.1
