@@ -100,7 +100,10 @@ class PreparedCase:
         if self.hwhm_rise is not None:
             case["hwhm_rise"] = dict(zip(("per_ev", "most_ev"), self.hwhm_rise, strict=True))
         if final_field is not None:
-            case["final_field"] = _fields_of(final_field)
+            fields = _fields_of(final_field)
+            if transfer is None:  # then there are no ligand orbitals
+                fields |= {"v": None, "ligand": None}
+            case["final_field"] = fields
         return case
 
     def as_json(self) -> dict[str, Any]:

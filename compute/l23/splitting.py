@@ -101,7 +101,7 @@ def configuration_weights(
     orbitals = next(_distributions(shell.ground(n_d), lower, upper))
     h, holes = shell.hamiltonian(orbitals)
     squares = np.linalg.eigh(h)[1][:, 0] ** 2
-    return np.bincount(holes, weights=squares, minlength=transfer.configurations)
+    return np.array([squares[holes == k].sum() for k in range(transfer.configurations)])
 
 
 def hund_exchange(integrals: Mapping[str, float]) -> float:

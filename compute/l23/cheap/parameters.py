@@ -298,7 +298,7 @@ def parameters(
         )
         if hops
         else None,
-        final_field=field.final if hops else replace(field.final, v=None, ligand=None),
+        final_field=field.final,
         energy_offset_ev=offset,
         energy_offset_err=error,
         ten_dq=effective_splitting(field),

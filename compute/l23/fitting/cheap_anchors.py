@@ -66,21 +66,25 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="leave anchors.json as it is")
     if not parser.parse_args().check:
         write_anchors()
+    sys.stdout.write(table())
+
+
+def table() -> str:
+    """References left out, in Markdown."""
     rows = json.loads(ANCHORS.read_text(encoding="utf-8"))["references"]
     kinds = [Kind(r["element"], float(r["valence"]), r["softness"], r["ligands"]) for r in rows]
     offsets = np.array([r["offset_ev"] for r in rows])
     errors = np.array([r["error_ev"] for r in rows])
-    write = sys.stdout.write
-    write("| reference | seen | L3 | left out: misses by | in σ | element left out | in σ |\n")
-    write("|---|---|---|---|---|---|---|\n")
-    found: dict[str, list[tuple[float, float]]] = {"single": [], "element": []}
+    lines = ["| reference | seen | L3 | left out: misses by | in σ | element left out | in σ |\n"]
+    lines.append("|---|---|---|---|---|---|---|\n")
+    found: dict[str, list[tuple[float, float]]] = {"Ion": [], "Element": []}
     for i, row in enumerate(rows):
         cells = []
         for way in found:
             keep = [
                 k
                 for k, one in enumerate(kinds)
-                if k != i and (way == "single" or one.element != kinds[i].element)
+                if k != i and (way == "Ion" or one.element != kinds[i].element)
             ]
             mean, error = predicted(kinds[i], [kinds[k] for k in keep], offsets[keep], errors[keep])
             miss, sigma = mean - offsets[i], float(np.hypot(error, errors[i]))
@@ -88,13 +92,14 @@ def main() -> None:
             cells.append(f"{miss:+.2f} | {miss / sigma:+.1f}")
         seen = "yes" if row["seen"] else "no"
         name = f"{row['crystal']} {row['element']}"
-        write(f"| {name} | {seen} | {row['l3_ev']} | {' | '.join(cells)} |\n")
+        lines.append(f"| {name} | {seen} | {row['l3_ev']} | {' | '.join(cells)} |\n")
     for way, values in found.items():
         miss, z = np.array(values).T
-        write(
+        lines.append(
             f"\n{way} left out: RMS {np.sqrt(np.mean(miss**2)):.2f} eV, "
-            f"reduced chi-squared {np.mean(z**2):.2f} ({len(z)} references)\n"
+            f"reduced χ² {np.mean(z**2):.2f} ({len(z)} references).\n"
         )
+    return "".join(lines)
 
 
 if __name__ == "__main__":

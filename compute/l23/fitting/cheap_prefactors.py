@@ -161,11 +161,15 @@ def left_out(known: Sequence[Value], fitted: Prefactors) -> list[dict[str, float
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fit", action="store_true", help="repeat the fit")
-    write = sys.stdout.write
-    known = values()
-    fitted = fit(known) if parser.parse_args().fit else PREFACTORS
-    write(f"{fitted}\n\n| site | ion | value | published | seen | fitted | family left out |\n")
-    write("|---|---|---|---|---|---|---|\n")
+    fitted = fit(values()) if parser.parse_args().fit else PREFACTORS
+    by_value, by_class = tables(values(), fitted)
+    sys.stdout.write(f"{fitted}\n\n{by_value}\n{by_class}")
+
+
+def tables(known: Sequence[Value], fitted: Prefactors) -> tuple[str, str]:
+    """Every value with its predictions, and the errors by class, in Markdown."""
+    lines = ["| site | ion | value | published | seen | fitted | family left out |\n"]
+    lines.append("|---|---|---|---|---|---|---|\n")
     errors: dict[str, list[tuple[Value, float, float]]] = {}
     for value, held in zip(known, left_out(known, fitted), strict=True):
         here, site = predict(value.parts, fitted), value.parts.site
@@ -175,19 +179,19 @@ def main() -> None:
                 errors.setdefault(kind, []).append(
                     (value, here[kind] - target, held[kind] - target)
                 )
-                write(
+                lines.append(
                     f"| {value.name} | {site.element}{site.oxidation_state:.0f}+ | {kind} | "
                     f"{target:.2f} | {'yes' if value.entry['seen'] else 'no'} | {here[kind]:.2f} | "
                     f"{held[kind]:.2f} |\n"
                 )
-    write(_classes(errors.pop("total_10dq")))
-    for kind, found in errors.items():
-        write(f"{kind}: mean |family left out| {_mean_abs(found):.2f} eV ({len(found)} values)\n")
+    by_class = _classes(errors.pop("total_10dq"))
+    others = [f"{k} {_mean_abs(v):.2f} eV ({len(v)})" for k, v in errors.items()]
+    return "".join(lines), f"{by_class}\nMean |family left out| of the rest: {', '.join(others)}.\n"
 
 
 def _classes(found: Sequence[tuple[Value, float, float]]) -> str:
     """Errors of 10Dq by class, and of all that were seen in the range."""
-    lines = ["\n| class | n | seen | bias | mean abs. | bias left out | mean abs. left out |\n"]
+    lines = ["| class | n | seen | bias | mean abs. | bias left out | mean abs. left out |\n"]
     lines.append("|---|---|---|---|---|---|---|\n")
     by_class: dict[str, list[tuple[Value, float, float]]] = {}
     for one in found:

@@ -309,6 +309,7 @@ def test_holes_never_go_where_no_ligand_orbital_is():
 
 def test_the_core_hole_shrinks_the_shell_and_with_it_field_and_hopping():
     field = ligand_field(*site_of("perovskite-SrTiO3", "Ti"))
+    assert field.final.v is not None
     assert 0.8 < field.final.v[0, 0] / field.v[0, 0] < 0.95
     splitting_before, splitting_after = (
         m[0, 0] - m[2, 2] for m in (field.crystal_field, field.final.crystal_field)
@@ -415,10 +416,35 @@ def test_the_metals_outer_orbitals_spare_an_octahedron_and_lower_a_square():
         ("CuO", "Cu", "square plane", 0.75),
         ("perovskite-SrFeO3", "Fe", "octahedron", 6.0),
         ("perovskite-LaNiO3", "Ni", "octahedron", 0.75),
+        ("perovskite-SrCoO3", "Co", "octahedron", 3.75),
     ],
 )
 def test_sites_have_the_accepted_spin(name: str, element: str, geometry: str, s2: float) -> None:
     case = parameters(*site_of(name, element, geometry), temperature_k=30.0).case()
+    case["grid"] = {"start": -5.0, "stop": 5.0, "step": 1.0}
+    assert solve(case)["expectation"]["S2"] == pytest.approx(s2, abs=0.25)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("element", "valence", "ligand", "distance", "s2"),
+    [
+        ("Fe", 3, "CN", 1.94, 0.75),
+        ("Fe", 2, "CN", 1.92, 0.0),
+        ("Co", 3, "CN", 1.895, 0.0),
+        ("Fe", 2, "H2O", 2.12, 6.0),
+        ("Fe", 3, "H2O", 1.995, 8.75),
+        ("Co", 3, "H2O", 1.873, 0.0),
+        ("Co", 3, "NH3", 1.965, 0.0),
+        ("Co", 3, "F", 1.89, 6.0),
+        ("Fe", 2, "H", 1.56, 0.0),
+    ],
+)
+def test_complexes_have_the_accepted_spin(
+    element: str, valence: int, ligand: str, distance: float, s2: float
+) -> None:
+    site = complex_site(element, valence, ligand, distance)
+    case = parameters(*site, temperature_k=30.0).case()
     case["grid"] = {"start": -5.0, "stop": 5.0, "step": 1.0}
     assert solve(case)["expectation"]["S2"] == pytest.approx(s2, abs=0.25)
 
