@@ -12,9 +12,9 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from compute.crystals.published import crystal
-from compute.l23.cheap.version import VERSION as CHEAP
 from compute.errors import ConvergenceError
 from compute.l23 import routes
+from compute.l23.cheap.version import VERSION as CHEAP
 from spectradb.models import Calculation, JobStatus, Site, Spectrum, Status, Structure
 from spectradb.services.calculations.structures import queue_sites, run_calculation
 from spectradb.services.curation.workflow import publish
