@@ -392,12 +392,12 @@ class SpectrumLibrary:
         ids = self._ids if chosen is None else [self._ids[k] for k in chosen]
         known = self.calibration
         first = self._searcher.search(curve, rows, known.discrepancy, known.alignment, max_shift_ev)
-        found = best_mixtures(
+        found, fitted = best_mixtures(
             self._searcher, rows, curve, known, first, max_components, max_shift_ev
         )
         if not found:
             raise InputError("intensity", curve.height, "resembles no spectrum of the library")
-        return as_mixture(found, rows, ids, unit)
+        return as_mixture(found, fitted, rows, ids, unit)
 
     # On disk
 

@@ -106,8 +106,8 @@ def best_mixtures(
     first: Candidates,
     max_components: int,
     max_shift_ev: float,
-) -> list[Mixed]:
-    """The best combination of each size from 1 to ``max_components``, as far as there are any.
+) -> tuple[list[Mixed], list[Mixed]]:
+    """The best combination of each size from 1 to ``max_components``, and all that were fitted.
 
     ``first`` are the candidates of a match among the rows; the likeliest is the combination of size
     one.
@@ -124,6 +124,7 @@ def best_mixtures(
         at = first.alignment
         lead = float(at.shift[k]), float(at.variance[k])
         best: dict[int, Mixed] = {}
+        fitted: list[Mixed] = []
         one = _fit(asked, (int(first.row[k]),), *lead, float(at.gamma[k]))
         if one is not None:
             best[1] = one
@@ -133,10 +134,11 @@ def best_mixtures(
                 fit = _fit(asked, row, shift, variance) if len(row) > 1 else None
                 if fit is None:
                     continue
+                fitted.append(fit)
                 size = len(fit.row)
                 if size not in best or fit.log_evidence > best[size].log_evidence:
                     best[size] = fit
-    return [best[size] for size in sorted(best)]
+    return [best[size] for size in sorted(best)], fitted
 
 
 def penalty(rows: Rows, n: int) -> float:
@@ -330,10 +332,14 @@ def _fit(
     )  # fmt: skip
 
 
-def as_mixture(found: list[Mixed], rows: Rows, ids: list[Hashable], unit: float) -> Mixture:
+def as_mixture(
+    found: list[Mixed], fitted: list[Mixed], rows: Rows, ids: list[Hashable], unit: float
+) -> Mixture:
     """The largest of the combinations (of sizes 1, 2, …) each of whose components gains.
 
-    ``ids`` are those of ``rows``; ``unit`` is the query's.
+    Errors of shares hold what the others ``fitted`` of that size say of its group, by their
+    evidence: which substance stands for a valence is seldom sure. ``ids`` are those of ``rows``;
+    ``unit`` is the query's.
     """
     cost = penalty(rows, found[0].n)
     gains = [found[0].log_evidence - cost]
@@ -344,6 +350,9 @@ def as_mixture(found: list[Mixed], rows: Rows, ids: list[Hashable], unit: float)
     best = found[size - 1]
     height = rows.height[list(best.row)] / unit
     scale, share, error = shares(best.weight, best.covariance, height)
+    error = np.hypot(
+        error, _open_choice(best, [one for one in fitted if len(one.row) == size], rows)
+    )
     scale_err = np.sqrt(np.diag(best.covariance)) / height
     components = [
         Component(ids[row], *(float(x[k]) for x in (share, error, scale, scale_err)))
@@ -358,6 +367,24 @@ def as_mixture(found: list[Mixed], rows: Rows, ids: list[Hashable], unit: float)
         misfit=best.misfit / best.n,
         log_evidence_gain=gains,
     )
+
+
+def _open_choice(best: Mixed, rivals: list[Mixed], rows: Rows) -> Array:
+    """Standard deviation (k,) of the share of each component's group over rival combinations."""
+    if not rivals:
+        return np.zeros(len(best.row))
+    likely = np.exp([min(one.log_evidence - best.log_evidence, 0.0) for one in rivals])
+    likely /= likely.sum()
+
+    def of_groups(one: Mixed) -> Array:
+        part = one.weight / rows.height[list(one.row)]
+        own = rows.group[list(one.row)]
+        told = [part[own == label].sum() / part.sum() for label in rows.group[list(best.row)]]
+        return np.array(told, np.float64)
+
+    off = np.array([of_groups(one) for one in rivals]) - of_groups(best)
+    result: Array = np.sqrt(likely @ off**2)
+    return result
 
 
 def shares(

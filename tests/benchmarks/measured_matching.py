@@ -25,6 +25,7 @@ import django
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.benchmarks.measured_mixtures import mixtures
 from tests.benchmarks.measured_set import Measured, measured
 from tests.benchmarks.output import say
 
@@ -409,6 +410,7 @@ def report(site: Site, spectra: list[Measured], made: int) -> Iterator[str]:
     shipped = shipped_calibration()
     if shipped is not None:
         site.adopt([shipped] * len(site.libraries))
+    yield from mixtures(site, open_)
     for one in spectra:
         if one.name == "CuO_XAS":
             told = "; ".join(

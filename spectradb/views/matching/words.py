@@ -84,6 +84,11 @@ def _calibrated(run: MatchRun, best: Match) -> tuple[str, str]:
         return "ok", gettext("Sure:")
     if probability >= _LIKELY:
         return "ok", gettext("Likely:")
+    if any(
+        one["level"] == "valence" and one["probability"] >= _SURE
+        for one in run.details.get("levels") or []
+    ):
+        return "ok", gettext("The valence is clear, the compound is not. Most alike:")
     return "warn", gettext("Not sure. Most alike:")
 
 
