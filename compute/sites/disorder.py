@@ -25,6 +25,8 @@ from compute.sites.frame import local_axes, orbits, point_group
 from compute.sites.occupants import Occupant, exclude, occupants
 from compute.sites.oxidation import STATED
 from compute.sites.polyhedra import nearest_shape
+from compute.sites.redox import is_open_shell, prior_costs
+from compute.sites.shares import share
 from compute.sites.shells import Arrangement, arrangements
 from compute.sites.spin import spin_state
 
@@ -40,6 +42,8 @@ _ON_TOP_ANG = 0.5
 CHARGE_ERROR = 0.006
 _WHOLE = 1e-3
 _CONFIDENCE_OF_USUAL = 0.95
+_FORCED = 0.25
+_MEAN_BONDS = 2.0  # how much worse the bonds of a mean structure tell a valence
 # At most, of an ion with several states that shares its place: the bonds are a mean of several.
 _CONFIDENCE_OF_MEAN = 0.8
 
@@ -187,10 +191,10 @@ def _bond_valences(
     near = there[index]
     shares = np.array([held[int(other)].occupancy for other in near.atoms])
     total = 0.0
-    for share in np.unique(shares):
-        keep = shares == share
+    for occupancy in np.unique(shares):
+        keep = shares == occupancy
         part = Neighbours(near.vectors[keep], near.distances[keep], near.atoms[keep])
-        total += float(share) * bond_valence_sum(elements, centred, index, part)
+        total += float(occupancy) * bond_valence_sum(elements, centred, index, part)
     return total
 
 
@@ -283,14 +287,48 @@ def _with_valences(
     positive = sum(s.amount * max(s.oxidation_state, 0.0) for s in found)
     if abs(total - charge) > CHARGE_ERROR * positive:
         found = free
-    shared = [s for s in found if abs(s.oxidation_state - round(s.oxidation_state)) > _WHOLE]
-    left = sum(s.amount * (round(s.oxidation_state) - s.oxidation_state) for s in shared)
-    if not shared or charge or abs(left) > CHARGE_ERROR * positive:
-        return found
-    again = _marked(assigned(left, _with_usual(bare, elements, own, there)), free)
-    total = sum(s.amount * s.oxidation_state for s in again)
-    whole = all(abs(s.oxidation_state - round(s.oxidation_state)) <= _WHOLE for s in again)
-    return again if whole and abs(total) <= CHARGE_ERROR * positive else found
+    return found if charge else _shared_out(found, CHARGE_ERROR * positive)
+
+
+def _shared_out(found: list[Site], error: float) -> list[Site]:
+    """Every atom of a 3d metal with a state of its own, the others as they are."""
+    free = [
+        k for k, site in enumerate(found)
+        if is_open_shell(site.element) and site.oxidation_source != STATED and site.ligand_elements
+    ]  # fmt: skip
+    total = -sum(s.amount * s.oxidation_state for k, s in enumerate(found) if k not in free)
+    amounts = [found[k].amount for k in free]
+    costs = [_costs(found[k]) for k in free]
+    shares = share(costs, amounts, total)
+    stated = any(site.oxidation_source == STATED for site in found)
+    if shares is None or (stated and any(one.confidence < _FORCED for one in shares)):
+        return found  # beside a statement nothing is forced
+    between = [n for n, one in enumerate(shares) if abs(one.state - round(one.state)) > _WHOLE]
+    states = [one.state for one in shares]
+    for n in between:  # one at most
+        left = amounts[n] * abs(states[n] - round(states[n]))
+        states[n] = float(round(states[n])) if left <= error else states[n]
+    out = list(found)
+    for k, state, one in zip(free, states, shares, strict=True):
+        site = replace(found[k], oxidation_state=state)
+        agrees = abs(state - site.bond_valence_sum) < 0.5 + 0.2 * abs(state)
+        out[k] = replace(
+            site,
+            oxidation_source="bond valence" if agrees else "composition",
+            oxidation_confidence=round(min(one.confidence, _CONFIDENCE_OF_USUAL), 4),
+            spin_state=spin_state(site),
+        )
+    return out
+
+
+def _costs(site: Site) -> dict[float, float]:
+    """Cost of each state of one atom: what its element likes, and what the mean bonds tell."""
+    out: dict[float, float] = {}
+    for state, prior in prior_costs(site.element, site.ligand_elements).items():
+        if state > 0:
+            sigma = _MEAN_BONDS * (0.25 + 0.12 * state)
+            out[float(state)] = prior + 0.5 * ((state - site.bond_valence_sum) / sigma) ** 2
+    return out
 
 
 def _with_usual(

@@ -16,6 +16,7 @@ from compute.sites import Site, analyze_sites, charge_warnings
 from compute.sites.analysis import as_dict
 from compute.sites.disorder import analyze_disordered
 from compute.sites.occupants import joint_states
+from compute.sites.shares import share
 
 
 def mixed(name: str, contents: Mapping[str, Mapping[str, float]]) -> Structure:
@@ -66,6 +67,51 @@ def test_each_element_of_a_shared_place_is_a_site() -> None:
     assert (cobalt.index, cobalt.occupancy, cobalt.amount) == (0, 0.5, 2.0)
     assert iron.oxidation_state == cobalt.oxidation_state == 2.0
     assert iron.oxidation_confidence < 0.9  # its bonds are those of a mean
+
+
+def test_atoms_of_a_shared_place_have_valences_of_their_own() -> None:
+    """The layered cathode NCM622: Mn4+ and Co3+, and nickel makes up for it."""
+    content = {"Ni": 0.6, "Co": 0.2, "Mn": 0.2}
+    sites = analyze_sites(mixed("layered-LiCoO2", {"Co": content}))
+    assert of(sites, "Mn").oxidation_state == 4.0
+    assert of(sites, "Co").oxidation_state == 3.0
+    assert of(sites, "Ni").oxidation_state == pytest.approx(8 / 3)
+    assert max(of(sites, el).oxidation_confidence for el in content) < 0.9
+    assert charge_warnings(sites) == ()
+
+
+def test_charge_is_shared_out_as_a_linear_programme_does() -> None:
+    from scipy.optimize import linprog
+
+    rng = np.random.default_rng(3)
+    for _ in range(20):
+        states = [np.arange(2.0, 2.0 + n) for n in rng.integers(2, 5, 4)]
+        costs = [rng.uniform(0, 5, len(q)) for q in states]
+        amounts = rng.uniform(0.2, 4.0, 4)
+        low, high = (
+            sum(a * f(q) for a, q in zip(amounts, states, strict=True)) for f in (min, max)
+        )
+        total = rng.uniform(low, high)
+        found = share([dict(zip(q, c, strict=True)) for q, c in zip(states, costs, strict=True)],
+                      list(amounts), total)  # fmt: skip
+        assert found is not None
+        ours = sum(a * one.state for a, one in zip(amounts, found, strict=True))
+        assert ours == pytest.approx(total)
+        spread = np.concatenate([a * q for a, q in zip(amounts, states, strict=True)])
+        kinds = np.zeros((4, len(spread)))
+        for k, part in enumerate(
+            np.split(np.arange(len(spread)), np.cumsum([len(q) for q in states])[:-1])
+        ):
+            kinds[k, part] = 1.0
+        best = linprog(
+            np.concatenate([a * c for a, c in zip(amounts, costs, strict=True)]),
+            A_eq=np.vstack([kinds, spread]), b_eq=[1.0] * 4 + [total],
+        )  # fmt: skip
+        x = np.split(best.x, np.cumsum([len(q) for q in states])[:-1])
+        twin = [float(q @ one) for q, one in zip(states, x, strict=True)]
+        assert [one.state for one in found] == pytest.approx(twin, abs=1e-6)
+        assert sum(abs(one.state - round(one.state)) > 1e-6 for one in found) <= 1
+    assert share([{2.0: 0.0}], [1.0], 3.0) is None
 
 
 def test_rounding_of_occupancies_shares_no_valence() -> None:
