@@ -29,6 +29,14 @@ else:
     _ModelAdmin = admin.ModelAdmin  # not generic at run time
 
 
+class Values(admin.AllValuesFieldListFilter):
+    """The values of a column; the empty one has a name too."""
+
+    def choices(self, changelist: Any) -> Any:
+        for choice in super().choices(changelist):
+            yield choice | {"display": choice["display"] or "none"}
+
+
 class LookUp(_ModelAdmin):
     """Rows that are made by services, never by hand."""
 
@@ -144,7 +152,7 @@ class SiteAdmin(LookUp):
 @admin.register(Calculation)
 class CalculationAdmin(LookUp):
     list_display = ("id", "engine", "route", "absorber", "edge", "job_status", "error_cause")
-    list_filter = ("job_status", "engine", "route", "error_cause")
+    list_filter = ("job_status", ("engine", Values), ("route", Values), ("error_cause", Values))
     search_fields = ("=id", "=absorber", "=input_hash")
     exclude = ("requesters",)
 

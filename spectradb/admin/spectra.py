@@ -85,6 +85,9 @@ class SpectrumAdmin(_SpectrumAdmin):
     autocomplete_fields = ("structure", "site")
     change_form_template = "admin/spectradb/spectrum/change_form.html"
 
+    class Media:
+        js = ("js/admin.js",)
+
     # --- who may ------------------------------------------------------------------------------
 
     def has_module_permission(self, request: HttpRequest) -> bool:
