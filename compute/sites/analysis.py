@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compute.errors import InputError
-from compute.sites.bondvalence import has_parameter
+from compute.sites.bondvalence import error_of_sum, has_parameter
 from compute.sites.coordination import (
     Neighbours,
     bond_valence_sum,
@@ -24,7 +24,7 @@ from compute.sites.coordination import (
 from compute.sites.fragments import Bonds, covalent_bonds, fragments
 from compute.sites.frame import local_axes, orbits, point_group
 from compute.sites.lewis import lewis
-from compute.sites.oxidation import STATED, Evidence, assign
+from compute.sites.oxidation import STATED, Evidence, Valence, assign
 from compute.sites.polyhedra import nearest_shape
 from compute.sites.spin import spin_state
 
@@ -36,6 +36,7 @@ FloatArray = NDArray[np.float64]
 _NEUTRAL = 1e-3
 _GIVES = 0.2  # a bond-valence sum beyond this makes a cation, beyond its negative an anion
 _CONFIDENCE_OF_CHARGED = 0.7
+_CONFIDENCE_OF_CONTRADICTED = 0.3
 _HIGHEST_STATE = 9.0  # iridium's in IrO4+
 
 
@@ -60,7 +61,7 @@ class Site:
     bond_valence_sum : float
         Signed, valence units.
     spin_state : str
-        ``high``, ``low`` or empty where there is no choice.
+        ``high``, ``low``, ``intermediate`` or empty where there is no choice.
     coordination_number : int
     geometry : str
         ``octahedron``, ``tetrahedron``, ``square plane`` …
@@ -274,15 +275,19 @@ def assign_valences(
         own[site.index] if value is None else value
         for site, value in zip(sites, by_person, strict=True)
     ]
-    valences = assign(_evidence(sites, elements, near, known, bonds), charge=charge)
+    facts = _evidence(sites, elements, near, known, bonds)
+    valences = assign(facts, charge=charge)
     total = sum(v.value * s.amount for v, s in zip(valences, sites, strict=True))
-    if abs(total) >= _NEUTRAL:  # a structure's own charges may be a slip of the pen
-        valences = [
-            replace(v, confidence=_CONFIDENCE_OF_CHARGED)
-            if v.source == STATED and value is None
-            else v
-            for v, value in zip(valences, by_person, strict=True)
-        ]
+    # A structure's own charges may be a slip of the pen.
+    written = 1.0 if abs(total) < _NEUTRAL else _CONFIDENCE_OF_CHARGED
+    valences = [
+        replace(v, confidence=min(written, _CONFIDENCE_OF_CONTRADICTED if wrong else 1.0))
+        if v.source == STATED and value is None
+        else v
+        for v, value, wrong in zip(
+            valences, by_person, map(_contradicts, facts, valences), strict=True
+        )
+    ]
     out = []
     for site, valence in zip(sites, valences, strict=True):
         filled = replace(
@@ -365,6 +370,12 @@ def _groups(bonds: Bonds) -> tuple[dict[int, float], set[int], set[int]]:
         if len(group) == 1:
             single.update(group)
     return states, odd, single
+
+
+def _contradicts(fact: Evidence, valence: Valence) -> bool:
+    """Whether bonds whose sum can be trusted add up to another valence."""
+    off = abs(valence.value - fact.bond_valence_sum)
+    return fact.trusted and off > error_of_sum(valence.value)
 
 
 def _trusted(site: Site, like: Set[int]) -> bool:

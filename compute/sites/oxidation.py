@@ -368,7 +368,8 @@ def _contradicted(site: Evidence, valence: Valence, incomplete: bool) -> bool:
     if valence.value > max(known) + 0.05 or valence.value < min(0.0, *known) - 1.0:
         return True
     off = abs(valence.value - _sum(site))
-    return incomplete and site.trusted and off > error_of_sum(valence.value)
+    # Parameters are those of M²⁺ and higher: M⁺ has longer bonds than its sum allows for.
+    return incomplete and site.trusted and off > max(error_of_sum(valence.value), 1.0)
 
 
 def _agreement(site: Evidence, valence: Valence) -> float:

@@ -38,7 +38,7 @@ _METAL = 6.0  # of 0 and below in them
 _ANION_EV = 1.5  # each electron beyond the neutral atom
 _RARE = 4.0  # of states that the ICSD lists but textbooks do not
 _NEVER = 10.0  # and of those of s- and f-block metals, yttrium and aluminium (La²⁺, Ca⁺)
-_SEEN = frozenset(("Sm", "Tm", "Yb", "Nd", "Dy", "Ce", "Pr", "Tb", "U", "Np", "Pu"))  # but these
+_SEEN = frozenset(("Sm", "Yb", "Ce", "Pr", "Tb", "U", "Np", "Pu"))  # but these
 _SOFT = frozenset(("S", "Se", "Te", "P", "As", "Sb", "I"))
 _ACCEPTORS = frozenset(("C", "P", "H"))  # ligands of low-valent metals
 

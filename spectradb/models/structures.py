@@ -192,7 +192,9 @@ class Site(models.Model):
     oxidation_state = models.FloatField(null=True, blank=True)
     oxidation_method = models.CharField(max_length=20, blank=True)
     oxidation_confidence = models.FloatField(null=True, blank=True, help_text="0 … 1")
-    spin_state = models.CharField(max_length=8, blank=True, help_text="high, low or no choice")
+    spin_state = models.CharField(
+        max_length=12, blank=True, help_text="high, intermediate, low or no choice"
+    )
     coordination_number = models.PositiveSmallIntegerField(null=True, blank=True)
     geometry = models.CharField(max_length=30, blank=True, help_text="e.g. octahedron")
     ligands = models.CharField(

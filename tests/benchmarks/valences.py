@@ -126,7 +126,7 @@ def main() -> None:
                 say(
                     f"  {'' if row.right else 'WRONG '}{row.entry.id} "
                     f"{row.entry.data.get('formula', '')}: {row.element} {row.found:+.3g} "
-                    f"({row.confidence:.2f}), accepted {row.accepted:+g} {row.note[:90]}"
+                    f"({row.confidence:.2f}), accepted {row.accepted:+g} {row.note[:170]}"
                 )
 
 

@@ -123,3 +123,14 @@ def test_stating_what_the_analysis_says_changes_only_the_mark(name):
         again = analyze_sites(structure, stated={known.index: known.oxidation_state})
         assert [s.oxidation_state for s in again] == [s.oxidation_state for s in analysed]
         assert [s.oxidation_source == "stated" for s in again] == [s is known for s in analysed]
+
+
+@pytest.mark.parametrize(("nickel", "confidence"), [(2, 1.0), (4, 0.3)])
+def test_a_charge_of_the_file_that_the_bonds_contradict_is_hardly_believed(
+    nickel: int, confidence: float
+) -> None:
+    structure = crystal("rocksalt-NiO").structure()
+    structure.add_oxidation_state_by_element({"Ni": nickel, "O": -2})
+    found = next(site for site in analyze_sites(structure) if site.element == "Ni")
+    assert (found.oxidation_state, found.oxidation_source) == (float(nickel), "stated")
+    assert found.oxidation_confidence == confidence
