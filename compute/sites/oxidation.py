@@ -118,7 +118,7 @@ def assign(sites: Sequence[Evidence], *, charge: float = 0.0) -> list[Valence]:
 
     What is stated stays as it is. The other sites take what neutrality then asks of them if that
     is a usual state of their element; if not, they are as without it and the total is charged.
-    Where the states that neutrality asks for are no states of their elements, or contradict sums
+    Where the states that neutrality asks for are no states of their elements, or exceed sums
     that can be trusted by more than the sums' error, the bonds are believed: the list of atoms
     is likely not complete.
 
@@ -367,9 +367,9 @@ def _contradicted(site: Evidence, valence: Valence, incomplete: bool) -> bool:
     # Downwards there is the metal: 0 and a little below are possible for every element.
     if valence.value > max(known) + 0.05 or valence.value < min(0.0, *known) - 1.0:
         return True
-    off = abs(valence.value - _sum(site))
-    # Parameters are those of M²⁺ and higher: M⁺ has longer bonds than its sum allows for.
-    return incomplete and site.trusted and off > max(error_of_sum(valence.value), 1.0)
+    # Atoms that are left out are cations, which makes the others' states too high, not too low.
+    above = valence.value - _sum(site)
+    return incomplete and site.trusted and above > error_of_sum(valence.value)
 
 
 def _agreement(site: Evidence, valence: Valence) -> float:
