@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from compute.matching import AlignmentPrior, Discrepancy, SpectrumLibrary
+from compute.matching import AlignmentPrior, Discrepancy, SpectrumLibrary, calibration
 from compute.matching.l23 import alternatives, rougher, white_lines
 
 CU = white_lines("Cu", "L23")
@@ -31,6 +31,9 @@ def copper() -> SpectrumLibrary:
     model = Discrepancy(warp_ev=0.24, area=0.03, step=0.55, smooth=0.16, smooth_length_ev=0.7)
     library.assume(model, AlignmentPrior(0.0, 0.5))
     library.consider(alternatives(CU))
+    with pytest.MonkeyPatch.context() as few:
+        few.setattr(calibration, "_SYNTHETIC_PAIRS", 4)
+        assert not library.calibrated
     return library
 
 
