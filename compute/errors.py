@@ -53,6 +53,26 @@ class ConvergenceError(ComputeError):
         self.tolerance = tolerance
 
 
+class ImplausibleError(ComputeError):
+    """A derived parameter that is out of the range of what it stands for; nothing is returned.
+
+    Attributes
+    ----------
+    field : str
+        The parameter with its unit.
+    value, low, high : float
+    """
+
+    cause = "Parameter out of its physical range"
+
+    def __init__(self, field: str, value: float, low: float, high: float) -> None:
+        super().__init__(f"{field} came out as {value:.4g}, plausible is {low:g} to {high:g}")
+        self.field = field
+        self.value = value
+        self.low = low
+        self.high = high
+
+
 class ReadError(ComputeError):
     """A file that cannot be read.
 

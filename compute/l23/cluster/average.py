@@ -16,8 +16,9 @@ the field has:
     ε_d − ε_L = d/dk [kΔ + k(k−1)U/2] = Δ + (k − ½) U.
 
 k is taken from the model itself with the configurations the engine will use, ⟨k⟩(Δ), so Δ solves
-one equation. (The k of the field instead, 0.3 in NiO and MnO, gives nearly the same there; in
-SrTiO3, 1.5, it would ask for more configurations than can be kept.)
+one equation. Where U exceeds some four times the hopping it has three solutions, with few, half and
+many ligand holes (NiPS3 beside the core hole: Δ_f = 2.3, 0, −2.3 eV); the field tells which it is.
+(The k of the field itself is larger than the model's: functionals are too covalent.)
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from scipy.optimize import brentq
 
 FloatArray = NDArray[np.float64]
 
-_SEARCH_EV = 40.0  # Δ lies within this of ε_d − ε_L
+_STEPS = 400  # of the search for Δ
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,27 @@ class Average:
         """Energy of the lowest state, from the k = 0 average, eV; not positive."""
         return self._lowest(delta)[0]
 
-    def delta(self, level_difference: float) -> float:
-        """Δ whose average has the given ε_d − ε_L, eV."""
+    def delta(self, level_difference: float, field_holes: float) -> float:
+        """Δ whose average has the given ε_d − ε_L, eV.
+
+        Parameters
+        ----------
+        level_difference : float
+            eV.
+        field_holes : float
+            Ligand holes of the field; of several solutions that with the nearest number is taken.
+        """
 
         def excess(delta: float) -> float:
             return delta + (self.ligand_holes(delta) - 0.5) * self.u_dd - level_difference
 
-        return float(brentq(excess, level_difference - _SEARCH_EV, level_difference + _SEARCH_EV))
+        # 0 ≤ k < configurations bounds Δ.
+        most = max(self.configurations, 2) * self.u_dd
+        grid = np.linspace(level_difference - most, level_difference + most, _STEPS)
+        values = np.array([excess(delta) for delta in grid])
+        changes = np.flatnonzero(np.sign(values[1:]) != np.sign(values[:-1]))
+        found = [float(brentq(excess, grid[i], grid[i + 1])) for i in changes]
+        return min(found, key=lambda delta: abs(self.ligand_holes(delta) - field_holes))
 
     def _lowest(self, delta: float) -> tuple[float, FloatArray]:
         k = np.arange(min(self.configurations, floor(self.holes) + 1))

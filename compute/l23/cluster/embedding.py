@@ -4,7 +4,8 @@ All ions within ``_ZONE_ANG`` of the centre are point charges of their formal va
 missing of the Ewald potential is harmonic inside, so charges on a sphere outside make it up:
 they are fitted, by least squares, to the difference on points about every atom of the cluster.
 Cations beside the ligands get in addition the effective core potential of a closed-shell ion:
-without its repulsion the ligands' electrons would fall into a bare positive charge.
+without its repulsion the ligands' electrons would fall into a bare positive charge. Hydrogen bound
+to a ligand is an atom of the cluster (:mod:`compute.l23.cluster.partners`).
 """
 
 from __future__ import annotations
@@ -19,9 +20,13 @@ from numpy.typing import NDArray
 from scipy.special import erfc
 
 from compute.errors import InputError
-from compute.l23.prepared import lattice_charges
-from compute.sites.disorder import CHARGE_ERROR
-from compute.sites.oxidation import STATED
+    whole = [element if full == 1.0 else "" for element, full in zip(elements, occupied, strict=True)]
+    bound = partners(structure, whole, charges, site)
+    hydrogens = [one for one in bound if one.element == "H"]
+    inner = np.array([np.zeros(3), *site.ligand_vectors, *(one.vector for one in hydrogens)])
+    cluster = inner @ site.local_axes.T
+    # The lattice's charges, be the absorber one of the ions that share its site.
+    inside = charges[[site.index, *site.ligand_indices, *(one.index for one in hydrogens)]]
 from compute.units import BOHR_ANGSTROM
 
 if TYPE_CHECKING:
@@ -70,7 +75,7 @@ class Core:
 
 @dataclass(frozen=True, eq=False)
 class Embedding:
-    """Everything about a cluster that carries no electrons; bohr, local axes, e.
+    """Everything about a metal and its ligands; bohr, local axes, e.
 
     Attributes
     ----------
@@ -78,6 +83,8 @@ class Embedding:
     charges : float64 (n,)
         At the positions; those of the cores are their formal charges.
     cores : tuple of Core
+    hydrogens : float64 (m, 3)
+        Atoms of the cluster.
     residual_ev : float
         Largest difference from the Ewald potential on the sample points, up to a constant.
     """
@@ -85,6 +92,7 @@ class Embedding:
     positions: FloatArray
     charges: FloatArray
     cores: tuple[Core, ...]
+    hydrogens: FloatArray
     residual_ev: float
 
 
@@ -116,9 +124,13 @@ def embed(structure: Structure, sites: Sequence[Site], site: Site) -> Embedding:
     lattice = np.asarray(structure.lattice.matrix, dtype=float) @ site.local_axes.T
     fractional = np.asarray(structure.frac_coords, dtype=float)
     fractional = fractional - fractional[site.index]
-    cluster = np.vstack([np.zeros((1, 3)), site.ligand_vectors @ site.local_axes.T])
+    whole = [element if full == 1.0 else "" for element, full in zip(elements, occupied, strict=True)]
+    bound = partners(structure, whole, charges, site)
+    hydrogens = [one for one in bound if one.element == "H"]
+    inner = np.array([np.zeros(3), *site.ligand_vectors, *(one.vector for one in hydrogens)])
+    cluster = inner @ site.local_axes.T
     # The lattice's charges, be the absorber one of the ions that share its site.
-    inside = charges[[site.index, *site.ligand_indices]]
+    inside = charges[[site.index, *site.ligand_indices, *(one.index for one in hydrogens)]]
     points, kinds = _lattice_points(lattice, fractional, _ZONE_ANG)
     distance = np.linalg.norm(points[:, None] - cluster[None], axis=2).min(axis=1)
     points, kinds = points[distance > 1e-3], kinds[distance > 1e-3]
@@ -136,15 +148,18 @@ def embed(structure: Structure, sites: Sequence[Site], site: Site) -> Embedding:
     keep = s / (s**2 + (_RIDGE * s[0]) ** 2)
     fitted = vt.T @ (keep * (u.T @ (target - target.mean())))
     left = centred @ fitted - (target - target.mean())
+    heavy = zone * np.array([elements[kind] != "H" for kind in kinds])
+    n_ligands = len(site.ligand_indices)
     cores = [
         Core(points[i] / BOHR_ANGSTROM, *core_of(elements[kinds[i]], float(zone[i])))
-        for i in _second_shell(points, zone, cluster[1:])
-        if elements[kinds[i]] != "H" and there[i]
+        for i in _second_shell(points, heavy, cluster[1 : 1 + n_ligands])
+        if there[i]
     ]
     return Embedding(
         positions=np.vstack([points, sphere]) / BOHR_ANGSTROM,
-        charges=np.concatenate([zone, fitted]),
+        charges=np.concatenate([_shifted(points, zone, bound, site), fitted]),
         cores=tuple(cores),
+        hydrogens=cluster[1 + n_ligands :] / BOHR_ANGSTROM,
         residual_ev=float(np.abs(left).max() * 27.2114 * BOHR_ANGSTROM),
     )
 
@@ -204,6 +219,18 @@ def core_of(element: str, charge: float) -> tuple[str, str]:
         return "crenbs", "La"
     series = _CLOSED_3D if Element(element).row <= 4 else _CLOSED_4D
     return "stuttgart", series[int(np.clip(round(charge), 1, 7))]
+
+
+def _shifted(
+    points: FloatArray, charges: FloatArray, bound: Sequence[Partner], site: Site
+) -> FloatArray:
+    """The charges with the shifts of the ligands' partners."""
+    out = charges.copy()
+    for one in bound:
+        if one.shift:
+            gap = np.linalg.norm(points - one.vector @ site.local_axes.T, axis=1)
+            out[int(np.argmin(gap))] += one.shift
+    return out
 
 
 def _second_shell(points: FloatArray, charges: FloatArray, ligands: FloatArray) -> list[int]:

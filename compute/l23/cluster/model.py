@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from compute.l23.charge_transfer import ChargeTransferEnergies
 from compute.l23.cluster.average import Average
-from compute.l23.splitting import effective_splitting
+from compute.l23.splitting import effective_splitting, hund_exchange
 
 FloatArray = NDArray[np.float64]
 
@@ -18,21 +19,30 @@ CONFIGURATIONS = 3
 
 
 @dataclass(frozen=True, eq=False)
-class OneElectron:
+class State:
     """d and the ligand combinations that hop to it, in one field.
 
     Attributes
     ----------
+    energy : float
+        Of all electrons, eV.
     gap : float
         ε_d − ε_L, eV.
+    d_electrons : float
+        In the localised d orbitals.
     crystal_field, hopping, ligand : float64 (5, 5)
         eV, order z², x²−y², xy, xz, yz; the first and the last traceless.
+    slater : mapping
+        F and G of the localised orbitals as they are, eV.
     """
 
+    energy: float
     gap: float
+    d_electrons: float
     crystal_field: FloatArray
     hopping: FloatArray
     ligand: FloatArray
+    slater: Mapping[str, float]
 
     @property
     def squared_hopping(self) -> float:
@@ -42,24 +52,25 @@ class OneElectron:
 
 @dataclass(frozen=True, eq=False)
 class ChargeTransferModel:
-    """What the fields of the initial and of the final configuration say.
+    """What the fields of a site say.
 
     Attributes
     ----------
     n_d : int
         3d electrons of the initial configuration.
+    initial, final : State
+        2p⁶(d*)ⁿ and 2p⁵(d*)ⁿ⁺¹.
     u_dd : float
-        eV.
-    initial, final : OneElectron
-    exchange : float
-        Hund's J, eV.
+        eV, see :func:`curvature`.
+    slater_scale : float
+        What is left of the Slater integrals beside correlation.
     """
 
     n_d: int
+    initial: State
+    final: State
     u_dd: float
-    initial: OneElectron
-    final: OneElectron
-    exchange: float
+    slater_scale: float
 
     def averages(self) -> tuple[Average, Average]:
         """Of the initial and of the final configuration."""
@@ -71,16 +82,19 @@ class ChargeTransferModel:
 
     def transfer(self) -> ChargeTransferEnergies:
         """Δ, U_dd and U_pd."""
-        before, after = self.averages()
-        delta, final_delta = before.delta(self.initial.gap), after.delta(self.final.gap)
+        delta, final_delta = self._deltas()
         u_pd = delta + self.u_dd - final_delta
         return ChargeTransferEnergies(delta, self.u_dd, u_pd, self._configurations)
 
     def covalent_shift(self) -> float:
         """What the final average gains by hopping less what the initial one gains, eV."""
         before, after = self.averages()
-        gain = before.gain(before.delta(self.initial.gap))
-        return after.gain(after.delta(self.final.gap)) - gain
+        delta, final_delta = self._deltas()
+        return after.gain(final_delta) - before.gain(delta)
+
+    def slater(self, state: State, *names: str) -> dict[str, float]:
+        """Scaled integrals of a state, eV."""
+        return {name: self.slater_scale * state.slater[name] for name in names}
 
     def ten_dq(self) -> float:
         """Effective splitting, eV; that of an empty shell is the one beside the core hole."""
@@ -91,9 +105,26 @@ class ChargeTransferModel:
             field.hopping,
             field.ligand,
             self.transfer(),
-            self.exchange,
+            hund_exchange(self.slater(self.initial, "F2dd", "F4dd")),
+        )
+
+    def _deltas(self) -> tuple[float, float]:
+        """Δ of the initial and of the final average, eV."""
+        before, after = self.averages()
+        return (
+            before.delta(self.initial.gap, self.initial.d_electrons - self.n_d),
+            after.delta(self.final.gap, self.final.d_electrons - self.n_d - 1),
         )
 
     @property
     def _configurations(self) -> int:
         return min(CONFIGURATIONS, 11 - self.n_d)
+
+
+def curvature(gap: float, d_electrons: float, moved_gap: float, moved_d_electrons: float) -> float:
+    """U_dd: how ε_d − ε_L rises with the electrons that have come to d from the ligands, eV.
+
+    Kohn-Sham levels are derivatives of an energy by occupation (Janak 1978), so this is its second
+    derivative by the charge transferred, as in the model's k(k−1)U/2. All else has relaxed.
+    """
+    return (moved_gap - gap) / (moved_d_electrons - d_electrons)

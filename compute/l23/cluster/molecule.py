@@ -35,7 +35,7 @@ class Cluster:
     Attributes
     ----------
     mol : pyscf.gto.Mole
-        Atom 0 is the metal; a single atom has no ligands.
+        Atom 0 is the metal, then the ligands and their hydrogens; a single atom has neither.
     core_hamiltonian : float64 (n, n)
     overlap : float64 (n, n)
     orthogonal : float64 (n, m)
@@ -163,6 +163,9 @@ def build_cluster(
     atoms += [(ligand, tuple(v)) for ligand, v in zip(ligands, vectors, strict=True)]
     basis = {f"{metal}@0": basis_of(metal, absorber=absorber)}
     basis |= {ligand: basis_of(ligand) for ligand in set(ligands)}
+    if embedding is not None:
+        atoms += [("H", tuple(v)) for v in embedding.hydrogens]
+        basis["H"] = basis_of("H")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         mol = gto.M(atom=atoms, basis=basis, unit="Bohr", spin=None, charge=0, verbose=0)

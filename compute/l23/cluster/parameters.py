@@ -7,32 +7,32 @@ configuration, moves all d levels alike, so only averages are counted twice: cry
 ligand levels are taken traceless, and averages come from :mod:`compute.l23.cluster.average`:
 
 * Δ and Δ + U_dd − U_pd from ε_d − ε_L of the initial and of the final field.
-* U_dd by the fitted plane of :mod:`compute.l23.charge_transfer`: what polarises beyond the cluster
-  is not in it.
+* U_dd from a third field, with electrons moved from the bonding to the antibonding states of the
+  initial one.
 * The energy zero, final less initial average, is the difference of the two total energies less
   what the model's averages gain by hopping.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from compute.atom import atomic_parameters
-from compute.l23.charge_transfer import energies
 from compute.l23.cluster.energyscale import CORRECTION_EV, ERROR_EV
 from compute.l23.cluster.levels import levels, slater_integrals
-from compute.l23.cluster.model import ChargeTransferModel, OneElectron
+from compute.l23.cluster.model import ChargeTransferModel, State, curvature
 from compute.l23.cluster.molecule import FUNCTIONAL, Cluster
+from compute.l23.cluster.plausibility import check_case, check_model
 from compute.l23.cluster.prepare import prepare
-from compute.l23.cluster.scf import Field, Occupation, solve_field
+from compute.l23.cluster.scf import Field, Occupation, d_electrons, solve_field
+from compute.l23.cluster.slater import slater_scale
 from compute.l23.cluster.spinorbit import zeta_2p
 from compute.l23.prepared import TEMPERATURE_K, PreparedCase, absorbing_shell
-from compute.l23.splitting import hund_exchange
 from compute.multiplet.case import ChargeTransfer, OneElectronField
 from compute.orbitals import site_operations, symmetrised
 from compute.units import HARTREE_EV
@@ -44,27 +44,14 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-# Factor of the Slater integrals of a divalent ion, and what each further unit of charge takes off;
-# known of charges 2 to 4, and kept beyond.
-SLATER_SCALE = (0.918, 0.093)
-_KNOWN_CHARGES = (2.0, 4.0)
 _ZERO_EV = 1e-6
+_MOVED = 0.5  # electrons; half of it to one electron it changes U_dd by a few hundredths of an eV
 
 
-@dataclass(frozen=True, eq=False)
-class ClusterFields:
-    """Converged fields of one site."""
-
-    cluster: Cluster
-    n_d: int
-    initial: Field
-    final: Field
-
-
-def solve_fields(
+def model_of(
     structure: Structure, sites: Sequence[Site], site: Site, functional: str = FUNCTIONAL
-) -> ClusterFields:
-    """The two fields of a site.
+) -> ChargeTransferModel:
+    """The charge-transfer model of a site from its fields.
 
     Raises
     ------
@@ -75,10 +62,18 @@ def solve_fields(
     """
     n_d = absorbing_shell(site, sites)
     cluster, references, starts = prepare(structure, sites, site, n_d, functional)
-    initial = solve_field(cluster, references, Occupation(0.0, n_d), starts)
+    occupation = Occupation(0.0, n_d)
+    initial = solve_field(cluster, references, occupation, starts)
+    moved = solve_field(
+        cluster, references, replace(occupation, moved=_MOVED), [initial.fock, *starts]
+    )
     again = [initial.fock, *starts]
     final = solve_field(cluster, references, Occupation(1.0, n_d + 1), again)
-    return ClusterFields(cluster, n_d, initial, final)
+    before, after = _state(cluster, initial, site), _state(cluster, final, site)
+    u_dd = curvature(before.gap, before.d_electrons, levels(moved).gap, d_electrons(cluster, moved))
+    atom = _free_ion(site, n_d)["initial"]
+    scale = slater_scale(before.slater["F2dd"] / atom["F2dd"])
+    return ChargeTransferModel(n_d, before, after, u_dd, scale)
 
 
 def parameters(
@@ -93,33 +88,32 @@ def parameters(
     Raises
     ------
     InputError, ConvergenceError
-        See :func:`solve_fields`.
+        See :func:`model_of`.
+    ImplausibleError
+        A parameter is out of the range that is known of 3d ions.
     """
-    return case_of(solve_fields(structure, sites, site), site, temperature_k=temperature_k)
+    return case_of(model_of(structure, sites, site), site, temperature_k=temperature_k)
 
 
 def case_of(
-    fields: ClusterFields, site: Site, *, temperature_k: float = TEMPERATURE_K
+    model: ChargeTransferModel, site: Site, *, temperature_k: float = TEMPERATURE_K
 ) -> PreparedCase:
-    """Converged fields as a case of the engine."""
-    model = model_of(fields, site)
+    """A site's model as a case of the engine."""
+    check_model(model, site)
     transfer = model.transfer()
-    atom = atomic_parameters(
-        site.element, round(site.oxidation_state), fields.n_d, empty_shells=True
-    )
-    scale = slater_scale(site.oxidation_state)
-    before = integrals(fields, fields.initial, scale, ("F2dd", "F4dd"))
-    after = integrals(fields, fields.final, scale, ("F2dd", "F4dd", "F2pd", "G1pd", "G3pd"))
-    total = (fields.final.energy - fields.initial.energy) * HARTREE_EV
-    return PreparedCase(
+    atom = _free_ion(site, model.n_d)
+    before = model.slater(model.initial, "F2dd", "F4dd")
+    after = model.slater(model.final, "F2dd", "F4dd", "F2pd", "G1pd", "G3pd")
+    total = model.final.energy - model.initial.energy
+    found = PreparedCase(
         element=site.element,
         valence=site.oxidation_state,
-        n_d=fields.n_d,
+        n_d=model.n_d,
         initial=before | {"zeta_3d": atom["initial"]["zeta_3d"]},
         final=after
         | {
             "zeta_3d": atom["final"]["zeta_3d"],
-            "zeta_2p": zeta_2p(site.element, fields.n_d + 1),
+            "zeta_2p": zeta_2p(site.element, model.n_d + 1),
         },
         slater_scale=1.0,  # the integrals are those of the cluster's own orbitals
         crystal_field=model.initial.crystal_field,
@@ -141,28 +135,15 @@ def case_of(
         ten_dq=model.ten_dq(),
         temperature_k=temperature_k,
     )
+    check_case(found)
+    return found
 
 
-def slater_scale(valence: float) -> float:
-    """What is left of the Slater integrals beside correlation and a polarisable lattice."""
-    divalent, by_charge = SLATER_SCALE
-    return divalent - by_charge * (float(np.clip(valence, *_KNOWN_CHARGES)) - 2.0)
+def _free_ion(site: Site, n_d: int) -> Mapping[str, Mapping[str, float]]:
+    return atomic_parameters(site.element, round(site.oxidation_state), n_d, empty_shells=True)
 
 
-def model_of(fields: ClusterFields, site: Site) -> ChargeTransferModel:
-    """The charge-transfer model of a site."""
-    rule = energies(site.element, site.oxidation_state, site.ligand_elements)
-    scale = slater_scale(site.oxidation_state)
-    return ChargeTransferModel(
-        n_d=fields.n_d,
-        u_dd=rule.u_dd,
-        initial=_one_electron(fields.initial, site),
-        final=_one_electron(fields.final, site),
-        exchange=hund_exchange(integrals(fields, fields.initial, scale, ("F2dd", "F4dd"))),
-    )
-
-
-def _one_electron(field: Field, site: Site) -> OneElectron:
+def _state(cluster: Cluster, field: Field, site: Site) -> State:
     level = levels(field)
     operations = site_operations(site.local_axes, site.symmetry_rotations)
 
@@ -170,17 +151,12 @@ def _one_electron(field: Field, site: Site) -> OneElectron:
         """Fitted charges break the site's symmetry by µeV."""
         return symmetrised(matrix, operations, zero=_ZERO_EV)
 
-    return OneElectron(
+    return State(
+        energy=field.energy * HARTREE_EV,
         gap=level.gap,
+        d_electrons=d_electrons(cluster, field),
         crystal_field=tidy(level.crystal_field),
         hopping=tidy(level.hopping),
         ligand=tidy(level.ligand),
+        slater=slater_integrals(cluster, field.orbitals.core, field.orbitals.d),
     )
-
-
-def integrals(
-    fields: ClusterFields, field: Field, scale: float, names: tuple[str, ...]
-) -> dict[str, float]:
-    """Slater integrals of a field's localised orbitals times a factor, eV."""
-    found = slater_integrals(fields.cluster, field.orbitals.core, field.orbitals.d)
-    return {name: scale * found[name] for name in names}

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from compute.l23.cluster.atoms import Atom, ground_occupation, metal_occupation, solve_atom
 from compute.l23.cluster.embedding import embed
 from compute.l23.cluster.molecule import FUNCTIONAL, Cluster, build_cluster
+from compute.l23.cluster.partners import closed_shell_charges
 from compute.l23.cluster.scf import METAL_CORE, VALENCE_P, References
 from compute.sites import Site
 from compute.units import BOHR_ANGSTROM
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
+_H = "H"
 _IONICITY = (0.7, 1.0, 0.4)  # share of the formal charge of the ligands in the starts
 _D_ORDER = (2, 4, 0, 3, 1)  # PySCF's xy, yz, z², xz, x²−y² in our order
 
@@ -39,17 +41,22 @@ def prepare(
         3d electrons of the formal valence.
     """
     vectors = site.ligand_vectors @ site.local_axes.T / BOHR_ANGSTROM
-    cluster = build_cluster(
-        site.element, site.ligand_elements, vectors, embed(structure, sites, site), functional
-    )
-    charges = {e: _valence(sites, e, site) for e in set(site.ligand_elements)}
+    around = embed(structure, sites, site)
+    cluster = build_cluster(site.element, site.ligand_elements, vectors, around, functional)
+    formal = {e: _valence(sites, e, site) for e in site.ligand_elements}
+    charges = closed_shell_charges(site.ligand_elements, formal)
     return cluster, *references_and_starts(
-        cluster, site.element, site.ligand_elements, charges, n_d
+        cluster, site.element, site.ligand_elements, charges, n_d, len(around.hydrogens)
     )
 
 
 def references_and_starts(
-    cluster: Cluster, metal: str, ligands: Sequence[str], charges: Mapping[str, float], n_d: float
+    cluster: Cluster,
+    metal: str,
+    ligands: Sequence[str],
+    charges: Mapping[str, float],
+    n_d: float,
+    hydrogens: int = 0,
 ) -> tuple[References, list[FloatArray]]:
     """Atomic orbitals, and matrices of superposed spherical ions, the partially ionic one first.
 
@@ -57,17 +64,21 @@ def references_and_starts(
     ----------
     charges : mapping
         Formal charge of each kind of ligand.
+    hydrogens : int
+        Atoms that follow the ligands.
     """
     # Halfway between the initial and the final configuration: the references serve both.
     ion = solve_atom(metal, metal_occupation(n_d + 0.5, 0.5), cluster.functional, absorber=True)
-    neutral = {e: solve_atom(e, ground_occupation(e), cluster.functional) for e in charges}
+    every = dict(charges) | ({_H: 1.0} if hydrogens else {})
+    neutral = {e: solve_atom(e, ground_occupation(e), cluster.functional) for e in every}
     starts = []
     for share in _IONICITY:
         ions = {
-            e: atom.density * (_electrons(e) - share * charges[e]) / _electrons(e)
+            e: atom.density * (_electrons(e) - share * every[e]) / _electrons(e)
             for e, atom in neutral.items()
         }
-        density = _assemble(cluster, ion.density, [ions[e] for e in ligands])
+        atoms = [*ligands, *[_H] * hydrogens]
+        density = _assemble(cluster, ion.density, [ions[e] for e in atoms])
         starts.append(cluster.fock(density)[1])
     return _references(cluster, ion, neutral, ligands), starts
 
@@ -114,7 +125,7 @@ def _references(
     d[first] = metal.shells[3, 2][:, _D_ORDER]
     p = np.zeros((n, 3 * len(ligands)))
     n_core = METAL_CORE
-    for k, (element, part) in enumerate(zip(ligands, rest, strict=True)):
+    for k, (element, part) in enumerate(zip(ligands, rest[: len(ligands)], strict=True)):
         number, below = VALENCE_P[element]
         p[part, 3 * k : 3 * k + 3] = neutral[element].shells[number, 1]
         n_core += below

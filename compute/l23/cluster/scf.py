@@ -1,7 +1,8 @@
 """Kohn-Sham fields of configuration averages, spin-restricted, with fractional occupations.
 
 The configuration is 2p^(6-h) (d*)^a: of d and the ligand combinations that hop to it the five
-antibonding states hold a/5 electrons each, the bonding ones and all else two. So every field is
+antibonding states hold a/5 electrons each, the bonding ones and all else two; some electrons may be
+moved from the bonding to the antibonding states beside that. So every field is
 covalent and all but stationary (L hops to the other p states), no spin or orbital order is
 chosen. The ligands' p orbitals are as like the atoms' as can be, d orthogonal to them: so are
 the Wannier functions of crystals, and of the choices that were tried these give the optical 10Dq
@@ -36,10 +37,18 @@ _PURE = 0.5  # share of d and p from which a state is taken as it is
 
 @dataclass(frozen=True)
 class Occupation:
-    """2p^(6−core_hole) and ``d`` electrons in the five upper states of the manifold."""
+    """2p^(6−core_hole) and ``d`` electrons in the five upper states of the manifold.
+
+    Attributes
+    ----------
+    core_hole, d : float
+    moved : float
+        Further electrons in the five upper states that the five lower ones lack.
+    """
 
     core_hole: float
     d: float
+    moved: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +82,7 @@ class Orbitals:
     p: FloatArray  # (n, 3·ligands)
     ligand: FloatArray  # (n, 5) combinations of p that hop to d
     filled: FloatArray  # (n, …) two electrons each
+    lower: FloatArray  # (n, 5) bonding states
     upper: FloatArray  # (n, 5) antibonding states
 
 
@@ -127,7 +137,8 @@ def solve_field(
             traces.append(", ".join(f"{value:.1e}" for value in trace[-6:]))
             residual = trace[-1]
     what = (
-        f"Kohn-Sham field of 2p{6 - occupation.core_hole:g} 3d{occupation.d:g}; last residuals of "
+        f"Kohn-Sham field of 2p{6 - occupation.core_hole:g} 3d{occupation.d:g} with "
+        f"{occupation.moved:g} electrons moved; last residuals of "
         f"each start: {' | '.join(traces)};"
     )
     raise ConvergenceError(what, residual, _TOLERANCE)
@@ -209,8 +220,8 @@ def localise(cluster: Cluster, references: References, fock: FloatArray) -> Orbi
     _, states = np.linalg.eigh(pair.T @ fock @ pair)
     bonds = pair @ states
     rest = p @ np.linalg.svd(p.T @ s @ ligand)[0][:, 5:]
-    filled = np.hstack([others, rest, bonds[:, :5]])
-    return Orbitals(core, d, p, ligand, filled, bonds[:, 5:])
+    filled = np.hstack([others, rest])
+    return Orbitals(core, d, p, ligand, filled, bonds[:, :5], bonds[:, 5:])
 
 
 def most_like(shown: NDArray[Any]) -> NDArray[Any]:
@@ -237,12 +248,19 @@ def most_like(shown: NDArray[Any]) -> NDArray[Any]:
 
 def density_of(orbitals: Orbitals, occupation: Occupation) -> FloatArray:
     """Density matrix of an occupation, spins summed."""
-    filled, core, upper = orbitals.filled, orbitals.core, orbitals.upper
+    filled, core, lower, upper = orbitals.filled, orbitals.core, orbitals.lower, orbitals.upper
     return np.asarray(
         2.0 * filled @ filled.T
         + (6.0 - occupation.core_hole) / 3.0 * core @ core.T
-        + occupation.d / 5.0 * upper @ upper.T
+        + (2.0 - occupation.moved / 5.0) * lower @ lower.T
+        + (occupation.d + occupation.moved) / 5.0 * upper @ upper.T
     )
+
+
+def d_electrons(cluster: Cluster, field: Field) -> float:
+    """Electrons that the density has in the five localised d orbitals."""
+    seen = density_of(field.orbitals, field.occupation) @ cluster.overlap @ field.orbitals.d
+    return float(np.einsum("ia,ia->", cluster.overlap @ field.orbitals.d, seen))
 
 
 def _orthonormal(c: FloatArray, s: FloatArray) -> FloatArray:

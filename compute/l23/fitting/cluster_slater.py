@@ -6,9 +6,9 @@ Half a minute of CPU for each crystal whose fields are not in the folder yet.
 
 * 10Dq with the hopping of the fields as it is, and what a scale on hopping would do.
 * Spin-pairing energies do not depend on 10Dq, only on repulsion: the factor of the Slater
-  integrals that gives the published one is found for each crystal, and the straight line of
-  ``compute.l23.cluster.parameters.SLATER_SCALE`` in the ion's charge is fitted to these. "Held out"
-  is the energy by the line through the other elements' ions.
+  integrals that gives the published one is found for each crystal, and the power of
+  ``compute.l23.cluster.slater.SLATER_SCALE`` is fitted to these. "Held out" is the energy by the
+  power through the other ions; beside it stands a straight line in the ion's charge.
 
 No L2,3 spectrum is looked at here.
 """
@@ -28,12 +28,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compute.atom import atomic_parameters
 from compute.crystals.published import crystal
 from compute.errors import ConvergenceError
 from compute.l23.cluster.model import ChargeTransferModel
-from compute.l23.cluster.parameters import integrals, model_of, slater_scale, solve_fields
+from compute.l23.cluster.parameters import model_of
 from compute.l23.fitting.published import published
-from compute.l23.splitting import hund_exchange
 from compute.multiplet.case import parse_case
 from compute.multiplet.determinants import space
 from compute.multiplet.ligand_field import build_problem
@@ -52,33 +52,35 @@ _PAIR_EV = 0.1  # how far 4A1 and 4E lie apart at most
 
 @dataclass(frozen=True, eq=False)
 class Kept:
-    """What a site's fields say, Slater integrals unscaled."""
+    """What a site's fields say."""
 
     element: str
     charge: int
     model: ChargeTransferModel
-    slater: dict[str, float]
 
-    def at(self, factor: float, hopping: float = 1.0) -> ChargeTransferModel:
-        """The model with scaled Slater integrals and hopping."""
-        exchange = hund_exchange({key: factor * value for key, value in self.slater.items()})
-        before, after = (
-            replace(field, hopping=hopping * field.hopping)
-            for field in (self.model.initial, self.model.final)
-        )
-        return replace(self.model, initial=before, final=after, exchange=exchange)
+    @property
+    def share(self) -> float:
+        """F² of the orbitals over that of the Hartree-Fock ion."""
+        atom = atomic_parameters(self.element, self.charge, self.model.n_d, empty_shells=True)
+        return self.model.initial.slater["F2dd"] / atom["initial"]["F2dd"]
 
     def ten_dq(self, hopping: float = 1.0) -> float:
-        return self.at(slater_scale(self.charge), hopping).ten_dq()
+        """With hopping scaled."""
+        before, after = (
+            replace(state, hopping=hopping * state.hopping)
+            for state in (self.model.initial, self.model.final)
+        )
+        return replace(self.model, initial=before, final=after).ten_dq()
 
     @cache  # noqa: B019 - one table of a few sites
     def levels(self, factor: float) -> list[Level]:
         """Of the initial state in the cubic mean of its field, without spin-orbit coupling."""
-        field, transfer = self.model.initial, self.model.transfer()
+        model = replace(self.model, slater_scale=factor)
+        field, transfer = model.initial, model.transfer()
         case = {
             "element": self.element,
             "charge": self.charge,
-            "initial": {k: factor * v for k, v in self.slater.items()} | {"zeta_3d": 0.0},
+            "initial": model.slater(field, "F2dd", "F4dd") | {"zeta_3d": 0.0},
             "crystal_field": {"matrix": _cubic(field.crystal_field)},
             "charge_transfer": {
                 "delta": transfer.delta,
@@ -150,9 +152,8 @@ def fields_of(entry: dict[str, Any], folder: Path) -> Kept:
     site = next(
         s for s in sites if s.element == entry["element"] and geometry in (None, s.geometry)
     )
-    fields = solve_fields(structure, sites, site)
-    slater = integrals(fields, fields.initial, 1.0, ("F2dd", "F4dd"))
-    found = Kept(site.element, round(site.oxidation_state), model_of(fields, site), slater)
+    model = model_of(structure, sites, site)
+    found = Kept(site.element, round(site.oxidation_state), model)
     path.write_bytes(pickle.dumps(found))
     return found
 
@@ -195,10 +196,9 @@ def splitting_report(folder: Path) -> str:
     return "\n".join(out) + "\n"
 
 
-def line(charges: FloatArray, factors: FloatArray) -> FloatArray:
-    """Factor of a divalent ion and what each unit of charge takes off, by least squares."""
-    design = np.stack([np.ones_like(charges), -(charges - 2.0)], axis=1)
-    return np.asarray(np.linalg.lstsq(design, factors, rcond=None)[0])
+def line(x: FloatArray, y: FloatArray) -> FloatArray:
+    """Intercept and slope by least squares."""
+    return np.asarray(np.polynomial.polynomial.polyfit(x, y, 1))
 
 
 def pairing_report(folder: Path) -> str:
@@ -207,29 +207,37 @@ def pairing_report(folder: Path) -> str:
         for e, kept in rows(published()["spin_pairing"], folder)
     ]
     charges = np.array([kept.charge for _, kept, _ in found], dtype=float)
-    factors = np.array([factor for _, _, factor in found])
-    out = ["| crystal | ion | term | published | best factor | computed | held out |"]
-    out.append("|---" * 7 + "|")
-    errors, left = [], []
-    for entry, kept, factor in found:
+    shares = np.log([kept.share for _, kept, _ in found])
+    factors = np.log([factor for _, _, factor in found])
+    out = ["| crystal | ion | term | published | share of F² | best factor | in use | computed "]
+    out[0] += "| held out | held out, by charge |"
+    out.append("|---" * 10 + "|")
+    errors = []
+    for (entry, kept, factor), share, charge in zip(found, shares, charges, strict=True):
         ion = (kept.element, kept.charge)
         others = np.array([(other.element, other.charge) != ion for _, other, _ in found])
-        held = line(charges[others], factors[others])
-        values = [
-            energy(kept, entry["transition"], f)
-            for f in (slater_scale(kept.charge), held[0] - held[1] * (kept.charge - 2.0))
-        ]
-        errors.append(values[0] - entry["energy_ev"])
-        left.append(values[1] - entry["energy_ev"])
+        held, by_charge = (
+            line(shares[others], factors[others]),
+            line(charges[others], factors[others]),
+        )
+        tried = (
+            kept.model.slater_scale,
+            float(np.exp(held @ (1.0, share))),
+            float(np.exp(by_charge @ (1.0, charge))),
+        )
+        values = [energy(kept, entry["transition"], f) for f in tried]
+        errors.append([value - entry["energy_ev"] for value in values])
         cells = [entry["crystal"], f"{kept.element}{kept.charge}+", entry["transition"]]
-        cells += [f"{entry['energy_ev']:.2f}", f"{factor:.3f}", *(f"{v:.2f}" for v in values)]
+        cells += [f"{entry['energy_ev']:.2f}", f"{kept.share:.3f}", f"{factor:.3f}"]
+        cells += [f"{tried[0]:.3f}", *(f"{v:.2f}" for v in values)]
         out.append("| " + " | ".join(cells) + " |")
-    fitted = line(charges, factors)
-    spread = factors - (fitted[0] - fitted[1] * (charges - 2.0))
+    intercept, power = line(shares, factors)
+    spread = factors - (intercept + power * shares)
+    mean = np.mean(np.abs(errors), axis=0)
     out.append(
-        f"\nLeast squares: {fitted[0]:.3f} for a divalent ion, {fitted[1]:.3f} less for each unit "
-        f"of charge (scatter {spread.std(ddof=2):.3f}). Mean absolute error of the energies "
-        f"{np.mean(np.abs(errors)):.3f} eV, ions held out {np.mean(np.abs(left)):.3f} eV."
+        f"\nLeast squares: {np.exp(intercept):.3f} share^{power:.2f} (scatter "
+        f"{spread.std(ddof=2):.3f}). Mean absolute error of the energies {mean[0]:.3f} eV, ions "
+        f"held out {mean[1]:.3f} eV, by a line in the charge {mean[2]:.3f} eV."
     )
     return "\n".join(out) + "\n"
 
