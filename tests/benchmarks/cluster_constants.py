@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compute.crystals.published import crystal
-from compute.l23.cluster.parameters import parameters, slater_scale
+from compute.l23.cluster.parameters import parameters
 from compute.l23.prepared import PreparedCase
 from compute.l23.spectrum import solve_prepared
 from compute.sites import analyze_sites
@@ -34,15 +34,15 @@ from tests.shared_data import shared_data
 
 FloatArray = NDArray[np.float64]
 
-# Added to the Slater factor, multiplied to hopping.
+# Multiplied to the Slater factor and to hopping.
 _VARIATIONS = (
-    (-0.1, 1.0),
-    (-0.05, 1.0),
-    (0.0, 1.0),
-    (0.05, 1.0),
-    (0.1, 1.0),
-    (0.0, 0.95),
-    (0.0, 1.05),
+    (0.9, 1.0),
+    (0.95, 1.0),
+    (1.0, 1.0),
+    (1.05, 1.0),
+    (1.1, 1.0),
+    (1.0, 0.95),
+    (1.0, 1.05),
 )
 _NOT_GATED = "NiO"
 
@@ -66,11 +66,9 @@ def varied(prepared: PreparedCase, slater: float, hopping: float) -> PreparedCas
     transfer, final_field = prepared.charge_transfer, prepared.final_field
     if transfer is None or final_field is None or final_field.v is None:
         raise ValueError(f"{prepared.element}: route cluster gives hopping to both states")
-    before = slater_scale(prepared.valence)
-    factor = (before + slater) / before
 
     def scaled(integrals: Mapping[str, float]) -> dict[str, float]:
-        return {key: value * (factor if key[0] in "FG" else 1) for key, value in integrals.items()}
+        return {key: value * (slater if key[0] in "FG" else 1) for key, value in integrals.items()}
 
     return replace(
         prepared,
@@ -83,7 +81,7 @@ def varied(prepared: PreparedCase, slater: float, hopping: float) -> PreparedCas
 
 def folder_of(slater: float, hopping: float, cache: Path) -> Path:
     """Where the spectra of a variation are kept; they are computed if they are not there."""
-    folder = cache / f"slater{slater:+.3f}-hopping{hopping:.3f}"
+    folder = cache / f"slater{slater:.3f}-hopping{hopping:.3f}"
     folder.mkdir(parents=True, exist_ok=True)
     for name in COMPOUNDS:
         path = folder / f"cluster-{name}.npz"
@@ -111,7 +109,7 @@ def variation_report(cache: Path) -> str:
         errors = position_errors(folder_of(slater, hopping, cache))
         cells = [f"{np.mean(errors[name]):.2f}" for name in names]
         cells.append(f"{np.mean([e for found in errors.values() for e in found]):.3f}")
-        out.append(f"| {slater:+g} | × {hopping:g} | " + " | ".join(cells) + " |")
+        out.append(f"| × {slater:g} | × {hopping:g} | " + " | ".join(cells) + " |")
     return "\n".join(out) + "\n"
 
 

@@ -61,6 +61,11 @@ class Average:
         values = self._lowest(delta)[1]
         return float(values**2 @ np.arange(values.size))
 
+    def last_weight(self, delta: float) -> float:
+        """Share of the configuration with most ligand holes; zero where none is left out."""
+        values = self._lowest(delta)[1]
+        return float(values[-1] ** 2) if values.size <= floor(self.holes) else 0.0
+
     def gain(self, delta: float) -> float:
         """Energy of the lowest state, from the k = 0 average, eV; not positive."""
         return self._lowest(delta)[0]

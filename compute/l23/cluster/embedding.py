@@ -20,13 +20,10 @@ from numpy.typing import NDArray
 from scipy.special import erfc
 
 from compute.errors import InputError
-    whole = [element if full == 1.0 else "" for element, full in zip(elements, occupied, strict=True)]
-    bound = partners(structure, whole, charges, site)
-    hydrogens = [one for one in bound if one.element == "H"]
-    inner = np.array([np.zeros(3), *site.ligand_vectors, *(one.vector for one in hydrogens)])
-    cluster = inner @ site.local_axes.T
-    # The lattice's charges, be the absorber one of the ions that share its site.
-    inside = charges[[site.index, *site.ligand_indices, *(one.index for one in hydrogens)]]
+from compute.l23.cluster.partners import Partner, partners
+from compute.l23.prepared import lattice_charges
+from compute.sites.disorder import CHARGE_ERROR
+from compute.sites.oxidation import STATED
 from compute.units import BOHR_ANGSTROM
 
 if TYPE_CHECKING:
@@ -124,7 +121,7 @@ def embed(structure: Structure, sites: Sequence[Site], site: Site) -> Embedding:
     lattice = np.asarray(structure.lattice.matrix, dtype=float) @ site.local_axes.T
     fractional = np.asarray(structure.frac_coords, dtype=float)
     fractional = fractional - fractional[site.index]
-    whole = [element if full == 1.0 else "" for element, full in zip(elements, occupied, strict=True)]
+    whole = [e if full == 1.0 else "" for e, full in zip(elements, occupied, strict=True)]
     bound = partners(structure, whole, charges, site)
     hydrogens = [one for one in bound if one.element == "H"]
     inner = np.array([np.zeros(3), *site.ligand_vectors, *(one.vector for one in hydrogens)])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +16,11 @@ from compute.l23.splitting import effective_splitting, hund_exchange
 
 FloatArray = NDArray[np.float64]
 
-# No, one and two ligand holes; chosen on measured spectra: with one less MnO2 lacks a peak.
-CONFIGURATIONS = 3
+# One ligand hole more is taken while the last one kept has more than this share in the averaged
+# initial or final state …
+_LAST_WEIGHT = 0.05
+# … and the final state has no more determinants than this, for the engine's time and memory.
+_DETERMINANTS = 170_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +79,9 @@ class ChargeTransferModel:
 
     def averages(self) -> tuple[Average, Average]:
         """Of the initial and of the final configuration."""
-        number = self._configurations
+        return self._averages(self.configurations)
+
+    def _averages(self, number: int) -> tuple[Average, Average]:
         return (
             Average(10 - self.n_d, self.initial.squared_hopping, self.u_dd, number),
             Average(9 - self.n_d, self.final.squared_hopping, self.u_dd, number),
@@ -82,14 +89,15 @@ class ChargeTransferModel:
 
     def transfer(self) -> ChargeTransferEnergies:
         """Δ, U_dd and U_pd."""
-        delta, final_delta = self._deltas()
+        before, after = self.averages()
+        delta, final_delta = self._deltas(before, after)
         u_pd = delta + self.u_dd - final_delta
-        return ChargeTransferEnergies(delta, self.u_dd, u_pd, self._configurations)
+        return ChargeTransferEnergies(delta, self.u_dd, u_pd, self.configurations)
 
     def covalent_shift(self) -> float:
         """What the final average gains by hopping less what the initial one gains, eV."""
         before, after = self.averages()
-        delta, final_delta = self._deltas()
+        delta, final_delta = self._deltas(before, after)
         return after.gain(final_delta) - before.gain(delta)
 
     def slater(self, state: State, *names: str) -> dict[str, float]:
@@ -108,17 +116,29 @@ class ChargeTransferModel:
             hund_exchange(self.slater(self.initial, "F2dd", "F4dd")),
         )
 
-    def _deltas(self) -> tuple[float, float]:
+    def _deltas(self, before: Average, after: Average) -> tuple[float, float]:
         """Δ of the initial and of the final average, eV."""
-        before, after = self.averages()
         return (
             before.delta(self.initial.gap, self.initial.d_electrons - self.n_d),
             after.delta(self.final.gap, self.final.d_electrons - self.n_d - 1),
         )
 
-    @property
-    def _configurations(self) -> int:
-        return min(CONFIGURATIONS, 11 - self.n_d)
+    @cached_property
+    def configurations(self) -> int:
+        """How many: up to the first whose share no longer counts."""
+        for number in range(2, 11 - self.n_d):
+            if _determinants(self.n_d, number + 1) > _DETERMINANTS:
+                return number
+            before, after = self._averages(number)
+            delta, final_delta = self._deltas(before, after)
+            if max(before.last_weight(delta), after.last_weight(final_delta)) < _LAST_WEIGHT:
+                return number
+        return 11 - self.n_d
+
+
+def _determinants(n_d: int, configurations: int) -> int:
+    """Of the final state."""
+    return sum(6 * comb(10, n_d + 1 + k) * comb(10, k) for k in range(configurations))
 
 
 def curvature(gap: float, d_electrons: float, moved_gap: float, moved_d_electrons: float) -> float:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 _ZERO_EV = 1e-6
-_MOVED = 0.5  # electrons; half of it to one electron it changes U_dd by a few hundredths of an eV
+_MOVED = 0.5  # electrons
 
 
 def model_of(
@@ -71,9 +71,9 @@ def model_of(
     final = solve_field(cluster, references, Occupation(1.0, n_d + 1), again)
     before, after = _state(cluster, initial, site), _state(cluster, final, site)
     u_dd = curvature(before.gap, before.d_electrons, levels(moved).gap, d_electrons(cluster, moved))
-    atom = _free_ion(site, n_d)["initial"]
-    scale = slater_scale(before.slater["F2dd"] / atom["F2dd"])
-    return ChargeTransferModel(n_d, before, after, u_dd, scale)
+    return ChargeTransferModel(
+        n_d, before, after, u_dd, slater_scale(_share(site, n_d, before, after))
+    )
 
 
 def parameters(
@@ -137,6 +137,12 @@ def case_of(
     )
     check_case(found)
     return found
+
+
+def _share(site: Site, n_d: int, initial: State, final: State) -> float:
+    """F²(dd) over that of the Hartree-Fock ion; an empty shell's orbitals are the final ones."""
+    name, state = ("initial", initial) if n_d else ("final", final)
+    return state.slater["F2dd"] / _free_ion(site, n_d)[name]["F2dd"]
 
 
 def _free_ion(site: Site, n_d: int) -> Mapping[str, Mapping[str, float]]:

@@ -18,7 +18,8 @@ def slater_scale(share: float) -> float:
     Parameters
     ----------
     share : float
-        F²(dd) of the initial field's orbitals over that of the Hartree-Fock ion.
+        F²(dd) of the initial field's orbitals (of an empty shell the final one's) over that of the
+        Hartree-Fock ion.
     """
     factor, power = SLATER_SCALE
     return float(factor * share**power)

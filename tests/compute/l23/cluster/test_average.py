@@ -66,7 +66,7 @@ def test_the_shifts_are_the_averages_over_all_determinants() -> None:
 
 def test_level_difference_is_the_slope_of_the_averages_at_the_models_occupation() -> None:
     average = Average(2, 2.5, _U, 3)
-    delta = average.delta(3.3)
+    delta = average.delta(3.3, 0.2)
     k, step = average.ligand_holes(delta), 1e-4
 
     def energy(k: float) -> float:
@@ -78,4 +78,28 @@ def test_level_difference_is_the_slope_of_the_averages_at_the_models_occupation(
 def test_a_full_shell_gains_nothing() -> None:
     full = Average(0, 2.5, _U, 3)
     assert full.gain(-1.0) == 0.0
-    assert full.delta(1.0) == pytest.approx(1.0 + _U / 2)
+    assert full.delta(1.0, 0.0) == pytest.approx(1.0 + _U / 2)
+
+
+@pytest.mark.parametrize(("holes", "delta"), [(0.1, 2.3), (0.44, 0.0), (0.9, -2.3)])
+def test_where_repulsion_outweighs_hopping_the_fields_holes_choose_the_solution(
+    holes: float, delta: float
+) -> None:
+    """NiPS3 beside the core hole with too large a U: a wrong one is 2 eV off."""
+    average = Average(1, 1.43, 6.55, 3)
+    found = average.delta(0.01, holes)
+    assert found == pytest.approx(delta, abs=0.1)
+    slope = found + (average.ligand_holes(found) - 0.5) * 6.55
+    assert slope == pytest.approx(0.01, abs=1e-9)
+
+
+def test_a_repulsion_that_hopping_outweighs_leaves_one_solution() -> None:
+    average = Average(1, 1.43, 3.8, 3)
+    assert average.delta(0.5, 0.05) == pytest.approx(average.delta(0.5, 0.95), abs=1e-9)
+
+
+def test_the_last_configuration_weighs_nothing_once_every_hole_has_moved() -> None:
+    """One hole: two configurations are all; of more holes the last one kept counts."""
+    assert Average(1, 2.5, _U, 3).last_weight(1.0) == 0.0
+    truncated = Average(7, 6.0, 4.5, 2).last_weight(2.0)
+    assert truncated > Average(7, 6.0, 4.5, 3).last_weight(2.0) > 0.01
