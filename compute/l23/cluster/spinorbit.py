@@ -68,17 +68,36 @@ def one_electron_z(ion: Atom) -> FloatArray:
 
 
 def two_electron_z(ion: Atom) -> FloatArray:
-    """The same of the own- and other-orbit operators in the field of the ion's electrons."""
+    """The same of the own- and other-orbit operators in the field of the ion's electrons.
+
+    Between p functions; the other elements are left at zero.
+    """
     mol, density = ion.cluster.mol, ion.density
-    places, shells, n = mol.ao_loc_nr(), mol.nbas, mol.nao
-    direct, exchange = np.zeros((n, n)), np.zeros((n, n))
-    for shell in range(shells):  # of the first function: all at once would be a gigabyte
+    places, n = mol.ao_loc_nr(), mol.nao
+    of_p = [shell for shell in range(mol.nbas) if mol.bas_angular(shell) == 1]
+    every, p = (0, mol.nbas), (of_p[0], of_p[-1] + 1)  # shells of an atom are ordered by l
+    inner = slice(int(places[p[0]]), int(places[p[1]]))
+
+    def integrals(*shells: tuple[int, int]) -> FloatArray:
+        """z component of (ij|kl); all at once would be a gigabyte."""
+        sizes = [int(places[stop] - places[start]) for start, stop in shells]
+        found = mol.intor("int2e_p1vxp1", 3, shls_slice=sum(shells, ()))
+        return np.asarray(found).reshape(3, *sizes)[2]
+
+    out = np.zeros((n, n))
+    for shell in range(mol.nbas):  # of the first function
+        one = (shell, shell + 1)
         rows = slice(int(places[shell]), int(places[shell + 1]))
-        part = (shell, shell + 1) + (0, shells) * 3
-        integrals = mol.intor("int2e_p1vxp1", 3, shls_slice=part)
-        integrals = integrals.reshape(3, -1, n, n, n)[2]
-        direct[rows] += np.einsum("ijkl,lk->ij", integrals, density, optimize=True)
-        exchange[rows] += np.einsum("ijkl,jk->il", integrals, density, optimize=True)
-        exchange += np.einsum("ijkl,li->kj", integrals, density[:, rows], optimize=True)
-    result: FloatArray = FINE_STRUCTURE**2 / 2.0 * (direct - 1.5 * exchange)
+        out[inner, inner] -= 1.5 * np.einsum(
+            "ijkl,li->kj", integrals(one, p, p, every), density[:, rows], optimize=True
+        )
+        if shell in of_p:
+            direct = np.einsum(
+                "ijkl,lk->ij", integrals(one, p, every, every), density, optimize=True
+            )
+            exchange = np.einsum(
+                "ijkl,jk->il", integrals(one, every, every, p), density, optimize=True
+            )
+            out[rows, inner] += direct - 1.5 * exchange
+    result: FloatArray = FINE_STRUCTURE**2 / 2.0 * out
     return result
