@@ -82,7 +82,8 @@ def two_electron_z(ion: Atom) -> FloatArray:
         """z component of (ij|kl); all at once would be a gigabyte."""
         sizes = [int(places[stop] - places[start]) for start, stop in shells]
         found = mol.intor("int2e_p1vxp1", 3, shls_slice=sum(shells, ()))
-        return np.asarray(found).reshape(3, *sizes)[2]
+        component: FloatArray = np.asarray(found).reshape(3, *sizes)[2]
+        return component
 
     out = np.zeros((n, n))
     for shell in range(mol.nbas):  # of the first function
