@@ -19,8 +19,9 @@ FloatArray = NDArray[np.float64]
 # One ligand hole more is taken while the last one kept has more than this share in the averaged
 # initial or final state …
 _LAST_WEIGHT = 0.05
-# … and the final state has no more determinants than this, for the engine's time and memory.
-_DETERMINANTS = 170_000
+# … and, beyond three configurations, the final state has no more determinants than this, for the
+# engine's time: where the site's point group has that many operations, and elsewhere.
+_SYMMETRIC, _DETERMINANTS, _DETERMINANTS_ELSEWHERE = 3, 170_000, 40_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +70,8 @@ class ChargeTransferModel:
         eV, see :func:`curvature`.
     slater_scale : float
         What is left of the Slater integrals beside correlation.
+    operations : int
+        Of the site's point group.
     """
 
     n_d: int
@@ -76,6 +79,7 @@ class ChargeTransferModel:
     final: State
     u_dd: float
     slater_scale: float
+    operations: int = 1
 
     def averages(self) -> tuple[Average, Average]:
         """Of the initial and of the final configuration."""
@@ -126,8 +130,10 @@ class ChargeTransferModel:
     @cached_property
     def configurations(self) -> int:
         """How many: up to the first whose share no longer counts."""
+        symmetric = self.operations >= _SYMMETRIC
+        most = _DETERMINANTS if symmetric else _DETERMINANTS_ELSEWHERE
         for number in range(2, 11 - self.n_d):
-            if _determinants(self.n_d, number + 1) > _DETERMINANTS:
+            if number >= 3 and _determinants(self.n_d, number + 1) > most:
                 return number
             before, after = self._averages(number)
             delta, final_delta = self._deltas(before, after)

@@ -71,9 +71,9 @@ def model_of(
     final = solve_field(cluster, references, Occupation(1.0, n_d + 1), again)
     before, after = _state(cluster, initial, site), _state(cluster, final, site)
     u_dd = curvature(before.gap, before.d_electrons, levels(moved).gap, d_electrons(cluster, moved))
-    return ChargeTransferModel(
-        n_d, before, after, u_dd, slater_scale(_share(site, n_d, before, after))
-    )
+    scale = slater_scale(_share(site, n_d, before, after))
+    operations = len(site.symmetry_rotations)
+    return ChargeTransferModel(n_d, before, after, u_dd, scale, operations)
 
 
 def parameters(

@@ -93,3 +93,27 @@ def test_integrals_of_spread_orbitals_lose_more_to_correlation() -> None:
     assert (np.diff(factors) > 0).all()
     assert 0.9 < slater_scale(0.93) < 1.0  # nickel in oxides and fluorides
     assert slater_scale(0.807) < 0.75  # pyrite
+
+
+@pytest.mark.parametrize(
+    ("n_d", "squared_hopping", "operations", "expected"),
+    [
+        (8, 2.3, 16, 3),
+        (3, 6.0, 8, 4),
+        (3, 6.0, 1, 3),
+        (3, 0.1, 8, 2),
+        (5, 3.6, 1, 4),
+        (0, 6.8, 48, 3),
+    ],
+)
+def test_ligand_holes_are_taken_by_their_weight_as_far_as_the_engine_can_go(
+    n_d: int, squared_hopping: float, operations: int, expected: int
+) -> None:
+    """Nickel oxide, Mn4+ with and without symmetry, an ionic d3, hematite, titanate."""
+    model = _model()
+    hopping = np.sqrt(squared_hopping) * np.eye(5)
+    initial = replace(model.initial, hopping=hopping, gap=4.0, d_electrons=n_d + 0.8)
+    final = replace(model.final, hopping=hopping, gap=2.5, d_electrons=n_d + 1.9)
+    model = ChargeTransferModel(n_d, initial, final, 4.5, 0.8, operations)
+    assert model.configurations == expected
+    assert model.transfer().configurations == expected
