@@ -15,7 +15,6 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -81,11 +80,15 @@ class Value:
         return self.ligand in (*LIGANDS, "H2O") and self.parts.n_d > 0
 
 
-@cache
-def values() -> tuple[Value, ...]:
+def entries() -> list[Entry]:
     """All published values that are used."""
-    entries = [*published()["splitting"], *published()["complex_splitting"]]
-    return tuple(Value(entry, _parts(entry)) for entry in entries if "left_out" not in entry)
+    every = [*published()["splitting"], *published()["complex_splitting"]]
+    return [entry for entry in every if "left_out" not in entry]
+
+
+def values(chosen: Sequence[Entry] | None = None) -> list[Value]:
+    """Entries with their sites' ingredients; all of them by default."""
+    return [Value(entry, _parts(entry)) for entry in (entries() if chosen is None else chosen)]
 
 
 def predict(parts: Ingredients, prefactors: Prefactors) -> dict[str, float]:

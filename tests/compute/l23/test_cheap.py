@@ -29,7 +29,7 @@ from compute.l23.cheap.parameters import (
 from compute.l23.cheap.prefactors import PREFACTORS
 from compute.l23.cheap.radial import radial
 from compute.l23.cheap.validity import OutOfRangeError
-from compute.l23.fitting.cheap_prefactors import predict, values
+from compute.l23.fitting.cheap_prefactors import entries, predict, values
 from compute.l23.fitting.complexes import complex_structure
 from compute.l23.hopping import ligand_shell, outer_hopping, outer_shift, p_hopping, s_hopping
 from compute.l23.splitting import configuration_weights, hund_exchange
@@ -202,24 +202,35 @@ def complex_site(element: str, valence: int, ligand: str, distance: float, count
     return structure, sites, sites[0]
 
 
-def test_ten_dq_is_near_the_published_values():
-    """The fit's own residuals; those of families left out are in docs/measurements/cheap.md."""
-    known = [v for v in values() if "total_10dq" in v.entry and v.in_range]
-    errors = [
+def errors_of(chosen) -> list[float]:
+    return [
         predict(v.parts, PREFACTORS)["total_10dq"] - v.entry["total_10dq"]
-        for v in known
-        if v.entry["seen"]
+        for v in values(chosen)
+        if v.in_range
     ]
+
+
+def optical():
+    return [entry for entry in entries() if "total_10dq" in entry and entry["seen"]]
+
+
+def test_ten_dq_is_near_the_published_values():
+    """A share of the fit's own residuals; families left out are in docs/measurements/cheap.md."""
+    assert np.mean(np.abs(errors_of(optical()[::4]))) < 0.22
+
+
+@pytest.mark.slow
+def test_ten_dq_is_near_all_published_values():
+    errors = errors_of(optical())
     assert len(errors) >= 35
     assert np.mean(np.abs(errors)) < 0.18
 
 
 def test_hoppings_are_those_of_ab_initio_wannier_functions():
-    for value in values():
+    for value in values([entry for entry in entries() if "v_eg" in entry]):
         found = predict(value.parts, PREFACTORS)
         for key in ("v_eg", "v_t2g"):
-            if key in value.entry:
-                assert found[key] == pytest.approx(value.entry[key], rel=0.25), value.entry
+            assert found[key] == pytest.approx(value.entry[key], rel=0.25), value.entry
 
 
 def test_charge_transfer_energy_falls_with_number_valence_and_softer_ligands():
