@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 _TABLE = """
 H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se
@@ -15,10 +16,11 @@ SYMBOLS = tuple(_TABLE.split())
 """In order of atomic number, hydrogen first."""
 
 _KNOWN = frozenset(SYMBOLS)
-_PLAIN = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789", "\u200b")
+_PLAIN = str.maketrans("−–", "--", "\u200b")
 _FORMULA = re.compile(r"(?:[A-Z][a-z]?|[()\[\]]|\d+(?:\.\d+)?)+")
 _FORMULA_SYMBOL = re.compile(r"[A-Z][a-z]?")
 _MAX_FORMULA = 80
+_MAX_READINGS = 64
 
 
 def symbol(text: str) -> str:
@@ -36,8 +38,8 @@ def symbol(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Subscript digits as ordinary ones, so that TiO₂ finds TiO2."""
-    return text.translate(_PLAIN)
+    """Sub- and superscripts and wide letters as ordinary ones: TiO₂ finds TiO2, Ni²⁺ finds Ni2+."""
+    return unicodedata.normalize("NFKC", text).translate(_PLAIN)
 
 
 def chemical_system(text: str) -> str:
@@ -79,3 +81,28 @@ def reduced_formula(text: str) -> str:
     except (ValueError, ArithmeticError) as error:
         raise ValueError(f"{text!r} is not a formula") from error
     return reduced
+
+
+def formulae_in_small_letters(text: str) -> set[str]:
+    """Every reduced formula that a text in small letters can mean: ``nio`` is NiO or NIO."""
+    if not re.fullmatch(r"[a-z][a-z0-9]{1,15}", text):
+        return set()
+    by_place: list[list[str]] = [[] for _ in range(len(text) + 1)]
+    by_place[0] = [""]
+    for at in range(len(text)):
+        for read in by_place[at][:_MAX_READINGS]:
+            if text[at].isdigit():
+                if read:
+                    by_place[at + 1].append(read + text[at])
+                continue
+            for size in (1, 2):
+                symbol_ = text[at : at + size].capitalize()
+                if len(symbol_) == size and symbol_ in _KNOWN:
+                    by_place[at + size].append(read + symbol_)
+    found = set()
+    for read in by_place[-1][:_MAX_READINGS]:
+        try:
+            found.add(reduced_formula(read))
+        except ValueError:
+            continue
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from spectradb.filters.chemistry import reduced_formula, symbol
+from spectradb.filters.chemistry import formulae_in_small_letters, reduced_formula, symbol
 from spectradb.filters.fields import (
     BoundKey,
     FlagKey,
@@ -192,12 +192,20 @@ def matching_text(text: str) -> Q:
     if asked.spectrum_id is not None:
         condition &= Q(pk=asked.spectrum_id)
     if asked.source_id:
-        ids = Structure.objects.filter(source_id__iexact=asked.source_id)
+        # Fm-3m has the form of an id as well.
+        ids = Structure.objects.filter(
+            Q(source_id__iexact=asked.source_id) | Q(space_group_symbol__iexact=asked.source_id)
+        )
         condition &= Q(structure__in=ids.values("pk"))
     if asked.absorber or asked.edge:
         condition &= with_edge(
             [asked.absorber] if asked.absorber else [], [asked.edge] if asked.edge else []
         )
+    if asked.valence is not None:
+        condition &= Q(site__element=asked.absorber, site__oxidation_state=asked.valence)
+    if asked.doi:
+        cited = Structure.objects.filter(doi__iexact=asked.doi)
+        condition &= Q(doi__iexact=asked.doi) | Q(structure__in=cited.values("pk"))
     if asked.kind:
         condition &= Q(kind=asked.kind)
     if asked.chemsys:
@@ -211,7 +219,8 @@ def matching_text(text: str) -> Q:
         holding = Structure.objects.containing(asked.elements)
         condition &= Q(structure__in=holding.values("pk"))
     for word in asked.words:
-        condition &= _with_word(word)
+        small = formulae_in_small_letters(word)
+        condition &= _with_word(word) | Q(formula__in=small) if small else _with_word(word)
     return condition
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cache
 
+from django.utils import translation
+
+from spectradb.elements import ELEMENTS
 from spectradb.filters.chemistry import (
     SYMBOLS,
     chemical_system,
@@ -13,10 +17,24 @@ from spectradb.filters.chemistry import (
     reduced_formula,
 )
 
-_EDGE = re.compile(r"K|[LMNO](?:[1-7]|[1-7][,-]?[1-7])?", re.IGNORECASE)
+# N and O alone are elements.
+_EDGE = re.compile(r"K|[LM]|[LMNO](?:[1-7]|[1-7][,-]?[1-7])", re.IGNORECASE)
 _OWN_ID = re.compile(r"SDB-(\d{1,18})", re.IGNORECASE)
 _SOURCE_ID = re.compile(r"[a-z]{2,}-[0-9]\w*", re.IGNORECASE)
 _SYSTEM = re.compile(r"[A-Z][a-z]?(?:-[A-Z][a-z]?)+")
+_ION = re.compile(r"([A-Z][a-z]?)(?:(\d)\+|\+(\d)?)", re.IGNORECASE)
+_DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:)?(10\.\d{4,9}/\S+)", re.IGNORECASE)
+_ANIONS = {
+    "oxide": "O", "oxides": "O", "sulfide": "S", "sulphide": "S", "selenide": "Se",
+    "telluride": "Te", "fluoride": "F", "chloride": "Cl", "bromide": "Br", "iodide": "I",
+    "nitride": "N", "phosphide": "P", "carbide": "C", "boride": "B", "silicide": "Si",
+    "hydride": "H",
+}  # fmt: skip
+_JAPANESE = {
+    "水酸化": ["O", "H"], "酸化": ["O"], "硫化": ["S"], "フッ化": ["F"], "塩化": ["Cl"],
+    "臭化": ["Br"], "ヨウ化": ["I"], "窒化": ["N"], "セレン化": ["Se"], "リン化": ["P"],
+    "炭化": ["C"],
+}  # fmt: skip
 _KINDS = {"theory": "theory", "experiment": "experiment", "experimental": "experiment"}
 
 
@@ -32,6 +50,8 @@ class SearchText:
     elements: list[str] = field(default_factory=list)
     chemsys: str = ""
     formula: str = ""
+    valence: float | None = None  # of the absorber
+    doi: str = ""
     words: list[str] = field(default_factory=list)
 
 
@@ -59,10 +79,35 @@ def covering_edges(edge: str) -> list[str]:
 def parse_text(text: str) -> SearchText:
     """Read a line of free text; anything not understood is kept as a word to look for."""
     found = SearchText()
-    tokens = plain(text).split()
+    # A comma parts a list, but not the 2,3 of an edge.
+    tokens = [one for one in re.split(r"[\s;、，]+|,(?!\d)|(?<!\d),", plain(text)) if one]
     for n, token in enumerate(tokens):
         following = tokens[n + 1] if n + 1 < len(tokens) else ""
         _read_token(found, token, following, after_element=n > 0 and _is_symbol(tokens[n - 1]))
+    return found
+
+
+def elements_named(token: str) -> list[str]:
+    """Symbols of what a word names: nickel, oxide, 酸化ニッケル; empty for other words."""
+    word = token.lower()
+    if word in _ANIONS:
+        return [_ANIONS[word]]
+    names = _names()
+    if word in names:
+        return [names[word]]
+    for prefix, anions in _JAPANESE.items():
+        if token.startswith(prefix) and token.removeprefix(prefix) in names:
+            return [names[token.removeprefix(prefix)], *anions]
+    return []
+
+
+@cache
+def _names() -> dict[str, str]:
+    """Names of the elements in small letters and in Japanese, with their symbols."""
+    found = {element.name.lower(): element.symbol for element in ELEMENTS}
+    found |= {"aluminum": "Al", "cesium": "Cs", "sulphur": "S"}
+    with translation.override("ja"):
+        found |= {translation.gettext(element.name): element.symbol for element in ELEMENTS}
     return found
 
 
@@ -74,6 +119,13 @@ def _read_token(found: SearchText, token: str, following: str, *, after_element:
     is_edge = _EDGE.fullmatch(token) is not None
     if match := _OWN_ID.fullmatch(token):
         found.spectrum_id = int(match[1])
+    elif _DOI.fullmatch(token):
+        found.doi = _DOI.fullmatch(token)[1]  # type: ignore[index]
+    elif (match := _ION.fullmatch(token)) and _is_symbol(match[1]) and not found.absorber:
+        found.absorber = match[1].capitalize()
+        found.valence = float(match[2] or match[3] or 1)
+    elif named := elements_named(token):
+        found.elements += named
     elif _SOURCE_ID.fullmatch(token):
         found.source_id = token
     elif is_edge and not found.edge and (after_element or not _is_symbol(token)):

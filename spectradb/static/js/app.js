@@ -45,6 +45,13 @@
     }
   });
 
+  // What scrolls sideways is reached by the keyboard.
+  const reachable = () => document.querySelectorAll(".scroll,.data-table").forEach((box) => {
+    if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight) box.tabIndex = 0;
+  });
+  addEventListener("load", reachable);
+  document.addEventListener("htmx:after:swap", reachable);
+
   // A question before what cannot be undone.
   document.addEventListener("submit", (event) => {
     const words = event.target.dataset?.confirm;

@@ -270,6 +270,8 @@ def kept(opened: Opened) -> list[str]:
             told.append(
                 gettext("line widths that grow by %(n)s eV an eV") % {"n": f"{growth['per_ev']:g}"}
             )
+    if (rise := case.get("hwhm_rise")) and rise["per_ev"]:
+        told.append(gettext("line widths that rise by %s eV an eV") % f"{rise['per_ev']:g}")
     if case.get("fano_q") is not None:
         told.append(gettext("the Fano asymmetry, q = %s") % f"{case['fano_q']:g}")
     if any(case["exchange_field_ev"][:2]):

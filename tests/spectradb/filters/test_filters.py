@@ -149,3 +149,32 @@ def test_who_sees_what() -> None:
 def test_lists_defer_arrays() -> None:
     make_spectrum()
     assert "intensity" in Spectrum.objects.without_arrays()[0].get_deferred_fields()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Nickel", "nickel", "nickel oxide", "NICKEL OXIDE", "ニッケル", "酸化ニッケル",
+        "nio", "NiO", "ＮｉＯ",
+        "Ni²⁺", "Ni2+", "ni+2", "Ni, O", "Ni,O", "Ni O", "Ni; theory", "Ni、O",
+        "Ni L₂,₃", "Ni L2,3",
+        "Fm-3m", "fm-3m", "10.1000/nio", "https://doi.org/10.1000/NIO", "rocksalt",
+        "Ni²⁺ L3", "o2ni2",
+    ],
+)  # fmt: skip
+def test_a_search_is_read_as_people_write_it(text: str) -> None:
+    nio = make_structure("NiO", name="bunsenite, rocksalt, no perovskite-like", doi="10.1000/nio")
+    row = make_spectrum(structure=nio, site=make_site(nio))
+    mno = make_structure("MnO", space_group_symbol="P1")
+    make_spectrum(structure=mno, site=make_site(mno, element="Mn"), absorber="Mn")
+    assert found(q=text) == {row.pk}
+
+
+def test_an_ion_is_one_of_its_valence() -> None:
+    rows = {}
+    for valence in (2.0, 3.0):
+        site = make_site(make_structure("CoO"), element="Co", oxidation_state=valence)
+        rows[valence] = make_spectrum(structure=site.structure, site=site, absorber="Co").pk
+    assert found(q="Co3+") == {rows[3.0]}
+    assert found(q="Co²⁺") == {rows[2.0]}
+    assert found(q="Co") == set(rows.values())
