@@ -2,7 +2,8 @@
 
 ``crystals.json`` holds one published structure a line with its citation: number and setting of
 the space group (spglib's name of the choice: origin, axes), lattice in Å and degrees, one
-representative of each orbit.
+representative of each orbit. The cells were entered by hand; ``verified.json`` says which of them a
+file that can be read shows to be right (tests/benchmarks/verify_crystals.py).
 """
 
 from __future__ import annotations
@@ -21,7 +22,33 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 _DATA = Path(__file__).with_name("crystals.json")
+_VERIFIED = Path(__file__).with_name("verified.json")
 _SAME_ATOM_ANG = 0.15  # rounded coordinates of special positions come back this close
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What shows that a cell is right.
+
+    Attributes
+    ----------
+    read_from : str
+        File or entry that it was compared with.
+    licence : str
+        Of that.
+    sha256 : str
+        Of the text that was compared.
+    volume_differs_by : float
+        Its volume over ours, less one.
+    rms : float
+        Root mean square distance of the atoms over the mean free length an atom.
+    """
+
+    read_from: str
+    licence: str
+    sha256: str
+    volume_differs_by: float
+    rms: float
 
 
 @dataclass(frozen=True)
@@ -37,6 +64,11 @@ class Crystal:
     lattice: tuple[float, float, float, float, float, float]
     atoms: tuple[tuple[str, float, float, float], ...]
     citation: str
+
+    @property
+    def verified(self) -> Verified | None:
+        """What it was compared with; None of a cell that no file was found for."""
+        return _verified().get(self.id)
 
     def structure(self) -> Structure:
         """The conventional cell."""
@@ -77,6 +109,12 @@ def crystals() -> tuple[Crystal, ...]:
         )
         for entry in entries
     )
+
+
+@cache
+def _verified() -> dict[str, Verified]:
+    found = json.loads(_VERIFIED.read_text(encoding="utf-8"))
+    return {name: Verified(**one) for name, one in found.items()}
 
 
 def crystal(id: str) -> Crystal:

@@ -23,12 +23,16 @@ from spectradb.services.library.build import (
     queue_library,
     store_crystals,
 )
+from spectradb.services.library.load import Loaded, load_release
+from spectradb.services.library.release import MANIFEST, is_release
 from spectradb.services.library.snapshot import import_library
 from spectradb.services.matching.index import refresh_all
 from spectradb.services.matching.reliability import measure_next
 from spectradb.services.queue.beside import workers
 
 ENOUGH_SPECTRA = 60
+STARTER = settings.BASE_DIR / "spectradb" / "starter"
+"""The release in the box."""
 _BUDGET_SECONDS = 480.0  # after that, what is left stays queued
 _POLL_SECONDS = 2.0
 _QUIET_SECONDS = 600.0  # no job finished for so long: something is wrong
@@ -36,8 +40,9 @@ _QUIET_SECONDS = 600.0  # no job finished for so long: something is wrong
 
 class Command(BaseCommand):
     help = (
-        "Migrate, store the starter library of real crystals, compute their L2,3 spectra through "
-        "the job queue, make a curator's account, and serve. Safe to repeat."
+        "Migrate, load the release in the box (or, with --build or while there is none, store the "
+        "starter library of real crystals and compute their L2,3 spectra through the job queue), "
+        "make a curator's account, and serve. Safe to repeat."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -47,18 +52,30 @@ class Command(BaseCommand):
             "--all", action="store_true", help="wait for every spectrum, however long it takes"
         )
         parser.add_argument(
-            "--library", type=Path, metavar="FILE", help="load a snapshot before computing the rest"
+            "--library", type=Path, metavar="FILE", help="load this release or snapshot first"
+        )
+        parser.add_argument(
+            "--build", action="store_true", help="compute the starter, whatever is in the box"
         )
 
     def handle(
-        self, *, no_serve: bool, port: int, all: bool, library: Path | None, **options: Any
+        self,
+        *,
+        no_serve: bool,
+        port: int,
+        all: bool,
+        library: Path | None,
+        build: bool,
+        **options: Any,
     ) -> None:
         started = time.monotonic()
         call_command("migrate", verbosity=0)
         self._say("Database ready.")
+        if library is None and not build and (STARTER / MANIFEST).exists():
+            library = STARTER
         if library is not None:
             try:
-                self._say(f"{sum(import_library(library))} spectra loaded from {library}.")
+                self._say(f"{self._load(library)} spectra loaded from {library}.")
             except ReadError as error:
                 raise CommandError(str(error)) from error
         new = sum(is_new for _, is_new in store_crystals())
@@ -80,6 +97,16 @@ class Command(BaseCommand):
                 settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # or WhiteNoise complains
                 self._say(f"Serving on http://127.0.0.1:{port}/ (Ctrl-C ends it).")
                 call_command("runserver", f"127.0.0.1:{port}", use_reloader=False)
+
+    def _load(self, library: Path) -> int:
+        if not is_release(library):
+            return sum(import_library(library))
+        done = Loaded()
+        for done in load_release(library if library.is_dir() else library.parent):
+            self._say(f"{done.structures} structures, {done.new + done.unchanged} spectra …")
+        for route, (told, now) in done.older.items():
+            self._say(f"Route {route}: the release is of {told}, the engine here is {now}.")
+        return done.new
 
     def _wait(self, budget: float) -> LibraryProgress:
         """Until all is done, or the time is up and there is enough."""

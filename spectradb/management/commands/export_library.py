@@ -1,4 +1,4 @@
-"""Write the computed library as one file."""
+"""Write the computed library as a release."""
 
 from __future__ import annotations
 
@@ -11,18 +11,40 @@ from spectradb.management.json_command import JsonCommand
 
 
 class Command(JsonCommand):
-    help = "Write every library spectrum with its structure and parameters to a snapshot."
+    help = (
+        "Write every published library spectrum with its structure and parameters: to a FOLDER as "
+        "a release (manifest, Parquet), to a FILE.jsonl.gz as lines of JSON."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path, metavar="FILE", help="e.g. library.jsonl.gz")
+        parser.add_argument("file", type=Path, metavar="FOLDER|FILE.jsonl.gz")
+        parser.add_argument(
+            "--release", default="unreleased", metavar="NAME", help="its version, e.g. 2026.12"
+        )
+        parser.add_argument(
+            "--distance",
+            type=float,
+            default=0.0,
+            metavar="D",
+            help="leave out hypothetical crystals whose spectrum is so near to another of the same "
+            "ion and route: 0.02 is a difference of 2 percent",
+        )
         self.add_output(parser)
 
-    def handle(self, *, file: Path, output: str | None, **options: Any) -> None:
+    def handle(
+        self, *, file: Path, release: str, distance: float, output: str | None, **options: Any
+    ) -> None:
+        from spectradb.services.library.publish import publish
         from spectradb.services.library.snapshot import export_library
 
         try:
-            count = export_library(file)
+            if file.name.endswith(".gz"):
+                count, size = export_library(file), file.stat().st_size
+            else:
+                manifest = publish(file, release, distance=distance)
+                count = manifest["counts"]["spectra"]
+                size = sum(one["bytes"] for one in manifest["files"].values())
         except OSError as error:
             raise CommandError(f"{file}: {error.strerror}") from error
-        self.emit({"spectra": count, "bytes": file.stat().st_size}, output)
-        self.say(f"{count} spectra, {file.stat().st_size / 1e6:.1f} MB")
+        self.emit({"spectra": count, "bytes": size}, output)
+        self.say(f"{count} spectra, {size / 1e6:.1f} MB, {size / max(count, 1):.0f} bytes each")

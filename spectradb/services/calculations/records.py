@@ -149,7 +149,7 @@ def _keep(row: Calculation, user: User | None, curve: Curve) -> None:
     shaped = bool(row.results.get("shape"))
     public = not explicit and not shaped and not decided and (user is None or may_curate(user))
     now = timezone.now() if public else None
-    record = _blank(row)
+    record = blank(row)
     record.status = Status.PUBLISHED if public else Status.DRAFT
     record.submitted_at = record.published_at = now
     record.contributor = user
@@ -166,7 +166,7 @@ def _keep(row: Calculation, user: User | None, curve: Curve) -> None:
         submit(record, user)
 
 
-def _blank(row: Calculation) -> Spectrum:
+def blank(row: Calculation) -> Spectrum:
     """What a record says of its calculation, the same for everyone."""
     structure = row.structure
     formula = structure.formula if structure is not None else ""

@@ -300,7 +300,7 @@ def describe(structure: PymatgenStructure) -> dict[str, Any]:
         **dict(zip(("alpha", "beta", "gamma"), map(float, lattice.angles), strict=True)),
         "volume": float(lattice.volume),
         "density": float(structure.density),
-        "data": _plain_dict(structure),
+        "data": plain_dict(structure),
     }
 
 
@@ -352,7 +352,7 @@ def _symbols(structure: PymatgenStructure) -> list[str]:
     ]
 
 
-def _plain_dict(structure: PymatgenStructure) -> dict[str, Any]:
+def plain_dict(structure: PymatgenStructure) -> dict[str, Any]:
     """pymatgen's dictionary without what only its classes could read back."""
     with warnings.catch_warnings():
         # A charge stands for hydrogens that the cell lacks: no atom carries it.

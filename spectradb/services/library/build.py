@@ -42,12 +42,16 @@ class LibraryProgress:
 def store_crystals(chosen: Sequence[Crystal] | None = None) -> Iterator[tuple[Structure, bool]]:
     """Store the starter library's crystals, each with its citation; row and whether it is new."""
     for crystal in crystals() if chosen is None else chosen:
+        shown = crystal.verified
         yield store_structure(
             crystal.structure(),
             source=SOURCE,
             source_id=crystal.id,
             name=crystal.name,
             citation=crystal.citation,
+            licence=shown.licence if shown else "",
+            read_from=shown.read_from if shown else "",
+            read_sha256=shown.sha256 if shown else "",
         )
 
 

@@ -1,0 +1,141 @@
+"""Releases of the library: written, proved whole, loaded beside what people have made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from compute.crystals.published import crystal
+from compute.l23 import routes
+from spectradb.models import Calculation, JobStatus, Site, Spectrum, Status, Structure
+from spectradb.services.calculations.structures import run_calculation
+from spectradb.services.library.build import queue_library, store_crystals, store_variants
+from spectradb.services.library.load import load_release
+from spectradb.services.library.release import read_release
+from spectradb.services.structures.sites import state_valence
+from tests.factories import make_user
+
+pytestmark = pytest.mark.django_db
+FILES = ["manifest.json", "structures.parquet", "spectra.parquet"]
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Path:
+    """One real crystal and one prototype."""
+    list(store_crystals([crystal("perovskite-SrTiO3")]))
+    list(store_variants("Sc", 1))
+    for row in queue_library(["Ti", "Sc"]):
+        assert run_calculation(row.pk)
+    folder = tmp_path / "release"
+    call_command("export_library", str(folder), "--release", "2026.1")
+    return folder
+
+
+def empty() -> None:
+    for model in (Spectrum, Calculation, Structure):
+        model.objects.all().delete()
+
+
+def load(folder: Path) -> dict:
+    output = folder.parent / "loaded.json"
+    call_command("import_library", str(folder), "--output", str(output))
+    return json.loads(output.read_text())
+
+
+def described() -> list[tuple]:
+    """All that is stored of the library, without numbers of rows."""
+    fields = ("element", "index", "oxidation_state", "ligands", "equivalent_indices")
+    return [
+        (
+            one.content_hash, one.formula, one.source_id, one.citation, one.space_group_symbol,
+            one.to_pymatgen().matches(one.to_pymatgen()), len(one.data["sites"]),
+            list(one.sites.order_by("index").values_list(*fields)),
+            list(one.element_rows.order_by("element").values_list("element", "fraction")),
+            list(one.calculations.values_list("input_hash", "route", "version", "job_status")),
+        )
+        for one in Structure.objects.order_by("content_hash")
+    ]  # fmt: skip
+
+
+def test_what_was_written_is_what_is_loaded(release: Path):
+    before = described()
+    curves = {
+        one.calculation.input_hash: (one.energy, one.intensity, one.energy_offset_err)
+        for one in Spectrum.objects.select_related("calculation")
+    }
+    manifest = json.loads((release / "manifest.json").read_text())
+    assert manifest["version"] == "2026.1"
+    assert manifest["counts"]["spectra"] == len(curves) == 2
+    assert manifest["counts"]["real_crystals"] == 1
+    assert manifest["licence"] == "CC BY 4.0"
+    assert manifest["engines"]["cheap"] == " ".join(routes.version("cheap").values())
+    recipes = [one["recipe"] for one in read_release(release).structures]
+    assert sum(bool(one) for one in recipes) == 1
+    empty()
+    counts = load(release)
+    assert (counts["new"], counts["structures"], counts["older"]) == (2, 2, {})
+    assert described() == before
+    for one in Spectrum.objects.published().select_related("calculation"):
+        energy, intensity, error = curves[one.calculation.input_hash]
+        assert one.energy == pytest.approx(energy, abs=1e-6)
+        assert np.abs(one.intensity - intensity).max() <= 1e-4 * intensity.max()
+        assert one.energy_offset_err == error
+        assert one.citation.endswith("2026.1")
+        assert one.sparkline
+        assert one.history.count() == 1
+    assert {one.job_status for one in queue_library(["Ti", "Sc"])} == {JobStatus.DONE}
+    again = load(release)
+    assert (again["new"], again["unchanged"], again["structures"]) == (0, 2, 0)
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("harm", ["changed", "cut short", "gone"])
+def test_a_release_that_is_not_whole_is_refused_whole(release: Path, name: str, harm: str):
+    empty()
+    path = release / name
+    data = bytearray(path.read_bytes())
+    if harm == "gone":
+        path.unlink()
+    elif harm == "cut short":
+        path.write_bytes(data[: len(data) // 2])
+    else:
+        data[len(data) // 2] ^= 0xFF
+        path.write_bytes(data)
+    with pytest.raises(CommandError, match="release"):
+        load(release)
+    assert not Structure.objects.exists()
+
+
+def test_an_older_release_says_so_and_a_newer_one_replaces_the_librarys_own(release, monkeypatch):
+    mine = make_user("anna", "contributor")
+    held = Spectrum.objects.published().select_related("calculation").first()
+    copy = Spectrum.objects.get(pk=held.pk)
+    copy.pk, copy._state.adding = None, True
+    copy.contributor, copy.status, copy.content_hash = mine, Status.DRAFT, "a" * 64
+    copy.save()
+    # What is stored here becomes that of an engine before this release.
+    for row in Calculation.objects.all():
+        row.input_hash, row.version = f"{row.pk:064d}", "cheap-0 multiplet-1 atom-1"
+        row.save()
+    counts = load(release)
+    assert (counts["new"], counts["withdrawn"]) == (2, 2)
+    assert Spectrum.objects.published().count() == 2
+    copy.refresh_from_db()
+    assert (copy.status, copy.contributor) == (Status.DRAFT, mine)
+    monkeypatch.setattr(routes, "ENGINE", "multiplet-next")
+    (done,) = {id(one): one for one in load_release(release)}.values()
+    assert done.older["cheap"][1].split()[1] == "multiplet-next"
+
+
+def test_what_a_person_stated_of_a_valence_stays(release: Path):
+    Spectrum.objects.all().delete()
+    Calculation.objects.all().delete()
+    state_valence(Site.objects.get(element="Ti"), 3.0, user=None)
+    counts = load(release)
+    assert (counts["new"], counts["kept_out"]) == (1, 1)
+    assert Site.objects.get(element="Ti").oxidation_state == 3.0
