@@ -268,6 +268,7 @@ def summary(found: list[Trial]) -> str:
         if k < len(FIGURES):
             own = np.array([one.own[k] for one in found])
             size = _told(own, groups, np.isfinite(own), lambda v: float(np.median(v)))
+            size += f", n {np.isfinite(own).sum()}"
         known = np.isfinite(ranks[:, k])
         of = [group for group, yes in zip(groups, known, strict=True) if yes]
         rank, number = ranks[known, k], count[known]
