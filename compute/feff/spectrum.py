@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
+ENERGY_ERROR_EV = 8.0
+"""Root mean square error of FEFF's absolute energies against tabulated edges, of the two edges
+compared so far (docs/measurements/feff.md); FEFF has them from total energies of free atoms."""
 _MULTIPLET = (
     "{element} {edge}: the 2p hole and the 3d electrons of an open shell make a multiplet, which "
     "FEFF does not describe; routes cheap and cluster do"
@@ -102,7 +105,7 @@ def feff_spectrum(
         energy_ev=energy,
         intensity=intensity,
         energy_offset_ev=0.0,
-        energy_offset_err=energy_error(edge, float(found[singles[0]].e0_ev)),
+        energy_offset_err=ENERGY_ERROR_EV,
         result={
             "parameters": inputs[singles[0]].cards
             | {"EDGE": " + ".join(singles), "radius_ang": RADIUS_ANG}
@@ -140,18 +143,6 @@ def add_edges(parts: Sequence[Xmu]) -> tuple[FloatArray, FloatArray]:
         mu[below] = part.mu[0] * tail
         total += part.step_ang2 * mu
     return energy, total / sum(part.step_ang2 for part in parts)
-
-
-def energy_error(edge: str, e0_ev: float) -> float:
-    """Standard error of FEFF's absolute energies, eV (docs/measurements/feff.md).
-
-    FEFF takes the edge's energy from total energies of free atoms and Fermi level; against the
-    measured edges of elements its error grows with the depth of the hole.
-    """
-    return float(np.hypot(ERROR_EV, ERROR_RELATIVE * e0_ev))
-
-
-ERROR_EV, ERROR_RELATIVE = 3.0, 4e-4
 
 
 def _warnings(site: Site, edge: str) -> list[str]:
