@@ -29,6 +29,7 @@ _SINGLE_CO_ANG, _SINGLE_NO_ANG, _SINGLE_CS_ANG = (
     1.27,
     1.70,
 )  # longer bonds are single ones (quinone 1.22)
+_FORMATE_CO_ANG = 1.2  # carbon dioxide has 1.16
 _SUPEROXIDE_ANG = (1.26, 1.40)  # O2 below, peroxide above
 _ANIONIC = {"O": -2, "S": -2, "Se": -2, "Te": -2, "N": -3, "P": -3, "As": -3, "Sb": -3,
             "C": -4, "Si": -4, "B": -3, "H": -1, "F": -1, "Cl": -1, "Br": -1, "I": -1}  # fmt: skip
@@ -65,7 +66,7 @@ def lewis(bonds: Bonds, atoms: Sequence[int]) -> Lewis:
     if len(atoms) == 1:
         charge = _ANIONIC[bonds.elements[atoms[0]]]
         return Lewis(charge, {atoms[0]: float(charge)}, 0)
-    if (special := _diatomic(bonds, atoms)) is not None:
+    if (special := _diatomic(bonds, atoms) or _bent_dioxide(bonds, atoms)) is not None:
         return special
     draft = _Draft()
     for atom in atoms:
@@ -92,7 +93,26 @@ def lewis(bonds: Bonds, atoms: Sequence[int]) -> Lewis:
             order = count + orders.get(frozenset((atom, other)), 0)
             here, there = _electronegativity(bonds, atom), _electronegativity(bonds, other)
             states[atom] += order * ((here < there) - (here > there))
-    return Lewis(charge, states, len(draft.odd))
+    return Lewis(charge, states, len(draft.odd) + _bare_of_hydrogen(bonds, atoms))
+
+
+def _bare_of_hydrogen(bonds: Bonds, atoms: Sequence[int]) -> int:
+    """1 for organic groups without any hydrogen, whose list likely lacks it; not for oxalate."""
+    kinds = [bonds.elements[atom] for atom in atoms]
+    if kinds.count("C") < 2 or {"H", "F", "Cl"} & set(kinds):
+        return 0
+    return int(sorted(kinds) != ["C"] * 2 + ["O"] * 4)
+
+
+def _bent_dioxide(bonds: Bonds, atoms: Sequence[int]) -> Lewis | None:
+    """CO2 with the bonds of a formate: its hydrogen is missing from the list."""
+    carbons = [atom for atom in atoms if bonds.elements[atom] == "C"]
+    oxygens = [atom for atom in atoms if bonds.elements[atom] == "O"]
+    if len(atoms) != 3 or len(carbons) != 1 or len(oxygens) != 2:
+        return None
+    if min(bonds.neighbours[carbons[0]].get(o, (0, 0.0))[1] for o in oxygens) < _FORMATE_CO_ANG:
+        return None
+    return Lewis(-2, {carbons[0]: 2.0, oxygens[0]: -2.0, oxygens[1]: -2.0}, 1)
 
 
 def _single_bonds(bonds: Bonds, atom: int, draft: _Draft) -> None:
@@ -342,7 +362,7 @@ def _diatomic(bonds: Bonds, atoms: Sequence[int]) -> Lewis | None:
         distance = bonds.neighbours[a][b][1]
         low, high = _SUPEROXIDE_ANG
         charge = 0 if distance < low else -1 if distance < high else -2
-        return Lewis(charge, {a: charge / 2, b: charge / 2}, int(charge == -1))
+        return Lewis(charge, {a: charge / 2, b: charge / 2}, 0)
     if kinds == ("H", "H"):
         return Lewis(0, {a: 0.0, b: 0.0}, 0)
     return None

@@ -174,7 +174,7 @@ def _assigned(sites: Sequence[Evidence], charge: float) -> list[Valence]:
                 if weight < 0.5:
                     chosen, weight = complete, 1.0 - weight
     averaged, averaged_cost = _averaged(sites, options, charge)
-    if chosen is None:
+    if chosen is None or (chosen is complete and chosen.spread):
         return averaged
     if chosen is complete and _mixed(sites, chosen.values) and averaged_cost < sum(chosen.costs):
         sure = 1.0 / (1.0 + exp(averaged_cost - sum(chosen.costs)))
@@ -207,6 +207,7 @@ class _Solution:
     values: tuple[float, ...]
     costs: tuple[float, ...]
     confidences: tuple[float, ...]
+    spread: bool  # of like sites one is singled out that is likelier as the others are
     cost: float  # −ln of the summed weight of all assignments
 
 
@@ -226,6 +227,10 @@ def _solved(
             tuple(values),
             tuple(costs[v] for costs, v in zip(some, values, strict=True)),
             tuple(marginal[v] for marginal, v in zip(marginals, values, strict=True)),
+            any(
+                marginal[v] < max(marginal.values()) - 1e-6
+                for marginal, v in zip(marginals, values, strict=True)
+            ),
             evidence(some, multiplicities, total),
         )
     return None
