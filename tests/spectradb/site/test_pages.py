@@ -222,7 +222,7 @@ def test_peaks_are_fitted_and_kept(client, library) -> None:
     assert "853.0" in seen
     assert "Keep this fit" not in seen
     assert client.post(f"{address}accept/").status_code == 403
-    client.force_login(make_user("fred", "contributor"))
+    client.force_login(make_user("fred", "curator"))
     assert "Keep this fit" in client.get(search).content.decode()
     form = {"lo": "846", "hi": "880", "max_peaks": "4", "sigma": "0", "background": "auto"}
     assert client.post(f"{address}accept/", form).status_code == 302
