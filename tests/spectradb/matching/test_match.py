@@ -163,6 +163,7 @@ def test_a_kept_match_keeps_its_candidates():
     kept = list(run.matches.all())
     assert [one.rank for one in kept] == [1, 2, 3]
     assert kept[0].candidate_id == rows[2].pk
+    assert kept[0].probability is not None
     assert 0.0 < kept[0].probability <= 1.0  # by what is shipped
     assert run.n_library == 4
 

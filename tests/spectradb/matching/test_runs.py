@@ -44,6 +44,7 @@ def test_an_uploaded_file_is_matched_and_its_overlay_kept() -> None:
     assert np.corrcoef(query, fit)[0, 1] > 0.99
     assert (sigma > 0).all()
     assert run.curve.shape[0] == 2
+    assert best.probability is not None
     assert 0.0 < best.probability <= 1.0  # by what measured spectra taught
     assert run.details["calibrated"] is True
     assert [one["level"] for one in run.details["levels"]] == [
