@@ -21,6 +21,7 @@ from compute.io.question import QuestionError
 from compute.sites import Site as FoundSite
 from compute.sites import analyze_sites
 from compute.sites.analysis import own_charge
+from compute.sites.oxidation import STATED
 from compute.structures.disorder import disorder_findings
 from compute.structures.findings import Finding, doubts, obstacles
 from compute.structures.read import check
@@ -29,10 +30,13 @@ from spectradb.models import Site, Structure, StructureElement
 from spectradb.services.imports.structure_files import ReadStructure, read_each, structure_files
 
 if TYPE_CHECKING:
+    from pymatgen.core import Composition
     from pymatgen.core import Structure as PymatgenStructure
 
 SYMPREC = 0.01  # Å, for space group and sites alike
 _SAME = 0.01  # Å: atoms closer than this in two files are one atom
+_SAME_VALENCE = 0.01
+_SAME_CHARGE = 0.005  # of a cell
 _LENGTH_STEP = 1e-3  # Å, of the content hash
 _ANGLE_STEP = 1e-2  # degrees
 _FRACTION_STEPS = 4800  # of the content hash; a multiple of 24: special places sit on a step
@@ -118,8 +122,33 @@ def _imported(
         row.space_group_symbol,
         row.source_id,
         row.sites.count(),
-        warnings=[one.text for one in row.told] if is_new else warnings,
+        warnings=[one.text for one in row.told]
+        if is_new
+        else list(dict.fromkeys([*warnings, *_stated_otherwise(row, one.structure)])),
     )
+
+
+def _stated_otherwise(row: Structure, structure: PymatgenStructure) -> list[str]:
+    """In words, the valences in which a file and the stored row of its crystal differ, where one
+    of them states them: what is stored stays."""
+    order = atom_order(row, structure)
+    sites = {
+        (atom, site.element): site for site in row.sites.all() for atom in site.equivalent_indices
+    }
+    told = []
+    for atom, place in zip(order, structure, strict=True):
+        for specie in place.species:
+            symbol = getattr(specie, "element", specie).symbol
+            site = sites.get((atom, symbol))
+            if site is None or site.oxidation_state is None:
+                continue
+            stated, kept = getattr(specie, "oxi_state", None), f"{site.oxidation_state:+.3g}"
+            where = f"SDB-S{row.pk}, which holds this crystal already"
+            if stated is not None and abs(stated - site.oxidation_state) > _SAME_VALENCE:
+                told.append(f"{symbol} is stated as {stated:+.3g}; it stays {kept} in {where}")
+            elif stated is None and site.oxidation_method == STATED:
+                told.append(f"{symbol} has no stated valence; it is stated as {kept} in {where}")
+    return list(dict.fromkeys(told))
 
 
 def store_structure(
@@ -347,9 +376,14 @@ def _symbols(structure: PymatgenStructure) -> list[str]:
     return [
         getattr(site.specie, "element", site.specie).symbol
         if site.is_ordered
-        else str(site.species)
+        else _shares(site.species.element_composition)
         for site in structure
     ]
+
+
+def _shares(held: Composition) -> str:
+    """The elements of a place and their amounts, whatever their order and charges."""
+    return " ".join(f"{symbol}{held[symbol]:.3g}" for symbol in sorted(map(str, held.elements)))
 
 
 def plain_dict(structure: PymatgenStructure) -> dict[str, Any]:
@@ -366,7 +400,7 @@ def plain_dict(structure: PymatgenStructure) -> dict[str, Any]:
 
 
 def _nearly_same(structure: PymatgenStructure) -> Structure | None:
-    """A stored structure with the same atoms within a hundredth of an ångström."""
+    """A stored structure with the same atoms within a hundredth of an ångström, and charge."""
     volume = structure.lattice.volume
     candidates = Structure.objects.filter(
         formula=structure.composition.element_composition.reduced_formula,
@@ -375,7 +409,9 @@ def _nearly_same(structure: PymatgenStructure) -> Structure | None:
         a__range=(structure.lattice.a - _SAME, structure.lattice.a + _SAME),
     ).order_by("pk")
     for row in candidates:
-        if _same_atoms(row.to_pymatgen(), structure) is not None:
+        stored = row.to_pymatgen()
+        same_charge = abs(own_charge(stored) - own_charge(structure)) < _SAME_CHARGE
+        if same_charge and _same_atoms(stored, structure) is not None:
             return row
     return None
 

@@ -171,6 +171,52 @@ def test_a_folder_is_imported_and_again_is_unchanged(tmp_path: Path) -> None:
     assert Structure.objects.get(formula="TiO2").source == "mp"
 
 
+def rocksalt_of(metal: str | dict[str, float], charge: float | None = None) -> PymatgenStructure:
+    places = [[0, 0, 0], [0.5, 0.5, 0.5]]
+    structure = PymatgenStructure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(4.31), [metal, "O"], places
+    )
+    if charge is not None:
+        structure.set_charge(charge)
+    return structure
+
+
+def test_a_shared_place_is_the_same_in_any_order_and_with_charges() -> None:
+    first, _ = store_structure(rocksalt_of({"Mg": 0.9, "Fe": 0.1}))
+    for same in ({"Fe": 0.1, "Mg": 0.9}, {"Fe2+": 0.1, "Mg2+": 0.9}):
+        assert content_hash(rocksalt_of(same)) == first.content_hash
+        assert store_structure(rocksalt_of(same)) == (first, False)
+    other, is_new = store_structure(rocksalt_of({"Mg": 0.89, "Fe": 0.11}))
+    assert is_new
+    assert other != first
+
+
+def test_a_charged_cell_is_another_structure_than_the_neutral_one() -> None:
+    neutral, _ = store_structure(rocksalt_of("Fe"))
+    charged, is_new = store_structure(rocksalt_of("Fe", charge=4))
+    assert is_new
+    assert neutral.sites.get(element="Fe").oxidation_state == 2
+    assert charged.sites.get(element="Fe").oxidation_state == 3
+    assert store_structure(rocksalt_of("Fe", charge=4)) == (charged, False)
+
+
+def test_a_file_that_states_other_valences_than_are_stored_tells_so(tmp_path: Path) -> None:
+    report = tmp_path / "report.out"
+    told = []
+    for metal in ("Mn", "Mn4+", "Mn2+"):
+        path = tmp_path / f"{metal}.json"
+        path.write_text(json.dumps(rocksalt_of(metal).as_dict()))
+        call_command("import_structures", str(path), output=str(report))
+        told.append(" ".join(json.loads(report.read_text())[0]["warnings"]))
+    row = Structure.objects.get()
+    assert f"Mn is stated as +4; it stays +2 in SDB-S{row.pk}" in told[1]
+    assert "stays" not in told[2]
+    state_valence(row.sites.get(element="Mn"), 3, user=None, reason="measured")
+    call_command("import_structures", str(tmp_path / "Mn.json"), output=str(report))
+    [again] = json.loads(report.read_text())
+    assert any(f"it is stated as +3 in SDB-S{row.pk}" in text for text in again["warnings"])
+
+
 BAD = {
     "empty.cif": ("", "no data_ block"),
     "broken.cif": ("data_x\n_cell_length_a abc\n", "no block holds a cell and atoms"),
