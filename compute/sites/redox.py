@@ -91,8 +91,13 @@ def _usual(element: str) -> tuple[tuple[int, float], ...]:
 
 
 def usual_states(element: str) -> dict[int, float]:
-    """What a site may take beside stated ones: ions of 3d metals, of others the textbook's."""
+    """What a site may take beside stated ones: of 3d metals ions from 2+ on, and Cu⁺; of others
+    the textbook's.
+
+    Ni⁺ in an oxide is for the bonds to tell, not for what somebody states of its neighbours.
+    """
     costs = prior_costs(element)
     if is_open_shell(element):
-        return {q: cost for q, cost in costs.items() if q > 0}
+        least = 1 if element == "Cu" else 2
+        return {q: cost for q, cost in costs.items() if q >= least}
     return {q: cost for q, cost in costs.items() if cost < _RARE} or costs

@@ -134,3 +134,24 @@ def test_a_charge_of_the_file_that_the_bonds_contradict_is_hardly_believed(
     found = next(site for site in analyze_sites(structure) if site.element == "Ni")
     assert (found.oxidation_state, found.oxidation_source) == (float(nickel), "stated")
     assert found.oxidation_confidence == confidence
+
+
+@pytest.mark.parametrize(("stated", "beside"), [({"Co": 3}, "Ni"), ({"Ni": 3}, "Co")])
+def test_beside_a_statement_no_oxide_gets_a_monovalent_ion_to_be_neutral(stated, beside) -> None:
+    metals = {"Ni": 0.5, "Co": 0.5}
+    structure = Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(4.2), [metals, "O"], [[0, 0, 0], [0.5, 0.5, 0.5]]
+    )
+    sites = analyze_sites(structure, stated=stated)
+    assert states(sites)[beside][0] == 2.0
+    assert "add up to +2" in charge_warnings(sites)[0]
+
+
+def test_monovalent_nickel_that_the_bonds_ask_for_stays_beside_a_statement() -> None:
+    structure = Structure.from_spacegroup(
+        "P4/mmm",
+        Lattice.tetragonal(3.96, 3.37),
+        ["La", "Ni", "O"],
+        [[0.5, 0.5, 0.5], [0, 0, 0], [0.5, 0, 0]],
+    )
+    assert states(analyze_sites(structure, stated={"La": 3}))["Ni"][0] == 1.0
