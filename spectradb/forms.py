@@ -205,6 +205,10 @@ class RecordForm(SeenForm):
             for name, field in _Measured(instance=measured).fields.items():
                 self.fields[f"m_{name}"] = field
                 self.initial[f"m_{name}"] = getattr(measured, name)
+        for name in {"quantity", "m_mode"} & self.fields.keys():
+            offered = self.fields[name].widget
+            assert isinstance(offered, forms.Select)
+            offered.choices = [(value, gettext(str(label))) for value, label in offered.choices]
 
     def rows(self) -> list[Model]:
         measured = self.instance.measurement

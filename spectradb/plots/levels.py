@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
 from numpy.typing import ArrayLike
 
 from spectradb.plots.figure import nice_ticks, tick_text
@@ -101,6 +102,6 @@ def draw_levels(groups: list[Group], names: list[str], labels: list[str]) -> Saf
         )
     parts.append(
         '<svg x="0" y="50%" overflow="visible"><text class="title" text-anchor="middle"'
-        ' transform="translate(-42) rotate(-90)">Energy (eV)</text></svg></svg>'
+        f' transform="translate(-42) rotate(-90)">{gettext("Energy (eV)")}</text></svg></svg>'
     )
     return mark_safe("".join(parts))  # noqa: S308 (labels are escaped)

@@ -137,9 +137,12 @@ def unpack(word: str) -> Opened:
         raise broken
     try:
         packed = base64.urlsafe_b64decode(word + "=" * (-len(word) % 4))
-        data = zlib.decompressobj().decompress(packed, MAX_CASE_BYTES)
+        stream = zlib.decompressobj()
+        data = stream.decompress(packed, MAX_CASE_BYTES)
     except (binascii.Error, zlib.error, ValueError) as error:
         raise broken from error
+    if not stream.eof:  # an address that was cut short, or a case that is too large
+        raise broken
     return open_text(data)
 
 

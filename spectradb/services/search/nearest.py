@@ -32,7 +32,8 @@ def nearest_spectra(spectrum: Spectrum, top: int = 5) -> list[Near]:
     """
     if not spectrum.absorber:
         return []
-    key = f"nearest:{library_stamp()}:{spectrum.pk}"
+    edge = f"{spectrum.absorber}-{spectrum.edge}"  # a draft's may be corrected
+    key = f"nearest:{library_stamp()}:{spectrum.pk}:{edge}"
     ranked: list[tuple[int, float]] | None = cache.get(key)
     if ranked is None:
         ranked = _rank(spectrum)[:top]

@@ -109,6 +109,25 @@ def test_structures_are_suggested_from_the_formula_and_a_likeness(
     assert row.structure == like
 
 
+def test_a_likeness_is_of_the_element_as_it_was_corrected(row: Spectrum, anna: Client) -> None:
+    like = make_structure("NiO")
+    make_spectrum(structure=like, site=make_site(like), energy=row.energy, intensity=row.intensity)
+    address = f"/spectra/{row.pk}/draft/"
+    anna.post(address, form_of(anna, row, absorber="Ni", edge="L23"))
+    assert like in dict(anna.get(address).context["suggested"])
+    anna.post(address, form_of(anna, row, absorber="Co"))
+    assert like not in dict(anna.get(address).context["suggested"])
+
+
+def test_choices_are_in_the_reader_s_language(row: Spectrum, anna: Client) -> None:
+    anna.cookies["django_language"] = "ja"
+    form = anna.get(f"/spectra/{row.pk}/draft/").context["form"]
+    for name in ("quantity", "m_mode"):
+        words = [str(label) for value, label in form.fields[name].widget.choices if value]
+        assert words
+        assert not any("easured" in word or "ransmission" in word for word in words)
+
+
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [

@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings
 from django.utils.translation.template import templatize
 
+from compute.sites.polyhedra import _shapes
 from spectradb.elements import ELEMENTS
 from spectradb.management.commands.compile_translations import mo_bytes, read_po
 
@@ -60,6 +61,10 @@ def catalogue() -> dict[str, str]:
 def test_everything_the_pages_say_is_translated(catalogue) -> None:
     assert sorted(_used() - set(catalogue)) == []
     assert [key for key, text in catalogue.items() if not text] == []
+
+
+def test_shapes_of_sites_are_translated(catalogue) -> None:
+    assert sorted(_shapes().keys() - set(catalogue)) == []
 
 
 def test_compiled_catalogue_is_up_to_date(catalogue) -> None:
