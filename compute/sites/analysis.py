@@ -21,10 +21,11 @@ from compute.sites.coordination import (
     oxo_centres,
     paired,
 )
+from compute.sites.evidence import Evidence
 from compute.sites.fragments import Bonds, covalent_bonds, fragments
 from compute.sites.frame import local_axes, orbits, point_group
 from compute.sites.lewis import lewis
-from compute.sites.oxidation import STATED, Evidence, Valence, assign
+from compute.sites.oxidation import STATED, Valence, assign
 from compute.sites.polyhedra import nearest_shape
 from compute.sites.spin import spin_state
 

@@ -96,6 +96,7 @@ def covalent_bonds(
         count, nearest = neighbours[i].get(j, (0, d))
         neighbours[i][j] = (count + 1, min(nearest, d))
     _drop_cations(elements, neighbours, metals)
+    _drop_oxygen_chains(elements, neighbours)
     return Bonds(tuple(elements), tuple(neighbours), tuple(frozenset(m) for m in metals))
 
 
@@ -176,6 +177,22 @@ def _drop_cations(
         if len(chalcogens) == 1 and len(metals[i]) >= 2:
             continue
         for j in chalcogens:
+            neighbours[i].pop(j, None)
+            neighbours[j].pop(i, None)
+
+
+def _drop_oxygen_chains(
+    elements: Sequence[str], neighbours: list[dict[int, tuple[int, float]]]
+) -> None:
+    """Oxygens near two or more others are water on places too close, all of them occupied."""
+    oxygens = [
+        {j: n for j, (n, _) in near.items() if elements[j] == "O"} if elements[i] == "O" else {}
+        for i, near in enumerate(neighbours)
+    ]
+    for i, near in enumerate(oxygens):
+        if sum(near.values()) < 2:
+            continue
+        for j in near:
             neighbours[i].pop(j, None)
             neighbours[j].pop(i, None)
 

@@ -6,8 +6,10 @@ plus the squared distance to its bond-valence sum, where the lengths of its bond
 The only coupling between sites is the total, so the likeliest assignment and the exact posterior of
 every site follow from dynamic programming over the running charge.
 
-Where oxygens and lone nitrogens have too few bonds, hydrogens may be missing from the list: an
-assignment with so many of them competes with the one without.
+Where oxygens and lone nitrogens have too few bonds, hydrogens may be missing from the list
+(:mod:`compute.sites.hydrogens`): an assignment with so many of them competes with the one without.
+Where neutrality asks for a state that a site's own bonds make next to impossible, the bonds are
+believed: other atoms are missing too, or not as many hydrogens as a formula says.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from math import exp
 import numpy as np
 
 from compute.sites.bondvalence import error_of_sum
+from compute.sites.evidence import Evidence
+from compute.sites.hydrogens import OPEN, with_hydrogens
 from compute.sites.neutrality import evidence, likeliest, posteriors, rounded, shared
 from compute.sites.redox import is_open_shell, prior_costs, usual_states
 
@@ -26,13 +30,9 @@ STATED = "stated"  # by a person or in the structure itself
 _FRACTIONAL = 0.8  # prior cost of equivalent atoms that share a charge
 _PRUNE = 14.0  # states this much worse than the best are tried only when nothing else is neutral
 _FAR = 2.5  # prior cost of a list that lacks hydrogens
+_SOME_LISTED = 1.5  # and more of one that has some
+_MISCOUNTED = 7.0  # of one that lacks other atoms, or another number of hydrogens than stated
 _ROUGH = 1.6  # factor on the error of a sum whose parameters are rough
-_HYDROGEN_GIVES = 0.8  # valence units to the oxygen it sits on
-_OPEN_SIGMA = 0.3  # valence units, of the sum of an O or N that lacks hydrogens
-_OPEN = {"O": 1.55, "N": 1.6}  # sums below this are too small for a complete list
-_MOST_HYDROGENS = {"O": 3, "N": 4}
-_UNBOUND = {"O": 0.3, "N": 0.15}  # with less an atom has no metal: hydronium, ammonium
-_ONIUM = 1.0  # prior cost of these
 # Highest confidence of what the posterior does not know about, from the development half of
 # tests/compute/sites/valences.json.
 _CONFIDENCE_OF_SHARED = 0.9  # of equivalent atoms that share a charge
@@ -68,51 +68,6 @@ class Valence:
     bond_valence_sum: float
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """What is known of a distinct site before its state is assigned.
-
-    Attributes
-    ----------
-    element : str
-    amount : float
-        Atoms a cell.
-    bond_valence_sum : float
-        Signed, negative for anions.
-    ligands : tuple of str
-    anion : bool
-        Whether it takes charge from what it is bound to.
-    bound : float or None
-        Its state in a group of non-metals, the mean of equivalent atoms; None for the others.
-    odd : bool
-        Whether that group has strange valences.
-    single : bool
-        Whether it is a group by itself.
-    trusted : bool
-        Whether the sum is good to :func:`compute.sites.bondvalence.error_of_sum`.
-    silent : bool
-        Whether the lengths of its bonds tell no valence: to carbon, to hydrogen.
-    stated : float or None
-    """
-
-    element: str
-    amount: float
-    bond_valence_sum: float
-    ligands: tuple[str, ...] = ()
-    anion: bool = False
-    bound: float | None = None
-    odd: bool = False
-    single: bool = False
-    trusted: bool = False
-    silent: bool = False
-    stated: float | None = None
-
-    @property
-    def known(self) -> float | None:
-        """What is not to be assigned: stated, or given by the group."""
-        return self.bound if self.stated is None else self.stated
-
-
 def assign(sites: Sequence[Evidence], *, charge: float = 0.0) -> list[Valence]:
     """Oxidation states of the distinct sites of a structure.
 
@@ -130,9 +85,9 @@ def assign(sites: Sequence[Evidence], *, charge: float = 0.0) -> list[Valence]:
     if not any(site.anion or (site.bound is not None and site.bound < 0) for site in sites):
         return [_as_given(site, Valence(0.0, "composition", 0.5, _sum(site))) for site in sites]
     found = _beside(sites, charge)
-    incomplete = any(site.element in _OPEN for site in sites)  # where atoms are left out
+    incomplete = any(site.element in OPEN for site in sites)  # where atoms are left out
     if any(_contradicted(site, v, incomplete) for site, v in zip(sites, found, strict=True)):
-        found = _by_bonds(sites, found)
+        found = _by_bonds(sites)
     limit = _limit(sites)
     return [
         v
@@ -163,13 +118,14 @@ def _assigned(sites: Sequence[Evidence], charge: float) -> list[Valence]:
     multiplicities = [site.amount for site in sites]
     complete = _solved(options, multiplicities, charge)
     chosen, weight = complete, 1.0
+    protonated, bare = with_hydrogens(sites, options)
     if not charge and not usual:
-        protonated, bare = _with_hydrogens(sites, options)
         lacking = _solved(protonated, multiplicities, 0.0) if bare else None
         if lacking is not None:
             chosen = lacking
             if complete is not None:
-                more = lacking.cost + _FAR - complete.cost - bare
+                far = _FAR + _SOME_LISTED * any(site.element == "H" for site in sites)
+                more = lacking.cost + far - complete.cost - bare
                 weight = 1.0 / (1.0 + exp(min(max(more, -60.0), 60.0)))
                 if weight < 0.5:
                     chosen, weight = complete, 1.0 - weight
@@ -180,6 +136,12 @@ def _assigned(sites: Sequence[Evidence], charge: float) -> list[Valence]:
         sure = 1.0 / (1.0 + exp(averaged_cost - sum(chosen.costs)))
         sure = round(min(sure * weight, _CONFIDENCE_OF_SHARED), 4)
         return [v if v.source == STATED else replace(v, confidence=sure) for v in averaged]
+    if not usual:
+        most = _against(sites, options, chosen.values, lower=charge < 0 < bare)
+        counted = 1.0 / (1.0 + exp(min(most - _MISCOUNTED, 60.0)))
+        if counted < 0.5:
+            return _by_bonds(sites)
+        weight *= counted
     out = []
     for site, value, sure in zip(sites, chosen.values, chosen.confidences, strict=True):
         state = float(value) if site.known is None else float(site.known)
@@ -191,6 +153,25 @@ def _assigned(sites: Sequence[Evidence], charge: float) -> list[Valence]:
         confidence = round(min(sure * weight, limit), 4)
         out.append(_as_given(site, Valence(state, source, confidence, _sum(site))))
     return out
+
+
+def _against(
+    sites: Sequence[Evidence],
+    options: Sequence[Mapping[float, float]],
+    values: Sequence[float],
+    *,
+    lower: bool,
+) -> float:
+    """The most that a state costs beyond what its own bonds would choose, where they tell.
+
+    Of states that are too high, as where cations are left out; of too low ones with ``lower``.
+    """
+    most = 0.0
+    for site, costs, value in zip(sites, options, values, strict=True):
+        best = min(costs, key=lambda state: costs[state])
+        if site.known is None and not site.silent and (lower or value > best):
+            most = max(most, costs[value] - costs[best])
+    return most
 
 
 def _mixed(sites: Sequence[Evidence], values: Sequence[float]) -> bool:
@@ -254,37 +235,6 @@ def _options(site: Evidence, *, usual: bool) -> dict[float, float]:
     return out
 
 
-def _with_hydrogens(
-    sites: Sequence[Evidence], options: Sequence[dict[float, float]]
-) -> tuple[list[dict[float, float]], float]:
-    """The options where anions with too few bonds carry hydrogens that the list lacks.
-
-    Also the cost of their having none, which is 0 only where no anion has too few.
-    """
-    out, bare = [], 0.0
-    for site, costs in zip(sites, options, strict=True):
-        size = abs(_sum(site))
-        bound = site.bound is not None and site.stated is None and not site.odd
-        few = bound and site.element in _OPEN and size < _OPEN[site.element]
-        # Lengths of bonds to C and N, as those of organic N, tell nothing of hydrogens.
-        few = few and (site.single or (site.element == "O" and not {"C", "N"} & set(site.ligands)))
-        if not few:
-            out.append(dict(costs))
-            continue
-        full, base = (2.0 if site.element == "O" else 3.0), float(site.bound or 0.0)
-        some = {}
-        for n in range(_MOST_HYDROGENS[site.element] + 1):
-            left = max(full - _HYDROGEN_GIVES * n, 0.0)
-            cost = 0.5 * ((size - left) / _OPEN_SIGMA) ** 2
-            if n <= full:
-                some[base + n] = cost
-            elif site.single and size < _UNBOUND[site.element]:
-                some[base + n] = cost + _ONIUM
-        bare += some[base]
-        out.append(some)
-    return out, bare
-
-
 def _averaged(
     sites: Sequence[Evidence], options: Sequence[Mapping[float, float]], total: float
 ) -> tuple[list[Valence], float]:
@@ -341,12 +291,13 @@ def _between(site: Evidence, state: float) -> float:
     return (1.0 - share) * priors[low] + share * priors[high]
 
 
-def _by_bonds(sites: Sequence[Evidence], found: Sequence[Valence]) -> list[Valence]:
+def _by_bonds(sites: Sequence[Evidence]) -> list[Valence]:
     """Each site's likeliest state by its own bonds, whatever the total."""
     out = []
-    for site, v in zip(sites, found, strict=True):
+    for site in sites:
         if site.known is not None:
-            out.append(replace(v, confidence=min(v.confidence, _CONFIDENCE_OF_BONDS)))
+            known = float(site.known)
+            out.append(Valence(known, "bond valence", _CONFIDENCE_OF_BONDS, _sum(site)))
             continue
         costs = _options(site, usual=True)
         value = min(costs, key=lambda state: costs[state])

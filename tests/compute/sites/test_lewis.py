@@ -89,3 +89,14 @@ def test_states_add_up_to_the_charge_and_neutral_molecules_to_nothing() -> None:
         assert total == 0, name
         checked += 1
     assert checked > 90
+
+
+def test_oxygens_in_a_row_are_water_and_not_a_chain() -> None:
+    def row(n: int) -> list[str]:
+        places = [[1.45 * i, 0.0, 0.0] for i in range(n)]
+        box = Structure(Lattice.cubic(12), ["O"] * n, places, coords_are_cartesian=True)
+        return [name for name, _ in groups(box)]
+
+    assert row(2) == ["O2"]
+    assert row(3) == ["O"] * 3
+    assert row(5) == ["O"] * 5

@@ -7,6 +7,9 @@ from pymatgen.core import Lattice, Structure
 
 from compute.crystals.published import crystal
 from compute.sites import analyze_sites
+from compute.sites.evidence import Evidence
+from compute.sites.hydrogens import with_hydrogens
+from compute.sites.oxidation import assign
 from compute.structures.valence import valence_findings
 
 HYDROXIDES = {"brucite-NiOH2": ("Ni", 2), "brucite-CoOH2": ("Co", 2)}
@@ -64,3 +67,59 @@ def test_stated_charges_win_and_a_contradiction_is_told() -> None:
     told = " ".join(one.text for one in valence_findings(structure, sites))
     assert "stated as +4" in told
     assert "add up to +8" in told
+
+
+@pytest.mark.parametrize("name", HYDROXIDES)
+def test_a_number_of_hydrogens_that_would_leave_the_metal_is_not_believed(name: str) -> None:
+    element, valence = HYDROXIDES[name]
+    structure = without_hydrogen(name, known=True)
+    structure.set_charge(2 * structure._charge)  # as of a formula with twice as many
+    metal = next(site for site in analyze_sites(structure) if site.element == element)
+    assert metal.oxidation_state == valence
+    assert metal.oxidation_confidence <= 0.5
+
+
+def copper(total: float, *, amount: float = 1.0) -> Evidence:
+    return Evidence("Cu", amount, total, ("O",), trusted=True)
+
+
+def oxygen(total: float, amount: float, bound: float, *ligands: str) -> Evidence:
+    single = bound == -2.0 and "H" not in ligands
+    silent = "H" in ligands
+    return Evidence(
+        "O", amount, total, ligands, anion=True, bound=bound, single=single, silent=silent
+    )
+
+
+@pytest.mark.parametrize(("state", "total"), [(-1.0, -0.9), (-0.5, 0.0), (0.0, 0.0)])
+def test_oxygens_bound_to_each_other_lack_no_hydrogen(state: float, total: float) -> None:
+    pair = oxygen(total, 2, state, "Cu")
+    options, bare = with_hydrogens([pair], [{state: 0.0}])
+    assert (options, bare) == ([{state: 0.0}], 0.0)
+    _, bare = with_hydrogens([oxygen(-0.9, 2, -2.0, "Cu")], [{-2.0: 0.0}])
+    assert bare > 2
+
+
+def test_a_peroxide_of_copper_is_of_copper_two() -> None:
+    metal, _ = assign([copper(2.0), oxygen(-1.0, 2, -1.0, "Cu")])
+    assert metal.value == 2
+    assert metal.confidence > 0.9
+
+
+def test_a_list_with_some_hydrogens_is_thought_to_have_all() -> None:
+    # CuO(OH), one oxygen a little short of bonds
+    bare = oxygen(-1.54, 1, -2.0, "Cu")
+    hydroxide = oxygen(-1.67, 1, -2.0, "H")
+    hydrogen = Evidence("H", 1, 0.8, ("O",), bound=1.0)
+    metal, *_ = assign([copper(2.42), hydrogen, hydroxide, bare])
+    assert metal.value == 3
+    assert metal.confidence < 0.9  # a doubt is left
+
+
+@pytest.mark.parametrize("charge", [0.0, -2.0])
+def test_tetravalent_copper_is_not_believed_against_its_bonds(charge: float) -> None:
+    # Neutrality alone would ask for Cu4+.
+    oxide = oxygen(-1.8, 4 - charge, -1.0, "Cu")
+    metal, _ = assign([copper(2.1), oxide], charge=charge)
+    assert metal.value == 2
+    assert metal.confidence <= 0.5
