@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from compute.sites import analyze_sites
-from tests.compute.sites.valence_set import entries
+from tests.compute.sites.valence_set import entries, mostly_slow
 
 # N. N. Greenwood, A. Earnshaw, Chemistry of the Elements, 2nd ed. (1997), unless another is given.
 KNOWN = {
@@ -51,7 +51,7 @@ KNOWN = {
 }
 
 
-@pytest.mark.parametrize("id", KNOWN)
+@pytest.mark.parametrize("id", mostly_slow(KNOWN))
 def test_the_spin_is_that_of_the_ground_state(id: str) -> None:
     structure = next(entry for entry in entries() if entry.id == id).structure()
     sites = analyze_sites(structure)

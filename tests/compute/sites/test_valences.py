@@ -9,7 +9,7 @@ from compute.structures.findings import obstacles
 from compute.structures.read import check
 from compute.structures.valence import valence_findings
 from tests.benchmarks.valences import judge
-from tests.compute.sites.valence_set import entries
+from tests.compute.sites.valence_set import entries, mostly_slow
 
 NAMED = (
     *("porphine-Ni", "porphine-Fe", "porphine-FeCl", "phthalocyanine-Cu", "LaNiO2", "NdNiO2"),
@@ -18,7 +18,7 @@ NAMED = (
 )
 
 
-@pytest.mark.parametrize("id", NAMED)
+@pytest.mark.parametrize("id", mostly_slow(NAMED))
 def test_molecules_and_unusual_states_come_out_as_accepted(id: str) -> None:
     rows = judge(next(entry for entry in entries() if entry.id == id))
     assert rows
@@ -45,7 +45,7 @@ def test_of_all_sites_97_in_100_are_right_and_none_is_wrong_and_sure() -> None:
     assert sum(row.confidence > 0.9 for row in right) >= 0.75 * len(right)
 
 
-@pytest.mark.parametrize("charge", [-2, -3])
+@pytest.mark.parametrize("charge", [-2, pytest.param(-3, marks=pytest.mark.slow)])
 def test_the_charge_of_a_molecule_decides(charge: int) -> None:
     entry = next(entry for entry in entries() if entry.id == "Fe3-CN6-3")
     structure = entry.structure()

@@ -16,13 +16,14 @@ out`` is only scored.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import spglib
 from pymatgen.core import Lattice, Structure
 
@@ -171,3 +172,10 @@ def entries() -> tuple[Entry, ...]:
         )
         for row in rows
     )
+
+
+def mostly_slow(ids: Iterable[str]) -> list[Any]:
+    """Parameters of a test over many entries: every fifth by default, the others as slow."""
+    return [
+        id if n % 5 == 0 else pytest.param(id, marks=pytest.mark.slow) for n, id in enumerate(ids)
+    ]
