@@ -26,8 +26,9 @@ FloatArray = NDArray[np.float64]
 
 DEFAULT, TABLE, BANDS = "default", "table", "bands"
 WIDTHS = (DEFAULT, TABLE, BANDS)
-# Half width gained per eV above each edge's onset, of the squared hopping of e_g, 1/eV²: chosen
-# with CuO and SrTiO3, scored on MnO, LaMnO3 and MnO2 (docs/measurements/multiplet.md).
+# Half width gained per eV above each edge's onset, of the squared hopping of e_g, 1/eV²: chosen by
+# CuO and SrTiO3 with MnO, LaMnO3 and MnO2 in view too, so no compound is held out
+# (docs/measurements/multiplet.md).
 _RISE, _RISE_EV = 0.012, 5.0  # the second: over how many eV it grows
 # Full widths at half maximum of L3 and L2, eV.
 LEVEL_FWHM_EV = {
