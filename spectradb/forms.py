@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from compute.edges import normalise_edge, normalise_element
-from spectradb.filters.chemistry import looks_like_formula
+from spectradb.filters.chemistry import elements_of, looks_like_formula
 from spectradb.models import ApiKey, Kind, Measurement, Spectrum, Structure
 
 
@@ -246,6 +246,9 @@ class RecordForm(SeenForm):
                 gettext("This site is %(is)s, not %(other)s")
                 % {"is": site.element, "other": found["absorber"]},
             )
+        for name in ("m_temperature_k", "m_resolution_ev"):
+            if (value := found.get(name)) is not None and value <= 0:
+                self.add_error(name, gettext("Write a number above 0."))
         return found
 
     def save_measurement(self) -> list[str]:
@@ -313,4 +316,8 @@ class DraftForm(RecordForm):
                 words = gettext("%(formula)s holds no %(element)s")
                 told = {"formula": structure.formula, "element": absorber}
                 self.add_error("structure", words % told)
+        formula = found.get("formula")
+        if formula and absorber and absorber not in elements_of(formula):
+            words = gettext("%(formula)s holds no %(element)s")
+            self.add_error("formula", words % {"formula": formula, "element": absorber})
         return found

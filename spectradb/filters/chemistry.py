@@ -63,6 +63,11 @@ def looks_like_formula(text: str) -> bool:
     )
 
 
+def elements_of(formula: str) -> set[str]:
+    """Symbols of what looks like a formula."""
+    return set(_FORMULA_SYMBOL.findall(plain(formula)))
+
+
 def reduced_formula(text: str) -> str:
     """The formula as structures store it: reduced, in pymatgen's order (O2Ti → TiO2).
 

@@ -137,6 +137,8 @@ def test_choices_are_in_the_reader_s_language(row: Spectrum, anna: Client) -> No
         ("doi", "my paper", "no DOI"),
         ("structure", "mp-999", "no structure"),
         ("m_resolution_ev", "fine", "number"),
+        ("m_resolution_ev", "-0.1", "above 0"),
+        ("m_temperature_k", "-5", "above 0"),
         ("m_mode", "magic", "magic"),
     ],
 )
@@ -151,6 +153,14 @@ def test_a_wrong_value_is_told_at_its_field_and_the_rest_is_kept(
     assert "Mine" in text
     row.refresh_from_db()
     assert row.citation == ""
+
+
+def test_a_formula_without_the_absorber_is_told(row: Spectrum, anna: Client) -> None:
+    address = f"/spectra/{row.pk}/draft/"
+    answer = anna.post(address, form_of(anna, row, absorber="Ni", formula="Mn₂O₃"))
+    assert answer.status_code == 400
+    assert "holds no Ni" in answer.content.decode()
+    assert anna.post(address, form_of(anna, row, absorber="Mn", formula="Mn₂O₃")).status_code == 302
 
 
 def test_two_tabs_are_told(row: Spectrum, anna: Client) -> None:
