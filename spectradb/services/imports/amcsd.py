@@ -43,6 +43,11 @@ class ImportedEntry:
 
 
 class _Doubted(Exception):
+    """What the gate doubts of a new structure, which is not kept then."""
+
+    cause = "Doubtful structure"
+    permanent = True
+
     def __init__(self, row: Structure) -> None:
         super().__init__("; ".join(one.text for one in doubts(row.told)))
         self.cause = doubts(row.told)[0].code

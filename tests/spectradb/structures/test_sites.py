@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from compute.crystals.published import crystal
+from spectradb.forms import state_of
 from spectradb.models import Calculation, Prediction, Site, Spectrum, Status, TrainedModel
 from spectradb.services.calculations.structures import queue_sites, run_calculation
 from spectradb.services.curation.workflow import CurationError, publish
@@ -36,7 +37,8 @@ def desk() -> Client:
 
 def correct(desk: Client, site: Site, valence: str, reason: str = "Mössbauer") -> Any:
     path = f"/admin/spectradb/site/{site.pk}/change/"
-    form = {"oxidation_state": valence, "reason": reason}
+    seen = state_of(Site.objects.get(pk=site.pk))
+    form = {"oxidation_state": valence, "reason": reason, "seen": seen}
     answer = desk.post(path, form, follow=True)
     site.refresh_from_db()
     return answer
