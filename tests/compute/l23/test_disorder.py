@@ -38,6 +38,7 @@ def test_charges_of_places_are_means_of_their_occupants() -> None:
     assert charges[0] == pytest.approx(2.7)
 
 
+@pytest.mark.slow
 def test_a_mixed_shell_is_the_weighted_sum_of_its_arrangements() -> None:
     structure = mixed("ScF3", {"F": {"F": 0.9, "O": 0.1}})
     stated = {"Sc": 3.0, "F": -1.0, "O": -2.0}

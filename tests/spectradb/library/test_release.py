@@ -47,6 +47,12 @@ def load(folder: Path) -> dict:
     return json.loads(output.read_text())
 
 
+def refused(folder: Path) -> None:
+    with pytest.raises(CommandError, match="release"):
+        load(folder)
+    assert not Structure.objects.exists()
+
+
 def described() -> list[tuple]:
     """All that is stored of the library, without numbers of rows."""
     fields = ("element", "index", "oxidation_state", "ligands", "equivalent_indices")
@@ -93,22 +99,19 @@ def test_what_was_written_is_what_is_loaded(release: Path):
     assert (again["new"], again["unchanged"], again["structures"]) == (0, 2, 0)
 
 
-@pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("harm", ["changed", "cut short", "gone"])
-def test_a_release_that_is_not_whole_is_refused_whole(release: Path, name: str, harm: str):
+def test_a_release_that_is_not_whole_is_refused_whole(release: Path):
     empty()
-    path = release / name
-    data = bytearray(path.read_bytes())
-    if harm == "gone":
+    for name in FILES:
+        path = release / name
+        data = path.read_bytes()
+        middle = len(data) // 2
         path.unlink()
-    elif harm == "cut short":
-        path.write_bytes(data[: len(data) // 2])
-    else:
-        data[len(data) // 2] ^= 0xFF
+        refused(release)
+        path.write_bytes(data[:middle])
+        refused(release)
+        path.write_bytes(data[:middle] + bytes([data[middle] ^ 0xFF]) + data[middle + 1 :])
+        refused(release)
         path.write_bytes(data)
-    with pytest.raises(CommandError, match="release"):
-        load(release)
-    assert not Structure.objects.exists()
 
 
 def test_an_older_release_says_so_and_a_newer_one_replaces_the_librarys_own(release, monkeypatch):
