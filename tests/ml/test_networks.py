@@ -149,6 +149,7 @@ def test_ranges_without_overlap_are_refused() -> None:
         common_grid([(0.0, 10.0), (20.0, 30.0)], 0.25)
 
 
+@pytest.mark.slow
 def test_two_processes_train_the_model_of_one(tmp_path: Path) -> None:
     script = tmp_path / "fit.py"
     script.write_text(

@@ -328,6 +328,7 @@ def test_a_row_with_an_uncertain_energy_scale_is_forgiven_its_shift(made):
     assert forgiving.score > strict.score + 2.0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_simulated")
 def test_claims_of_known_pairs_come_from_libraries_that_did_not_see_them(made):
     library = SpectrumLibrary(made.energy_ev, made.intensities[:80], range(80))

@@ -171,7 +171,10 @@ def test_the_command_selects_by_the_search_language(rows: list[Spectrum], tmp_pa
         )  # fmt: skip
 
 
-@pytest.mark.parametrize("format", ["parquet", "hdf5", "json", "csv", "xdi"])
+@pytest.mark.parametrize(
+    "format",
+    ["parquet", "hdf5", "json", "csv", pytest.param("xdi", marks=pytest.mark.slow)],
+)
 def test_memory_does_not_grow_with_the_number_of_rows(
     format: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
