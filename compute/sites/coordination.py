@@ -28,7 +28,8 @@ _NONMETALS = frozenset(
 )
 _REACH = 1.285  # ligands lie within this times the mean bond; Hoppe weight 0.03
 _BOND = 1.25  # bonds are within this times the sum of covalent radii
-_CENTRE_BOND = 1.15  # a metal is bound to a centre (N of nitrite, S of sulphite) within this
+_CENTRE_BOND = 1.05  # a metal is bound to a centre (N of nitrite, S of sulphite) within this
+_NO_LONE_PAIR = frozenset(("H", "B", "Si", "Ge"))  # centres that are never bound to a metal
 _CONTRAST = 0.1  # a ligand is more electronegative by at least this (Pauling)
 
 
@@ -124,7 +125,9 @@ def _donates(
     limit = _bond_limit(elements[donor], elements[acceptor]) * _CENTRE_BOND / _BOND
     return (
         elements[donor] in _NONMETALS
-        and (donor not in centred or (elements[donor] != "H" and distance_ang < limit))
+        and (
+            donor not in centred or (elements[donor] not in _NO_LONE_PAIR and distance_ang < limit)
+        )
         and _electronegativity(elements[donor]) > _electronegativity(elements[acceptor]) + _CONTRAST
     )
 

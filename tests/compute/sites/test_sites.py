@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 from scipy.spatial.transform import Rotation
 
+from compute.crystals import published
 from compute.errors import InputError
 from compute.sites import Site, analyze_sites, frame
 from compute.sites.analysis import as_dict
@@ -262,3 +263,10 @@ def test_operations_that_nearly_fix_a_site_are_taken_as_a_group():
     moved = np.array([0.0, 0.09, 0.127, 0.09])  # within 0.1 Å: no half turn, but quarter turns
     assert len(frame._closed(group, moved, 0.1)) == 1
     assert len(frame._closed(group, moved, 0.2)) == 4
+
+
+@pytest.mark.parametrize("name", ["olivine-Mn2SiO4", "olivine-LiFePO4"])
+def test_centres_of_oxo_anions_beside_a_shared_edge_are_no_ligands(name: str) -> None:
+    for site in analyze_sites(published.crystal(name).structure()):
+        if site.element in ("Mn", "Fe"):
+            assert set(site.ligand_elements) == {"O"}
