@@ -313,7 +313,8 @@ def test_molecules_keep_their_charge_and_share_it():
 def test_holes_never_go_where_no_ligand_orbital_is():
     """Water has no σ lone pair that hops: its combinations of e_g symmetry are out of reach."""
     field = ligand_field(*complex_site("Co", 3, "H2O", 1.87))
-    assert np.diag(field.v)[0] == pytest.approx(0.0, abs=1e-9)
+    # A root of what rounding leaves of nothing (1e-17).
+    assert np.diag(field.v)[0] == pytest.approx(0.0, abs=1e-7)
     assert np.diag(field.ligand)[0] < -10.0
     assert np.diag(field.ligand)[2] > -5.0
 
