@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -40,11 +41,22 @@ _GRID = np.arange(-5.0, 30.0, 0.1)  # eV about the L3 maximum
 _DIGITS = 7  # significant, of parameters and results
 
 
-def publish(folder: Path, version: str, *, distance: float = 0.0) -> dict[str, Any]:
+def publish(
+    folder: Path,
+    version: str,
+    *,
+    distance: float = 0.0,
+    routes: Collection[str] = (),
+    also: Iterable[Structure] = (),
+) -> dict[str, Any]:
     """Write the published spectra of the library's structures; the manifest.
 
     Parameters
     ----------
+    routes : collection of str
+        Only spectra of these; all when empty.
+    also : iterable of Structure
+        Written whether they have spectra or not.
     distance : float
         Spectra of hypothetical crystals that lie so near to another of the same ion and route are
         left out (:func:`compute.thinning.near_duplicates`, energies from the L3 maximum).
@@ -57,19 +69,26 @@ def publish(folder: Path, version: str, *, distance: float = 0.0) -> dict[str, A
         .defer("calculation__sticks", "calculation__trace")
         .order_by("structure__hypothetical", "structure_id", "absorber", "pk")
     )
+    if routes:
+        found = found.filter(calculation__route__in=routes)
     structures: list[dict[str, Any]] = []
     places: dict[int, tuple[int, dict[int, int]]] = {}
     rows = []
     engines: dict[str, Counter[str]] = {}
+
+    def place(held: Structure) -> None:
+        sites = list(held.sites.order_by("pk"))
+        places[held.pk] = len(structures), {site.pk: n for n, site in enumerate(sites)}
+        structures.append(structure_row(held, sites))
+
+    for held in also:
+        place(held)
     for spectrum in found.iterator(chunk_size=200):
         if spectrum.pk in left_out:
             continue
         key = spectrum.structure_id or 0
         if key not in places:
-            held = Structure.objects.get(pk=key)
-            sites = list(held.sites.order_by("pk"))
-            places[key] = len(structures), {site.pk: n for n, site in enumerate(sites)}
-            structures.append(structure_row(held, sites))
+            place(Structure.objects.get(pk=key))
         row = _spectrum_row(spectrum, *places[key])
         engines.setdefault(row["route"], Counter())[row["version"]] += 1
         rows.append(row)

@@ -10,19 +10,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from compute.errors import ReadError
 
-FORMAT, FORMAT_VERSION = "spectradb-release", 1
+FORMAT, MEASURED, FORMAT_VERSION = "spectradb-release", "spectradb-measured", 1
+_IN_WORDS = {FORMAT: "library release", MEASURED: "set of measured spectra"}
 MANIFEST = "manifest.json"
 TABLES = ("structures", "spectra")
 LICENCE = "CC BY 4.0"
-CITATION = "SpectraDB, a library of computed L2,3 spectra"
-_JSON = {"about", "cell", "columns", "elements", "sites", "parameters", "results"}
+CITATION = "SpectraDB, a library of computed core-level spectra"
+_JSON = {"about", "cell", "columns", "elements", "sites", "parameters", "results", "header"}
 _LEVEL = 19  # of zstd; slow to write, as quick to read as any
 
 
@@ -50,13 +51,32 @@ def write_release(
     about: dict[str, Any],
 ) -> dict[str, Any]:
     """Write a release; its manifest last, so that one cut short is none. The manifest."""
+    about = {"licence": LICENCE, "citation": f"{CITATION}, release {version}", **about}
+    tables = dict(zip(TABLES, (structures, spectra), strict=True))
+    return write_tables(folder, FORMAT, version, tables, about)
+
+
+def write_tables(
+    folder: Path,
+    form: str,
+    version: str,
+    tables: dict[str, list[dict[str, Any]]],
+    about: dict[str, Any],
+) -> dict[str, Any]:
+    """Write tables of rows, and their manifest last, so that one cut short is none; the manifest.
+
+    Parameters
+    ----------
+    form : str
+        What the folder holds: the ``format`` of its manifest.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MANIFEST).unlink(missing_ok=True)
     files = {}
-    for name, rows in zip(TABLES, (structures, spectra), strict=True):
+    for name, rows in tables.items():
         path = folder / f"{name}.parquet"
         table = pa.Table.from_pylist([_packed(row) for row in rows])
         pq.write_table(table, path, compression="zstd", compression_level=_LEVEL)
@@ -66,11 +86,9 @@ def write_release(
             "rows": len(rows),
         }
     manifest = {
-        "format": FORMAT,
+        "format": form,
         "format_version": FORMAT_VERSION,
         "version": version,
-        "licence": LICENCE,
-        "citation": f"{CITATION}, release {version}",
         **about,
         "files": files,
     }
@@ -87,12 +105,26 @@ def read_release(folder: Path) -> Release:
     ReadError
         Telling all that is missing, cut short or changed; nothing of it is read then.
     """
+    manifest, rows = read_tables(folder, FORMAT, TABLES)
+    return Release(manifest, rows["structures"], rows["spectra"])
+
+
+def read_tables(
+    folder: Path, form: str, names: Collection[str]
+) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
+    """The manifest of a folder and the rows of its tables, proved whole first.
+
+    Raises
+    ------
+    ReadError
+        As :func:`read_release`.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    manifest = _manifest(folder)
+    manifest = _manifest(folder, form)
     wrong = []
-    for name in (f"{table}.parquet" for table in TABLES):
+    for name in (f"{table}.parquet" for table in names):
         path, told = folder / name, manifest["files"].get(name)
         if told is None or not path.is_file():
             wrong.append(f"{name} is missing")
@@ -103,13 +135,13 @@ def read_release(folder: Path) -> Release:
     if wrong:
         raise ReadError([f"{folder.name}: {one}" for one in wrong])
     rows = {}
-    for table in TABLES:
+    for table in names:
         try:
             found = pq.read_table(folder / f"{table}.parquet").to_pylist()
         except (pa.ArrowException, OSError) as error:
             raise ReadError([f"{folder.name}: {table}.parquet: {error}"]) from error
         rows[table] = [_unpacked(row) for row in found]
-    return Release(manifest, rows["structures"], rows["spectra"])
+    return manifest, rows
 
 
 def is_release(path: Path) -> bool:
@@ -117,14 +149,14 @@ def is_release(path: Path) -> bool:
     return path.is_dir() or path.name == MANIFEST
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
+def _manifest(folder: Path, form: str) -> dict[str, Any]:
     path = folder / MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ReadError([f"{folder.name}: no manifest that can be read ({error})"]) from error
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise ReadError([f"{folder.name}: {MANIFEST} is not of a library release"])
+    if not isinstance(manifest, dict) or manifest.get("format") != form:
+        raise ReadError([f"{folder.name}: {MANIFEST} is not of a {_IN_WORDS[form]}"])
     if manifest.get("format_version") != FORMAT_VERSION:
         told = manifest.get("format_version")
         raise ReadError([f"{folder.name}: format version {told} is not known"])
