@@ -166,8 +166,6 @@ def refuse_undescribed(site: Site, sites: Sequence[Site] = ()) -> None:
 
 def undescribed(site: Site, sites: Sequence[Site] = ()) -> str:
     """Why no ligand-field multiplet describes the L2,3 edge of a 3d site; empty where one does."""
-    if site.oxidation_state <= 0:
-        return no_ion(site.element, site.oxidation_state)
     if kind := _metallic_compound(site, sites):
         return (
             f"a metallic {kind}: no ion, its 3d electrons are in bands and no ligand-field "

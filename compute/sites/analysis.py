@@ -27,6 +27,7 @@ from compute.sites.frame import local_axes, orbits, point_group
 from compute.sites.lewis import lewis
 from compute.sites.oxidation import STATED, Valence, assign
 from compute.sites.polyhedra import nearest_shape
+from compute.sites.redox import is_possible
 from compute.sites.spin import spin_state
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ FloatArray = NDArray[np.float64]
 
 _NEUTRAL = 1e-3
 _GIVES = 0.2  # a bond-valence sum beyond this makes a cation, beyond its negative an anion
+BELIEVED = 1.0  # confidence of what a person states; a file's charge has less where it is odd
 _CONFIDENCE_OF_CHARGED = 0.7
 _CONFIDENCE_OF_CONTRADICTED = 0.3
 _HIGHEST_STATE = 9.0  # iridium's in IrO4+
@@ -280,9 +282,9 @@ def assign_valences(
     valences = assign(facts, charge=charge)
     total = sum(v.value * s.amount for v, s in zip(valences, sites, strict=True))
     # A structure's own charges may be a slip of the pen.
-    written = 1.0 if abs(total) < _NEUTRAL else _CONFIDENCE_OF_CHARGED
+    written = BELIEVED if abs(total - charge) < _NEUTRAL else _CONFIDENCE_OF_CHARGED
     valences = [
-        replace(v, confidence=min(written, _CONFIDENCE_OF_CONTRADICTED if wrong else 1.0))
+        replace(v, confidence=min(written, _CONFIDENCE_OF_CONTRADICTED if wrong else BELIEVED))
         if v.source == STATED and value is None
         else v
         for v, value, wrong in zip(
@@ -374,7 +376,9 @@ def _groups(bonds: Bonds) -> tuple[dict[int, float], set[int], set[int]]:
 
 
 def _contradicts(fact: Evidence, valence: Valence) -> bool:
-    """Whether bonds whose sum can be trusted add up to another valence."""
+    """Whether a state is none of its element, or bonds that can be trusted tell another one."""
+    if not is_possible(fact.element, valence.value):
+        return True
     off = abs(valence.value - fact.bond_valence_sum)
     return fact.trusted and off > error_of_sum(valence.value)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-_NONMETALS = frozenset(
+NONMETALS = frozenset(
     ("H", "B", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Ge", "As", "Se", "Br", "Sb", "Te", "I")
 )
 _REACH = 1.285  # ligands lie within this times the mean bond; Hoppe weight 0.03
@@ -104,11 +104,11 @@ def oxo_centres(
     centres: list[int] = []
     for index in indices:
         element = elements[index]
-        if element not in _NONMETALS:
+        if element not in NONMETALS:
             continue
         near = neighbours[index]
         bound = sum(
-            elements[a] in _NONMETALS
+            elements[a] in NONMETALS
             and _electronegativity(elements[a]) > _electronegativity(element) + _CONTRAST
             and d < _bond_limit(element, elements[a])
             for a, d in zip(near.atoms, near.distances, strict=True)
@@ -124,7 +124,7 @@ def _donates(
     """Whether an atom counts as a ligand of another; a centre only where it is bound itself."""
     limit = _bond_limit(elements[donor], elements[acceptor]) * _CENTRE_BOND / _BOND
     return (
-        elements[donor] in _NONMETALS
+        elements[donor] in NONMETALS
         and (
             donor not in centred or (elements[donor] not in _NO_LONE_PAIR and distance_ang < limit)
         )
@@ -182,7 +182,7 @@ def bond_valence_sum(
 
 def paired(elements: list[str], index: int, near: Neighbours) -> bool:
     """Whether a non-metal is bound to its like: peroxide, disulphide."""
-    return elements[index] in _NONMETALS and any(
+    return elements[index] in NONMETALS and any(
         elements[a] == elements[index] and d < _bond_limit(elements[index], elements[index])
         for a, d in zip(near.atoms, near.distances, strict=True)
     )

@@ -22,11 +22,12 @@ from compute.sites.analysis import Site, assign_valences, own_charge
 from compute.sites.coordination import Neighbours, bond_valence_sum, oxo_centres, paired
 from compute.sites.fragments import covalent_bonds
 from compute.sites.frame import local_axes, orbits, point_group
+from compute.sites.metallic import limit_of_formal
 from compute.sites.occupants import Occupant, exclude, occupants
 from compute.sites.oxidation import STATED
 from compute.sites.polyhedra import nearest_shape
-from compute.sites.redox import is_open_shell, prior_costs
-from compute.sites.shares import share
+from compute.sites.redox import is_open_shell, prior_costs, usual_states
+from compute.sites.shares import Shared, share
 from compute.sites.shells import Arrangement, arrangements
 from compute.sites.spin import spin_state
 
@@ -43,6 +44,8 @@ CHARGE_ERROR = 0.006
 _WHOLE = 1e-3
 _CONFIDENCE_OF_USUAL = 0.95
 _FORCED = 0.25
+_JUST_BELOW = 0.15  # electrons an ion that vacancies of a few percent leave over
+_CONFIDENCE_OF_DEFICIENT = 0.5
 _MEAN_BONDS = 2.0  # how much worse the bonds of a mean structure tell a valence
 # At most, of an ion with several states that shares its place: the bonds are a mean of several.
 _CONFIDENCE_OF_MEAN = 0.8
@@ -303,22 +306,41 @@ def _shared_out(found: list[Site], error: float) -> list[Site]:
     stated = any(site.oxidation_source == STATED for site in found)
     if shares is None or (stated and any(one.confidence < _FORCED for one in shares)):
         return found  # beside a statement nothing is forced
+    shares = [_believed(found[k].element, one) for k, one in zip(free, shares, strict=True)]
     between = [n for n, one in enumerate(shares) if abs(one.state - round(one.state)) > _WHOLE]
     states = [one.state for one in shares]
     for n in between:  # one at most
         left = amounts[n] * abs(states[n] - round(states[n]))
         states[n] = float(round(states[n])) if left <= error else states[n]
     out = list(found)
+    for k, state in zip(free, states, strict=True):
+        out[k] = replace(found[k], oxidation_state=state)
+    limit = limit_of_formal(
+        [(site.element, site.ligand_elements) for site in out],
+        [None if site.oxidation_source == STATED else site.oxidation_state for site in out],
+    )
     for k, state, one in zip(free, states, shares, strict=True):
-        site = replace(found[k], oxidation_state=state)
+        site = out[k]
         agrees = abs(state - site.bond_valence_sum) < 0.5 + 0.2 * abs(state)
         out[k] = replace(
             site,
             oxidation_source="bond valence" if agrees else "composition",
-            oxidation_confidence=round(min(one.confidence, _CONFIDENCE_OF_USUAL), 4),
+            oxidation_confidence=round(min(one.confidence, _CONFIDENCE_OF_USUAL, limit), 4),
             spin_state=spin_state(site),
         )
     return out
+
+
+def _believed(element: str, one: Shared) -> Shared:
+    """A mean state just below the lowest ion that an element usually is, as that ion.
+
+    Few vacancies of anions leave electrons, but whether they make Ni⁺ of NiO or stay at the
+    vacancies, or whether the occupancy is just not known so well, no occupancy tells.
+    """
+    lowest = min(usual_states(element))
+    if 0.0 < lowest - one.state < _JUST_BELOW:
+        return Shared(float(lowest), min(one.confidence, _CONFIDENCE_OF_DEFICIENT))
+    return one
 
 
 def _costs(site: Site) -> dict[float, float]:

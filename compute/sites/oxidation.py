@@ -23,6 +23,7 @@ import numpy as np
 from compute.sites.bondvalence import error_of_sum
 from compute.sites.evidence import Evidence
 from compute.sites.hydrogens import OPEN, with_hydrogens
+from compute.sites.metallic import is_metal, limit_of_confidence
 from compute.sites.neutrality import evidence, likeliest, posteriors, rounded, shared
 from compute.sites.redox import is_open_shell, prior_costs, usual_states
 
@@ -41,9 +42,7 @@ _CONFIDENCE_OF_GUESSED = 0.85  # where hydrogens are taken to be missing, told b
 _CONFIDENCE_OF_BONDS = 0.5  # where the total is not what it should be
 _CONFIDENCE_OF_ROUGH = 0.3  # and where their parameters are rough, but lead near a usual state
 _NO_CONFIDENCE = 0.2  # and where they lead nowhere
-_CONFIDENCE_OF_ODD = 0.2  # a group of strange valences: hydrogens missing on carbon, clusters
-_CONFIDENCE_OF_METALLIC = 0.5  # single P, As, Sb, C, Si, B among metals: no ions to speak of
-_METALLIC = frozenset(("P", "As", "Sb", "C", "Si", "B"))
+_CONFIDENCE_OF_METAL = 0.5  # nothing takes charge
 
 
 @dataclass(frozen=True)
@@ -82,13 +81,15 @@ def assign(sites: Sequence[Evidence], *, charge: float = 0.0) -> list[Valence]:
     charge : float
         That the listed atoms have together: minus the hydrogens that are known to be missing.
     """
-    if not any(site.anion or (site.bound is not None and site.bound < 0) for site in sites):
-        return [_as_given(site, Valence(0.0, "composition", 0.5, _sum(site))) for site in sites]
+    takes = any(site.anion or (site.bound is not None and site.bound < 0) for site in sites)
+    if not takes or is_metal(sites):
+        none = [Valence(0.0, "composition", _CONFIDENCE_OF_METAL, _sum(site)) for site in sites]
+        return [_as_given(site, v) for site, v in zip(sites, none, strict=True)]
     found = _beside(sites, charge)
     incomplete = any(site.element in OPEN for site in sites)  # where atoms are left out
     if any(_contradicted(site, v, incomplete) for site, v in zip(sites, found, strict=True)):
         found = _by_bonds(sites)
-    limit = _limit(sites)
+    limit = limit_of_confidence(sites, [v.value for v in found])
     return [
         v
         if v.source == STATED
@@ -334,15 +335,6 @@ def _agreement(site: Evidence, valence: Valence) -> float:
         return 1.0
     off = abs(valence.value - valence.bond_valence_sum) / error_of_sum(valence.value)
     return 1.0 if off < 2 / 3 else max(0.05, exp(-2.0 * (off - 2 / 3)))
-
-
-def _limit(sites: Sequence[Evidence]) -> float:
-    """Highest confidence of anything in the structure."""
-    if any(site.odd for site in sites):
-        return _CONFIDENCE_OF_ODD
-    if any(site.single and site.anion and site.element in _METALLIC for site in sites):
-        return _CONFIDENCE_OF_METALLIC
-    return 1.0
 
 
 def _sum(site: Evidence) -> float:

@@ -39,8 +39,8 @@ _ANION_EV = 1.5  # each electron beyond the neutral atom
 _RARE = 4.0  # of states that the ICSD lists but textbooks do not
 _NEVER = 10.0  # and of those of s- and f-block metals, yttrium and aluminium (La²⁺, Ca⁺)
 _SEEN = frozenset(("Sm", "Yb", "Ce", "Pr", "Tb", "U", "Np", "Pu"))  # but these
-_SOFT = frozenset(("S", "Se", "Te", "P", "As", "Sb", "I"))
-_ACCEPTORS = frozenset(("C", "P", "H"))  # ligands of low-valent metals
+SOFT = frozenset(("S", "Se", "Te", "P", "As", "Sb", "I"))
+ACCEPTORS = frozenset(("C", "P", "H"))  # ligands of low-valent metals
 
 
 def is_open_shell(element: str) -> bool:
@@ -48,14 +48,22 @@ def is_open_shell(element: str) -> bool:
     return element in _FROST_EV
 
 
+def is_possible(element: str, state: float) -> bool:
+    """Whether a state is within those that are known of an element."""
+    from pymatgen.core import Element
+
+    known = (0, *Element(element).oxidation_states, *_FROST_EV.get(element, ()))
+    return bool(min(known) <= state <= max(known))
+
+
 def prior_costs(element: str, ligands: Sequence[str] = ()) -> dict[int, float]:
     """Cost of each state that an element may have beside these ligands."""
     if element not in _FROST_EV:
         return dict(_usual(element))
     kinds = set(ligands)
-    soft = bool(kinds) and kinds <= _SOFT | {"H"} and bool(kinds & _SOFT)
+    soft = bool(kinds) and kinds <= SOFT | {"H"} and bool(kinds & SOFT)
     potential = _POTENTIAL_SOFT_EV if soft else _POTENTIAL_EV
-    organic = bool(kinds & _ACCEPTORS)
+    organic = bool(kinds & ACCEPTORS)
     energies = dict(_FROST_EV[element])
     if organic:
         energies |= {-1: energies[0] + _ANION_EV, -2: energies[0] + 2 * _ANION_EV}

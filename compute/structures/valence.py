@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import floor
 from typing import TYPE_CHECKING
 
-from compute.sites.analysis import Site, own_charge
+from compute.sites.analysis import BELIEVED, Site, own_charge
 from compute.sites.bondvalence import error_of_sum, has_parameter
 from compute.sites.oxidation import STATED
+from compute.sites.redox import is_possible
 from compute.structures.findings import Finding, Weight
 
 if TYPE_CHECKING:
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
 
 UNLIKELY = 0.25  # a confidence below this is no answer
 _NEUTRAL = 1e-3
+_WHOLE = 5e-3
+_ROUGH = 2.0  # factor on the error of a bond-valence sum without parameters of its own
+_SILENT = frozenset(("C", "H"))  # bonds to them tell no valence
 
 
 def valence_findings(structure: Structure, sites: Sequence[Site]) -> list[Finding]:
@@ -22,8 +27,9 @@ def valence_findings(structure: Structure, sites: Sequence[Site]) -> list[Findin
     support."""
     return [
         *_total(structure, sites),
-        *_stated(sites),
+        *_stated(structure, sites),
         *_without_support(sites),
+        *_mixed(sites),
     ]
 
 
@@ -54,19 +60,50 @@ def _total(structure: Structure, sites: Sequence[Site]) -> list[Finding]:
     ]
 
 
-def _stated(sites: Sequence[Site]) -> list[Finding]:
-    return [
-        Finding(
-            "valence",
-            f"{site.element} is stated as {site.oxidation_state:+.3g}, its bonds add up to "
-            f"{site.bond_valence_sum:.2f}",
-        )
-        for site in sites
-        if site.oxidation_source == STATED
-        and site.ligand_elements
-        and all(has_parameter(site.element, other) for other in site.ligand_elements)
-        and abs(site.oxidation_state - site.bond_valence_sum) > error_of_sum(site.oxidation_state)
-    ]
+def _stated(structure: Structure, sites: Sequence[Site]) -> list[Finding]:
+    """What bonds say against stated states.
+
+    A file's charge that its bonds and the total contradict is likely a slip of the pen, as is one
+    that its element cannot have; what a person states is told and used.
+    """
+    total = sum(site.oxidation_state * site.amount for site in sites) - own_charge(structure)
+    charged = abs(total) > _NEUTRAL
+    out = []
+    for site in sites:
+        if site.oxidation_source != STATED:
+            continue
+        told = f"{site.element} is stated as {site.oxidation_state:+.3g}"
+        off = _beyond_bonds(site)
+        possible = is_possible(site.element, site.oxidation_state)
+        wrong = not possible or (charged and off > 1)
+        if off > 1 and (wrong or _has_sum(site)):
+            told += f", its bonds add up to {site.bond_valence_sum:.2f}"
+        elif possible:
+            continue
+        if not possible:
+            told += ", a state that the element does not have"
+        if wrong and site.oxidation_confidence < BELIEVED:
+            told += f"; all states add up to {total:+.3g} a cell" if charged else ""
+            out.append(Finding("valence", f"{told}; state it if it is meant", Weight.DOUBT))
+        else:
+            out.append(Finding("valence", told))
+    return out
+
+
+def _beyond_bonds(site: Site) -> float:
+    """How far a state is from the sum of its bonds, in errors of it; 0 where they tell nothing."""
+    if (
+        not site.ligand_elements
+        or site.bond_valence_sum <= 0
+        or _SILENT & set(site.ligand_elements)
+    ):
+        return 0.0
+    error = error_of_sum(site.oxidation_state) * (1.0 if _has_sum(site) else _ROUGH)
+    return abs(site.oxidation_state - site.bond_valence_sum) / error
+
+
+def _has_sum(site: Site) -> bool:
+    return all(has_parameter(site.element, other) for other in site.ligand_elements)
 
 
 def _without_support(sites: Sequence[Site]) -> list[Finding]:
@@ -83,6 +120,21 @@ def _without_support(sites: Sequence[Site]) -> list[Finding]:
         and site.oxidation_confidence < UNLIKELY
         and site.element in _OPEN_SHELL
     ]
+
+
+def _mixed(sites: Sequence[Site]) -> list[Finding]:
+    """Means of several ions, and what they stand for in a calculation."""
+    out = []
+    for site in sites:
+        low = floor(site.oxidation_state)
+        share = site.oxidation_state - low
+        if site.element in _OPEN_SHELL and _WHOLE < share < 1 - _WHOLE and low >= 0:
+            text = (
+                f"{site.element} {site.oxidation_state:+.3g} is a mean: {1 - share:.0%} "
+                f"{site.element}{low:+d} and {share:.0%} {site.element}{low + 1:+d}"
+            )
+            out.append(Finding("valence", text))
+    return list(dict.fromkeys(out))
 
 
 _OPEN_SHELL = frozenset(("Sc", "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn"))

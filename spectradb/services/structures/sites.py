@@ -134,7 +134,11 @@ def state_valences(
         stated: dict[int | str, float] = dict(kept.items())
         stated |= {atom: value for atom, value in given.items() if value is not None}
         structure = held.to_pymatgen()
-        found = analyze_sites(structure, symprec=SYMPREC, stated=stated)
+        worth = {orbit_key(site): site.oxidation_confidence for site in rows}
+        found = [
+            replace(site, oxidation_confidence=worth[site.key] or 0.0) if site.key in kept else site
+            for site in analyze_sites(structure, symprec=SYMPREC, stated=stated)
+        ]
         told = valence_findings(structure, found)
         done.warnings = [one.text for one in told]
         kept_findings = [one for one in held.findings if one["code"] not in _OF_VALENCES]

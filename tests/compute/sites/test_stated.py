@@ -8,6 +8,8 @@ from pymatgen.core import Lattice, Structure
 from compute.crystals.published import crystal
 from compute.errors import InputError
 from compute.sites import Site, analyze_sites, charge_warnings
+from compute.structures.findings import obstacles
+from compute.structures.valence import valence_findings
 
 
 def ilmenite() -> Structure:
@@ -134,6 +136,31 @@ def test_a_charge_of_the_file_that_the_bonds_contradict_is_hardly_believed(
     found = next(site for site in analyze_sites(structure) if site.element == "Ni")
     assert (found.oxidation_state, found.oxidation_source) == (float(nickel), "stated")
     assert found.oxidation_confidence == confidence
+
+
+@pytest.mark.parametrize(
+    ("name", "charges", "doubted"),
+    [
+        ("rocksalt-MnO", {"Mn": 7, "O": -2}, True),
+        ("rocksalt-MnO", {"Mn": 7, "O": -7}, True),
+        ("rocksalt-NiO", {"Ni": 4, "O": -2}, True),
+        ("rocksalt-MnS", {"Mn": 7, "S": -2}, True),
+        ("rocksalt-NiO", {"Ni": 3, "O": -2}, False),  # bonds do not exclude it
+        ("rocksalt-NiO", {"Ni": 4, "O": -4}, True),  # neutral, with what oxygen never is
+        ("rocksalt-MnO", {"Mn": 2, "O": -2}, False),
+    ],
+)
+def test_a_charge_of_the_file_against_bonds_and_neutrality_is_a_doubt_until_a_person_states_it(
+    name: str, charges: dict[str, int], doubted: bool
+) -> None:
+    structure = crystal(name).structure()
+    structure.add_oxidation_state_by_element(charges)
+    found = obstacles(valence_findings(structure, analyze_sites(structure)))
+    assert bool(found) == doubted
+    sites = analyze_sites(structure, stated=charges)
+    told = valence_findings(structure, sites)
+    assert obstacles(told) == []
+    assert bool(told) == (sum(charges.values()) != 0 or doubted)
 
 
 @pytest.mark.parametrize(("stated", "beside"), [({"Co": 3}, "Ni"), ({"Ni": 3}, "Co")])
