@@ -26,6 +26,7 @@ from spectradb.services.library.build import (
 from spectradb.services.library.load import Loaded, load_release
 from spectradb.services.library.release import MANIFEST, is_release
 from spectradb.services.library.snapshot import import_library
+from spectradb.services.library.starter import load_beside
 from spectradb.services.matching.index import refresh_all
 from spectradb.services.matching.reliability import measure_next
 from spectradb.services.queue.beside import workers
@@ -78,6 +79,11 @@ class Command(BaseCommand):
                 self._say(f"{self._load(library)} spectra loaded from {library}.")
             except ReadError as error:
                 raise CommandError(str(error)) from error
+        try:
+            for line in load_beside(STARTER):
+                self._say(line)
+        except ReadError as error:
+            raise CommandError(str(error)) from error
         new = sum(is_new for _, is_new in store_crystals())
         stored = Structure.objects.filter(source=SOURCE).count()
         self._say(f"{stored} crystals, {new} of them new.")

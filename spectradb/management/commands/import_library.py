@@ -13,17 +13,23 @@ from spectradb.management.json_command import JsonCommand
 
 
 class Command(JsonCommand):
-    help = "Load a library that export_library wrote; what is there already stays."
+    help = (
+        "Load a library that export_library wrote, or a set of measured spectra; what is there "
+        "already stays."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, metavar="FOLDER|FILE")
         self.add_output(parser)
 
     def handle(self, *, file: Path, output: str | None, **options: Any) -> None:
-        from spectradb.services.library.release import is_release
+        from spectradb.services.library.release import is_measured, is_release
 
         try:
-            counts = self._release(file) if is_release(file) else self._snapshot(file)
+            if is_measured(file):
+                counts = self._measured(file)
+            else:
+                counts = self._release(file) if is_release(file) else self._snapshot(file)
         except ReadError as error:
             raise CommandError(str(error)) from error
         self.emit(counts, output)
@@ -36,6 +42,17 @@ class Command(JsonCommand):
         for is_new in self.progress(import_library(file), unit="spectrum"):
             counts["new" if is_new else "unchanged"] += 1
         return counts
+
+    def _measured(self, file: Path) -> dict[str, Any]:
+        from spectradb.services.library.measured import load_measured
+
+        done = load_measured(file if file.is_dir() else file.parent)
+        for line in done.refused:
+            self.say(line)
+        if done.kept_out:
+            self.say(f"{done.kept_out} spectra kept out: changed or withdrawn here")
+        self.say(f"{done.linked} of them are of crystals that are stored")
+        return asdict(done)
 
     def _release(self, file: Path) -> dict[str, Any]:
         from spectradb.services.library.load import Loaded, load_release

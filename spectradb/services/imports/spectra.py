@@ -10,21 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import DatabaseError, transaction
 
-from compute.edges import edge_energy
 from compute.errors import InputError, ReadError, SkipFile
 from compute.io import COLUMNS_HEADER, LIMITS, ColumnChoice, QuestionError, RawSpectrum, read_bytes
-from spectradb.models import Kind, Measurement, SourceFile, Spectrum, Status, Structure
-from spectradb.plots import sparkline_path
+from spectradb.models import SourceFile, Spectrum, Status, Structure
 from spectradb.services.curation.quality import keep_checks
-from spectradb.services.imports.fields import (
-    axis_field,
-    formula_of,
-    monochromator_of,
-    plain_json,
-    plain_text,
-    short_text,
-    stored_date,
-)
+from spectradb.services.imports.measured_rows import measured_rows
 from spectradb.services.imports.theory import store_calculation, stored_calculation
 
 if TYPE_CHECKING:
@@ -243,7 +233,7 @@ def _store_all(
         if row is not None:
             stored.append(_Stored(row, False))
             continue
-        stored.append(_Stored(_create(file, part, raw, contributor), True))
+        stored.append(_create(file, part, raw, contributor))
     calculated = any(raw.kind == "theory" for raw in raws)
     unused = not calculated and not file.measurements.exists()
     if not any(one.is_new for one in stored) and unused:
@@ -275,49 +265,16 @@ def _our_own(raw: RawSpectrum) -> Spectrum | None:
     return row if named else None
 
 
-def _create(file: SourceFile, part: str, raw: RawSpectrum, contributor: User | None) -> Spectrum:
-    m = raw.measurement
-    measurement = Measurement.objects.create(
-        facility=short_text(m.facility, 120),
-        beamline=short_text(m.beamline, 120),
-        mode=raw.mode or "",
-        monochromator=short_text(monochromator_of(raw), 120),
-        resolution_ev=m.resolution_ev,
-        temperature_k=m.temperature_k,
-        sample_name=short_text(m.sample_name or raw.label, 200),
-        sample_formula=short_text(m.sample_formula, 200),
-        sample_preparation=plain_text(m.sample_preparation),
-        is_reference=raw.role == "reference",
-        measured_on=stored_date(m.date),
-        file=file,
-        file_format=raw.format,
-        file_part=part,
-        header=plain_json({**raw.header, **axis_field(raw)}),
-        warnings=list(raw.warnings),
-    )
-    row = Spectrum(
-        kind=Kind.EXPERIMENT,
-        technique=raw.technique,
-        absorber=raw.element or "",
-        edge=raw.edge or "",
-        formula=formula_of(m.sample_formula, m.sample_name),
-        title=short_text(raw.label or m.sample_name or file.name, 200),
-        quantity=raw.quantity,
-        status=Status.DRAFT,
-        contributor=contributor,
-        licence="" if contributor is not None else Spectrum._meta.get_field("licence").default,
-        measurement=measurement,
-        sparkline=sparkline_path(
-            raw.energy_ev,
-            raw.intensity,
-            near=edge_energy(raw.element, raw.edge) if raw.element and raw.edge else None,
-        ),
-    )
-    row.set_arrays(raw.energy_ev, raw.intensity)
-    row.content_hash = row.hash_content(file.sha256, part)
+def _create(file: SourceFile, part: str, raw: RawSpectrum, contributor: User | None) -> _Stored:
+    measurement, row = measured_rows(raw, file.sha256, part, file=file, contributor=contributor)
+    here = Spectrum.objects.filter(content_hash=row.content_hash).first()
+    if here is not None:  # this very file came with the library of measured spectra
+        return _Stored(here, False)
+    measurement.save()
+    row.measurement = measurement
     keep_checks(row)
     row.save()
-    return row
+    return _Stored(row, True)
 
 
 def _fill_in(row: Spectrum, raw: RawSpectrum) -> bool:

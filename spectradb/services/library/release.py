@@ -149,6 +149,15 @@ def is_release(path: Path) -> bool:
     return path.is_dir() or path.name == MANIFEST
 
 
+def is_measured(path: Path) -> bool:
+    """Whether it is a set of measured spectra: its folder or its manifest."""
+    manifest = path / MANIFEST if path.is_dir() else path
+    try:
+        return bool(json.loads(manifest.read_text(encoding="utf-8")).get("format") == MEASURED)
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, AttributeError):
+        return False
+
+
 def _manifest(folder: Path, form: str) -> dict[str, Any]:
     path = folder / MANIFEST
     try:
