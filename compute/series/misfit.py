@@ -3,9 +3,9 @@
 The residual of a right model is noise: at every scale of energy its power is that which the fit
 leaves of noise. Something else leaves structure, as wide as its peaks. The least of the
 p-values of the scales counts, for what the least of so many dependent ones is worth, and the
-p-values of a series into probabilities: what the references explain has uniform ones, something else
-has small ones, and how many and how small the series itself tells (local false discovery rate; Efron,
-Statist. Sci. 23 (2008) 1).
+p-values of a series into probabilities: what the references explain has uniform ones, something
+else has small ones, and how many and how small the series itself tells (local false discovery
+rate; Efron, Statist. Sci. 23 (2008) 1).
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _joined(p: Floats) -> Floats:
     x = -ndtri(least)
     grid, tail = _largest(max(count, 1))
     inside = np.interp(x, grid, tail)
-    return np.clip(np.where(x > grid[-1], count * least, inside), _TINY, 1.0)
+    return np.asarray(np.clip(np.where(x > grid[-1], count * least, inside), _TINY, 1.0))
 
 
 @lru_cache(maxsize=8)
