@@ -1,7 +1,8 @@
 """A series without references: non-negative factors, and curve resolution with what is known.
 
-D (n, m) ≈ C (n, k) S (k, m): amounts of each component in each spectrum, and the components. Both are
-found to a scale and, without more knowledge, to a mixture of the components (rotational ambiguity).
+D (n, m) ≈ C (n, k) S (k, m): amounts of each component in each spectrum, and the components. Both
+are found to a scale and, without more knowledge, to a mixture of the components (rotational
+ambiguity).
 """
 
 from __future__ import annotations
@@ -57,8 +58,8 @@ def nmf(
     spectra : (n, m)
         Not negative; float32 stays float32.
     start : (components, m), optional
-        Components to begin with; otherwise those of the singular vectors (NNDSVD), with small values
-        in place of zeros.
+        Components to begin with; otherwise those of the singular vectors (NNDSVD), with small
+        values in place of zeros.
     """
     d = _data(spectra, components)
     s = _first(d, components) if start is None else _known(start, d, components)

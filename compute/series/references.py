@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -68,31 +69,87 @@ def unmix(
         Arrays that do not fit together, references that are combinations of each other.
     """
     y = _rows(spectra, "spectra")
-    r = _rows(references, "references", finite=True)
-    if y.shape[1] != r.shape[1]:
-        raise InputError(
-            "references", r.shape, f"have to have the {y.shape[1]} channels of spectra"
-        )
-    if unknown := set(free) - set(FREE):
-        raise InputError("free", sorted(unknown), "may hold 'shift' and 'width'")
-    smooth = featureless(r)
-    if smooth.all():
-        raise InputError("references", r.shape, "have no structure: they are all background")
-    _told_apart(r)
-    sample = y[:: -(-len(y) // SAMPLE)]
-    few = y[:: -(-len(y) // NOISE_SAMPLE)] if noise is None or isinstance(noise, str) else y
-    found = noise_of(few, noise, _followers(r))
-    extra = _background(sample, found, r, background)
-    kept = np.vstack([r, extra])
-    if kept.shape[0] > kept.shape[1] // 2:
-        raise InputError("references", r.shape, f"are too many for {kept.shape[1]} channels")
-    if free:
-        bank = Bank.of(r, extra, energy_ev, free, max_shift, max_width)
-        linear = fit_moving(y, bank, found)
-    else:
-        linear = _fit_fixed(y, kept, len(r), found)
-    p = p_values(linear.blocks, found.relative_error)
-    return shared(linear, smooth, len(r), found, p, probabilities(p))
+    unmixing = Unmixing.judged(
+        y,
+        references,
+        noise=noise,
+        free=free,
+        background=background,
+        energy_ev=energy_ev,
+        max_shift=max_shift,
+        max_width=max_width,
+    )
+    return unmixing.of(y)
+
+
+@dataclass(frozen=True)
+class Unmixing:
+    """What is settled for a series as a whole; `of` then takes its spectra in parts.
+
+    Attributes
+    ----------
+    references : float64 (k, m)
+    extra : float64 (b, m)
+        Rows of the background.
+    smooth : bool (k,)
+        References without structure.
+    noise : Noise
+    bank : Bank or None
+        Where shift or width are free.
+    """
+
+    references: Floats
+    extra: Floats
+    smooth: NDArray[np.bool_]
+    noise: Noise
+    bank: Bank | None
+
+    @classmethod
+    def judged(
+        cls,
+        sample: ArrayLike,
+        references: ArrayLike,
+        *,
+        noise: Stated = None,
+        free: Collection[str] = (),
+        background: Background = "auto",
+        energy_ev: ArrayLike | None = None,
+        max_shift: float | None = None,
+        max_width: float | None = None,
+    ) -> Self:
+        """Noise and background from a sample of the spectra; parameters as for `unmix`."""
+        y = _rows(sample, "spectra")
+        r = _rows(references, "references", finite=True)
+        if y.shape[1] != r.shape[1]:
+            raise InputError(
+                "references", r.shape, f"have to have the {y.shape[1]} channels of spectra"
+            )
+        if unknown := set(free) - set(FREE):
+            raise InputError("free", sorted(unknown), "may hold 'shift' and 'width'")
+        smooth = featureless(r)
+        if smooth.all():
+            raise InputError("references", r.shape, "have no structure: they are all background")
+        _told_apart(r)
+        some = y[:: -(-len(y) // SAMPLE)]
+        few = y[:: -(-len(y) // NOISE_SAMPLE)] if noise is None or isinstance(noise, str) else y
+        found = noise_of(few, noise, _followers(r))
+        extra = _background(some, found, r, background)
+        kept = np.vstack([r, extra])
+        if kept.shape[0] > kept.shape[1] // 2:
+            raise InputError("references", r.shape, f"are too many for {kept.shape[1]} channels")
+        bank = Bank.of(r, extra, energy_ev, free, max_shift, max_width) if free else None
+        return cls(r, extra, smooth, found, bank)
+
+    def of(self, spectra: ArrayLike) -> Unmixed:
+        """Answers to spectra (n, m); how many of *these* hold something else informs the rest."""
+        y = _rows(spectra, "spectra")
+        k = len(self.references)
+        if self.bank is not None:
+            linear = fit_moving(y, self.bank, self.noise)
+        else:
+            linear = _fit_fixed(y, np.vstack([self.references, self.extra]), k, self.noise)
+        p = p_values(linear.blocks, self.noise.relative_error)
+        return shared(linear, self.smooth, k, self.noise, p, probabilities(p))
 
 
 def _fit_fixed(y: Floats, design: Floats, bounded: int, noise: Noise) -> Linear:

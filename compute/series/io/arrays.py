@@ -1,0 +1,233 @@
+"""Series in one array of any rank: HDF5 with NXdata, HyperSpy's .hspy, .npy with a side-car."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from compute.errors import ReadError
+from compute.io.hdf5_access import child, fields_of, groups, quantity_of, text_of, texts_of, unit_of
+from compute.io.raw import Faults
+from compute.series.io.raw import MAX_CHANNELS, PART_BYTES, Axis, Floats, RawSeries
+
+_TO_EV = {"ev": 1.0, "kev": 1e3, "mev": 1e-3}
+_ENERGIES = ("energy", "energies", "eloss", "energy_loss", "energy loss", "e")
+
+
+def read_hdf5(path: Path) -> RawSeries | None:
+    """The largest array of spectra of a file; None where it holds single spectra only."""
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise ReadError([f"{path.name}: {error}"], permanent=False) from error
+    with file:
+        faults = Faults()
+        found = []
+        for name, group in groups(file, faults):
+            for layout in (_hyperspy, _nxdata):
+                one = layout(name, group, faults)
+                if one is not None:
+                    found.append(one)
+                    break
+        stacks = [one for one in found if len(one[1]) > 1 and np.prod(one[2]) > one[2][one[3]]]
+        if not stacks:
+            return None
+        name, axes, shape, energy_at, fields, quantity, dtype = max(
+            stacks, key=lambda one: int(np.prod(one[2]))
+        )
+        warnings = list(faults.warnings)
+    others = [one[0] for one in stacks if one[0] != name]
+    if others:
+        warnings.append(f"also there, not taken: {', '.join(others)}")
+
+    def source() -> Iterator[np.ndarray[Any, Any]]:
+        with h5py.File(path, "r") as again:
+            yield from _parts(again[name], energy_at)
+
+    return _series(
+        path, axes, energy_at, source, "hdf5", np.dtype(dtype), fields, quantity, warnings
+    )
+
+
+def read_npy(path: Path) -> RawSeries:
+    """An array whose axes the side-car ``NAME.json`` tells.
+
+    ``{"axes": [{"name", "unit", "start", "step"} or {"name", "unit", "values"}, …], "element",
+    "edge", "quantity"}``, as many axes as the array has, one of them the energy in eV or keV.
+    """
+    side = path.with_suffix(".json")
+    try:
+        told = json.loads(side.read_text(encoding="utf-8"))
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError as error:
+        raise ReadError([f"{path.name}: {side.name} with its axes is missing"]) from error
+    except (OSError, ValueError) as error:
+        raise ReadError([f"{path.name}: {error}"]) from error
+    if array.dtype.kind not in "iuf" or array.ndim < 1 or 0 in array.shape:
+        raise ReadError([f"{path.name}: {array.shape} of type {array.dtype} holds no spectra"])
+    given = told.get("axes") if isinstance(told, dict) else None
+    if not isinstance(given, list) or len(given) != array.ndim:
+        raise ReadError(
+            [f"{side.name}: axes: {array.ndim} are needed, one for each of {array.shape}"]
+        )
+    axes = [
+        _side_axis(one, size, f"{side.name}: axes[{i}]")
+        for i, (one, size) in enumerate(zip(given, array.shape, strict=True))
+    ]
+    energy_at = _energy_axis(axes, path.name)
+    fields = {key: str(told[key]) for key in ("element", "edge", "title") if told.get(key)}
+
+    def source() -> Iterator[np.ndarray[Any, Any]]:
+        yield from _parts(np.load(path, mmap_mode="r", allow_pickle=False), energy_at)
+
+    quantity = str(told.get("quantity") or "arbitrary")
+    return _series(path, axes, energy_at, source, "npy", array.dtype, fields, quantity, [])
+
+
+def _side_axis(one: Any, size: int, where: str) -> Axis:
+    if not isinstance(one, dict) or not str(one.get("name") or ""):
+        raise ReadError([f"{where}: a name is needed"])
+    try:
+        if "values" in one:
+            values = np.asarray(one["values"], float)
+        else:
+            values = float(one["start"]) + float(one["step"]) * np.arange(size)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ReadError([f"{where}: needs start and step, or values"]) from error
+    if values.shape != (size,):
+        raise ReadError([f"{where}: {values.size} values for {size} places"])
+    return Axis(str(one["name"]), str(one.get("unit") or ""), values)
+
+
+_Stack = tuple[str, list[Axis], tuple[int, ...], int, dict[str, str], str, str]
+
+
+def _nxdata(name: str, group: h5py.Group, faults: Faults) -> _Stack | None:
+    signal = text_of(group.attrs.get("signal"))
+    item = child(group, signal, faults) if signal else None
+    if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "iuf" or item.ndim < 2:
+        return None
+    if item.is_virtual or item.external:
+        faults.warn(f"{name}: its values lie in another file: not read")
+        return None
+    names = [*texts_of(group.attrs.get("axes")), *([""] * item.ndim)][: item.ndim]
+    axes = []
+    for i, (one, size) in enumerate(zip(names, item.shape, strict=True)):
+        values = child(group, one, faults) if one not in ("", ".") else None
+        if isinstance(values, h5py.Dataset) and values.shape == (size,):
+            written = text_of(values.attrs.get("units")) or ""
+            axes.append(Axis(one, written, np.asarray(values[()], float)))
+        else:
+            axes.append(
+                Axis(one if one not in ("", ".") else f"axis{i}", "", np.arange(size) * 1.0)
+            )
+    try:
+        at = _energy_axis(axes, name)
+    except ReadError as error:
+        faults.warn("; ".join(error.errors))
+        return None
+    fields = fields_of(group)
+    quantity = quantity_of(fields, signal or "", unit_of(item)[1])
+    return f"{name.rstrip('/')}/{signal}", axes, item.shape, at, fields, quantity, item.dtype.str
+
+
+def _hyperspy(name: str, group: h5py.Group, faults: Faults) -> _Stack | None:
+    item = child(group, "data", faults)
+    if not isinstance(item, h5py.Dataset) or "axis-0" not in group or item.dtype.kind not in "iuf":
+        return None
+    axes = []
+    signal_axes = []
+    for i, size in enumerate(item.shape):
+        attrs = group[f"axis-{i}"].attrs if f"axis-{i}" in group else {}
+        scale, offset = float(attrs.get("scale", 1)), float(attrs.get("offset", 0))
+        label, unit = text_of(attrs.get("name")) or "", text_of(attrs.get("units")) or ""
+        unit = "" if unit.startswith("<") else unit
+        label = f"axis{i}" if label in ("", "<undefined>") else label
+        axes.append(Axis(label, unit, offset + scale * np.arange(size)))
+        if not bool(attrs.get("navigate", i < item.ndim - 1)):
+            signal_axes.append(i)
+    if len(signal_axes) != 1:
+        faults.warn(f"{name}: {len(signal_axes)} signal axes; a spectrum has one")
+        return None
+    return (
+        f"{name.rstrip('/')}/data", axes, item.shape, signal_axes[0], {}, "counts", item.dtype.str,
+    )  # fmt: skip
+
+
+def _energy_axis(axes: list[Axis], where: str) -> int:
+    """Which of the axes is the energy: by its unit, else by its name, else an error."""
+    by_unit = [i for i, axis in enumerate(axes) if axis.unit.strip().lower() in _TO_EV]
+    by_name = [i for i, axis in enumerate(axes) if axis.name.strip().lower() in _ENERGIES]
+    for found in (by_name, by_unit):
+        if len(found) == 1:
+            return found[0]
+    told = ", ".join(f"{axis.name} ({axis.unit or 'no unit'})" for axis in axes)
+    raise ReadError([f"{where}: none of its axes is the energy, or several are: {told}"])
+
+
+def _parts(data: Any, energy_at: int) -> Iterator[np.ndarray[Any, Any]]:
+    """Spectra (some, m) in the order of the other axes."""
+    if data.ndim == 1:
+        yield np.asarray(data[()])[None]
+        return
+    first = 0 if energy_at else 1
+    row = int(np.prod(data.shape)) // data.shape[first] * max(data.dtype.itemsize, 8)
+    step = max(1, PART_BYTES // row)
+    for start in range(0, data.shape[first], step):
+        cut = [slice(None)] * data.ndim
+        cut[first] = slice(start, start + step)
+        block = np.moveaxis(np.asarray(data[tuple(cut)]), energy_at, -1)
+        yield block.reshape(-1, block.shape[-1])
+
+
+def _series(
+    path: Path,
+    axes: list[Axis],
+    energy_at: int,
+    source: Callable[[], Iterator[np.ndarray[Any, Any]]],
+    format: str,
+    dtype: np.dtype[Any],
+    fields: dict[str, str],
+    quantity: str,
+    warnings: list[str],
+) -> RawSeries:
+    energy_axis = axes[energy_at]
+    rest = tuple(axis for i, axis in enumerate(axes) if i != energy_at)
+    for axis in rest:
+        if not axis.unit:
+            warnings.append(f"axis {axis.name} has no unit: state it by --axis")
+        if not np.isfinite(axis.values).all():
+            raise ReadError([f"{path.name}: axis {axis.name} holds values that are no numbers"])
+    unit = energy_axis.unit.strip().lower()
+    if unit and unit not in _TO_EV:
+        raise ReadError(
+            [f"{path.name}: unit {energy_axis.unit!r} of the energy is none of eV, keV"]
+        )
+    if not unit:
+        warnings.append(f"axis {energy_axis.name} has no unit: taken as eV")
+    energy: Floats = energy_axis.values * _TO_EV.get(unit, 1.0)
+    if energy.size < 2 or energy.size > MAX_CHANNELS:
+        raise ReadError(
+            [f"{path.name}: {energy.size} energies; 2 … {MAX_CHANNELS} make a spectrum"]
+        )
+    turned = bool(energy[0] > energy[-1])
+    energy = energy[::-1].copy() if turned else energy
+    if not (np.isfinite(energy).all() and (np.diff(energy) > 0).all()):
+        raise ReadError([f"{path.name}: the energies do not rise from channel to channel"])
+
+    def parts() -> Iterator[np.ndarray[Any, Any]]:
+        for block in source():
+            yield block[:, ::-1] if turned else block
+
+    return RawSeries(
+        rest, energy, parts, format,
+        "<f4" if dtype.itemsize <= 4 and dtype.kind == "f" or dtype.itemsize <= 2 else "<f8",
+        fields.get("element"), fields.get("edge"), quantity,
+        "EELS" if "loss" in energy_axis.name.lower() else "XAS",
+        {key: value for key, value in fields.items() if len(value) < 500}, tuple(warnings),
+    )  # fmt: skip

@@ -1,0 +1,132 @@
+"""The file of a stored series: one chunked dataset as NXdata, written once, read in parts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from compute.errors import ReadError
+from compute.series.io.raw import Axis, Floats, RawSeries
+
+VERSION = "series-1"
+CHUNK_BYTES = 2**20
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was seen while a series was written.
+
+    Attributes
+    ----------
+    total : float64 (m,)
+        Sum of all spectra, gaps left out.
+    level : float64 (n,)
+        Mean of each spectrum.
+    gaps : int
+        Spectra without a single value.
+    """
+
+    sha256: str
+    n_bytes: int
+    total: Floats
+    level: Floats
+    gaps: int
+
+
+def write(series: RawSeries, path: Path) -> Written:
+    """Write to ``path``, which must not exist, a part at a time; it is whole once this returns.
+
+    Raises
+    ------
+    ReadError
+        Fewer or more spectra than the axes say, infinite values.
+    """
+    n, m = series.n_spectra, series.energy_ev.size
+    dtype = np.dtype(series.dtype)
+    rows = max(1, min(n, CHUNK_BYTES // (m * dtype.itemsize)))
+    total, level = np.zeros(m), np.empty(n)
+    done = 0
+    with h5py.File(path, "w-") as file:
+        file.attrs.update({"version": VERSION, "default": "entry"})
+        entry = file.create_group("entry")
+        entry.attrs.update({"NX_class": "NXentry", "default": "data"})
+        data = entry.create_group("data")
+        spectra = data.create_dataset("spectra", (n, m), dtype, chunks=(rows, m))
+        spectra.attrs["shape"] = [*series.shape, m]
+        energy = data.create_dataset("energy", data=series.energy_ev)
+        energy.attrs["units"] = "eV"
+        for i, axis in enumerate(series.axes):
+            values = data.create_dataset(f"axis{i}", data=axis.values)
+            values.attrs.update({"units": axis.unit, "long_name": axis.name})
+        data.attrs.update({"NX_class": "NXdata", "signal": "spectra", "axes": [".", "energy"]})
+        for part in series.parts():
+            if done + len(part) > n:
+                raise ReadError([f"more than the {n} spectra that the axes say"])
+            if np.isinf(part).any():
+                raise ReadError([f"spectrum {done}: infinite values"])
+            spectra[done : done + len(part)] = part
+            filled = np.nan_to_num(np.asarray(part, float))
+            total += filled.sum(axis=0)
+            level[done : done + len(part)] = filled.mean(axis=1)
+            level[done : done + len(part)][np.isnan(part).all(axis=1)] = np.nan
+            done += len(part)
+    if done != n:
+        raise ReadError([f"the file ends after {done} of {n} spectra"])
+    if not np.isfinite(level).any():
+        raise ReadError(["no spectrum holds a value"])
+    digest = hashlib.sha256()
+    with path.open("rb") as raw:
+        while block := raw.read(2**20):
+            digest.update(block)
+    gaps = int(np.isnan(level).sum())
+    return Written(digest.hexdigest(), path.stat().st_size, total, level, gaps)
+
+
+class Stored:
+    """A stored series, open for reading."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._file = h5py.File(path, "r")
+            data = self._file["entry/data"]
+            self._spectra = data["spectra"]
+            self.energy_ev: Floats = np.asarray(data["energy"][()], float)
+            shape = tuple(int(size) for size in self._spectra.attrs["shape"])
+            self.axes = tuple(
+                Axis(
+                    str(data[f"axis{i}"].attrs["long_name"]),
+                    str(data[f"axis{i}"].attrs["units"]),
+                    np.asarray(data[f"axis{i}"][()], float),
+                )
+                for i in range(len(shape) - 1)
+            )
+        except (OSError, KeyError) as error:
+            raise ReadError([f"{path.name}: no stored series: {error}"]) from error
+        self.shape = shape[:-1]
+        self.n_spectra, self.n_channels = self._spectra.shape
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+    def rows(self, start: int, stop: int) -> NDArray[Any]:
+        """Spectra (stop - start, m) in the order of the axes."""
+        return np.asarray(self._spectra[start:stop])
+
+    def sample(self, most: int) -> NDArray[Any]:
+        """At most so many of the spectra, evenly over the series."""
+        index = np.unique(np.linspace(0, self.n_spectra - 1, most).round().astype(int))
+        return np.array([self._spectra[i] for i in index])
+
+    def parts(self, rows: int) -> Iterator[tuple[int, NDArray[Any]]]:
+        for start in range(0, self.n_spectra, rows):
+            yield start, self.rows(start, min(start + rows, self.n_spectra))

@@ -1,0 +1,164 @@
+"""Files of series: what is read, what is told, what is refused."""
+
+from __future__ import annotations
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+from compute.errors import InputError, ReadError
+from compute.series.io import read_series
+from compute.series.io.store import Stored, write
+
+ENERGY = 700 + 0.5 * np.arange(40)
+CUBE = np.random.default_rng(0).poisson(100, (3, 4, 40)).astype(float)
+
+
+def spectra_of(series):
+    return np.vstack(list(series.parts()))
+
+
+def nxdata(path, cube=CUBE, order=("y", "x", "energy"), unit="eV"):
+    with h5py.File(path, "w") as file:
+        group = file.create_group("entry/data")
+        group.attrs.update({"NX_class": "NXdata", "signal": "counts", "axes": list(order)})
+        group["counts"] = cube
+        for name, size in zip(order, cube.shape, strict=True):
+            group[name] = ENERGY if name == "energy" else 2.0 * np.arange(size)
+            group[name].attrs["units"] = unit if name == "energy" else "nm"
+    return path
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_the_energy_may_be_any_axis_of_an_nxdata(tmp_path, at):
+    order = ["y", "x"]
+    order.insert(at, "energy")
+    path = nxdata(tmp_path / "map.h5", np.moveaxis(CUBE, -1, at), order)
+    series, errors = read_series([path])
+    assert errors == []
+    assert [axis.told() for axis in series.axes] == [
+        {"name": "y", "unit": "nm", "size": 3},
+        {"name": "x", "unit": "nm", "size": 4},
+    ]
+    np.testing.assert_array_equal(spectra_of(series), CUBE.reshape(-1, 40))
+    np.testing.assert_array_equal(series.energy_ev, ENERGY)
+
+
+def test_hyperspy_axes_are_taken(tmp_path):
+    with h5py.File(tmp_path / "line.hspy", "w") as file:
+        group = file.create_group("Experiments/line")
+        group["data"] = CUBE[0].astype("f4")
+        for i, (name, unit, scale, offset, navigate) in enumerate(
+            [("x", "nm", 0.5, 0.0, True), ("Energy loss", "eV", 0.5, 700.0, False)]
+        ):
+            group.create_group(f"axis-{i}").attrs.update(
+                {"name": name, "units": unit, "scale": scale, "offset": offset, "navigate": navigate}
+            )
+    series, _ = read_series([tmp_path / "line.hspy"])
+    assert series.axes[0].told() == {"name": "x", "unit": "nm", "size": 4}
+    assert series.technique == "EELS"
+    assert series.dtype == "<f4"
+    np.testing.assert_array_equal(series.energy_ev, ENERGY)
+
+
+def test_an_array_has_its_axes_beside_it(tmp_path):
+    np.save(tmp_path / "t.npy", CUBE[0][:, ::-1])
+    told = {
+        "axes": [
+            {"name": "t", "unit": "s", "start": 0, "step": 5},
+            {"name": "energy", "unit": "keV", "values": list(ENERGY[::-1] / 1000)},
+        ],
+        "element": "Fe",
+        "edge": "L23",
+    }
+    (tmp_path / "t.json").write_text(json.dumps(told))
+    series, _ = read_series([tmp_path / "t.npy"])
+    np.testing.assert_allclose(series.energy_ev, ENERGY)
+    np.testing.assert_array_equal(spectra_of(series), CUBE[0])
+    assert (series.element, series.edge) == ("Fe", "L23")
+    (tmp_path / "t.json").write_text(json.dumps({"axes": told["axes"][:1]}))
+    with pytest.raises(ReadError, match="2 are needed"):
+        read_series([tmp_path / "t.npy"])
+
+
+def folder(path, energies, names):
+    path.mkdir()
+    for energy, name in zip(energies, names, strict=True):
+        mu = 0.1 + 1 / (1 + np.exp(-(energy - 7120)))
+        rows = "\n".join(f"{e:.4f} {m:.6f}" for e, m in zip(energy, mu, strict=True))
+        (path / name).write_text(f"# energy xmu\n{rows}\n")
+    return path
+
+
+def test_a_folder_is_a_series_by_the_number_in_its_names(tmp_path):
+    energy = 7000 + np.arange(300.0)
+    names = [f"cell_{v}mV.dat" for v in (900, 50, 100)]
+    path = folder(tmp_path / "run", [energy] * 3, names)
+    series, errors = read_series([path], element="Fe", edge="K")
+    assert errors == []
+    np.testing.assert_array_equal(series.axes[0].values, [50, 100, 900])
+    assert any("--axis" in text for text in series.warnings)
+    given, _ = read_series([path], axes=["U=0.1:0.2:V"])
+    np.testing.assert_allclose(given.axes[0].values, [0.1, 0.3, 0.5])
+    assert given.axes[0].told() == {"name": "U", "unit": "V", "size": 3}
+    assert not any("--axis" in text for text in given.warnings)
+
+
+def test_energies_that_differ_are_resampled_and_told(tmp_path):
+    energies = [7000 + np.arange(300.0), 7001.5 + np.arange(300.0)]
+    series, _ = read_series([folder(tmp_path / "run", energies, ["a1.dat", "a2.dat"])])
+    assert any("energies differ: 1 of 2" in text for text in series.warnings)
+    first, second = spectra_of(series)
+    np.testing.assert_allclose(first, second, atol=0.02)
+    assert series.energy_ev[0] >= 7001.5
+
+
+def test_a_broken_file_stops_no_other(tmp_path):
+    path = folder(tmp_path / "run", [7000 + np.arange(300.0)] * 2, ["a1.dat", "a2.dat"])
+    (path / "a3.dat").write_text("nothing here")
+    series, errors = read_series([path])
+    assert series.n_spectra == 2
+    assert len(errors) == 1
+    assert errors[0].startswith("a3.dat")
+
+
+def test_a_stored_series_gives_back_what_was_read(tmp_path):
+    cube = CUBE.copy()
+    cube[1, 2, 5] = np.nan
+    cube[2, 0] = np.nan
+    series, _ = read_series([nxdata(tmp_path / "map.h5", cube)])
+    written = write(series, tmp_path / "stored.h5")
+    assert written.gaps == 1
+    np.testing.assert_allclose(written.total, np.nansum(cube, axis=(0, 1)))
+    with Stored(tmp_path / "stored.h5") as stored:
+        assert stored.shape == (3, 4)
+        np.testing.assert_array_equal(stored.rows(2, 9), cube.reshape(-1, 40)[2:9])
+        assert [axis.name for axis in stored.axes] == ["y", "x"]
+
+
+def test_a_file_that_ends_in_the_middle_is_no_series(tmp_path):
+    path = nxdata(tmp_path / "map.h5")
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(ReadError):
+        read_series([path])
+
+
+@pytest.mark.parametrize("text", ["t", "t=0", "t=a:1", "t=0:0", "t=0:nan:s"])
+def test_axes_are_checked(tmp_path, text):
+    with pytest.raises(InputError, match="axis"):
+        read_series([nxdata(tmp_path / "map.h5")], axes=[text, text])
+
+
+def test_what_cannot_be_is_refused(tmp_path):
+    path = nxdata(tmp_path / "map.h5")
+    with pytest.raises(InputError, match="the series has 2"):
+        read_series([path], axes=["t=0:1"])
+    with pytest.raises(InputError, match="element"):
+        read_series([path], element="Qq")
+    with pytest.raises(ReadError, match="no such file"):
+        read_series([tmp_path / "none"])
+    with pytest.raises(ReadError, match="none of eV"):
+        read_series([nxdata(tmp_path / "odd.h5", unit="furlong")])
