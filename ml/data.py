@@ -17,6 +17,8 @@ Float = NDArray[np.float64]
 NEAREST = 5
 """Training rows that a prediction is compared with; no fold may leave fewer."""
 PARTS = ("train", "val", "test")
+FOLDED_BY = ("system", "formula", "material")
+_UNITS_A_FOLD = 4  # chemical systems or formulae; with fewer a fold hangs on one of them
 _SHARES = (0.8, 0.9)  # train below the first, val below the second, test above
 
 
@@ -57,6 +59,22 @@ class Dataset:
     def groups(self) -> NDArray[np.str_]:
         """(n,) the material of each row."""
         return np.array([self.crystals[i].group for i in self.crystal_of])
+
+    @property
+    def systems(self) -> NDArray[np.str_]:
+        """(n,) the chemical system of each row: its elements by number, ``8-29``."""
+        names = ["-".join(map(str, np.unique(one.numbers))) for one in self.crystals]
+        return np.array(names)[self.crystal_of]
+
+    @property
+    def formulae(self) -> NDArray[np.str_]:
+        """(n,) the reduced formula of each row, elements by number."""
+        names = []
+        for one in self.crystals:
+            number, count = np.unique(one.numbers, return_counts=True)
+            count //= np.gcd.reduce(count)
+            names.append(" ".join(f"{z}:{k}" for z, k in zip(number, count, strict=True)))
+        return np.array(names)[self.crystal_of]
 
     def rows(self, chosen: NDArray[np.int64] | NDArray[np.bool_]) -> Dataset:
         """The same crystals with fewer rows."""
@@ -152,27 +170,55 @@ def check_split(given: object) -> None:
         raise LearningError("split", few, f"parts are {', '.join(PARTS)}")
 
 
-def folds_by_material(
-    groups: Sequence[str] | NDArray[np.str_], n_folds: int, seed: int = 0
-) -> NDArray[np.int64]:
-    """(n,) fold of each row, whole materials, for cross-validation.
+def folds_of(
+    data: Dataset, n_folds: int, seed: int = 0, by: str | None = None
+) -> tuple[NDArray[np.int64], str]:
+    """(n,) fold of each row for cross-validation, and what is kept whole in it.
+
+    By chemical system where there are enough of them, since what is predicted later mostly lies
+    in another than the training rows; else by formula, else by material. ``by`` is one of
+    :data:`FOLDED_BY` where it is not to be chosen.
 
     Raises
     ------
     LearningError
         If there are fewer materials than folds, or a fold leaves too few rows to learn from.
     """
-    names, labels = np.unique(np.asarray(groups), return_inverse=True)
+    groups = data.groups
+    for kind, names in (("system", data.systems), ("formula", data.formulae)):
+        if by is not None and by != kind:
+            continue
+        whole, counts = np.unique(names, return_counts=True)
+        if by == kind or (
+            len(whole) >= _UNITS_A_FOLD * n_folds and counts.max() <= len(names) / n_folds
+        ):
+            return _folds(names, n_folds, seed), kind
+    return _folds(groups, n_folds, seed), "material"
+
+
+def _folds(groups: Sequence[str] | NDArray[np.str_], n_folds: int, seed: int) -> NDArray[np.int64]:
+    """(n,) fold of each row, whole groups; folds hold about as many rows each."""
+    names, labels, counts = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
     if len(names) < n_folds:
-        raise LearningError("materials", len(names), f"{n_folds}-fold validation needs more")
+        raise LearningError(
+            "materials", len(names), f"in the training part; {n_folds}-fold validation needs more"
+        )
     order = np.random.default_rng(seed).permutation(len(names))
     fold_of = np.empty(len(names), dtype=np.int64)
-    fold_of[order] = np.arange(len(names)) % n_folds
+    if counts.min() == counts.max():
+        fold_of[order] = np.arange(len(names)) % n_folds
+    else:
+        filled = np.zeros(n_folds, np.int64)
+        for unit in order[np.argsort(-counts[order], kind="stable")]:
+            fold_of[unit] = int(np.argmin(filled))
+            filled[fold_of[unit]] += counts[unit]
     folds = fold_of[labels]
     fewest = len(labels) - int(np.bincount(folds).max())
     if fewest < NEAREST:
         raise LearningError(
-            "spectra", len(labels), f"outside the largest fold there are {fewest}, {NEAREST} needed"
+            "spectra",
+            len(labels),
+            f"in the training part; outside its largest fold there are {fewest}, {NEAREST} needed",
         )
     return folds
 

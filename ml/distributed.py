@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import distributed, nn
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -20,7 +24,9 @@ def group() -> Iterator[None]:
         return
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    backend = "nccl" if torch.cuda.is_available() else "gloo"
+    # What one process does while the others wait may take hours: a kernel, a queue for a lock.
+    distributed.init_process_group(backend, timeout=timedelta(days=1))
     try:
         yield
     finally:
@@ -69,7 +75,26 @@ def wrapped(model: nn.Module) -> nn.Module:
     return nn.parallel.DistributedDataParallel(model)
 
 
-def wait() -> None:
-    """Until every process is here."""
-    if distributed.is_initialized():
-        distributed.barrier()
+def agreed(value: T) -> T:
+    """What the first process says, so that all decide alike; small values, called by all."""
+    if world_size() == 1:
+        return value
+    told: list[Any] = [value]
+    distributed.broadcast_object_list(told)
+    return told[0]  # type: ignore[no-any-return]
+
+
+def differ(value: object) -> bool:
+    """Whether the processes hold different values; called by all."""
+    if world_size() == 1:
+        return False
+    told: list[Any] = [None] * world_size()
+    distributed.all_gather_object(told, value)
+    return any(one != told[0] for one in told)
+
+
+def level(model: nn.Module) -> None:
+    """Give every process the numbers that the first one has."""
+    if world_size() > 1:
+        for tensor in model.state_dict().values():
+            distributed.broadcast(tensor, 0)

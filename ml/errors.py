@@ -19,6 +19,11 @@ class LearningError(ValueError):
         super().__init__(f"{field}: {reason} (got {told(value)})")
         self.field = field
         self.value = value
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[LearningError], tuple[str, object, str]]:
+        """So that one process of a group can tell it to the others."""
+        return type(self), (self.field, self.value, self.reason)
 
 
 class Stop(Exception):

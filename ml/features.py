@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -18,6 +18,7 @@ from ml import pretrained
 from ml.data import Dataset
 from ml.descriptors import describe
 from ml.errors import LearningError
+from ml.files import one_at_a_time, whole_or_not
 
 Float32 = NDArray[np.float32]
 VALENCE = "valence"  # the block of what a data set says itself of its absorbers
@@ -109,11 +110,14 @@ def describe_rows(data: Dataset, blocks: Sequence[str]) -> dict[str, Float32]:
     more than a few thousand rows are in memory while it is made.
     """
     places = {block: _place(data, block) for block in blocks if block != VALENCE}
-    missing = [block for block, place in places.items() if place is None or not place.exists()]
-    made = _describe(data, missing, places) if missing else {}
-    found = {}
-    for block, place in places.items():
-        found[block] = made[block] if place is None else np.load(place, mmap_mode="r")
+    if data.cache is None:
+        found = _describe(data, list(places), places)
+    else:
+        with one_at_a_time(data.cache / f"{data.structure_hash()[:24]}-blocks"):
+            missing = [name for name, place in places.items() if place and not place.exists()]
+            if missing:
+                _describe(data, missing, places)
+        found = {name: _mapped(place) for name, place in places.items() if place}
     if VALENCE in blocks:
         if data.valence is None:
             raise LearningError("valence", None, "the model needs the absorbers' oxidation states")
@@ -124,30 +128,32 @@ def describe_rows(data: Dataset, blocks: Sequence[str]) -> dict[str, Float32]:
 def _describe(
     data: Dataset, blocks: Sequence[str], places: Mapping[str, Path | None]
 ) -> dict[str, Float32]:
-    """The blocks without a cache; those with one are written there."""
+    """The blocks, in memory or written into their places."""
     order = np.argsort(data.crystal_of, kind="stable")
     runs = np.split(order, np.flatnonzero(np.diff(data.crystal_of[order])) + 1)
     whole: dict[str, Float32] = {}
-    parts: dict[str, Path] = {}
-    for at in range(0, len(runs), _CHUNK):
-        some = runs[at : at + _CHUNK]
-        rows = np.concatenate(some)
-        for block, values in _describe_some(data, some, blocks).items():
-            if block not in whole:
-                shape = (len(data), values.shape[1])
-                if place := places[block]:
-                    place.parent.mkdir(parents=True, exist_ok=True)
-                    parts[block] = place.with_suffix(f".{os.getpid()}.part")
-                    whole[block] = np.lib.format.open_memmap(
-                        parts[block], mode="w+", dtype=np.float32, shape=shape
-                    )
-                else:
-                    whole[block] = np.empty(shape, np.float32)
-            whole[block][rows] = values
-    for block, part in parts.items():
-        whole.pop(block).flush()  # type: ignore[attr-defined]
-        part.replace(places[block])  # type: ignore[arg-type]  # whole or not at all
+    with ExitStack() as finished:
+        for at in range(0, len(runs), _CHUNK):
+            some = runs[at : at + _CHUNK]
+            rows = np.concatenate(some)
+            for block, values in _describe_some(data, some, blocks).items():
+                if block not in whole:
+                    shape = (len(data), values.shape[1])
+                    if place := places[block]:
+                        part = finished.enter_context(whole_or_not(place))
+                        whole[block] = np.lib.format.open_memmap(
+                            part, mode="w+", dtype=np.float32, shape=shape
+                        )
+                        finished.callback(whole[block].flush)  # type: ignore[attr-defined]
+                    else:
+                        whole[block] = np.empty(shape, np.float32)
+                whole[block][rows] = values
     return whole
+
+
+def _mapped(place: Path) -> Float32:
+    place.touch()  # used: what is not for long is cleared
+    return np.asarray(np.load(place, mmap_mode="r"))
 
 
 def _describe_some(

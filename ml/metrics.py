@@ -17,11 +17,11 @@ Float = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number and its 95 % bootstrap interval."""
+    """A number and its 95 % bootstrap interval, which one material has none of."""
 
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
 
 def evaluate(
@@ -69,6 +69,9 @@ def evaluate(
     everything = np.arange(len(truth))
     found = {}
     for name, statistic in statistics.items():
+        if len(members) < 2:
+            found[name] = Estimate(statistic(everything), None, None)
+            continue
         low, high = np.percentile([statistic(rows) for rows in samples], [2.5, 97.5])
         found[name] = Estimate(statistic(everything), float(low), float(high))
     return found

@@ -127,7 +127,8 @@ def train(
             total += float(loss.detach()) * len(batch.target)
             count += len(batch.target)
         history.train.append(total / count)
-        history.valid.append(mean_square(averaged, valid))
+        # Of one process: rounding may differ, and all must stop at the same epoch.
+        history.valid.append(distributed.agreed(mean_square(averaged, valid)))
         if history.valid[-1] < best:
             best, history.best_epoch = history.valid[-1], epoch
             best_state = copy.deepcopy(averaged.state_dict())
@@ -135,6 +136,7 @@ def train(
         if epoch - history.best_epoch >= config.patience:
             break
     model.load_state_dict(best_state)
+    distributed.level(model)
     model.eval()
     history.seconds = time.monotonic() - begun
     return history

@@ -6,13 +6,19 @@ A study is kept in a database file, so that a run that was stopped goes on where
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from ml import distributed
 from ml.data import Dataset, material_weights
 from ml.errors import LearningError, Stop
+from ml.files import one_at_a_time
 from ml.kinds.base import FitOptions, Step, Trained
+from ml.prediction import Float
+
+C = TypeVar("C")
 
 
 @dataclass(frozen=True)
@@ -65,31 +71,20 @@ def tune(
 
     if not kind.searchable:
         raise LearningError("--tune", kind.kind, "has no hyperparameters of its own to search")
+    if distributed.rank():
+        return _follow(kind, data, kind.defaults(data, options))
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    store.parent.mkdir(parents=True, exist_ok=True)
-    study = optuna.create_study(
-        storage=f"sqlite:///{store}",
-        study_name=study_name,
-        load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(seed=options.seed, n_startup_trials=8),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=10),
-    )
+    with one_at_a_time(store):  # two would make its tables
+        study = _study(store, study_name, options.seed)
     base = kind.defaults(data, options)
     weights = material_weights(data.groups)
 
     def objective(trial: Any) -> float:
-        def tell(step: Step) -> None:
-            # The first member decides: later ones repeat its course on other folds.
-            if step.member == 0 and step.held_out_mse is not None:
-                trial.report(step.held_out_mse, step.epoch)
-                if trial.should_prune():
-                    raise Stop
-
         try:
-            model = kind.fit(data, kind.suggest(trial, base), tell)
+            config = distributed.agreed(kind.suggest(trial, base))
+            return _held_out(kind, data, config, weights, trial)
         except Stop as stop:
             raise optuna.TrialPruned from stop
-        return model.validation.mse(weights)
 
     def finished() -> int:
         return sum(t.state.is_finished() for t in study.trials)
@@ -99,16 +94,64 @@ def tune(
         done = [t.value for t in study.trials if t.value is not None]
         say(finished(), min(done) if done else None)
     complete = [t for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE]
+    distributed.agreed(None)  # no more trials
     if not complete:
-        raise LearningError("--tune", n_trials, "no trial was finished; allow more")
-    return Tuned(
-        kind.suggest(optuna.trial.FixedTrial(study.best_params), base),
-        float(study.best_value),
-        [
-            {"number": t.number, "state": t.state.name, "value": t.value, "params": t.params}
-            for t in study.trials
-        ],
-        _importance(study) if len(complete) >= 4 else {},
+        raise distributed.agreed(
+            LearningError("--tune", n_trials, "no trial was finished; allow more")
+        )
+    return distributed.agreed(
+        Tuned(
+            kind.suggest(optuna.trial.FixedTrial(study.best_params), base),
+            float(study.best_value),
+            [
+                {"number": t.number, "state": t.state.name, "value": t.value, "params": t.params}
+                for t in study.trials
+            ],
+            _importance(study) if len(complete) >= 4 else {},
+        )
+    )
+
+
+def _held_out(
+    kind: type[Trained[C]], data: Dataset, config: C, weights: Float, trial: Any = None
+) -> float:
+    """The held-out error of a configuration; the first process asks the trial when to give up."""
+
+    def tell(step: Step) -> None:
+        # The first member decides: later ones repeat its course on other folds.
+        if step.member == 0 and step.held_out_mse is not None:
+            hopeless = False
+            if trial is not None:
+                trial.report(step.held_out_mse, step.epoch)
+                hopeless = trial.should_prune()
+            if distributed.agreed(hopeless):
+                raise Stop
+
+    return kind.fit(data, config, tell).validation.mse(weights)
+
+
+def _follow(kind: type[Trained[C]], data: Dataset, base: C) -> Tuned:
+    """What the other processes of a group do in a search: what the first one says."""
+    weights = material_weights(data.groups)
+    while (config := distributed.agreed(base)) is not None:
+        with suppress(Stop):
+            _held_out(kind, data, config, weights)
+    found: Tuned | LearningError = distributed.agreed(None)  # type: ignore[assignment]
+    if isinstance(found, LearningError):
+        raise found
+    return found
+
+
+def _study(store: Path, name: str, seed: int) -> Any:
+    """The study of this name, new or as it was left."""
+    import optuna
+
+    return optuna.create_study(
+        storage=f"sqlite:///{store}",
+        study_name=name,
+        load_if_exists=True,
+        sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=8),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=10),
     )
 
 

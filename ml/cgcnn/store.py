@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 from collections.abc import Iterable
 from dataclasses import fields
 from functools import cache
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 
 from ml.cgcnn.graphs import Graph, build_graph
 from ml.crystals import Crystal
+from ml.files import one_at_a_time, whole_or_not
 
 _FIELDS = tuple(field.name for field in fields(Graph))
 _KINDS = {"weight": np.dtype(np.float32)}  # the others are int64
@@ -35,14 +34,15 @@ def stored_graphs(crystals: Iterable[Crystal], folder: Path | None, name: str) -
     if folder is None:
         return [build_graph(crystal) for crystal in crystals]
     place = folder / f"{name}-graphs-{_code_hash()[:8]}"
-    if not place.exists():
-        _write(crystals, place)
+    with one_at_a_time(place):
+        if not place.exists():
+            with whole_or_not(place) as part:
+                _write(crystals, part)
+    place.touch()  # used: what is not for long is cleared
     return _read(place)
 
 
-def _write(crystals: Iterable[Crystal], place: Path) -> None:
-    part = place.with_suffix(f".{os.getpid()}.part")
-    shutil.rmtree(part, ignore_errors=True)
+def _write(crystals: Iterable[Crystal], part: Path) -> None:
     part.mkdir(parents=True)
     sizes = []
     files = {field: (part / field).open("wb") for field in _FIELDS}
@@ -58,10 +58,6 @@ def _write(crystals: Iterable[Crystal], place: Path) -> None:
         for file in files.values():
             file.close()
     np.save(part / "sizes.npy", np.array(sizes, dtype=np.int64).reshape(-1, 3))
-    try:
-        part.rename(place)  # whole or not at all
-    except OSError:  # another process was first
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _read(place: Path) -> list[Graph]:

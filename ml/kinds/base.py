@@ -167,9 +167,12 @@ class Trained(Model, Generic[C]):
         Whether a fitted model is worth keeping in the cache of the data.
     searchable : bool
         Whether there are hyperparameters to search.
+    in_one_process : bool
+        Whether processes that train together gain nothing: the first one fits for all.
     """
 
     kept: ClassVar[bool] = True
+    in_one_process: ClassVar[bool] = False
     searchable: ClassVar[bool] = True
 
     @classmethod

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 from ml import distributed
 from ml.checkpoints import is_model, read
 from ml.data import Dataset
+from ml.errors import LearningError, Stop
+from ml.files import one_at_a_time, whole_or_not
 from ml.kinds import kind_class, trained_kind
 from ml.kinds.base import FitOptions, Model, State, Tell, Trained
 
@@ -35,12 +38,35 @@ def fit_config(kind: type[Trained[C]], data: Dataset, config: C, tell: Tell) -> 
     before (or before an interruption) fits only what is missing.
     """
     place = _place(kind, config, data)
-    if place and is_model(place):
+    # Asked of one process: another could find what the first has just written.
+    if place and distributed.agreed(is_model(place)):
+        place.touch()  # used: what is not for long is cleared
         return load_model(place)
-    model = kind.fit(data, config, tell)
+    if kind.in_one_process:
+        model = _by_first(lambda: kind.fit(data, config, tell))
+    else:
+        model = kind.fit(data, config, tell)
     if place and distributed.rank() == 0:
-        model.save(place)
+        with one_at_a_time(place), whole_or_not(place) as part:
+            model.save(part)
     return model
+
+
+def _by_first(make: Callable[[], Model]) -> Model:
+    """What the first process makes, in all of them; its error too."""
+    if distributed.world_size() == 1:
+        return make()
+    made: Model | LearningError | Stop | None = None
+    if distributed.rank() == 0:
+        try:
+            made = make()
+        except (LearningError, Stop) as error:
+            made = error
+    made = distributed.agreed(made)
+    if isinstance(made, Exception):
+        raise made
+    assert made is not None  # the first process made it
+    return made
 
 
 def _place(kind: type[Trained[C]], config: C, data: Dataset) -> Path | None:

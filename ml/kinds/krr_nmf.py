@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml import kernel_ridge, pretrained
-from ml.data import Dataset, folds_by_material, material_weights
+from ml.data import Dataset, folds_of, material_weights
 from ml.descriptors import BLOCKS
 from ml.distances import city_block
 from ml.errors import LearningError
@@ -97,7 +97,8 @@ class KrrNmf(Trained[KrrNmfConfig]):
     """
 
     kind = "krr-nmf"
-    version = 2
+    version = 3
+    in_one_process = True
     beside: ClassVar[dict[str, float]] = {}
 
     def __init__(
@@ -141,7 +142,7 @@ class KrrNmf(Trained[KrrNmfConfig]):
 
         if len(data) < _FEWEST:
             raise LearningError("spectra", len(data), f"at least {_FEWEST} are needed")
-        folds = folds_by_material(data.groups, config.n_folds, config.seed)
+        folds, folded_by = folds_of(data, config.n_folds, config.seed)
         tell(Step(cls.kind, 0.0, "describing the sites"))
         blocks = describe_rows(data, config.blocks)
         scaler = Scaler.learn(blocks, dict(zip(config.blocks, config.block_weights, strict=True)))
@@ -176,6 +177,7 @@ class KrrNmf(Trained[KrrNmfConfig]):
         mean = np.maximum(held_out + center, 0.0) @ components
         r2 = 1 - ((held_out - y) ** 2).sum(axis=0) / np.maximum((y**2).sum(axis=0), 1e-300)
         figures = {
+            "folded_by": folded_by,
             "alpha": alpha,
             "gamma": gamma,
             "r2_per_component": r2.tolist(),

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ml.data import Dataset, folds_by_material, material_weights
+from ml.data import Dataset, folds_of, material_weights
 from ml.doubt import Doubt
 from ml.errors import LearningError
 from ml.features import Scaler
@@ -104,7 +104,7 @@ class NetworkKind(Trained[NetworkConfig[S]], Generic[S]):
     def fit(cls, data: Dataset, config: NetworkConfig[S], tell: Tell = lambda step: None) -> Self:
         device = pick_device(config.device)
         seed = config.training.seed
-        folds = folds_by_material(data.groups, config.n_members, seed)
+        folds, _ = folds_of(data, config.n_members, seed)
         inputs = Inputs.prepare(data, cls.sees)
         target = np.ascontiguousarray(data.target, dtype=np.float32)
         held_out = np.empty(target.shape)

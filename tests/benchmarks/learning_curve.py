@@ -45,11 +45,10 @@ def main() -> None:
 
 def curve(asked: argparse.Namespace) -> Any:
     """A dictionary for each share, the smallest first."""
-    from ml.data import folds_by_material, material_weights, split_by_material
+    from ml.data import folds_of, material_weights, split_by_material
     from ml.kinds.base import FitOptions
     from ml.kinds.doors import fit_model
-    from spectradb.filters import EVERYTHING, apply_where
-    from spectradb.models import Spectrum
+    from spectradb.services.learning.selection import select
     from spectradb.services.learning.train import grid_of
     from spectradb.services.learning.training_data import training_rows
 
@@ -58,13 +57,13 @@ def curve(asked: argparse.Namespace) -> Any:
         key, _, value = part.partition("=")
         query.setdefault(key, []).append(value)
     rows = training_rows(
-        apply_where(Spectrum, query, EVERYTHING),
+        select(query).spectra,
         grid=grid_of(tuple(asked.grid) if asked.grid else None),
         target_scale=json.loads(asked.target_scale.read_text()) if asked.target_scale else None,
     )
     split = json.loads(asked.split.read_text()) if asked.split else None
     train = rows.data.rows(np.flatnonzero(split_by_material(rows.data.groups, split) == "train"))
-    fold = folds_by_material(train.groups, 5, asked.seed)
+    fold, _ = folds_of(train, 5, asked.seed)
     held_out = train.rows(np.flatnonzero(fold == 0))
     rest = train.rows(np.flatnonzero(fold != 0))
     names = np.unique(rest.groups)

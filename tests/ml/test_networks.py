@@ -15,8 +15,9 @@ import torch
 from ml.cgcnn import STEP, CgcnnNetwork, CgcnnSize, GatedConv, build_graph, collate
 from ml.crystals import Crystal
 from ml.data import (
+    Dataset,
     common_grid,
-    folds_by_material,
+    folds_of,
     material_weights,
     split_by_material,
 )
@@ -139,9 +140,44 @@ def test_the_valence_is_learnt_from_where_the_data_tell_it() -> None:
 
 def test_a_material_is_never_divided() -> None:
     groups = np.repeat([f"mp-{i}" for i in range(200)], 3)
-    for labels in (split_by_material(groups), folds_by_material(groups, 5)):
-        assert all(len(set(labels[3 * i : 3 * i + 3])) == 1 for i in range(200))
-    assert 0.7 < (split_by_material(groups) == "train").mean() < 0.9
+    labels = split_by_material(groups)
+    assert all(len(set(labels[3 * i : 3 * i + 3])) == 1 for i in range(200))
+    assert 0.7 < (labels == "train").mean() < 0.9
+
+
+def in_systems(numbers: list[tuple[int, ...]]) -> Dataset:
+    """A row of a crystal of each set of elements."""
+    crystals = [
+        Crystal(
+            5 * np.eye(3), np.array(some), np.arange(3 * len(some)).reshape(-1, 3) / 20, f"m{k}"
+        )
+        for k, some in enumerate(numbers)
+    ]
+    n = len(crystals)
+    return Dataset(
+        GRID, crystals, np.arange(n), np.zeros(n, np.int64), np.zeros((n, GRID.size), np.float32)
+    )
+
+
+def test_folds_are_by_chemical_system_where_there_are_enough() -> None:
+    data = in_systems([(29, 8, 10 + k // 3) for k in range(60)])  # 20 systems of 3 materials
+    folds, by = folds_of(data, 5)
+    assert by == "system"
+    assert all(len(set(folds[data.systems == one])) == 1 for one in data.systems)
+    assert np.bincount(folds).tolist() == [12] * 5
+
+
+def test_folds_are_by_formula_or_material_where_systems_are_few() -> None:
+    by_formula = in_systems([(29, *[8] * (1 + k // 2)) for k in range(60)])
+    assert folds_of(by_formula, 5)[1] == "formula"
+    folds, by = folds_of(halides(30), 5)
+    assert by == "material"
+    assert np.bincount(folds).tolist() == [6] * 5
+
+
+def test_too_few_materials_are_told_with_the_part_that_counts() -> None:
+    with pytest.raises(LearningError, match="materials: in the training part; 5-fold"):
+        folds_of(halides(3), 5)
 
 
 def test_ranges_without_overlap_are_refused() -> None:

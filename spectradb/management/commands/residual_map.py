@@ -9,7 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from ml.errors import LearningError
 from spectradb.filters import SearchError
-from spectradb.management.commands.train_model import read_json
+from spectradb.management.given import add_scale, scale_given
 from spectradb.management.json_command import JsonCommand
 
 
@@ -24,9 +24,7 @@ class Command(JsonCommand):
         parser.add_argument("--model", required=True, help="name of a trained model")
         self.add_where(parser)
         parser.add_argument("--top", type=int, metavar="N", help="no more than these")
-        parser.add_argument(
-            "--target-scale", metavar="FILE.json", help='{"source_id:site_index": factor}'
-        )
+        add_scale(parser)
         self.add_output(parser)
 
     def handle(self, *, model: str, top: int | None, output: str | None, **options: Any) -> None:
@@ -36,7 +34,7 @@ class Command(JsonCommand):
             found = residual_map(
                 model,
                 self.where(options["where"]),
-                target_scale=read_json(options["target_scale"], "--target-scale"),
+                target_scale=scale_given(options["target_scale"]),
                 top=top,
             )
         except (LearningError, SearchError) as error:

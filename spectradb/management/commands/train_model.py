@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -14,8 +12,10 @@ from ml.errors import LearningError
 from ml.kinds import KINDS, default_kind
 from ml.kinds.base import FitOptions, Step
 from spectradb.filters import SearchError
+from spectradb.management.given import SCALE_HELP, SPLIT_HELP, estimate_in_words, read_json
 from spectradb.management.json_command import JsonCommand
 from spectradb.models import TrainedModel
+from spectradb.services.learning.selection import REASONS
 from spectradb.services.learning.train import TrainingRequest, train_model
 
 
@@ -30,13 +30,11 @@ class Command(JsonCommand):
         parser.add_argument("kind", choices=KINDS, help=f"{default_kind()} is the most exact")
         parser.add_argument("--name", required=True, help="of the model")
         self.add_where(parser)
-        parser.add_argument("--split", metavar="FILE.json", help="{source_id: train|val|test}")
+        parser.add_argument("--split", metavar="FILE.json", help=SPLIT_HELP)
         parser.add_argument(
             "--grid", nargs=3, type=float, metavar=("START", "STOP", "STEP"), help="energies, eV"
         )
-        parser.add_argument(
-            "--target-scale", metavar="FILE.json", help='{"source_id:site_index": factor}'
-        )
+        parser.add_argument("--target-scale", metavar="FILE.json", help=SCALE_HELP)
         parser.add_argument("--seed", type=int, default=0)
         parser.add_argument("--epochs", type=int, help="of networks; the kind's own when not given")
         parser.add_argument("--members", type=int, default=5, help="networks of an ensemble")
@@ -69,10 +67,9 @@ class Command(JsonCommand):
         )
         for part in ("val", "test"):
             if part in row.metrics:
-                mse = row.metrics[part]["mse"]
-                self.say(
-                    f"{part}: mse {mse['value']:.5f} (95 %: {mse['low']:.5f} … {mse['high']:.5f})"
-                )
+                self.say(f"{part}: mse {estimate_in_words(row.metrics[part]['mse'])}")
+        for one in row.metrics["left_out_because"]:
+            self.say(f"left out: {one['n']} {REASONS[one['reason']]}")
 
     def _train(self, request: TrainingRequest) -> TrainedModel | None:
         main = distributed.rank() == 0
@@ -88,13 +85,3 @@ class Command(JsonCommand):
                 return train_model(request, tell)
             except (LearningError, SearchError) as error:
                 raise CommandError(str(error)) from error
-
-
-def read_json(path: str | None, option: str) -> Any:
-    """What a JSON file holds; None without a file."""
-    if path is None:
-        return None
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CommandError(f"{option} {path}: {error}") from error

@@ -13,41 +13,68 @@ from ml.data import Dataset, material_weights, split_by_material
 from ml.errors import LearningError
 from ml.kinds.base import Model
 from ml.metrics import Estimate, coverage, evaluate
-from spectradb.filters import EVERYTHING, apply_where
-from spectradb.models import Spectrum
+from spectradb.services.learning.as_trained import (
+    AS_TRAINED,
+    Scale,
+    Split,
+    fingerprint,
+    rows_as_trained,
+    scale_of,
+    split_of,
+    trained_on,
+)
 from spectradb.services.learning.results import Scored
+from spectradb.services.learning.selection import told_left_out
 from spectradb.services.learning.stored import stored_model, training_mean
-from spectradb.services.learning.training_data import TrainingRows, refuse_ambiguous, training_rows
+from spectradb.services.learning.training_data import TrainingRows, refuse_ambiguous
 
 
 def evaluate_model(
     name: str,
     query: Mapping[str, list[str]],
     *,
-    split: Mapping[str, str] | None = None,
+    split: Split = AS_TRAINED,
     part: str = "val",
-    target_scale: Mapping[str, float] | None = None,
+    target_scale: Scale = AS_TRAINED,
 ) -> dict[str, Any]:
     """The metrics of a stored model on one part of a search, with intervals.
+
+    Split and scale are those that the model was trained with unless others are named. Materials
+    that it was trained on count in no part but ``train``; how many spectra that leaves out is
+    told.
 
     Raises
     ------
     LearningError
-        If the model does not exist or no row is in that part.
+        If the model does not exist, or no row that it was not trained on is in that part.
     """
     row, model = stored_model(name)
-    rows = training_rows(
-        apply_where(Spectrum, query or row.filters, EVERYTHING),
-        grid=model.energy_ev,
-        target_scale=target_scale,
-    )
-    if split is not None:
-        refuse_ambiguous("--split", split, [key[1] for key in rows.keys])
-    inside = split_by_material(rows.data.groups, split) == part
+    given = split_of(row, split)
+    rows = rows_as_trained(row, model, query, target_scale)
+    if given is not None:
+        refuse_ambiguous("--split", given, [key[1] for key in rows.keys])
+    inside = split_by_material(rows.data.groups, given) == part
     if not inside.any():
-        raise LearningError("--on", part, "no spectrum of the search is in this part")
+        raise LearningError("--on", part, f"no spectrum of the search is in this part of {name}")
+    known = trained_on(name, rows.keys) & inside
+    if part != "train":
+        inside &= ~known
+        if not inside.any():
+            raise LearningError(
+                "--on", part, f"{name} was trained on all {known.sum()} spectra of this part"
+            )
     found, _ = measure(model, rows, inside, training_mean(name))
-    return {"model": name, "on": part, **found}
+    scale = scale_of(row, target_scale)
+    return {
+        "model": name,
+        "on": part,
+        **found,
+        "trained_on": int(known.sum()) if part == "train" else 0,
+        "left_out_trained_on": 0 if part == "train" else int(known.sum()),
+        "left_out": told_left_out(rows.left_out),
+        "split": {"as_trained": given == split_of(row), "hash": fingerprint(given)},
+        "target_scale": {"as_trained": scale == scale_of(row), "hash": fingerprint(scale)},
+    }
 
 
 def measure(

@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 from ml.data import Dataset
 from ml.errors import LearningError
 from ml.metrics import pearson
-from spectradb.filters import EVERYTHING, apply_where
-from spectradb.models import Spectrum, Structure
+from spectradb.models import Structure
+from spectradb.services.learning.as_trained import AS_TRAINED, Scale, rows_as_trained
 from spectradb.services.learning.results import Scored
 from spectradb.services.learning.stored import Key, model_folder, stored_model, training_keys
-from spectradb.services.learning.training_data import training_rows
 
 if TYPE_CHECKING:
     from ml.kinds.base import Model
@@ -159,7 +158,7 @@ def residual_map(
     name: str,
     query: Mapping[str, list[str]],
     *,
-    target_scale: Mapping[str, float] | None = None,
+    target_scale: Scale = AS_TRAINED,
     top: int | None = None,
 ) -> list[Residual]:
     """Spectra of a search, the most surprising first.
@@ -171,7 +170,7 @@ def residual_map(
     query : mapping
         The search; the model's own when empty.
     target_scale : mapping, optional
-        As the model was trained with.
+        Where not that which the model was trained with.
     top : int, optional
         No more than these.
 
@@ -184,11 +183,7 @@ def residual_map(
     if "base" in model.parts:
         base = row.hyperparameters.get("base", "the model it came from")
         raise LearningError("model", name, f"predicts measured spectra; ask {base}")
-    rows = training_rows(
-        apply_where(Spectrum, query or row.filters, EVERYTHING),
-        grid=model.energy_ev,
-        target_scale=target_scale,
-    )
+    rows = rows_as_trained(row, model, query, target_scale)
     known = {key: i for i, key in enumerate(training_keys(name))}
     at = np.array([known.get(key, -1) for key in rows.keys])
     parts = []

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from django.conf import settings
 from numpy.typing import NDArray
 
 from ml.errors import LearningError
+from ml.files import one_at_a_time
 from spectradb.models import JobStatus, TrainedModel
 
 if TYPE_CHECKING:
@@ -45,9 +46,7 @@ def model_folder(name: str) -> Path:
 
 def new_folder(name: str) -> Path:
     """Room for a model that :func:`put_in_place` will give its name."""
-    folder = model_folder(f"{name}.{os.getpid()}.part")
-    shutil.rmtree(folder, ignore_errors=True)
-    return folder
+    return model_folder(f"{name}.{uuid.uuid4().hex[:12]}.part")
 
 
 def keep_rows(folder: Path, keys: Sequence[Key], mean: NDArray[np.float64]) -> None:
@@ -65,10 +64,11 @@ def copy_rows(name: str, folder: Path) -> None:
 def put_in_place(folder: Path, name: str) -> None:
     """Give the finished folder its name, whatever had it before."""
     place = model_folder(name)
-    old = place.with_name(f"{name}.{os.getpid()}.old")
-    if place.exists():
-        place.replace(old)
-    folder.replace(place)
+    old = place.with_name(f"{name}.{uuid.uuid4().hex[:12]}.old")
+    with one_at_a_time(place):
+        if place.exists():
+            place.replace(old)
+        folder.replace(place)
     shutil.rmtree(old, ignore_errors=True)
 
 

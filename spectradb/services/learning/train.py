@@ -22,11 +22,12 @@ from ml.kinds import check_kind, trained_kind
 from ml.kinds.base import FitOptions, Model, Step, Tell
 from ml.kinds.doors import fit_config, fit_model
 from ml.tuning import tune
-from spectradb.filters import EVERYTHING, apply_where
-from spectradb.models import JobStatus, Spectrum, TrainedModel
+from spectradb.models import JobStatus, TrainedModel
+from spectradb.services.learning.as_trained import fingerprint
 from spectradb.services.learning.held_out import shown_of
 from spectradb.services.learning.measure import cross_validated, measure
 from spectradb.services.learning.residual_map import Residuals
+from spectradb.services.learning.selection import select, told_left_out
 from spectradb.services.learning.stored import (
     check_name,
     keep_rows,
@@ -37,6 +38,7 @@ from spectradb.services.learning.training_data import check_scale, refuse_ambigu
 from spectradb.services.queue import jobs
 
 _TELL_EVERY = 2.0  # seconds
+_FEWEST_ENERGIES = 5
 _MOST_ENERGIES = 20_000  # of a grid: targets of 100,000 spectra then take 8 GB
 
 
@@ -171,6 +173,10 @@ def _check(request: TrainingRequest) -> None:
     check_kind(request.kind)
     request.options.check()
     grid_of(request.grid)
+    if request.options.device != "auto":
+        from ml.training import pick_device  # torch, which no request without a device needs
+
+        pick_device(request.options.device)
     if request.n_trials < 0:
         raise LearningError("trials", request.n_trials, "must not be negative")
     if request.split is not None:
@@ -182,21 +188,31 @@ def _check(request: TrainingRequest) -> None:
 def _train(request: TrainingRequest, tell: Tell) -> Trained | None:
     """Fit and measure; None in a process that leaves the results to another."""
     _check(request)
-    spectra = apply_where(Spectrum, request.query, EVERYTHING)
+    selected = select(request.query)
     rows = training_rows(
-        spectra,
+        selected.spectra,
         grid=grid_of(request.grid),
         target_scale=request.target_scale,
+        normalised=selected.normalised,
         progress=lambda done, total: tell(Step("data", done / total, f"{done} spectra")),
     )
+    left_out = selected.left_out | rows.left_out
     if request.split is not None:
         refuse_ambiguous("--split", request.split, [key[1] for key in rows.keys])
     parts = split_by_material(rows.data.groups, request.split)
     chosen = np.flatnonzero(parts == "train")
     if not chosen.size:
         raise LearningError("split", sorted(set(parts)), "no row is in the training part")
+    if distributed.differ(rows.data_hash):
+        raise LearningError("spectra", len(rows.keys), "the processes read different ones")
     train = rows.data.rows(chosen)
-    model, tuning = _fit(request, train, rows.data_hash, tell)
+    try:
+        model, tuning = _fit(request, train, rows.data_hash, tell)
+    except LearningError as error:
+        if error.field not in ("spectra", "materials"):
+            raise
+        why = f"{error.reason}; the training part holds {chosen.size} of {len(rows.keys)} spectra"
+        raise LearningError(error.field, error.value, why) from error
     if distributed.rank():
         return None
     folder = new_folder(request.name)
@@ -205,7 +221,8 @@ def _train(request: TrainingRequest, tell: Tell) -> Trained | None:
     keep_rows(folder, [rows.keys[i] for i in chosen], mean)
     metrics: dict[str, Any] = {
         "n_train": int(chosen.size),
-        "left_out": rows.left_out,
+        "left_out": sum(len(pks) for pks in left_out.values()),
+        "left_out_because": told_left_out(left_out),
         "cross_validation": cross_validated(model, train),
     }
     shown: dict[str, Any] = {}
@@ -221,20 +238,23 @@ def _train(request: TrainingRequest, tell: Tell) -> Trained | None:
             if not shown:
                 shown = {"part": part, **shown_of(scored, [key[1] for key in places])}
     Residuals.joined(residuals).save(folder)
-    absorbers = set(spectra.order_by().values_list("absorber", "edge").distinct())
-    absorber, edge = next(iter(absorbers)) if len(absorbers) == 1 else ("", "")
     return Trained(
         folder,
         {
-            "absorber": absorber,
-            "edge": edge,
+            "absorber": selected.absorber,
+            "edge": selected.edge,
             "data_hash": rows.data_hash,
             "split": {
                 "given": request.split is not None,
+                "hash": fingerprint(request.split),
                 **{part: int((parts == part).sum()) for part in PARTS},
             },
             "hyperparameters": asdict(request.options)
-            | {"grid": _grid_text(rows.data.energy_ev)}
+            | {
+                "grid": _grid_text(rows.data.energy_ev),
+                "quantity": selected.quantity,
+                "target_scale": fingerprint(request.target_scale),
+            }
             | tuning,
             "metrics": metrics,
             "curves": _curves(model),
@@ -253,6 +273,8 @@ def grid_of(grid: tuple[float, float, float] | None) -> NDArray[np.float64] | No
     start, stop, step = grid
     if not (np.isfinite(grid).all() and step > 0 and stop > start):
         raise LearningError("--grid", grid, "must be START < STOP and STEP > 0")
+    if (stop - start) / step < _FEWEST_ENERGIES - 1:
+        raise LearningError("--grid", grid, f"has fewer than {_FEWEST_ENERGIES} energies")
     if (stop - start) / step >= _MOST_ENERGIES:
         raise LearningError("--grid", grid, f"has more than {_MOST_ENERGIES} energies")
     return np.asarray(start + step * np.arange(int((stop - start) / step + 1e-6) + 1))

@@ -15,13 +15,18 @@ from typing import Any
 
 import numpy as np
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from numpy.typing import NDArray
 
+from compute.errors import InputError
 from ml.crystals import Crystal
 from ml.data import Dataset, common_grid, resample
 from ml.errors import LearningError
-from spectradb.models import Spectrum, Structure
+from ml.files import one_at_a_time, whole_or_not
+from spectradb.models import Kind, Quantity, Spectrum, Structure
+from spectradb.services.learning.selection import LeftOut
+from spectradb.services.learning.selection import in_words as told
+from spectradb.services.spectra.normalise import normalise
 
 _CHUNK = 2000
 _FINEST, _COARSEST = 0.1, 0.25  # eV, steps of a grid chosen from data
@@ -37,14 +42,17 @@ class TrainingRows:
     keys : list of (source id, structure pk, site index), one a row
     data_hash : str
         Of the rows, the grid and the scale.
-    left_out : int
-        Spectra without a structure and site, or that do not cover the grid.
+    left_out : dict
+        Spectra that are no rows, by the reason (:mod:`.selection`).
+    spectra : list of int
+        The spectrum of each row.
     """
 
     data: Dataset
     keys: list[tuple[str, int, int]]
     data_hash: str
-    left_out: int
+    left_out: LeftOut
+    spectra: list[int]
 
 
 def crystal_of(data: Mapping[str, Any], group: str = "") -> Crystal:
@@ -74,11 +82,24 @@ def crystal_of(data: Mapping[str, Any], group: str = "") -> Crystal:
     )
 
 
+@dataclass(frozen=True)
+class _Row:
+    """A spectrum that is learnt from."""
+
+    pk: int
+    content: str
+    structure: int
+    name: str  # of the material
+    site: int
+    valence: float | None
+
+
 def training_rows(
     spectra: QuerySet[Spectrum],
     *,
     grid: NDArray[np.float64] | None = None,
     target_scale: Mapping[str, float] | None = None,
+    normalised: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> TrainingRows:
     """Arrays of all spectra that have a structure and a site.
@@ -93,6 +114,8 @@ def training_rows(
         held constant below its first point, as long as it covers nine tenths of the grid.
     target_scale : mapping, optional
         ``"source_id:site_index"`` → factor on the intensity; a row without one is left out.
+    normalised : bool
+        Whether raw measured spectra are normalised.
 
     Raises
     ------
@@ -102,61 +125,100 @@ def training_rows(
     if target_scale is not None:
         check_scale(target_scale)
     usable = spectra.filter(structure__isnull=False, site__isnull=False)
-    total = spectra.count()
+    left_out: LeftOut = {}
+    if homeless := list(
+        spectra.filter(Q(structure=None) | Q(site=None)).order_by().values_list("pk", flat=True)
+    ):
+        left_out["structure"] = homeless
     if grid is None:
         grid = _grid_of(usable)
-    span = grid[-1] - grid[0]
-    fields = ("pk", "content_hash", "structure_id", "structure__source_id", "site__index")
-    primary = "structure__is_primary"  # another cell numbers its atoms otherwise
-    rows: list[tuple[int, str, int, str, int]] = []
-    valence: list[float | None] = []
-    digest = hashlib.sha256(grid.tobytes())
-    repeated = 0
-    seen: set[int] = set()  # calculations: other people's records of one are the same curve
-    for pk, content, structure, source_id, index, edge, oxidation_state, calculation, answers in (
-        usable.filter(energy_min__lte=grid[0] + 0.1 * span, energy_max__gte=grid[-1] - 0.1 * span)
-        .order_by("structure_id", "site__index", "pk")
-        .values_list(*fields, "edge", "site__oxidation_state", "calculation", primary)
-        .iterator(_CHUNK)
-    ):
-        if calculation in seen:
-            repeated += 1
-            continue
-        if calculation is not None:
-            seen.add(calculation)
-        if target_scale is not None and not (answers and f"{source_id}:{index}" in target_scale):
-            continue
-        rows.append((pk, content, structure, source_id or f"structure-{structure}", index))
-        valence.append(None if edge == "K" else oxidation_state)
-        digest.update(content.encode())
-        if valence[-1] is not None:
-            digest.update(f"{valence[-1]:g}".encode())
+    rows = _rows_of(usable, grid, target_scale, left_out)
+    curves = _normalised(spectra, left_out) if normalised else {}
+    crystals, place = _crystals(rows, left_out)
+    gone = {pk for reason in ("disordered", "normalisation") for pk in left_out.get(reason, ())}
+    rows = [row for row in rows if row.pk not in gone]
     if not rows:
-        raise LearningError("spectra", total, "none has a structure, a site and covers the grid")
+        span = f"{grid[0]:g} to {grid[-1]:g} eV"
+        raise LearningError("spectra", spectra.count(), f"none is left ({span}): {told(left_out)}")
+    digest = hashlib.sha256(grid.tobytes())
+    for row in rows:
+        digest.update(row.content.encode())
+        if row.valence is not None:
+            digest.update(f"{row.valence:g}".encode())
+        if row.pk in curves:
+            digest.update(np.concatenate(curves[row.pk]).tobytes())
     if target_scale is not None:
         digest.update(json.dumps(target_scale, sort_keys=True).encode())
-    data_hash = digest.hexdigest()
-
-    structures = list(dict.fromkeys(row[2] for row in rows))
-    if target_scale is not None:
         names = {key.rpartition(":")[0] for key in target_scale}
-        refuse_ambiguous("--target-scale", names, structures)
-    place = {pk: at for at, pk in enumerate(structures)}
-    name_of = {row[2]: row[3] for row in rows}
-    crystals = _crystals(structures, name_of)
-    factors = [1.0 if target_scale is None else target_scale[f"{r[3]}:{r[4]}"] for r in rows]
-    target = _targets([row[0] for row in rows], factors, grid, data_hash, progress)
+        refuse_ambiguous("--target-scale", names, sorted({row.structure for row in rows}))
+    data_hash = digest.hexdigest()
+    factors = [
+        1.0 if target_scale is None else target_scale[f"{row.name}:{row.site}"] for row in rows
+    ]
+    target = _targets([row.pk for row in rows], factors, grid, data_hash, curves, progress)
+    valence = [row.valence for row in rows]
     data = Dataset(
         grid,
         crystals,
-        np.array([place[row[2]] for row in rows], dtype=np.int64),
-        np.array([row[4] for row in rows], dtype=np.int64),
+        np.array([place[row.structure] for row in rows], dtype=np.int64),
+        np.array([row.site for row in rows], dtype=np.int64),
         target,
-        Path(settings.VAR_DIR) / "training",
+        cache_folder(),
         None if None in valence else np.array(valence, dtype=np.float64),
     )
-    keys = [(r[3], r[2], r[4]) for r in rows]
-    return TrainingRows(data, keys, data_hash, total - repeated - len(rows))
+    keys = [(row.name, row.structure, row.site) for row in rows]
+    return TrainingRows(data, keys, data_hash, left_out, [row.pk for row in rows])
+
+
+def cache_folder() -> Path:
+    """Where what is derived from rows is kept until it is old."""
+    return Path(settings.VAR_DIR) / "training"
+
+
+def _rows_of(
+    usable: QuerySet[Spectrum],
+    grid: NDArray[np.float64],
+    target_scale: Mapping[str, float] | None,
+    left_out: LeftOut,
+) -> list[_Row]:
+    """In the order of structures and sites; what is left out is added to ``left_out``."""
+    span = grid[-1] - grid[0]
+    lowest, highest = grid[0] + 0.1 * span, grid[-1] - 0.1 * span
+    fields = ("pk", "content_hash", "structure_id", "structure__source_id", "site__index")
+    primary = "structure__is_primary"  # another cell numbers its atoms otherwise
+    more = ("edge", "site__oxidation_state", "calculation", primary, "energy_min", "energy_max")
+    rows: list[_Row] = []
+    seen: set[int] = set()  # calculations: other people's records of one are the same curve
+    found = usable.order_by("structure_id", "site__index", "pk").values_list(*fields, *more)
+    for (
+        pk,
+        content,
+        structure,
+        source_id,
+        site,
+        edge,
+        state,
+        made,
+        own,
+        low,
+        high,
+    ) in found.iterator(_CHUNK):
+        reason = ""
+        if made in seen:
+            reason = "repeated"
+        elif low > lowest or high < highest:
+            reason = "grid"
+        elif target_scale is not None and not (own and f"{source_id}:{site}" in target_scale):
+            reason = "scale"
+        if reason:
+            left_out.setdefault(reason, []).append(pk)
+            continue
+        if made is not None:
+            seen.add(made)
+        name = source_id or f"structure-{structure}"
+        valence = None if edge == "K" else state
+        rows.append(_Row(pk, content, structure, name, site, valence))
+    return rows
 
 
 def check_scale(given: object) -> None:
@@ -209,13 +271,38 @@ def _grid_of(spectra: QuerySet[Spectrum]) -> NDArray[np.float64]:
     return common_grid([(low, high) for low, high, _ in rows], round(step, 2))
 
 
-def _crystals(structures: list[int], name_of: Mapping[int, str]) -> list[Crystal]:
+def _normalised(
+    spectra: QuerySet[Spectrum], left_out: LeftOut
+) -> dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Energy and intensity of the raw measured spectra, by their number."""
+    found = {}
+    raw = spectra.filter(kind=Kind.EXPERIMENT, structure__isnull=False, site__isnull=False)
+    for one in raw.exclude(quantity=Quantity.NORMALISED).select_related("measurement"):
+        try:
+            made = normalise(one)
+        except InputError:
+            left_out.setdefault("normalisation", []).append(one.pk)
+            continue
+        found[one.pk] = np.asarray(made.energy), np.asarray(made.intensity)
+    return found
+
+
+def _crystals(rows: list[_Row], left_out: LeftOut) -> tuple[list[Crystal], dict[int, int]]:
+    """The crystals of the rows in their order, and the place of each structure among them."""
+    name_of = {row.structure: row.name for row in rows}
+    structures = list(name_of)
     found: dict[int, Crystal] = {}
     for at in range(0, len(structures), _CHUNK):
         some = Structure.objects.filter(pk__in=structures[at : at + _CHUNK])
         for pk, data in some.values_list("pk", "data").iterator(100):  # they are heavy, unpacked
-            found[pk] = crystal_of(data, name_of[pk])
-    return [found[pk] for pk in structures]
+            try:
+                found[pk] = crystal_of(data, name_of[pk])
+            except LearningError:
+                left_out.setdefault("disordered", []).extend(
+                    row.pk for row in rows if row.structure == pk
+                )
+    kept = [pk for pk in structures if pk in found]
+    return [found[pk] for pk in kept], {pk: at for at, pk in enumerate(kept)}
 
 
 def _targets(
@@ -223,29 +310,33 @@ def _targets(
     factors: list[float],
     grid: NDArray[np.float64],
     data_hash: str,
+    curves: Mapping[int, tuple[NDArray[np.float64], NDArray[np.float64]]],
     progress: Callable[[int, int], None],
 ) -> NDArray[np.float32]:
-    """(n, g) float32, read-only; from the cache if the same rows were asked for before."""
-    path: Path = settings.VAR_DIR / "training" / f"{data_hash}.npy"
-    if path.exists():
-        return np.asarray(np.load(path, mmap_mode="r"))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    target = np.lib.format.open_memmap(
-        part, mode="w+", dtype=np.float32, shape=(len(pks), grid.size)
-    )
-    for at in range(0, len(pks), _CHUNK):
-        some = pks[at : at + _CHUNK]
-        arrays: dict[int, Any] = {
-            pk: (energy, intensity)
-            for pk, energy, intensity in Spectrum.objects.filter(pk__in=some).values_list(
-                "pk", "energy", "intensity"
-            )
-        }
-        for row, pk in enumerate(some, start=at):
-            energy, intensity = arrays[pk]
-            target[row] = factors[row] * resample(energy, intensity, grid)
-        progress(min(at + _CHUNK, len(pks)), len(pks))
-    target.flush()
-    part.replace(path)  # whole or not at all
+    """(n, g) float32, read-only; from the cache if the same rows were asked for before.
+
+    Of several processes that ask at once, one writes and the others wait for it.
+    """
+    path = cache_folder() / f"{data_hash}.npy"
+    with one_at_a_time(path):
+        if not path.exists():
+            with whole_or_not(path) as part:
+                target = np.lib.format.open_memmap(
+                    part, mode="w+", dtype=np.float32, shape=(len(pks), grid.size)
+                )
+                for at in range(0, len(pks), _CHUNK):
+                    some = pks[at : at + _CHUNK]
+                    arrays: dict[int, Any] = {
+                        pk: (energy, intensity)
+                        for pk, energy, intensity in Spectrum.objects.filter(
+                            pk__in=some
+                        ).values_list("pk", "energy", "intensity")
+                    }
+                    for row, pk in enumerate(some, start=at):
+                        energy, intensity = curves.get(pk, arrays[pk])
+                        target[row] = factors[row] * resample(energy, intensity, grid)
+                    progress(min(at + _CHUNK, len(pks)), len(pks))
+                target.flush()
+    progress(len(pks), len(pks))
+    path.touch()  # used: what is not for long is cleared
     return np.asarray(np.load(path, mmap_mode="r"))

@@ -16,7 +16,7 @@ from compute.edges import normalise_edge, normalise_element
 from ml.errors import LearningError
 from ml.kinds import KINDS
 from spectradb.filters import SearchError
-from spectradb.models import JobStatus, Prediction, Structure, TrainedModel
+from spectradb.models import JobStatus, Prediction, Quantity, Structure, TrainedModel
 from spectradb.models.visibility import CURATE
 from spectradb.plots import Band, Curve, Figure, nice_range
 from spectradb.services.accounts.roles import may_curate
@@ -33,6 +33,7 @@ _METRICS = (
     "captured",
     "pearson_098",
 )
+_TOLD_ELSEWHERE = {"tuned", "quantity", "target_scale"}
 _SHARES = {"relative_error_median", "relative_error_p90", "captured", "pearson_098"}
 
 
@@ -91,6 +92,8 @@ def model(request: HttpRequest, name: str) -> HttpResponse:
         "shown_structure": _with_structures([examples[example]])[0] if example else None,
         "plot": example_plot(row, examples[example]) if example else None,
         "trust": _trust_rows(held_out),
+        "left_out": _left_out(row),
+        "quantity": _quantity(row),
         "surprises": surprises,
         "importance": _importance(row),
         "trials": trial_plot(row),
@@ -303,6 +306,43 @@ def _with_structures(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**one, "row": found.get(one["structure"])} for one in rows]
 
 
+def _left_out(row: TrainedModel) -> list[dict[str, Any]]:
+    """Why spectra of the search were not learnt from: words, their number, the first of them."""
+    words = {
+        "status": gettext("not published"),
+        "unstated": gettext("whose quantity is not stated"),
+        "quantity": gettext("of another quantity"),
+        "structure": gettext("without a structure and site"),
+        "repeated": gettext("records of a calculation that is there already"),
+        "grid": gettext("not on the energy grid"),
+        "scale": gettext("without a target scale"),
+        "disordered": gettext("whose structure no model takes"),
+        "normalisation": gettext("that cannot be normalised"),
+    }
+    return [
+        {
+            "words": words[one["reason"]],
+            "n": one["n"],
+            "spectra": one["spectra"],
+            "more": one["n"] - len(one["spectra"]),
+        }
+        for one in row.metrics.get("left_out_because", [])
+    ]
+
+
+def _quantity(row: TrainedModel) -> str:
+    """What the intensities are that it learnt from."""
+    told = str((row.hyperparameters or {}).get("quantity", ""))
+    names: dict[str, str] = {
+        Quantity.MU: gettext("μ, as measured"),
+        Quantity.NORMALISED: gettext("Normalised μ"),
+        Quantity.COUNTS: gettext("Counts"),
+        Quantity.RADIAL: gettext("Intensity (radial integral = 1)"),
+        Quantity.ARBITRARY: gettext("Intensity (arbitrary units)"),
+    }
+    return ", ".join(names.get(one, one) for one in told.split(",") if one)
+
+
 def _importance(row: TrainedModel) -> list[dict[str, Any]]:
     told = ((row.hyperparameters or {}).get("tuned") or {}).get("importance") or {}
     ranked = sorted(told.items(), key=lambda pair: -pair[1])
@@ -318,5 +358,5 @@ def _options(row: TrainedModel) -> list[tuple[str, str]]:
     return [
         (name, str(value))
         for name, value in (row.hyperparameters or {}).items()
-        if name != "tuned" and value is not None
+        if name not in _TOLD_ELSEWHERE and value not in (None, "")
     ]

@@ -3,88 +3,46 @@
 from __future__ import annotations
 
 import json
-from io import StringIO
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from django.conf import LazySettings
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 
 from ml.errors import LearningError
-from spectradb.models import (
-    Calculation,
-    JobStatus,
-    Kind,
-    Prediction,
-    Spectrum,
-    Status,
-    Structure,
-    TrainedModel,
-)
-from spectradb.services.imports.structures import store_structure
+from spectradb.models import Prediction, Spectrum, Structure, TrainedModel
 from spectradb.services.learning.predict import Predictor
 from tests.factories import rocksalt
+from tests.spectradb.learning.library import SPLIT, run, shared, squeezed
 
 pytestmark = pytest.mark.django_db
-ENERGY = np.linspace(850.0, 880.0, 121)
 
 
-def store(number: int, a: float, off: float = 0.0) -> None:
-    """Nickel oxide squeezed to a; its line moves with a, as any model can learn, plus off."""
-    structure, _ = store_structure(rocksalt("NiO", a), source="mp", source_id=f"mp-{number}")
-    site = structure.sites.get(element="Ni")
-    calculation = Calculation.objects.create(
-        engine="rule",
-        absorber="Ni",
-        edge="L23",
-        input_hash=f"rule-{number}",
-        job_status=JobStatus.DONE,
-    )
-    spectrum = Spectrum(
-        kind=Kind.THEORY,
-        absorber="Ni",
-        edge="L23",
-        structure=structure,
-        site=site,
-        formula="NiO",
-        status=Status.PUBLISHED,
-        calculation=calculation,
-    )
-    centre = 860 + 4 * (a - 4.2) + off
-    spectrum.set_arrays(ENERGY, 1 / (1 + (ENERGY - centre) ** 2))
-    spectrum.content_hash = spectrum.hash_content(number)
-    spectrum.save()
-
-
-@pytest.fixture
-def library(settings: LazySettings, tmp_path: Path) -> None:
-    settings.VAR_DIR = tmp_path
-    for number, a in enumerate(np.linspace(3.8, 4.8, 60)):
-        store(number, float(a))
-
-
-@pytest.fixture
-def split(tmp_path: Path) -> Path:
-    path = tmp_path / "split.json"
-    parts = {f"mp-{n}": "val" if n % 6 == 3 else "train" for n in range(60)}
-    path.write_text(json.dumps(parts))
+@pytest.fixture(scope="module")
+def split(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("split") / "split.json"
+    path.write_text(json.dumps(SPLIT))
     return path
 
 
-def run(*arguments: Any) -> Any:
-    out = StringIO()
-    call_command(*map(str, arguments), "--output", "-", stdout=out, stderr=StringIO())
-    return json.loads(out.getvalue())
+@pytest.fixture(scope="module")
+def trained(
+    django_db_setup: None,
+    django_db_blocker: Any,
+    split: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Any]:
+    """A library and what training the model ``rule`` on it printed."""
+    with shared(django_db_blocker, tmp_path_factory.mktemp("var")):
+        squeezed()
+        yield run("train_model", "krr-nmf", "--name", "rule", "--split", split)
 
 
-def test_a_rule_is_learnt_measured_and_predicted(
-    library: None, split: Path, tmp_path: Path
-) -> None:
-    trained = run("train_model", "krr-nmf", "--name", "rule", "--split", split)
+def test_a_rule_is_learnt_measured_and_predicted(trained: Any, split: Path, tmp_path: Path) -> None:
     val = trained["metrics"]["val"]
-    assert val["n"] == 10
+    assert val["n"] == 6
     assert val["r2_vs_mean"]["value"] > 0.95
     assert val["r2_vs_mean"]["low"] <= val["r2_vs_mean"]["value"] <= val["r2_vs_mean"]["high"]
 
@@ -103,35 +61,31 @@ def test_a_rule_is_learnt_measured_and_predicted(
 
 
 def test_the_target_scale_multiplies_and_leaves_out(
-    library: None, split: Path, tmp_path: Path
+    trained: Any, split: Path, tmp_path: Path
 ) -> None:
     scale = tmp_path / "scale.json"
-    scale.write_text(json.dumps({f"mp-{n}:0": 2.0 for n in range(50)}))
+    scale.write_text(json.dumps({f"mp-{n}:0": 2.0 for n in range(30)}))
     run("train_model", "krr-nmf", "--name", "double", "--split", split, "--target-scale", scale)
     row = TrainedModel.objects.get(name="double")
-    assert row.metrics["left_out"] == 10
+    assert row.metrics["left_out"] == 6
     predictor = Predictor("double")
     (answer,) = predictor.of_structure(rocksalt("NiO", 4.2), "", "mp-x")
     assert answer.intensity is not None
     assert answer.intensity.max() == pytest.approx(2.0, rel=0.15)
 
 
-def test_stored_structures_keep_their_predictions(library: None, split: Path) -> None:
-    run("train_model", "krr-nmf", "--name", "kept", "--split", split)
-    answers = run("predict_spectra", "--model", "kept", "--where", "source_id=mp-7")
+def test_stored_structures_keep_their_predictions(trained: Any) -> None:
+    answers = run("predict_spectra", "--model", "rule", "--where", "source_id=mp-7")
     assert len(answers) == 1
     prediction = Prediction.objects.get()
     assert prediction.structure.source_id == "mp-7"
     np.testing.assert_allclose(prediction.intensity, answers[0]["intensity"])
-    run("predict_spectra", "--model", "kept", "--where", "source_id=mp-7")
+    run("predict_spectra", "--model", "rule", "--where", "source_id=mp-7")
     assert Prediction.objects.count() == 1
 
 
-def test_a_structure_that_is_unlike_the_training_set_is_trusted_less(
-    library: None, split: Path
-) -> None:
-    run("train_model", "krr-nmf", "--name", "wary", "--split", split)
-    predictor = Predictor("wary")
+def test_a_structure_that_is_unlike_the_training_set_is_trusted_less(trained: Any) -> None:
+    predictor = Predictor("rule")
     (like,) = predictor.of_structure(rocksalt("NiO", 4.3), "", "like")
     strange = rocksalt("NiO", 4.3)
     strange.replace_species({"O": "Te"})
@@ -141,10 +95,7 @@ def test_a_structure_that_is_unlike_the_training_set_is_trusted_less(
     assert unlike.trust < 0.05 <= like.trust
 
 
-def test_a_structure_that_cannot_be_answered_says_why(
-    library: None, split: Path, tmp_path: Path
-) -> None:
-    run("train_model", "krr-nmf", "--name", "clear", "--split", split)
+def test_a_structure_that_cannot_be_answered_says_why(trained: Any, tmp_path: Path) -> None:
     partial = rocksalt("NiO")
     partial.replace_species({"Ni": {"Ni": 0.5, "Mn": 0.5}})
     path = tmp_path / "broken.cif"
@@ -155,12 +106,11 @@ def test_a_structure_that_cannot_be_answered_says_why(
     ):
         path.write_text(text)
         with pytest.raises(CommandError, match=words):
-            run("predict_spectra", path, "--model", "clear")
+            run("predict_spectra", path, "--model", "rule")
 
 
-def test_a_model_is_adapted_to_measured_spectra(library: None, split: Path, tmp_path: Path) -> None:
-    run("train_model", "krr-nmf", "--name", "base", "--where", "kind=theory", "--split", split)
-    for number in (3, 9, 21, 45):
+def test_a_model_is_adapted_to_measured_spectra(trained: Any, tmp_path: Path) -> None:
+    for number in (2, 6, 13, 27):
         structure = Structure.objects.get(source_id=f"mp-{number}")
         spectrum = Spectrum.objects.get(structure=structure)
         path = tmp_path / f"{number}.xdi"
@@ -170,7 +120,7 @@ def test_a_model_is_adapted_to_measured_spectra(library: None, split: Path, tmp_
         lines += [f"{e - 3:.3f} {i:.6f}" for e, i in zip(energy, intensity, strict=True)]
         path.write_text("\n".join(lines))
         run("import_spectra", path, "--edge", "L23", "--structure", structure.source_id)
-    found = run("fine_tune_model", "--base", "base", "--name", "real", "--where", "kind=experiment")
+    found = run("fine_tune_model", "--base", "rule", "--name", "real", "--where", "kind=experiment")
     mse = found["metrics"]["leave_one_out"]["mse"]
     assert found["hyperparameters"]["shift_ev"] == pytest.approx(-3, abs=0.2)
     assert mse["adapted"] < min(mse["unadapted"], mse["mean"])
@@ -181,12 +131,12 @@ def test_a_model_is_adapted_to_measured_spectra(library: None, split: Path, tmp_
     assert abs(peak - (857 + 4 * 0.11)) < 0.6
 
 
-def test_an_unknown_model_names_those_there_are(library: None) -> None:
-    with pytest.raises(LearningError, match="trained models: none"):
+def test_an_unknown_model_names_those_there_are(trained: Any) -> None:
+    with pytest.raises(LearningError, match="trained models: rule"):
         Predictor("nothing")
 
 
-def test_a_split_with_an_unknown_part_is_refused(library: None, tmp_path: Path) -> None:
+def test_a_split_with_an_unknown_part_is_refused(trained: Any, tmp_path: Path) -> None:
     path = tmp_path / "split.json"
     path.write_text('{"mp-1": "holdout"}')
     with pytest.raises(CommandError, match="holdout"):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
-from django.conf import LazySettings
 
 from ml.errors import LearningError
 from ml.kinds.base import FitOptions
@@ -19,24 +19,29 @@ from spectradb.services.learning.residual_map import (
 from spectradb.services.learning.results import Scored, scored
 from spectradb.services.learning.stored import model_folder
 from spectradb.services.learning.train import TrainingRequest, queue_training, run_training
-from tests.spectradb.learning.test_learning import store
+from tests.spectradb.learning.library import SPLIT, N, shared, squeezed, store
 
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(scope="module")
+def library(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    with shared(django_db_blocker, tmp_path_factory.mktemp("var")):
+        squeezed()
+        yield
+
+
 @pytest.fixture
-def crystals(settings: LazySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.VAR_DIR = tmp_path
+def crystals(library: None, monkeypatch: pytest.MonkeyPatch) -> None:
     # Queued messages are run by hand here.
     monkeypatch.setattr("spectradb.services.queue.jobs.async_task", lambda *a, **k: None)
-    for number, a in enumerate(np.linspace(3.8, 4.8, 40)):
-        store(number, float(a))
 
 
 def request(**changes: object) -> TrainingRequest:
-    split = {f"mp-{n}": "val" if n % 4 == 1 else "train" for n in range(40)}
     return TrainingRequest(
-        **{"kind": "krr-nmf", "name": "asked", "query": {}, "split": split} | changes
+        **{"kind": "krr-nmf", "name": "asked", "query": {}, "split": SPLIT} | changes
     )
 
 
@@ -48,27 +53,27 @@ def test_a_queued_model_is_trained_once_and_can_be_looked_at(crystals: None) -> 
     row.refresh_from_db()
     assert row.job_status == JobStatus.DONE
     assert (row.absorber, row.edge, row.seed) == ("Ni", "L23", 2)
-    assert row.metrics["val"]["n"] == 10
+    assert row.metrics["val"]["n"] == 6
     assert row.metrics["cross_validation"]["mse"] > 0
     kept = scored("asked")
-    assert kept.truth.shape == (10, 57)
-    assert len(kept.keys) == 10
+    assert kept.truth.shape == (6, 57)
+    assert len(kept.keys) == 6
     assert kept.mse.mean() == pytest.approx(row.metrics["val"]["mse"]["value"], rel=1e-3)
     with pytest.raises(LearningError, match="test"):
         scored("asked", "test")
 
 
 def test_a_training_that_fails_says_why_and_leaves_no_model(crystals: None) -> None:
-    row = queue_training(request(split={"mp-0": "train", "mp-1": "val"}))
+    row = queue_training(request(name="few", split={"mp-0": "train", "mp-1": "val"}))
     assert not run_training(row.pk)
     row.refresh_from_db()
     assert row.job_status == JobStatus.FAILED
-    assert "at least" in row.error
-    assert not model_folder("asked").exists()
+    assert "at least 25 are needed; the training part holds 1 of 36 spectra" in row.error
+    assert not model_folder("few").exists()
 
 
 def test_a_split_that_trains_on_nothing_is_told_in_the_persons_words(crystals: None) -> None:
-    row = queue_training(request(split={f"mp-{n}": "val" for n in range(40)}))
+    row = queue_training(request(split={f"mp-{n}": "val" for n in range(N)}))
     assert not run_training(row.pk)
     row.refresh_from_db()
     assert row.error == "split: no row is in the training part (got ['val'])"
@@ -108,7 +113,10 @@ _REFUSED: list[tuple[dict[str, object], str]] = [
     ({"options": FitOptions(seed=-1)}, "seed"),
     ({"grid": (3.0, 1.0, 0.5)}, "START < STOP"),
     ({"grid": (0.0, float("nan"), 0.5)}, "START < STOP"),
-    ({"grid": (850.0, 880.0, 1e-9)}, "energies"),
+    ({"grid": (850.0, 880.0, 1e-9)}, "more than"),
+    ({"grid": (850.0, 880.0, 40.0)}, "fewer than 5 energies"),
+    ({"options": FitOptions(epochs=-3)}, "epochs: at least one"),
+    ({"options": FitOptions(device="quantum")}, "device: cannot be used here"),
     ({"n_trials": -1}, "trials"),
 ]
 
@@ -135,17 +143,16 @@ def test_examples_are_the_best_the_middle_and_the_worst() -> None:
 
 
 def test_a_spectrum_that_breaks_the_rule_is_the_most_surprising(crystals: None) -> None:
-    store(41, 4.25, off=6.0)
-    split = {f"mp-{n}": "val" if n % 4 == 1 else "train" for n in range(42)}
-    assert run_training(queue_training(request(split=split)).pk)
-    found = residual_map("asked", {})
-    assert len(found) == 41
-    assert found[0].source_id == "mp-41"
+    store({99: 4.25}, off=6.0)
+    assert run_training(queue_training(request(name="odd", split=SPLIT | {"mp-99": "val"})).pk)
+    found = residual_map("odd", {})
+    assert len(found) == N + 1
+    assert found[0].source_id == "mp-99"
     assert not found[0].seen  # it is in the validation part
     assert found[0].correlation < 0.5 < found[-1].correlation
     assert sum(one.seen for one in found) == 30
-    assert residual_map("asked", {}, top=3) == found[:3]
-    kept = kept_residuals("asked")
+    assert residual_map("odd", {}, top=3) == found[:3]
+    kept = kept_residuals("odd")
     assert kept is not None
     again = most_surprising(kept)
     assert {one.source_id for one in again} == {one.source_id for one in found}

@@ -1,0 +1,107 @@
+"""What a model learns from: published spectra of one quantity; what is left out is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+from django.test import Client
+from django.urls import reverse
+
+from ml.errors import LearningError
+from spectradb.models import Quantity, Spectrum, Status, TrainedModel
+from spectradb.services.learning.selection import select, told_left_out
+from spectradb.services.learning.training_data import training_rows
+from tests.factories import make_spectrum
+from tests.spectradb.learning.library import run, squeezed, store
+
+pytestmark = pytest.mark.django_db
+WHERE = {"absorber": ["Ni"], "edge": ["L23"]}
+
+
+def told(left_out: dict[str, list[int]]) -> dict[str, int]:
+    return {one["reason"]: one["n"] for one in told_left_out(left_out)}
+
+
+def test_only_published_spectra_are_learnt_from() -> None:
+    store({1: 4.1, 2: 4.2})
+    for number, status in enumerate((Status.DRAFT, Status.REJECTED, Status.WITHDRAWN), start=3):
+        store({number: 4.0 + number / 20}, status=status)
+    found = select(WHERE)
+    assert found.spectra.count() == 2
+    assert told(found.left_out) == {"status": 3}
+    assert select(WHERE | {"status": ["draft"]}).spectra.count() == 1  # as asked
+
+
+def test_only_one_stated_quantity_is_learnt_from() -> None:
+    store({1: 4.1, 2: 4.2})
+    store({3: 4.3}, quantity=Quantity.NORMALISED)
+    store({4: 4.4}, quantity=Quantity.ARBITRARY)
+    found = select(WHERE)
+    assert found.quantity == Quantity.RADIAL
+    assert {one.quantity for one in found.spectra} == {Quantity.RADIAL}
+    assert told(found.left_out) == {"quantity": 1, "unstated": 1}
+    assert select(WHERE, Quantity.NORMALISED).spectra.count() == 1
+    asked = select(WHERE | {"quantity": ["radial", "arbitrary"]})
+    assert asked.spectra.count() == 3
+
+
+def test_raw_measured_spectra_are_normalised() -> None:
+    store({1: 4.1}, quantity=Quantity.NORMALISED)
+    spectrum = Spectrum.objects.get()
+    raw = make_spectrum(
+        "experiment",
+        structure=spectrum.structure,
+        site=spectrum.site,
+        absorber="Ni",
+        edge="L23",
+        quantity=Quantity.COUNTS,
+        energy=spectrum.energy,
+        intensity=1000 + 5000 * spectrum.intensity,
+    )
+    found = select(WHERE)
+    assert {one.pk for one in found.spectra} == {spectrum.pk, raw.pk}
+    rows = training_rows(found.spectra, normalised=found.normalised)
+    assert rows.data.target.max() < 100
+
+
+def test_several_edges_are_a_question() -> None:
+    store({1: 4.1})
+    make_spectrum(absorber="Fe", edge="L23", quantity=Quantity.RADIAL)
+    with pytest.raises(LearningError, match=r"Ni L23 \(1\).*name one absorber and edge"):
+        select({})
+
+
+def test_a_search_without_spectra_says_what_it_left_out() -> None:
+    with pytest.raises(LearningError, match="selects no spectrum"):
+        select(WHERE)
+    store({1: 4.1}, status=Status.DRAFT)
+    with pytest.raises(LearningError, match="1 not published"):
+        select(WHERE)
+
+
+def test_a_disordered_crystal_stops_nothing_else() -> None:
+    store({1: 4.1, 2: 4.2})
+    structure = Spectrum.objects.order_by("pk")[0].structure
+    assert structure is not None
+    structure.data["sites"][0]["species"][0]["occu"] = 0.5
+    structure.save()
+    rows = training_rows(Spectrum.objects.all())
+    assert len(rows.keys) == 1
+    assert told(rows.left_out) == {"disordered": 1}
+
+
+def test_the_page_of_a_model_lists_what_was_left_out(
+    settings: LazySettings, tmp_path: Path, client: Client
+) -> None:
+    settings.VAR_DIR = tmp_path
+    squeezed(40)
+    (draft,) = store({90: 4.33}, status=Status.DRAFT)
+    found: dict[str, Any] = run("train_model", "krr-nmf", "--name", "page", "--where", "edge=L23")
+    assert found["metrics"]["left_out"] == 1
+    row = TrainedModel.objects.get(name="page")
+    assert row.metrics["left_out_because"] == [{"reason": "status", "n": 1, "spectra": [draft.pk]}]
+    page = client.get(reverse("model", args=["page"])).content.decode()
+    assert "not published" in page
