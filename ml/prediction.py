@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
+from scipy.optimize import lsq_linear
 from scipy.stats import norm
 
 Float = NDArray[np.float64]
@@ -22,11 +24,16 @@ class Predicted:
     mean, sigma : (n, g)
         Intensity and its standard deviation.
     trust : (n,)
-        0 … 1: the share of cross-validated training rows that were harder than this one.
+        0 … 1: how likely the error is below that which three quarters of the materials stayed
+        below when they were held out.
     neighbours : (n, k)
         Rows of the training set nearest in the model's own sense, nearest first.
     spread : (n,)
         The model's own measure of doubt, from which σ and trust follow.
+    known : (n,), optional
+        Whether the site was trained on.
+    unseen, unbonded : list of (n,) tuples, optional
+        Elements of the crystal, and elements bonded to the absorber, that no training row has.
     """
 
     mean: Float
@@ -34,11 +41,14 @@ class Predicted:
     trust: Float
     neighbours: NDArray[np.int64]
     spread: Float
+    known: NDArray[np.bool_] | None = None
+    unseen: Sequence[tuple[int, ...]] | None = None
+    unbonded: Sequence[tuple[int, ...]] | None = None
 
 
 @dataclass(frozen=True)
 class ErrorModel:
-    """The error to expect of a row, from signs of doubt: log error = a + Σ b·log sign.
+    """The error to expect of a row, from signs of doubt: log error = a + Σ b·log sign, b ≥ 0.
 
     Signs are any positive numbers that can be had for held-out and for new rows alike (distance
     to the training rows, leverage, disagreement of models). Attributes: ``weights`` (1 + f,).
@@ -48,12 +58,20 @@ class ErrorModel:
 
     @classmethod
     def learn(cls, signs: Float, residual: Float, weights: Float) -> ErrorModel:
-        """signs (m, f), residual (m, g) of rows held out, and what each row (m,) counts for."""
+        """signs (m, f), residual (m, g) of rows held out, and what each row (m,) counts for.
+
+        No sign may make a row less doubtful: that would be trusted far beyond the rows.
+        """
         error = np.log(np.sqrt((residual**2).mean(axis=1)) + 1e-9)
         matrix = np.column_stack([np.ones(len(signs)), np.log(signs)])
-        ridge = 1e-3 * len(signs) * np.diag([0.0, *np.ones(signs.shape[1])])
-        counted = matrix * weights[:, None]
-        return cls(np.linalg.solve(counted.T @ matrix + ridge, counted.T @ error))
+        root = np.sqrt(weights)
+        ridge = np.sqrt(1e-3 * len(signs)) * np.diag([0.0, *np.ones(signs.shape[1])])
+        found = lsq_linear(
+            np.vstack([matrix * root[:, None], ridge]),
+            np.concatenate([error * root, np.zeros(len(ridge))]),
+            bounds=(np.array([-np.inf, *np.zeros(signs.shape[1])]), np.inf),
+        )
+        return cls(np.asarray(found.x, np.float64))
 
     def spread(self, signs: Float) -> Float:
         """(n,) expected error."""
@@ -66,15 +84,27 @@ class Calibration:
     """From a model's own spread to honest error bars, learnt on held-out rows.
 
     ``σ(E) = scale(E) · spread · profile(E)``, with the scale chosen so that the central bands hold
-    what they say on rows that the model had not seen. Attributes: ``scale`` (g,), ``spreads`` (m,)
-    the ascending spreads of those rows, the scale of trust.
+    what they say on rows that the model had not seen.
+
+    Attributes
+    ----------
+    scale : (g,)
+    spreads : (m,)
+        Of those rows, ascending; the scale of trust in models of before.
+    ratios, share : (m,), optional
+        log(error / spread) of those rows, ascending, and what part of them lies below each.
+    tolerance : float
+        The error that three quarters of them stayed below.
     """
 
     scale: Float
     spreads: Float
+    ratios: Float | None = None
+    share: Float | None = None
+    tolerance: float = 0.0
 
     @classmethod
-    def learn(cls, residual: Float, spread: Float, weights: Float) -> Calibration:
+    def learn(cls, residual: Float, spread: Float, weights: Float, error: Float) -> Calibration:
         """Fit the scale per energy.
 
         Parameters
@@ -85,6 +115,8 @@ class Calibration:
             The model's own measure of doubt on them, > 0.
         weights : (m,)
             What each row counts for.
+        error : (m,)
+            Root mean square of truth − prediction.
         """
         ratio = np.abs(residual) / spread[:, None]
         # Heavy tails make the 68 % and the 95 % point disagree; a band that misses two in twenty
@@ -94,14 +126,21 @@ class Calibration:
         scale = s68**0.25 * s95**0.75
         kernel = np.ones(5) / 5
         smooth = np.convolve(np.pad(scale, 2, mode="edge"), kernel, mode="valid")
-        return cls(smooth, np.sort(spread))
+        miss = np.log((error + 1e-12) / np.maximum(spread, 1e-12))
+        order = np.argsort(miss, kind="stable")
+        share = (np.cumsum(weights[order]) - 0.5 * weights[order]) / weights.sum()
+        tolerance = float(_quantile(error[:, None], _TOLERATED, weights)[0])
+        return cls(smooth, np.sort(spread), miss[order], share, tolerance)
 
     def sigma(self, spread: Float) -> Float:
         """(n, g) standard deviations."""
         return spread[:, None] * self.scale[None, :]
 
     def trust(self, spread: Float) -> Float:
-        """(n,) share of the held-out rows with a larger spread."""
+        """(n,) how likely the error of each row is below the tolerance."""
+        if self.ratios is not None and self.share is not None:
+            room = np.log((self.tolerance + 1e-12) / np.maximum(spread, 1e-12))
+            return np.asarray(np.interp(room, self.ratios, self.share), np.float64)
         below = np.searchsorted(self.spreads, spread, side="left")
         return np.asarray(1.0 - below / max(len(self.spreads), 1), dtype=np.float64)
 
@@ -116,6 +155,7 @@ def _quantile(values: Float, level: float, weights: Float) -> Float:
 
 
 _SMOOTH = 9  # grid points
+_TOLERATED = 0.75  # of the materials
 
 
 def _profile(error: NDArray[np.float32], neighbours: NDArray[np.int64]) -> Float:
@@ -170,7 +210,9 @@ class Validation:
         """From the targets (m, g) of the held-out rows, their predictions (m, g), spreads (m,),
         nearest rows of other folds (m, k) and weights (m,)."""
         error = np.asarray(np.asarray(target, np.float64) - mean, np.float32)
-        calibration = Calibration.learn(error / _profile(error, neighbours), spread, weights)
+        miss = np.sqrt((error.astype(np.float64) ** 2).mean(axis=1))
+        profile = _profile(error, neighbours)
+        calibration = Calibration.learn(error / profile, spread, weights, miss)
         return cls(energy_ev, np.asarray(mean, np.float32), error, spread, neighbours, calibration)
 
     def answer(self, mean: Float, spread: Float, neighbours: NDArray[np.int64]) -> Predicted:
@@ -195,7 +237,17 @@ class Validation:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """For a checkpoint."""
-        return {
+        one = self.calibration
+        trust = (
+            {}
+            if one.ratios is None or one.share is None
+            else {
+                "calibration.ratios": one.ratios,
+                "calibration.share": one.share,
+                "calibration.tolerance": np.array([one.tolerance]),
+            }
+        )
+        return trust | {
             "energy_ev": self.energy_ev,
             "held_out.mean": self.mean,
             "held_out.error": self.error,
@@ -209,7 +261,11 @@ class Validation:
     def of_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Validation:
         """Back from a checkpoint; the arrays used are taken out of the dictionary."""
         calibration = Calibration(
-            arrays.pop("calibration.scale"), arrays.pop("calibration.spreads")
+            arrays.pop("calibration.scale"),
+            arrays.pop("calibration.spreads"),
+            arrays.pop("calibration.ratios", None),
+            arrays.pop("calibration.share", None),
+            float(arrays.pop("calibration.tolerance", np.zeros(1))[0]),
         )
         return cls(
             arrays.pop("energy_ev"),

@@ -162,10 +162,10 @@ class Ace(NetworkKind[AceSize]):
     """Networks that see the crystal's graph and where every atom lies around the absorber."""
 
     kind = "ace"
-    version = 1
+    version = 2
     sees = Sees(around=True)
     size = AceSize()
-    epochs = 24
+    epochs = 48
     batch_size = 64
 
     @classmethod

@@ -9,7 +9,7 @@ agree on.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -104,7 +104,7 @@ class Adapted(Model):
     """A frozen model and its adaptation; ``error`` (g,) is what it still misses, held out."""
 
     kind = "adapted"
-    version = 2
+    version = 3
 
     def __init__(self, base: Model, adaptation: Adaptation, error: Float) -> None:
         self.base = base
@@ -122,14 +122,12 @@ class Adapted(Model):
 
     def predict(self, data: Dataset) -> Predicted:
         """Spectra of the rows as they would be measured."""
-        found = self.base.predict(data)
+        found = self.base.answer(data)
         energy = self.base.energy_ev
-        return Predicted(
+        return replace(
+            found,
             mean=np.maximum(self.adaptation.apply(energy, found.mean), 0.0),
             sigma=np.hypot(self.adaptation.scale * found.sigma, self.error),
-            trust=found.trust,
-            neighbours=found.neighbours,
-            spread=found.spread,
         )
 
     def state(self) -> State:

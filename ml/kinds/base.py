@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ml.checkpoints import write
 from ml.data import Dataset
 from ml.errors import LearningError
+from ml.familiarity import Familiarity
 from ml.prediction import Float, Predicted, Validation
 
 if TYPE_CHECKING:
@@ -98,6 +99,8 @@ class Model(ABC):
         Whether it needs the pretrained potential (:mod:`ml.pretrained`).
     validation : Validation
         What the fit learnt from rows that it had not seen.
+    familiar : Familiarity, optional
+        What the rows were that it was trained on; its parts do without.
     stored_version : int, optional
         Of a model that was loaded: the version that its kind had when it was fitted.
     """
@@ -106,6 +109,7 @@ class Model(ABC):
     version: ClassVar[int]
     needs_pretrained: ClassVar[bool] = False
     validation: Validation
+    familiar: Familiarity | None = None
     stored_version: int | None = None
 
     @property
@@ -122,6 +126,11 @@ class Model(ABC):
     def predict(self, data: Dataset) -> Predicted:
         """Spectra of the rows; their targets are not looked at."""
 
+    def answer(self, data: Dataset) -> Predicted:
+        """As :meth:`predict`, with what is known of the rows' chemistry in σ and trust."""
+        found = self.predict(data)
+        return found if self.familiar is None else self.familiar.judge(data, found, self.validation)
+
     @abstractmethod
     def state(self) -> State:
         """All that :meth:`of_state` needs to make the same model again."""
@@ -136,7 +145,8 @@ class Model(ABC):
         state = self.state()
         for name, part in state.parts.items():
             part.save(folder / name)
-        write(folder, self.kind, self.fitted_version, state.meta, state.arrays, list(state.parts))
+        arrays = state.arrays | ({} if self.familiar is None else self.familiar.arrays())
+        write(folder, self.kind, self.fitted_version, state.meta, arrays, list(state.parts))
 
     @property
     def fitted_version(self) -> int:

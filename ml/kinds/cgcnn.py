@@ -15,7 +15,7 @@ class Cgcnn(NetworkKind[CgcnnSize]):
     """Networks that see the crystal's graph alone."""
 
     kind = "cgcnn"
-    version = 1
+    version = 2
     sees = Sees()
     size = CgcnnSize()
     epochs = 30

@@ -16,11 +16,11 @@ class ChgnetAce(NetworkKind[AceSize]):
     they have seen the graph."""
 
     kind = "chgnet-ace"
-    version = 1
+    version = 2
     needs_pretrained = True
     sees = Sees((pretrained.ATOM_BLOCK,), around=True)
     size = AceSize(n_conv=0)
-    epochs = 20
+    epochs = 40
     batch_size = 64
 
     @classmethod

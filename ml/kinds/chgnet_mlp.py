@@ -12,6 +12,6 @@ class ChgnetMlp(Mlp):
     """As :class:`ml.kinds.mlp.Mlp`, with what the potential holds of the site beside it."""
 
     kind = "chgnet-mlp"
-    version = 2
+    version = 3
     needs_pretrained = True
     sees = Sees((*BLOCKS, pretrained.BLOCK))

@@ -11,6 +11,7 @@ from ml import distributed
 from ml.checkpoints import is_model, read
 from ml.data import Dataset
 from ml.errors import LearningError, Stop
+from ml.familiarity import Familiarity
 from ml.files import one_at_a_time, whole_or_not
 from ml.kinds import kind_class, trained_kind
 from ml.kinds.base import FitOptions, Model, State, Tell, Trained
@@ -28,7 +29,14 @@ def fit_model(kind: str, data: Dataset, options: FitOptions, tell: Tell) -> Mode
     """
     options.check()
     chosen = trained_kind(kind)
-    return fit_config(chosen, data, chosen.defaults(data, options), tell)
+    return fit_whole(chosen, data, chosen.defaults(data, options), tell)
+
+
+def fit_whole(kind: type[Trained[C]], data: Dataset, config: C, tell: Tell) -> Model:
+    """As :func:`fit_config`, with what the training rows were: a model to answer for any row."""
+    model = fit_config(kind, data, config, tell)
+    model.familiar = Familiarity.learn(data, model.validation)
+    return model
 
 
 def fit_config(kind: type[Trained[C]], data: Dataset, config: C, tell: Tell) -> Model:
@@ -86,6 +94,8 @@ def load_model(folder: Path) -> Model:
     """
     stored = read(folder)
     parts = {name: load_model(folder / name) for name in stored.parts}
+    familiar = Familiarity.of_arrays(stored.arrays)
     model = kind_class(stored.kind).of_state(State(stored.meta, stored.arrays, parts))
+    model.familiar = familiar
     model.stored_version = stored.version
     return model

@@ -54,10 +54,10 @@ class Mlp(NetworkKind[MlpSize]):
     """Networks that see our own descriptors of the site."""
 
     kind = "mlp"
-    version = 2
+    version = 3
     sees = Sees(BLOCKS)
     size = MlpSize()
-    epochs = 30
+    epochs = 60
     batch_size = 128
 
     @classmethod

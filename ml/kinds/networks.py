@@ -88,7 +88,8 @@ class NetworkKind(Trained[NetworkConfig[S]], Generic[S]):
     @classmethod
     def defaults(cls, data: Dataset, options: FitOptions) -> NetworkConfig[S]:
         epochs = cls.epochs if options.epochs is None else options.epochs
-        training = TrainingConfig(epochs=epochs, seed=options.seed)
+        # Sooner than the last quarter a better epoch may still come: the rate falls until the end.
+        training = TrainingConfig(epochs=epochs, seed=options.seed, patience=max(epochs // 4, 2))
         return NetworkConfig(cls.size, options.n_members, cls.batch_size, training, options.device)
 
     @classmethod

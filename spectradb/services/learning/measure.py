@@ -83,7 +83,7 @@ def measure(
     """The metrics of the rows (n,) that are inside, against the training mean (g,); and what was
     predicted of each."""
     data = rows.data.rows(inside)
-    predicted = model.predict(data)
+    predicted = model.answer(data)
     truth = np.asarray(data.target, dtype=np.float64)
     found: dict[str, Estimate] = evaluate(data.energy_ev, truth, predicted.mean, mean, data.groups)
     error = ((predicted.mean - truth) ** 2).mean(axis=1)

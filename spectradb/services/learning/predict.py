@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +45,9 @@ class PredictedSite:
     neighbours: tuple[tuple[str, int], ...] = ()
     error: str = ""
     warnings: tuple[str, ...] = ()
+    known: bool = False  # the model was trained on this site
+    unbonded: tuple[str, ...] = ()  # bonded to the absorber here, and in no training row
+    unseen: tuple[str, ...] = ()  # in this crystal, and in no training row
 
 
 class Predictor:
@@ -164,7 +167,7 @@ class Predictor:
             np.zeros((len(sites), energy.size), dtype=np.float32),
             valence=self._valence(sites, formula),
         )
-        predicted = self.model.predict(data)
+        predicted = self.model.answer(data)
         return [
             PredictedSite(
                 file,
@@ -178,6 +181,9 @@ class Predictor:
                 predicted.sigma[at],
                 float(predicted.trust[at]),
                 tuple((self._keys[i][0], self._keys[i][2]) for i in predicted.neighbours[at]),
+                known=predicted.known is not None and bool(predicted.known[at]),
+                unbonded=_symbols(predicted.unbonded, at),
+                unseen=_symbols(predicted.unseen, at),
             )
             for at, site in enumerate(sites)
         ]
@@ -199,12 +205,25 @@ class Predictor:
 
 
 def trust_in_words(one: PredictedSite) -> str:
-    """High ≥ 0.7, medium ≥ 0.4, low with the reason."""
+    """High ≥ 0.7, medium ≥ 0.4, low; with the reason."""
     if one.trust is None:
         return one.error
+    if one.known:
+        return "High: the model was trained on this structure"
+    if one.unbonded:
+        ligands = ", ".join(one.unbonded)
+        return f"Low: trained on no {one.element} bonded to {ligands}"
+    nearest = one.neighbours[0][0] if one.neighbours else "nothing"
+    new = f"trained on no crystal with {', '.join(one.unseen)}; " if one.unseen else ""
     if one.trust >= HIGH_TRUST:
         return "High"
-    nearest = one.neighbours[0][0] if one.neighbours else "nothing"
     if one.trust >= MEDIUM_TRUST:
-        return f"Medium: the nearest training structure is {nearest}"
-    return f"Low: unlike the training structures; the nearest is {nearest}"
+        return f"Medium: {new}the nearest training structure is {nearest}"
+    return f"Low: {new}unlike the training structures; the nearest is {nearest}"
+
+
+def _symbols(numbers: Sequence[tuple[int, ...]] | None, at: int) -> tuple[str, ...]:
+    """Elements of row ``at``, as they are written."""
+    from pymatgen.core import Element
+
+    return () if numbers is None else tuple(Element.from_Z(z).symbol for z in numbers[at])

@@ -96,7 +96,7 @@ class Residuals:
         """Of rows that the model was not trained on."""
         parts = []
         for some in _chunks(len(keys)):
-            found = model.predict(data.rows(some))
+            found = model.answer(data.rows(some))
             truth = np.asarray(data.target[some], np.float64)
             named = [keys[i] for i in some]
             parts.append(

@@ -20,7 +20,7 @@ from ml.data import PARTS, Dataset, check_split, split_by_material
 from ml.errors import LearningError
 from ml.kinds import check_kind, trained_kind
 from ml.kinds.base import FitOptions, Model, Step, Tell
-from ml.kinds.doors import fit_config, fit_model
+from ml.kinds.doors import fit_model, fit_whole
 from ml.tuning import tune
 from spectradb.models import JobStatus, TrainedModel
 from spectradb.services.learning.as_trained import fingerprint
@@ -303,7 +303,7 @@ def _fit(
         "importance": found.importance,
         "trials": found.trials,
     }
-    return fit_config(kind, data, found.config, tell), {"tuned": tuning}
+    return fit_whole(kind, data, found.config, tell), {"tuned": tuning}
 
 
 def _grid_text(energy: NDArray[np.float64]) -> list[float]:
