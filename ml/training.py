@@ -6,8 +6,8 @@ import copy
 import random
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ml import distributed
 from ml.errors import LearningError
+from ml.resume import Progress, random_state, restore_random
 
 
 class Batches(Protocol):
@@ -92,11 +93,13 @@ def train(
     valid: Batches,
     config: TrainingConfig,
     tell: Callable[[int, float, float], None] = lambda epoch, train, valid: None,
+    progress: Progress | None = None,
 ) -> History:
     """Fit in place; the model ends with its best averaged weights, in evaluation mode.
 
     The loss is the mean squared error of the spectra. ``tell(epoch, train, valid)`` is called
-    after each epoch and may raise :class:`ml.errors.Stop`.
+    after each epoch and may raise :class:`ml.errors.Stop`. With ``progress`` a training that was
+    killed goes on where its state was kept last, and ends as it would have.
     """
     rng = np.random.default_rng(config.seed)
     wrapped = distributed.wrapped(model)
@@ -109,8 +112,35 @@ def train(
     )
     averaged = copy.deepcopy(model).eval()
     best, best_state = float("inf"), copy.deepcopy(model.state_dict())
-    history, begun, step = History(), time.monotonic(), 0
-    for epoch in range(config.epochs):
+    history, begun, step, first = History(), time.monotonic(), 0, 0
+    progress = progress or Progress(None)
+    if (kept := progress.load()) is not None:
+        model.load_state_dict(kept["model"])
+        averaged.load_state_dict(kept["averaged"])
+        best_state, best = kept["best_state"], kept["best"]
+        optimizer.load_state_dict(kept["optimizer"])
+        schedule.last_epoch = kept["schedule"]
+        history, step, first = History(**kept["history"]), kept["step"], kept["epochs"]
+        begun -= history.seconds
+        restore_random(rng, kept["random"])
+
+    def state(epochs: int) -> dict[str, Any]:
+        """All that the epochs to come depend on."""
+        history.seconds = time.monotonic() - begun
+        return {
+            "model": model.state_dict(),
+            "averaged": averaged.state_dict(),
+            "best_state": best_state,
+            "best": best,
+            "optimizer": optimizer.state_dict(),
+            "schedule": schedule.last_epoch,
+            "history": asdict(history),
+            "step": step,
+            "epochs": epochs,
+            "random": random_state(rng),
+        }
+
+    for epoch in range(first, config.epochs):
         model.train()
         total, count = 0.0, 0
         for batch in batches(rng):
@@ -132,9 +162,13 @@ def train(
         if history.valid[-1] < best:
             best, history.best_epoch = history.valid[-1], epoch
             best_state = copy.deepcopy(averaged.state_dict())
+        if progress.due():
+            progress.save(state(epoch + 1))
         tell(epoch, history.train[-1], history.valid[-1])
         if epoch - history.best_epoch >= config.patience:
             break
+    if len(history.valid) > first:  # else nothing was left to do
+        progress.save(state(config.epochs))
     model.load_state_dict(best_state)
     distributed.level(model)
     model.eval()

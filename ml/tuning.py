@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 from ml import distributed
 from ml.data import Dataset, material_weights
 from ml.errors import LearningError, Stop
-from ml.files import one_at_a_time
-from ml.kinds.base import FitOptions, Step, Trained
+from ml.files import one_at_a_time, remove
+from ml.kinds.base import FitOptions, Step, Trained, unfinished
 from ml.prediction import Float
 
 C = TypeVar("C")
@@ -127,7 +127,12 @@ def _held_out(
             if distributed.agreed(hopeless):
                 raise Stop
 
-    return kind.fit(data, config, tell).validation.mse(weights)
+    try:
+        return kind.fit(data, config, tell).validation.mse(weights)
+    finally:
+        place = kind.place(config, data)
+        if place and distributed.rank() == 0:
+            remove(unfinished(place))
 
 
 def _follow(kind: type[Trained[C]], data: Dataset, base: C) -> Tuned:

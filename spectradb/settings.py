@@ -14,6 +14,8 @@
 ``QCLUSTER_WORKERS``     worker processes of one ``qcluster``; the number of cores
 ``SPECTRUM_MAX_MB``      largest measured file that a person may send; 20
 ``STRUCTURE_MAX_MB``     largest structure file that a person may send; 2
+``TRAINING_CACHE_DAYS``  how long what is derived for trainings is kept unused; 30
+``TRAINING_CACHE_GB``    how much of it at most; the longest unused goes first; 20
 ``THROTTLE_ANON``        requests of a visitor to the API; ``300/min``
 ``THROTTLE_USER``        requests of an account to the API; ``1200/min``
 ``THROTTLE_UPLOAD``      files sent to the API; ``60/hour``
@@ -221,6 +223,8 @@ WHITENOISE_MANIFEST_STRICT = False
 # the operator's own commands read is bounded by the readers (compute.io.LIMITS).
 SPECTRUM_MAX_MB = _integer("SPECTRUM_MAX_MB", 20)  # of 10⁶ bytes
 STRUCTURE_MAX_MB = _integer("STRUCTURE_MAX_MB", 2)
+TRAINING_CACHE_DAYS = _integer("TRAINING_CACHE_DAYS", 30)
+TRAINING_CACHE_GB = _integer("TRAINING_CACHE_GB", 20)
 DATA_UPLOAD_MAX_NUMBER_FILES = 20
 DATA_UPLOAD_MAX_MEMORY_SIZE = FILE_UPLOAD_MAX_MEMORY_SIZE = (SPECTRUM_MAX_MB + 5) * 10**6
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from ml.training import History
 
 C = TypeVar("C")
+FITTED = "parts"
+"""Folder of fitted models in the cache of the data."""
 _LARGEST_SEED = 2**32 - 1  # NumPy's and scikit-learn's
 
 
@@ -191,6 +194,14 @@ class Trained(Model, Generic[C]):
         """The kind's own configuration under a user's options."""
 
     @classmethod
+    def place(cls, config: C, data: Dataset) -> Path | None:
+        """Where a model of this configuration and these rows is kept; None without a cache."""
+        if data.cache is None or not cls.kept:
+            return None
+        text = f"{cls.kind} {cls.version} {config} {data.content_hash()}"
+        return data.cache / FITTED / hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    @classmethod
     def suggest(cls, trial: Any, config: C) -> C:
         """The configuration with what an Optuna trial suggests; as it is when not searchable."""
         return config
@@ -205,3 +216,8 @@ class Trained(Model, Generic[C]):
         LearningError
             If the data are too few.
         """
+
+
+def unfinished(place: Path) -> Path:
+    """Folder of the states of a model's training, beside its place, until it is finished."""
+    return place.with_name(f"{place.name}-unfinished")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -12,9 +11,9 @@ from ml.checkpoints import is_model, read
 from ml.data import Dataset
 from ml.errors import LearningError, Stop
 from ml.familiarity import Familiarity
-from ml.files import one_at_a_time, whole_or_not
+from ml.files import one_at_a_time, remove, whole_or_not
 from ml.kinds import kind_class, trained_kind
-from ml.kinds.base import FitOptions, Model, State, Tell, Trained
+from ml.kinds.base import FitOptions, Model, State, Tell, Trained, unfinished
 
 C = TypeVar("C")
 
@@ -45,7 +44,7 @@ def fit_config(kind: type[Trained[C]], data: Dataset, config: C, tell: Tell) -> 
     With ``data.cache`` a fitted model is kept there, so that a mixture of parts that were fitted
     before (or before an interruption) fits only what is missing.
     """
-    place = _place(kind, config, data)
+    place = kind.place(config, data)
     # Asked of one process: another could find what the first has just written.
     if place and distributed.agreed(is_model(place)):
         place.touch()  # used: what is not for long is cleared
@@ -57,6 +56,7 @@ def fit_config(kind: type[Trained[C]], data: Dataset, config: C, tell: Tell) -> 
     if place and distributed.rank() == 0:
         with one_at_a_time(place), whole_or_not(place) as part:
             model.save(part)
+        remove(unfinished(place))
     return model
 
 
@@ -75,13 +75,6 @@ def _by_first(make: Callable[[], Model]) -> Model:
         raise made
     assert made is not None  # the first process made it
     return made
-
-
-def _place(kind: type[Trained[C]], config: C, data: Dataset) -> Path | None:
-    if data.cache is None or not kind.kept:
-        return None
-    text = f"{kind.kind} {kind.version} {config} {data.content_hash()}"
-    return data.cache / "parts" / hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def load_model(folder: Path) -> Model:

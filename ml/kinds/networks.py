@@ -19,9 +19,10 @@ from ml.doubt import Doubt
 from ml.errors import LearningError
 from ml.features import Scaler
 from ml.inputs import Inputs, Sees
-from ml.kinds.base import FitOptions, State, Step, Tell, Trained
+from ml.kinds.base import FitOptions, State, Step, Tell, Trained, unfinished
 from ml.output import Basis, SpectrumNetwork
 from ml.prediction import Float, Predicted, Validation
+from ml.resume import Progress
 from ml.training import Batches, History, TrainingConfig, pick_device, seed_everything, train
 
 S = TypeVar("S")
@@ -113,6 +114,7 @@ class NetworkKind(Trained[NetworkConfig[S]], Generic[S]):
         # Between rows and materials alike: sites of one material still tell apart surroundings.
         counts = np.sqrt(weights) / np.sqrt(weights).mean()
         members, histories = [], []
+        place = cls.place(config, data)
         for k in range(config.n_members):
             seed_everything(seed * 1000 + k)
             out, rest = np.flatnonzero(folds == k), np.flatnonzero(folds != k)
@@ -123,6 +125,7 @@ class NetworkKind(Trained[NetworkConfig[S]], Generic[S]):
                 inputs.batches(data, out, target, 4 * config.batch_size, device, weights),
                 config.training,
                 lambda epoch, a, b, k=k: tell(cls._step(config, k, epoch, a, b)),  # type: ignore[misc]
+                Progress(place and unfinished(place) / f"member-{k}.pt"),
             )
             held_out[out] = _run(network, inputs.batches(data, out, None, 256, device), data)[out]
             members.append(network.cpu())

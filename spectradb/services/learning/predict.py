@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 
 HIGH_TRUST, MEDIUM_TRUST = 0.7, 0.4
+KNOWN = "High: the model was trained on this structure"
+UNBONDED = re.compile(r"Low: trained on no (?P<absorber>\w+) bonded to (?P<ligands>.+)")
+"""What :func:`trust_in_words` says of these, for a page that says it in its reader's language."""
 
 
 @dataclass(frozen=True)
@@ -209,7 +213,7 @@ def trust_in_words(one: PredictedSite) -> str:
     if one.trust is None:
         return one.error
     if one.known:
-        return "High: the model was trained on this structure"
+        return KNOWN
     if one.unbonded:
         ligands = ", ".join(one.unbonded)
         return f"Low: trained on no {one.element} bonded to {ligands}"

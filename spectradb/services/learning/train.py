@@ -34,7 +34,12 @@ from spectradb.services.learning.stored import (
     new_folder,
     put_in_place,
 )
-from spectradb.services.learning.training_data import check_scale, refuse_ambiguous, training_rows
+from spectradb.services.learning.training_data import (
+    check_scale,
+    clear_cache,
+    refuse_ambiguous,
+    training_rows,
+)
 from spectradb.services.queue import jobs
 
 _TELL_EVERY = 2.0  # seconds
@@ -97,6 +102,7 @@ def train_model(request: TrainingRequest, tell: Tell = lambda step: None) -> Tra
             },
         )
         put_in_place(trained.folder, request.name)
+    clear_cache()
     return row
 
 
@@ -154,6 +160,7 @@ def _keep(row: TrainedModel, trained: Trained) -> None:
         setattr(row, name, value)
     row.save(update_fields=list(trained.fields))
     put_in_place(trained.folder, row.name)
+    clear_cache()
 
 
 def _request_of(row: TrainedModel) -> TrainingRequest:

@@ -22,7 +22,8 @@ from compute.errors import InputError
 from ml.crystals import Crystal
 from ml.data import Dataset, common_grid, resample
 from ml.errors import LearningError
-from ml.files import one_at_a_time, whole_or_not
+from ml.files import clear, one_at_a_time, whole_or_not
+from ml.kinds.base import FITTED
 from spectradb.models import Kind, Quantity, Spectrum, Structure
 from spectradb.services.learning.selection import LeftOut
 from spectradb.services.learning.selection import in_words as told
@@ -173,6 +174,22 @@ def training_rows(
 def cache_folder() -> Path:
     """Where what is derived from rows is kept until it is old."""
     return Path(settings.VAR_DIR) / "training"
+
+
+def clear_cache() -> int:
+    """Remove what no training has used for long, and the longest unused where it is too much.
+
+    Returns
+    -------
+    int
+        Bytes that were freed.
+    """
+    folder = cache_folder()
+    return clear(
+        [folder, folder / FITTED],
+        max_days=settings.TRAINING_CACHE_DAYS,
+        max_bytes=settings.TRAINING_CACHE_GB * 1e9,
+    )
 
 
 def _rows_of(

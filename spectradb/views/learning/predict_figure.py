@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 
 from spectradb.models import Kind, Prediction, Spectrum, Structure
 from spectradb.plots import Band, Curve, Figure, nice_range
-from spectradb.services.learning.predict import HIGH_TRUST, MEDIUM_TRUST
+from spectradb.services.learning.predict import HIGH_TRUST, KNOWN, MEDIUM_TRUST, UNBONDED
 from spectradb.views.spectra.describe import route_line
 from spectradb.views.spectra.figures import Plot, edge_markers, reaching_edge
 
@@ -105,7 +105,19 @@ def trust_of(row: Prediction) -> dict[str, Any]:
         "neighbours": [{"id": one, "row": rows.get(one)} for one in ids],
         "spread": 100 * float(np.mean(np.asarray(row.sigma))) / top,
         "coverage": None if coverage is None else 100 * coverage,
-        "why": gettext("Unlike what the model has learnt from; take it as a guess.")
-        if level == "low"
-        else "",
+        "why": _why(row, level),
     }
+
+
+def _why(row: Prediction, level: str) -> str:
+    """What there is to say of a trust besides its level."""
+    if row.trust_reason == KNOWN:
+        return gettext("The model was trained on this structure.")
+    if found := UNBONDED.fullmatch(row.trust_reason):
+        return (
+            gettext("Trained on no %(absorber)s bonded to %(ligands)s; take it as a guess.")
+            % found.groupdict()
+        )
+    if level == "low":
+        return gettext("Unlike what the model has learnt from; take it as a guess.")
+    return ""

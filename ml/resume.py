@@ -1,0 +1,64 @@
+"""Where a training that is killed goes on: its state of every few seconds, in one file."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ml import distributed
+from ml.files import whole_or_not
+
+_SECONDS = 20.0  # between two states that are kept
+
+
+class Progress:
+    """Of one network.
+
+    Parameters
+    ----------
+    file : Path, optional
+        Where it is kept; None keeps nothing.
+    """
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._last = time.monotonic()
+
+    def load(self) -> dict[str, Any] | None:
+        """The state that was kept last, in every process of a group; None at the start."""
+        if self._file is None or not distributed.agreed(self._file.exists()):
+            return None
+        # Numbers, tensors and texts only: nothing in the file is run.
+        state: dict[str, Any] = torch.load(self._file, map_location="cpu", weights_only=True)
+        return state
+
+    def due(self) -> bool:
+        """Whether it is time to keep a state, and this is the process that does."""
+        waited = time.monotonic() - self._last >= _SECONDS
+        return self._file is not None and distributed.rank() == 0 and waited
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Instead of the one before; whole or not at all."""
+        if self._file is None or distributed.rank():
+            return
+        with whole_or_not(self._file) as part:
+            torch.save(state, part)
+        self._last = time.monotonic()
+
+
+def random_state(rng: np.random.Generator) -> dict[str, Any]:
+    """Of the order of the rows and of dropout."""
+    return {"order": json.dumps(rng.bit_generator.state), "dropout": torch.get_rng_state()}
+
+
+def restore_random(rng: np.random.Generator, state: dict[str, Any]) -> None:
+    """As :func:`random_state` told it; dropout in the first process of a group alone, whose state
+    it is: the others go on with numbers of their own."""
+    rng.bit_generator.state = json.loads(state["order"])
+    if distributed.rank() == 0:
+        torch.set_rng_state(state["dropout"])
