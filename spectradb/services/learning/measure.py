@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -13,6 +13,7 @@ from ml.data import Dataset, material_weights, split_by_material
 from ml.errors import LearningError
 from ml.kinds.base import Model
 from ml.metrics import Estimate, coverage, evaluate
+from ml.subgroups import by_subgroup, rank_correlation, subgroups
 from spectradb.services.learning.as_trained import (
     AS_TRAINED,
     Scale,
@@ -25,7 +26,11 @@ from spectradb.services.learning.as_trained import (
 )
 from spectradb.services.learning.results import Scored
 from spectradb.services.learning.selection import told_left_out
-from spectradb.services.learning.stored import stored_model, training_mean
+from spectradb.services.learning.stored import (
+    stored_model,
+    training_mean,
+    training_systems,
+)
 from spectradb.services.learning.training_data import TrainingRows, refuse_ambiguous
 
 
@@ -63,7 +68,7 @@ def evaluate_model(
             raise LearningError(
                 "--on", part, f"{name} was trained on all {known.sum()} spectra of this part"
             )
-    found, _ = measure(model, rows, inside, training_mean(name))
+    found, _ = measure(model, rows, inside, training_mean(name), training_systems(name))
     scale = scale_of(row, target_scale)
     return {
         "model": name,
@@ -78,10 +83,14 @@ def evaluate_model(
 
 
 def measure(
-    model: Model, rows: TrainingRows, inside: NDArray[np.bool_], mean: NDArray[np.float64]
+    model: Model,
+    rows: TrainingRows,
+    inside: NDArray[np.bool_],
+    mean: NDArray[np.float64],
+    systems: Collection[str] | None,
 ) -> tuple[dict[str, Any], Scored]:
-    """The metrics of the rows (n,) that are inside, against the training mean (g,); and what was
-    predicted of each."""
+    """The metrics of the rows (n,) that are inside, against the training mean (g,), also by parts
+    of the chemistry (``systems`` are those trained on); and what was predicted of each."""
     data = rows.data.rows(inside)
     predicted = model.answer(data)
     truth = np.asarray(data.target, dtype=np.float64)
@@ -101,7 +110,12 @@ def measure(
         **{name: asdict(estimate) for name, estimate in found.items()},
         "coverage_68": coverage(truth, predicted.mean, predicted.sigma, 0.68),
         "coverage_95": coverage(truth, predicted.mean, predicted.sigma, 0.95),
-        "trust_spearman": _rank_correlation(-predicted.trust, error),
+        "trust_spearman": rank_correlation(-predicted.trust, error),
+        "trust_median": float(np.median(predicted.trust)),
+        "n_known": 0 if predicted.known is None else int(predicted.known.sum()),
+        "groups": by_subgroup(
+            subgroups(data, systems), truth, predicted.mean, predicted.sigma, predicted.trust
+        ),
     }, scored
 
 
@@ -115,15 +129,8 @@ def cross_validated(model: Model, train: Dataset) -> dict[str, Any]:
         "r2_vs_mean": float(1 - (error @ weights) / (reference @ weights)),
         **model.figures(),
     }
+    held = model.validation.of_training_rows(np.arange(len(train)))
+    found["groups"] = by_subgroup(subgroups(train), target, held.mean, held.sigma, held.trust)
     if model.parts:
         found["parts"] = {kind: cross_validated(one, train) for kind, one in model.parts.items()}
     return found
-
-
-def _rank_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float | None:
-    from scipy.stats import spearmanr
-
-    if len(a) < 3:
-        return None
-    value = float(spearmanr(a, b).statistic)
-    return value if np.isfinite(value) else None

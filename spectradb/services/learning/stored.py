@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ Key = tuple[str, int, int]
 
 _ROWS = "rows.json"
 _MEAN = "train_mean.json"
+_SYSTEMS = "systems.json"
 
 
 def check_name(name: str) -> None:
@@ -49,15 +50,21 @@ def new_folder(name: str) -> Path:
     return model_folder(f"{name}.{uuid.uuid4().hex[:12]}.part")
 
 
-def keep_rows(folder: Path, keys: Sequence[Key], mean: NDArray[np.float64]) -> None:
-    """Beside the weights: the training rows, and the mean (g,) of their spectra."""
+def keep_rows(
+    folder: Path, keys: Sequence[Key], mean: NDArray[np.float64], systems: Collection[str]
+) -> None:
+    """Beside the weights: the training rows, the mean (g,) of their spectra, and their chemical
+    systems."""
+    (folder / _SYSTEMS).write_text(json.dumps(sorted(systems)), encoding="utf-8")
     (folder / _ROWS).write_text(json.dumps(list(keys)), encoding="utf-8")
     (folder / _MEAN).write_text(json.dumps(mean.tolist()), encoding="utf-8")
 
 
 def copy_rows(name: str, folder: Path) -> None:
     """What :func:`keep_rows` kept of one model, for another that is made from it."""
-    for file in (_ROWS, _MEAN):
+    for file in (_ROWS, _MEAN, _SYSTEMS):
+        if file == _SYSTEMS and not (model_folder(name) / file).exists():
+            continue  # trained before they were kept
         shutil.copy(model_folder(name) / file, folder / file)
 
 
@@ -98,3 +105,9 @@ def training_keys(name: str) -> list[Key]:
 def training_mean(name: str) -> NDArray[np.float64]:
     """(g,) mean of the spectra that a model was trained on."""
     return np.array(json.loads((model_folder(name) / _MEAN).read_text()))
+
+
+def training_systems(name: str) -> list[str] | None:
+    """Chemical systems that a model was trained on; None of one trained before they were kept."""
+    path = model_folder(name) / _SYSTEMS
+    return json.loads(path.read_text()) if path.exists() else None

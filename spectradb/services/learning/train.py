@@ -225,7 +225,8 @@ def _train(request: TrainingRequest, tell: Tell) -> Trained | None:
     folder = new_folder(request.name)
     model.save(folder)
     mean = np.asarray(train.target, np.float64).mean(axis=0)
-    keep_rows(folder, [rows.keys[i] for i in chosen], mean)
+    systems = set(train.systems.tolist())
+    keep_rows(folder, [rows.keys[i] for i in chosen], mean, systems)
     metrics: dict[str, Any] = {
         "n_train": int(chosen.size),
         "left_out": sum(len(pks) for pks in left_out.values()),
@@ -238,7 +239,7 @@ def _train(request: TrainingRequest, tell: Tell) -> Trained | None:
     for part in ("val", "test"):
         if (parts == part).any():
             tell(Step("measuring", 1.0, part))
-            metrics[part], scored = measure(model, rows, parts == part, mean)
+            metrics[part], scored = measure(model, rows, parts == part, mean, systems)
             scored.save(folder, part)
             places = [rows.keys[i] for i in np.flatnonzero(parts == part)]
             residuals.append(Residuals.of_scored(scored, places))

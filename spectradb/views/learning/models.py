@@ -93,6 +93,7 @@ def model(request: HttpRequest, name: str) -> HttpResponse:
         "plot": example_plot(row, examples[example]) if example else None,
         "trust": _trust_rows(held_out),
         "left_out": _left_out(row),
+        "groups": _groups(row),
         "quantity": _quantity(row),
         "surprises": surprises,
         "importance": _importance(row),
@@ -304,6 +305,23 @@ def _with_structures(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Held-out rows with the structure each is about, if it is still there; one query."""
     found = Structure.objects.defer("data").in_bulk([one["structure"] for one in rows])
     return [{**one, "row": found.get(one["structure"])} for one in rows]
+
+
+def _groups(row: TrainedModel) -> list[dict[str, Any]]:
+    """Figures of parts of the chemistry that were held out: of val, else of test."""
+    words = {
+        "hydrogen": gettext("with hydrogen"),
+        "nitrogen": gettext("with nitrogen"),
+        "fluorine": gettext("with fluorine"),
+        "halides": gettext("with halogens"),
+        "low oxygen": gettext("with little oxygen"),
+        "no oxygen": gettext("without oxygen"),
+        "single site": gettext("with a single site"),
+        "new system": gettext("of a new chemical system"),
+    }
+    part = next((part for part in ("val", "test") if part in row.metrics), "")
+    found = row.metrics.get(part, {}).get("groups", {})
+    return [{"words": words[name], **one} for name, one in found.items() if name in words]
 
 
 def _left_out(row: TrainedModel) -> list[dict[str, Any]]:
