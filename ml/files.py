@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import stat
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -90,4 +91,5 @@ def _used(place: Path) -> tuple[float, int]:
     """When it was last used or changed, and its bytes."""
     inside = [place, *place.rglob("*")] if place.is_dir() else [place]
     stats = [one.stat() for one in inside if one.exists()]
-    return max((s.st_mtime for s in stats), default=0.0), sum(s.st_size for s in stats)
+    size = sum(one.st_size for one in stats if not stat.S_ISDIR(one.st_mode))
+    return max((one.st_mtime for one in stats), default=0.0), size

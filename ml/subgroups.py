@@ -75,6 +75,6 @@ def rank_correlation(a: Float, b: Float) -> float | None:
     """Spearman's; None where it is not defined."""
     from scipy.stats import spearmanr
 
-    if len(a) < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
+    if len(a) < 3 or np.ptp(a) == 0.0 or np.ptp(b) == 0.0:
         return None
     return float(spearmanr(a, b).statistic)

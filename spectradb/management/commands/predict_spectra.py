@@ -11,7 +11,7 @@ from ml.errors import LearningError
 from spectradb.filters import EVERYTHING, SearchError, apply_where
 from spectradb.management.json_command import JsonCommand
 from spectradb.models import Structure
-from spectradb.services.learning.predict import Predictor
+from spectradb.services.learning.predict import Predictor, trust_in_words
 
 
 class Command(JsonCommand):
@@ -67,6 +67,7 @@ class Command(JsonCommand):
                     "intensity": one.intensity,
                     "sigma": one.sigma,
                     "trust": one.trust,
+                    "trust_reason": trust_in_words(one) if one.trust is not None else None,
                     "neighbours": one.neighbours,
                     "warnings": one.warnings,
                     "error": one.error or None,

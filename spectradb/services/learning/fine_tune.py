@@ -19,7 +19,7 @@ from ml.errors import LearningError
 from ml.kinds.adapted import Adaptation, Adapted, Curve
 from ml.kinds.base import Model
 from spectradb.filters import EVERYTHING, apply_where
-from spectradb.models import JobStatus, Spectrum, Structure, TrainedModel
+from spectradb.models import JobStatus, Spectrum, Status, Structure, TrainedModel
 from spectradb.services.learning.stored import (
     check_name,
     copy_rows,
@@ -58,7 +58,8 @@ class Measured:
 def fine_tune(base_name: str, name: str, query: Mapping[str, list[str]]) -> TrainedModel:
     """Learn an adaptation from the measured spectra that a search selects, and keep the model.
 
-    Only spectra with a structure count, and of those no reference channels. The metrics hold a
+    Only spectra with a structure count, and of those no reference channels, and no rejected or
+    withdrawn ones unless the search names their ``status``. The metrics hold a
     leave-one-out over compounds: the adapted model, the model as it was, the same merely shifted,
     and the mean of the other compounds.
 
@@ -77,6 +78,8 @@ def fine_tune(base_name: str, name: str, query: Mapping[str, list[str]]) -> Trai
     spectra = apply_where(Spectrum, query, EVERYTHING).filter(
         kind="experiment", absorber=row.absorber, edge=row.edge, structure__isnull=False
     )
+    if "status" not in query:
+        spectra = spectra.exclude(status__in=(Status.REJECTED, Status.WITHDRAWN))
     measured = _measured(spectra.exclude(measurement__is_reference=True), row, base)
     held_out, error = leave_one_out(base.energy_ev, measured)
     adaptation = Adaptation.learn(
