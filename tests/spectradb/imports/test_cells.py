@@ -14,7 +14,7 @@ from pymatgen.core import Structure as PymatgenStructure
 
 from ml.errors import LearningError
 from spectradb.filters import EVERYTHING, apply_where
-from spectradb.models import Site, Spectrum, Structure
+from spectradb.models import Quantity, Site, Spectrum, Structure
 from spectradb.services.imports import mp_client
 from spectradb.services.imports.materials_project import import_mp_xas
 from spectradb.services.imports.mp_client import XasQuery, XasSource
@@ -121,7 +121,7 @@ def test_a_key_that_fits_two_structures_is_an_error_that_names_both() -> None:
 def test_a_split_with_such_a_key_is_refused_by_the_command(tmp_path: Path) -> None:
     for _ in range(2):
         row = make_structure(source="file", source_id="NiO")
-        make_spectrum(structure=row, site=make_site(row))
+        make_spectrum(structure=row, site=make_site(row), quantity=Quantity.RADIAL)
     split = tmp_path / "split.json"
     split.write_text(json.dumps({"NiO": "train"}))
     with pytest.raises(CommandError, match="fits two structures"):
