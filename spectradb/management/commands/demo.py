@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from tqdm import tqdm
 
 from compute.errors import ReadError
 from spectradb.models import Structure
@@ -23,12 +25,12 @@ from spectradb.services.library.build import (
     queue_library,
     store_crystals,
 )
-from spectradb.services.library.load import Loaded, load_release
+from spectradb.services.library.load import Loaded, load_release, n_parts
 from spectradb.services.library.release import MANIFEST, is_release
 from spectradb.services.library.snapshot import import_library
 from spectradb.services.library.starter import load_beside
 from spectradb.services.matching.index import refresh_all
-from spectradb.services.matching.reliability import measure_next
+from spectradb.services.matching.reliability import ask_for_all, measure_next
 from spectradb.services.queue.beside import workers
 
 ENOUGH_SPECTRA = 60
@@ -84,21 +86,22 @@ class Command(BaseCommand):
                 self._say(line)
         except ReadError as error:
             raise CommandError(str(error)) from error
-        new = sum(is_new for _, is_new in store_crystals())
-        stored = Structure.objects.filter(source=SOURCE).count()
-        self._say(f"{stored} crystals, {new} of them new.")
         self._make_curator()
-        queue_library()
+        if library is None:
+            new = sum(is_new for _, is_new in store_crystals())
+            stored = Structure.objects.filter(source=SOURCE).count()
+            self._say(f"{stored} crystals, {new} of them new.")
+            queue_library()
         with workers():
-            budget = float("inf") if all else _BUDGET_SECONDS - (time.monotonic() - started)
-            found = self._wait(budget)
-            if found.open:
-                self._say(f"{found.open} spectra are still queued; a worker goes on with them.")
-            if found.done < ENOUGH_SPECTRA:
-                raise CommandError(f"only {found.done} spectra: {found.failed} jobs failed")
+            if library is None:
+                spent = time.monotonic() - started
+                self._compute(float("inf") if all else _BUDGET_SECONDS - spent)
             self._say(f"{refresh_all()} indexes for matching are up to date.")
-            measure_next()
+            if library is None:
+                measure_next()
+            self._say(f"Ready after {time.monotonic() - started:.0f} s.")
             if not no_serve:
+                ask_for_all()
                 call_command("compile_kernels")
                 settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # or WhiteNoise complains
                 self._say(f"Serving on http://127.0.0.1:{port}/ (Ctrl-C ends it).")
@@ -107,12 +110,21 @@ class Command(BaseCommand):
     def _load(self, library: Path) -> int:
         if not is_release(library):
             return sum(import_library(library))
-        done = Loaded()
-        for done in load_release(library if library.is_dir() else library.parent):
-            self._say(f"{done.structures} structures, {done.new + done.unchanged} spectra …")
+        done, folder = Loaded(), library if library.is_dir() else library.parent
+        parts = tqdm(load_release(folder), total=n_parts(folder), unit="part", file=sys.stderr)
+        for done in parts:
+            parts.set_postfix_str(f"{done.new + done.unchanged} spectra")
         for route, (told, now) in done.older.items():
             self._say(f"Route {route}: the release is of {told}, the engine here is {now}.")
         return done.new
+
+    def _compute(self, budget: float) -> None:
+        """Let the workers compute what is queued, for so many seconds."""
+        found = self._wait(budget)
+        if found.open:
+            self._say(f"{found.open} spectra are still queued; a worker goes on with them.")
+        if found.done < ENOUGH_SPECTRA:
+            raise CommandError(f"only {found.done} spectra: {found.failed} jobs failed")
 
     def _wait(self, budget: float) -> LibraryProgress:
         """Until all is done, or the time is up and there is enough."""

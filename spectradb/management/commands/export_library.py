@@ -12,8 +12,9 @@ from spectradb.management.json_command import JsonCommand
 
 class Command(JsonCommand):
     help = (
-        "Write every published library spectrum with its structure and parameters: to a FOLDER as "
-        "a release (manifest, Parquet), to a FILE.jsonl.gz as lines of JSON."
+        "Write every published library spectrum with its structure and parameters, and the real "
+        "crystals without one: to a FOLDER as a release (manifest, Parquet), to a FILE.jsonl.gz "
+        "spectra alone, as lines of JSON."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -29,11 +30,22 @@ class Command(JsonCommand):
             help="leave out hypothetical crystals whose spectrum is so near to another of the same "
             "ion and route: 0.02 is a difference of 2 percent",
         )
+        parser.add_argument(
+            "--routes", nargs="+", default=[], metavar="ROUTE", help="spectra of these routes only"
+        )
         self.add_output(parser)
 
     def handle(
-        self, *, file: Path, release: str, distance: float, output: str | None, **options: Any
+        self,
+        *,
+        file: Path,
+        release: str,
+        distance: float,
+        routes: list[str],
+        output: str | None,
+        **options: Any,
     ) -> None:
+        from spectradb.services.library.build import library_structures
         from spectradb.services.library.publish import publish
         from spectradb.services.library.snapshot import export_library
 
@@ -41,7 +53,10 @@ class Command(JsonCommand):
             if file.name.endswith(".gz"):
                 count, size = export_library(file), file.stat().st_size
             else:
-                manifest = publish(file, release, distance=distance)
+                real = library_structures().filter(hypothetical=False).order_by("pk")
+                manifest = publish(
+                    file, release, distance=distance, routes=routes, also=real.iterator(100)
+                )
                 count = manifest["counts"]["spectra"]
                 size = sum(one["bytes"] for one in manifest["files"].values())
         except OSError as error:

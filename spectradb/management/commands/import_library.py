@@ -55,11 +55,12 @@ class Command(JsonCommand):
         return asdict(done)
 
     def _release(self, file: Path) -> dict[str, Any]:
-        from spectradb.services.library.load import Loaded, load_release
+        from spectradb.services.library.load import Loaded, load_release, n_parts
 
         folder = file if file.is_dir() else file.parent
         done = Loaded()
-        for done in self.progress(load_release(folder), unit="part"):  # noqa: B007
+        parts = self.progress(load_release(folder), total=n_parts(folder), unit="part")
+        for done in parts:  # noqa: B007
             pass
         for route, (told, now) in done.older.items():
             self.say(f"route {route}: the release is of {told}, the engine here is {now}")

@@ -6,16 +6,21 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from math import comb
 
-from django.db.models import Count
+from django.db.models import Count, Q, QuerySet
 
 from compute.crystals.prototypes import VALENCES, variants
 from compute.crystals.published import Crystal, crystals
 from compute.ions import d_electrons
 from spectradb.models import Calculation, JobStatus, Site, Structure
 from spectradb.services.calculations.structures import queue_sites
+from spectradb.services.imports.amcsd import SOURCE as AMCSD
 from spectradb.services.imports.structures import store_structure
+from spectradb.services.library.trust import is_trusted
 
 SOURCE = "library"
+OF_LIBRARY = Q(source__in=(SOURCE, AMCSD)) | (Q(source="mp") & ~Q(read_from=""))
+"""Structures that the campaign computes and a release holds: of other databases those that came
+with the file that they were read from."""
 _PROTOTYPE_CITATION = (
     "Hypothetical; bonds from R. D. Shannon, Acta Cryst. A 32 (1976) 751, "
     "doi:10.1107/S0567739476001551"
@@ -84,12 +89,22 @@ def store_variants(element: str, wanted: int) -> Iterator[tuple[Structure, bool]
         yield row, is_new
 
 
+def library_structures() -> QuerySet[Structure]:
+    """All structures of the library."""
+    return Structure.objects.filter(OF_LIBRARY)
+
+
 def library_sites(elements: Collection[str] = tuple(VALENCES)) -> list[Site]:
-    """Absorbing sites of the library's structures that route ``cheap`` can do, quickest first."""
+    """Absorbing sites of the library's structures that route ``cheap`` can do, quickest first.
+
+    Sites whose valence is not sure are left out (:mod:`spectradb.services.library.trust`).
+    """
     sites = Site.objects.filter(
-        structure__source=SOURCE, element__in=elements, coordination_number__gt=0
+        structure__in=library_structures(), element__in=elements, coordination_number__gt=0
     ).select_related("structure")
-    able = [site for site in sites.defer("structure__data") if _has_holes(site)]
+    able = [
+        site for site in sites.defer("structure__data") if _has_holes(site) and is_trusted(site)
+    ]
     return sorted(able, key=lambda site: (expected_cost(site), site.pk))
 
 
@@ -101,7 +116,7 @@ def queue_library(elements: Collection[str] = tuple(VALENCES)) -> list[Calculati
 
 def progress(elements: Collection[str] = tuple(VALENCES)) -> LibraryProgress:
     """Of all calculations of the library for these absorbers."""
-    rows = Calculation.objects.filter(structure__source=SOURCE, absorber__in=elements)
+    rows = Calculation.objects.filter(structure__in=library_structures(), absorber__in=elements)
     counts = dict(rows.order_by().values_list("job_status").annotate(n=Count("pk")))
     done = counts.get(JobStatus.DONE, 0)
     waiting = counts.get(JobStatus.QUEUED, 0) + counts.get(JobStatus.RUNNING, 0)

@@ -90,6 +90,41 @@ def coverage(*, kind: str = "", hypothetical: bool | None = None, edge: str = "L
     )
 
 
+@dataclass(frozen=True)
+class Gap:
+    """Ligands in which an ion was computed of prototypes alone."""
+
+    ion: Ion
+    ligands: list[str]
+
+
+def gaps(*, edge: str = "L23") -> list[Gap]:
+    """What prototypes stand in for: ions and ligands without a spectrum of a real crystal."""
+    rows = (
+        Spectrum.objects.published()
+        .filter(edge=edge, structure__isnull=False, site__oxidation_state__isnull=False)
+        .exclude(site__ligands="")
+        .order_by()
+        .values_list(
+            "absorber", "site__oxidation_state", "site__ligands", "structure__hypothetical"
+        )
+        .distinct()
+    )
+    real: set[tuple[Ion, str]] = set()
+    made: dict[Ion, set[str]] = defaultdict(set)
+    for absorber, state, ligands, hypothetical in rows:
+        ion = Ion(absorber, round(state, 2))
+        if hypothetical:
+            made[ion].add(ligands)
+        else:
+            real.add((ion, ligands))
+    return [
+        Gap(ion, lacking)
+        for ion in sorted(made, key=_place_of)
+        if (lacking := sorted(one for one in made[ion] if (ion, one) not in real))
+    ]
+
+
 def _place_of(ion: Ion) -> tuple[int, float]:
     from spectradb.elements import ELEMENTS
 

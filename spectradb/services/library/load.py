@@ -35,7 +35,7 @@ from spectradb.services.calculations.inputs import (
 )
 from spectradb.services.imports.structures import plain_dict
 from spectradb.services.library.publish import CALCULATION, SITE, variant_of, whole
-from spectradb.services.library.release import Release, older_routes, read_release
+from spectradb.services.library.release import Release, n_rows, older_routes, read_release
 
 T = TypeVar("T")
 
@@ -67,6 +67,17 @@ class Loaded:
     withdrawn: int = 0
     structures: int = 0
     older: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+
+def n_parts(folder: Path) -> int:
+    """How many parts a release is loaded in, each a transaction.
+
+    Raises
+    ------
+    ReadError
+        If there is no manifest that can be read.
+    """
+    return -(-n_rows(folder, "structures") // _CHUNK)
 
 
 def load_release(folder: Path) -> Iterator[Loaded]:

@@ -16,9 +16,8 @@ from compute.l23.spectrum import BELOW_L3_EV
 from compute.packing import pack_curve, rounded
 from compute.thinning import near_duplicates
 from spectradb.models import JobStatus, Site, Spectrum, Structure
-from spectradb.services.imports.amcsd import SOURCE as AMCSD
 from spectradb.services.imports.structures import content_hash
-from spectradb.services.library.build import SOURCE
+from spectradb.services.library.build import library_structures
 from spectradb.services.library.release import write_release
 
 ABOUT = (
@@ -36,7 +35,6 @@ SITE = (
     "ligands", "site_symmetry", "mean_bond_length",
 )  # fmt: skip
 CALCULATION = ("engine", "version", "route", "absorber", "edge", "parameters", "results")
-SOURCES = (SOURCE, AMCSD)
 _GRID = np.arange(-5.0, 30.0, 0.1)  # eV about the L3 maximum
 _DIGITS = 7  # significant, of parameters and results
 
@@ -64,7 +62,7 @@ def publish(
     left_out = _left_out(distance) if distance else set()
     found = (
         Spectrum.objects.published()
-        .filter(structure__source__in=SOURCES, calculation__job_status=JobStatus.DONE)
+        .filter(structure__in=library_structures(), calculation__job_status=JobStatus.DONE)
         .select_related("site", "calculation")
         .defer("calculation__sticks", "calculation__trace")
         .order_by("structure__hypothetical", "structure_id", "absorber", "pk")
@@ -109,13 +107,14 @@ def _left_out(distance: float) -> set[int]:
     """Spectra of hypothetical crystals that add nothing to those of the same ion and route."""
     rows = (
         Spectrum.objects.published()
-        .filter(structure__source__in=SOURCES, calculation__job_status=JobStatus.DONE)
+        .filter(structure__in=library_structures(), calculation__job_status=JobStatus.DONE)
         .order_by("structure__hypothetical", "structure_id", "pk")
     )
     groups: dict[tuple[Any, ...], list[tuple[int, bool]]] = {}
     names = ("absorber", "edge", "calculation__route", "site__oxidation_state")
-    for pk, hypothetical, *key in rows.values_list("pk", "structure__hypothetical", *names):
-        groups.setdefault(tuple(key), []).append((pk, bool(hypothetical)))
+    for pk, hypothetical, *key, state in rows.values_list("pk", "structure__hypothetical", *names):
+        ion = None if state is None else round(state, 2)
+        groups.setdefault((*key, ion), []).append((pk, bool(hypothetical)))
     found: set[int] = set()
     for members in groups.values():
         held = Spectrum.objects.in_bulk([pk for pk, _ in members])

@@ -144,6 +144,19 @@ def read_tables(
     return manifest, rows
 
 
+def n_rows(folder: Path, table: str) -> int:
+    """How many rows a table of a release has, as its manifest tells.
+
+    Raises
+    ------
+    ReadError
+    """
+    told = _manifest(folder, FORMAT)["files"].get(f"{table}.parquet")
+    if not isinstance(told, dict) or not isinstance(told.get("rows"), int):
+        raise ReadError([f"{folder.name}: {MANIFEST} does not tell the rows of {table}.parquet"])
+    return int(told["rows"])
+
+
 def is_release(path: Path) -> bool:
     """Whether a path is to be read as a release: a folder, or its manifest."""
     return path.is_dir() or path.name == MANIFEST

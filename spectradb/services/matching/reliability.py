@@ -11,6 +11,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from django_q.tasks import async_task
+
 from compute.matching import reliability
 from spectradb.services.matching.groups import Group, groups
 from spectradb.services.matching.index import IndexState, read_stamp, refresh, state_of
@@ -102,6 +104,14 @@ def measure_next() -> Group | None:
     *_, group = max(lacking)
     reliability_of(group)
     return group
+
+
+def ask_for_all() -> int:
+    """Tell the workers to work out every diagram that is missing; how many."""
+    lacking = [group for group, _, _ in groups() if kept_reliability(group) is None]
+    for group in lacking:
+        async_task("spectradb.tasks.measure_reliability", group.absorber, group.edge, group.kind)
+    return len(lacking)
 
 
 def kept_reliability(group: Group) -> ReliabilityReport | None:

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_GET
 
-from spectradb.services.library.coverage import Coverage, Environment, Ion, coverage
+from spectradb.services.library.coverage import Coverage, Environment, Ion, coverage, gaps
 
 _KINDS = ("", "theory", "experiment")
 _REAL = {"": None, "real": False, "hypothetical": True}
@@ -45,6 +45,7 @@ def coverage_map(request: HttpRequest) -> HttpResponse:
             ("hypothetical", gettext("Hypothetical")),
         ],
         "steps": _STEPS,
+        "gaps": gaps(),
         "filled": len(found.counts),
     }
     return render(request, "library/coverage.html", context)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spectradb.models import Kind, Status
-from spectradb.services.library.coverage import MOST_LIGANDS, Environment, Ion, coverage
+from spectradb.services.library.coverage import MOST_LIGANDS, Environment, Gap, Ion, coverage, gaps
 from tests.factories import make_site, make_spectrum, make_structure
 
 pytestmark = pytest.mark.django_db
@@ -68,3 +68,12 @@ def test_one_query_is_enough(django_assert_num_queries) -> None:
         spectrum("Ni", float(k), "O", 6)
     with django_assert_num_queries(1):
         coverage()
+
+
+def test_what_only_prototypes_have_is_told_as_missing() -> None:
+    spectrum("Ni", 2.0, "O", 6)
+    spectrum("Ni", 2.0, "O", 6, hypothetical=True)
+    spectrum("Ni", 2.0, "F", 6, hypothetical=True)
+    spectrum("Ni", 2.0, "Br", 4, hypothetical=True)
+    spectrum("Cu", 2.0, "Cl", 4, hypothetical=True, status=Status.DRAFT)
+    assert gaps() == [Gap(Ion("Ni", 2.0), ["Br", "F"])]

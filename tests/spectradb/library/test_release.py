@@ -15,7 +15,7 @@ from compute.l23 import routes
 from spectradb.models import Calculation, JobStatus, Site, Spectrum, Status, Structure
 from spectradb.services.calculations.structures import run_calculation
 from spectradb.services.library.build import queue_library, store_crystals, store_variants
-from spectradb.services.library.load import load_release
+from spectradb.services.library.load import load_release, n_parts
 from spectradb.services.library.release import read_release
 from spectradb.services.structures.sites import state_valence
 from tests.factories import make_user
@@ -97,6 +97,15 @@ def test_what_was_written_is_what_is_loaded(release: Path):
     assert {one.job_status for one in queue_library(["Ti", "Sc"])} == {JobStatus.DONE}
     again = load(release)
     assert (again["new"], again["unchanged"], again["structures"]) == (0, 2, 0)
+
+
+def test_real_crystals_without_a_spectrum_come_along(release: Path, tmp_path: Path):
+    Spectrum.objects.filter(structure__hypothetical=False).delete()
+    call_command("export_library", str(tmp_path / "next"), "--release", "2026.2")
+    assert n_parts(tmp_path / "next") == 1
+    empty()
+    assert load(tmp_path / "next")["new"] == 1
+    assert Structure.objects.get(hypothetical=False).formula == "SrTiO3"
 
 
 def test_a_release_that_is_not_whole_is_refused_whole(release: Path):
