@@ -113,7 +113,7 @@ def gaps(*, edge: str = "L23") -> list[Gap]:
     real: set[tuple[Ion, str]] = set()
     made: dict[Ion, set[str]] = defaultdict(set)
     for absorber, state, ligands, hypothetical in rows:
-        ion = Ion(absorber, round(state, 2))
+        ion = Ion(absorber, None if state is None else round(state, 2))
         if hypothetical:
             made[ion].add(ligands)
         else:
