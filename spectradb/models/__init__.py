@@ -6,6 +6,7 @@ from spectradb.models.jobs import Export, ImportRun, JobStatus
 from spectradb.models.matches import Match, MatchRun
 from spectradb.models.predictions import Prediction, TrainedModel
 from spectradb.models.provenance import Calculation, Measurement, SourceFile
+from spectradb.models.series import Series
 from spectradb.models.spectra import ImmutableArray, Kind, Quantity, Spectrum, SpectrumEdge, Status
 from spectradb.models.structures import Site, Structure, StructureElement
 from spectradb.models.uploads import Upload
@@ -25,6 +26,7 @@ __all__ = [
     "PeakFit",
     "Prediction",
     "Quantity",
+    "Series",
     "Site",
     "SourceFile",
     "Spectrum",

@@ -163,6 +163,10 @@ class Measurement(models.Model):
     )
     header = models.JSONField(default=dict, blank=True)
     warnings = models.JSONField(default=list, blank=True)
+    series = models.ForeignKey(
+        "Series", models.PROTECT, null=True, blank=True, related_name="measurements",
+        help_text="Whose pixel, region or sum it is; which one: file_part",
+    )  # fmt: skip
 
     history = HistoricalRecords()
 
