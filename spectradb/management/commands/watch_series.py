@@ -15,8 +15,8 @@ from spectradb.management.json_command import JsonCommand
 class Command(JsonCommand):
     help = (
         "Watch a folder and store every file that holds a series, and every folder inside it as "
-        "one, once nothing of it has changed for some seconds. A bad file is told and left alone until "
-        "it changes. Ends by Ctrl-C, or with --once when everything there has been looked at."
+        "one, once nothing of it has changed for some seconds. A bad file is told and left alone "
+        "until it changes. Ends by Ctrl-C, or with --once when everything there has been looked at."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -54,7 +54,13 @@ def test_hyperspy_axes_are_taken(tmp_path):
             [("x", "nm", 0.5, 0.0, True), ("Energy loss", "eV", 0.5, 700.0, False)]
         ):
             group.create_group(f"axis-{i}").attrs.update(
-                {"name": name, "units": unit, "scale": scale, "offset": offset, "navigate": navigate}
+                {
+                    "name": name,
+                    "units": unit,
+                    "scale": scale,
+                    "offset": offset,
+                    "navigate": navigate,
+                }
             )
     series, _ = read_series([tmp_path / "line.hspy"])
     assert series.axes[0].told() == {"name": "x", "unit": "nm", "size": 4}
