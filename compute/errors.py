@@ -7,6 +7,7 @@ again gives the same failure. Whoever runs a job reads both from the error, of w
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 
 class ComputeError(Exception):
@@ -14,6 +15,10 @@ class ComputeError(Exception):
 
     cause = "Not computable"
     permanent = True
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors come back whole from another process, whatever their constructors take."""
+        return rebuilt, (type(self), self.args, self.__dict__)
 
 
 class InputError(ComputeError, ValueError):
@@ -106,6 +111,13 @@ class SkipFile(ComputeError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+def rebuilt(kind: type[ComputeError], args: tuple[Any, ...], state: dict[str, Any]) -> ComputeError:
+    """An error of another process."""
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
 
 
 def told(value: object, limit: int = 200) -> str:

@@ -101,23 +101,29 @@ def _perl_groups(text: str, faults: Faults) -> list[_Group]:
     """The groups, statement by statement: a list may run over several lines."""
     text = "\n".join(lines_of(text))
     groups: list[_Group] = []
-    position, line, counted = 0, 1, 0
+    position, line, counted, counted_values = 0, 1, 0, 0
     while match := _STATEMENT.search(text, position):
         position = match.end()
         line += text.count("\n", counted, match.start())
         counted = match.start()
         if match.group(1) is not None:
             groups.append(_Group(match.group(1), line))
+            if len(groups) > LIMITS.spectra:
+                raise faults.fail(f"more than {LIMITS.spectra} groups; that is the limit")
             continue
         key = match.group(3)
         known = ("args", "x", "y", "i0", "signal", "stddev", "xdi")
         if match.group(2) != "@" or not groups or key not in known:
             continue
         try:
-            values, position = parse_list_at(text, match.end())
+            most = LIMITS.header_lines if key == "args" else LIMITS.points
+            values, position = parse_list_at(text, match.end(), most)
         except PerlSyntaxError as error:
             faults.error(f"line {line}: @{key} of group {groups[-1].name!r} is broken: {error}")
             continue
+        counted_values += len(values)
+        if counted_values > LIMITS.values:
+            raise faults.fail(f"line {line}: more than {LIMITS.values} values; that is the limit")
         if key == "args":
             groups[-1].args = pairs(values)
         elif key != "xdi":
@@ -126,6 +132,10 @@ def _perl_groups(text: str, faults: Faults) -> list[_Group]:
 
 
 def _json_groups(text: str, faults: Faults) -> list[_Group]:
+    if len(text) > LIMITS.json_bytes:
+        raise faults.fail(
+            f"{len(text) / 2**20:.0f} MiB of JSON; the limit is {LIMITS.json_bytes / 2**20:.0f} MiB"
+        )
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -154,6 +164,8 @@ def _json_groups(text: str, faults: Faults) -> list[_Group]:
 
 
 def _array(values: list[Any], where: str, faults: Faults) -> FloatArray:
+    if len(values) > LIMITS.points:
+        raise faults.fail(f"{where}: {len(values)} points; the limit is {LIMITS.points}")
     numbers: list[float] = []
     for index, value in enumerate(values):
         found = None if isinstance(value, bool) else number(str(value).strip())

@@ -38,7 +38,7 @@ from compute.io.raw import (
 from compute.io.roles import role_of, speaks_of_another_axis
 from compute.io.select import choose, pairs_of
 from compute.io.signals import Signal
-from compute.io.text import decode, first_float, lines_of
+from compute.io.text import decode, first_float, short_lines
 from compute.io.theory import Theory, absolute, recognise
 
 _E0 = ("e0", "edge_energy", "scan.edge_energy", "edge energy", "scanparameters.e0", "e_edge")
@@ -57,7 +57,7 @@ def read(data: bytes, name: str, given: Given) -> list[RawSpectrum]:
         If the file is a side-car or holds chi(k).
     """
     faults = Faults()
-    lines = lines_of(decode(data, faults))
+    lines = short_lines(decode(data, faults), faults)
     tables = find_tables(lines, name, faults)
     found: list[RawSpectrum] = []
     left_out: list[str] = []
@@ -95,7 +95,7 @@ def header_of(data: bytes, name: str) -> str | None:
     """The fingerprint of the file's first table; None if it has none."""
     faults = Faults()
     try:
-        table = find_tables(lines_of(decode(data, faults)), name, faults)[0]
+        table = find_tables(short_lines(decode(data, faults), faults), name, faults)[0]
         reading = _Table(table, find_labels(table, faults), name, Given(), faults, several=False)
     except (ReadError, SkipFile):
         return None

@@ -14,6 +14,7 @@ from compute.io import athena, columns, dm, emsa, kek, xdi
 from compute.io.choice import ColumnChoice
 from compute.io.question import with_absorber_hint
 from compute.io.raw import LIMITS, Given, RawSpectrum
+from compute.isolation import apart
 
 UNFORESEEN = "the reader failed on this file, which is a fault of ours"
 _TABLES = ("columns", "hdf5")  # where a person may name the columns
@@ -110,9 +111,8 @@ def _spectra(data: bytes, name: str, given: Given) -> list[RawSpectrum]:
         if data.startswith(magic):
             raise SkipFile(f"{what}, not a spectrum")
     if data.startswith(_HDF5):
-        from compute.io import hdf5  # h5py is loaded for its own files only
-
-        spectra = hdf5.read(data, name, given)
+        # Broken files make its library loop or die: only ever where that can be stopped.
+        spectra = apart(_hdf5, data, name, given)
     elif data.startswith(_DM):
         spectra = dm.read(data, name, given)
     else:
@@ -121,6 +121,12 @@ def _spectra(data: bytes, name: str, given: Given) -> list[RawSpectrum]:
         text = "the columns that were named are not used: this format says what its columns hold"
         spectra[0] = replace(spectra[0], warnings=(*spectra[0].warnings, text))
     return [with_absorber_hint(spectrum) for spectrum in spectra]
+
+
+def _hdf5(data: bytes, name: str, given: Given) -> list[RawSpectrum]:
+    from compute.io import hdf5  # h5py is loaded for its own files only
+
+    return hdf5.read(data, name, given)
 
 
 def _read_text(data: bytes, name: str, given: Given) -> list[RawSpectrum]:
@@ -137,7 +143,7 @@ def _read_text(data: bytes, name: str, given: Given) -> list[RawSpectrum]:
         return emsa.read(data, name, given)
     if athena.is_athena(head):
         return athena.read(data, name, given)
-    if head.lstrip().startswith(("{", "[")) and _is_json(data):
+    if head.lstrip().startswith(("{", "[")) and (len(data) > LIMITS.json_bytes or _is_json(data)):
         raise SkipFile("a JSON side-car (metadata), not a spectrum")
     return columns.read(data, name, given)
 

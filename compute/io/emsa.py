@@ -12,7 +12,7 @@ from compute.edges import normalise_edge, normalise_element
 from compute.io.assemble import spectrum
 from compute.io.raw import LIMITS, Faults, FloatArray, Given, Measurement, Quantity, RawSpectrum
 from compute.io.roles import unit_name
-from compute.io.text import decode, first_float, lines_of, number, table, temperature_k
+from compute.io.text import decode, first_float, number, short_lines, table, temperature_k
 
 _KEYWORD = re.compile(r"#{1,2}\s*([A-Za-z][A-Za-z0-9_ -]{0,30}?)\s*(?:-\s*([^:]{0,20}?)\s*)?:(.*)")
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()  # noqa: SIM905
@@ -34,7 +34,7 @@ def read(data: bytes, name: str, given: Given) -> list[RawSpectrum]:
         If the data type, the scale (XPERCHAN, OFFSET) or the numbers are missing or wrong.
     """
     faults = Faults()
-    fields, numbers, rows_at = _split(lines_of(decode(data, faults)), faults)
+    fields, numbers, rows_at = _split(short_lines(decode(data, faults), faults), faults)
     kind = fields.get("DATATYPE", "").upper()
     if kind not in ("XY", "Y"):
         faults.error(f"#DATATYPE is {kind or 'missing'!r}: it must be Y or XY")
@@ -79,12 +79,18 @@ def _split(lines: list[str], faults: Faults) -> tuple[dict[str, str], list[list[
     rows: list[list[float]] = []
     where: list[int] = []
     started = ended = False
-    count = 0
+    count = headed = 0
     for line_number, line in enumerate(lines, start=1):
         text = line.strip()
         if not text:
             continue
         if text.startswith("#"):
+            headed += 1
+            if headed > LIMITS.header_lines:
+                raise faults.fail(
+                    f"line {line_number}: more than {LIMITS.header_lines} keyword lines; that is "
+                    "the limit"
+                )
             match = _KEYWORD.match(text[:1000])
             key = re.sub(r"\W", "", match.group(1)).upper() if match else ""
             if key == "SPECTRUM":

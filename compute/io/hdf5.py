@@ -19,6 +19,7 @@ from compute.io.assemble import Technique, spectrum
 from compute.io.axis import Asker, in_ev, segments
 from compute.io.choice import fingerprint
 from compute.io.hdf5_access import (
+    counted,
     groups,
     measurement_of,
     text_of,
@@ -54,7 +55,7 @@ def read(data: bytes, name: str, given: Given) -> list[RawSpectrum]:
     """
     faults = Faults()
     try:
-        with h5py.File(io.BytesIO(data), "r") as file:
+        with h5py.File(io.BytesIO(data), "r") as file, counted():
             found = _all(file, name, given, faults)
     except ReadError:
         raise

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import h5py
@@ -13,7 +17,10 @@ from compute.io.text import first_float, temperature_k, time_of
 
 MAX_NODES = 20_000
 # A stack of spectra may hold more values than one spectrum.
-MAX_VALUES = 40 * LIMITS.points
+MAX_VALUES = LIMITS.values
+MAX_READ = 3 * LIMITS.values  # some are read to be judged, and again to be taken
+_SCALAR_BYTES = 2**20
+_room: ContextVar[list[int]] = ContextVar("room")  # one number: values that may still be read
 AROUND = ("sample", "instrument", "element", "edge", "absorber", "monochromator")
 
 
@@ -87,7 +94,32 @@ def array(item: Any, where: str, faults: Faults) -> FloatArray | None:
     if item.dtype.kind not in "iuf" or item.size is None or item.size > limit:
         faults.warn(f"{where}: {item.size} values of type {item.dtype}: not a curve of numbers")
         return None
+    if _chunk_bytes(item) > LIMITS.chunk_bytes:
+        faults.warn(
+            f"{where}: chunks of {_chunk_bytes(item) / 2**20:.0f} MiB; the limit is "
+            f"{LIMITS.chunk_bytes / 2**20:.0f} MiB"
+        )
+        return None
+    room = _room.get([MAX_READ])
+    room[0] -= item.size
+    if room[0] < 0:
+        raise faults.fail(f"{where}: more than {MAX_READ} numbers in this file; that is the limit")
     return np.asarray(item[()], dtype=np.float64)
+
+
+@contextmanager
+def counted() -> Iterator[None]:
+    """Inside, all that :func:`array` reads is counted against the limit of one file."""
+    token = _room.set([MAX_READ])
+    try:
+        yield
+    finally:
+        _room.reset(token)
+
+
+def _chunk_bytes(item: h5py.Dataset) -> int:
+    """Of one chunk as it is unpacked, however little of it is stored or asked for."""
+    return math.prod(item.chunks or (0,)) * int(item.dtype.itemsize)
 
 
 def curves(group: h5py.Group, path: str, faults: Faults) -> dict[str, FloatArray]:
@@ -139,6 +171,8 @@ def scalar(group: h5py.Group, name: str) -> str | None:
     """A scalar dataset of a group as text."""
     item = child(group, name, Faults())
     if not isinstance(item, h5py.Dataset) or item.size != 1 or item.external or item.is_virtual:
+        return None
+    if max(item.dtype.itemsize, _chunk_bytes(item)) > _SCALAR_BYTES:
         return None
     return text_of(item[()])
 

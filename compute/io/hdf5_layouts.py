@@ -24,7 +24,7 @@ from compute.io.hdf5_access import (
     unit_of,
 )
 from compute.io.question import QuestionError
-from compute.io.raw import Faults, FloatArray, Given, Mode
+from compute.io.raw import LIMITS, Faults, FloatArray, Given, Mode
 from compute.io.roles import role_of
 from compute.io.select import choose
 from compute.io.signals import Signal
@@ -197,6 +197,10 @@ def hyperspy(path: str, group: h5py.Group, given: Given, faults: Faults) -> list
         faults.error(f"{path}: no single axis over an energy in eV or keV (axes: {shown})")
         return []
     axis = known[signal[0]]
+    n_rows = y.size // max(y.shape[signal[0]], 1)
+    if n_rows > LIMITS.spectra:
+        faults.error(f"{path}: {n_rows} spectra; the limit is {LIMITS.spectra}")
+        return []
     rows = np.moveaxis(y, signal[0], -1).reshape(-1, y.shape[signal[0]])
     others = [i for i in range(y.ndim) if i != signal[0]]
     places = np.indices([y.shape[i] for i in others]).reshape(len(others), -1)
@@ -223,7 +227,7 @@ def _axis(group: h5py.Group, index: int, faults: Faults) -> dict[str, Any] | Non
         return None
     attributes = holder.attrs
     size = int(attributes.get("size", 0))
-    if not 0 < size <= 10**7:
+    if not 0 < size <= LIMITS.points:
         return None
     scale, offset = float(attributes.get("scale", 1.0)), float(attributes.get("offset", 0.0))
     stored = array(child(holder, "axis", faults), "axis", Faults())

@@ -20,7 +20,7 @@ import numpy as np
 
 from compute.io.assemble import HC_9809, bragg_energy, log_ratio, ratio, spectrum
 from compute.io.raw import LIMITS, Faults, FloatArray, Given, Measurement, Mode, RawSpectrum, Role
-from compute.io.text import decode, lines_of, row_of, table
+from compute.io.text import decode, row_of, short_lines, table
 
 _FIRST = re.compile(r"\s*9809\s+(\S+)[ \t]*(.*)", re.ASCII)
 _SPACING = re.compile(r"\bD\s*=\s*(\d*\.?\d+)\s*(A|nm)?", re.ASCII | re.IGNORECASE)
@@ -43,7 +43,7 @@ def read(data: bytes, name: str, given: Given) -> list[RawSpectrum]:
         With the line and what is missing or no number there.
     """
     faults = Faults()
-    lines = lines_of(decode(data, faults))
+    lines = short_lines(decode(data, faults), faults)
     start = next((i for i, line in enumerate(lines) if _FIRST.match(line)), None)
     if start is None:
         raise faults.fail("the first line must hold '9809' and the facility")

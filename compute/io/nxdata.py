@@ -9,7 +9,7 @@ import numpy as np
 
 from compute.io.hdf5_access import array, child, fields_of, quantity_of, text_of, texts_of, unit_of
 from compute.io.hdf5_layouts import Found
-from compute.io.raw import Faults, FloatArray, Mode
+from compute.io.raw import LIMITS, Faults, FloatArray, Mode
 from compute.io.roles import ABSCISSAS, NEVER, role_of
 from compute.io.signals import Signal, signals
 
@@ -45,6 +45,10 @@ def nxdata(path: str, group: h5py.Group, shared: Faults) -> list[Found]:
         shared.error(f"{path}: none of its axes ({names}) is an energy of its signal {signal!r}")
         for text in faults.warnings:
             shared.warn(text)
+        return []
+    n_rows = y.size // y.shape[energy.dim]
+    if n_rows > LIMITS.spectra:
+        shared.error(f"{path}: {n_rows} spectra; the limit is {LIMITS.spectra}")
         return []
     fields = fields_of(group)
     rows, coordinates = _rows(y, energy, dimensions)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+from dataclasses import dataclass
 from typing import Any
 
 from compute.errors import ComputeError
@@ -12,6 +14,9 @@ _STRING = re.compile(r"'([^'\\]*(?:\\.[^'\\]*)*)'|\"([^\"\\]*(?:\\.[^\"\\]*)*)\"
 _WORD = re.compile(r"[^\s,()\[\]{}'\"=;]+")
 _OPEN = {"(": ")", "[": "]", "{": "}"}
 _DEPTH = 20
+# What Data::Dumper writes of an array: strings alone, without an escape. Read in one step.
+_FLAT = re.compile(r"\(\s*+('[^'\\]*+'(?:\s*+,\s*+'[^'\\]*+')*+)\s*+\)")
+_FLAT_ITEM = re.compile(r"'([^'\\]*+)'")
 
 
 class PerlSyntaxError(ComputeError, ValueError):
@@ -32,9 +37,18 @@ def parse_list(text: str, start: int = 0) -> list[Any]:
     return parse_list_at(text, start)[0]
 
 
-def parse_list_at(text: str, start: int) -> tuple[list[Any], int]:
-    """As :func:`parse_list`, with the place where the list ends; it may hold line breaks."""
-    value, stop = _value(text, _skip(text, start), 0)
+def parse_list_at(text: str, start: int, most: int = sys.maxsize) -> tuple[list[Any], int]:
+    """As :func:`parse_list`, with the place where the list ends; it may hold line breaks.
+
+    ``most`` bounds how many values it holds, those of its own lists counted too.
+    """
+    start = _skip(text, start)
+    if flat := _FLAT.match(text, start):
+        found = _FLAT_ITEM.findall(flat[1])
+        if len(found) > most:
+            raise PerlSyntaxError(f"it holds more than {most} values", flat.end())
+        return found, flat.end()
+    value, stop = _value(text, start, 0, _Room(most))
     if not isinstance(value, list):
         raise PerlSyntaxError("a list '(…)' is expected", start)
     return value, stop
@@ -51,13 +65,23 @@ def _skip(text: str, i: int) -> int:
     return match.end() if match else i
 
 
-def _value(text: str, i: int, depth: int) -> tuple[Any, int]:
+@dataclass
+class _Room:
+    """How many more values there may be."""
+
+    left: int
+
+
+def _value(text: str, i: int, depth: int, room: _Room) -> tuple[Any, int]:
+    room.left -= 1
+    if room.left < -1:  # the list itself is one
+        raise PerlSyntaxError("it holds more values than the limit", i)
     if i >= len(text):
         raise PerlSyntaxError("the text ends inside a list", i)
     if depth > _DEPTH:
         raise PerlSyntaxError(f"lists are nested deeper than {_DEPTH}", i)
     if text[i] in _OPEN:
-        return _collection(text, i, depth)
+        return _collection(text, i, depth, room)
     match = _STRING.match(text, i)
     if match:
         body = match.group(1) if match.group(1) is not None else match.group(2)
@@ -69,12 +93,12 @@ def _value(text: str, i: int, depth: int) -> tuple[Any, int]:
     return (None if word == "undef" else word), match.end()
 
 
-def _collection(text: str, i: int, depth: int) -> tuple[Any, int]:
+def _collection(text: str, i: int, depth: int, room: _Room) -> tuple[Any, int]:
     opening, closing = text[i], _OPEN[text[i]]
     items: list[Any] = []
     i = _skip(text, i + 1)
     while i < len(text) and text[i] != closing:
-        item, i = _value(text, i, depth + 1)
+        item, i = _value(text, i, depth + 1, room)
         items.append(item)
         i = _skip(text, i)
         if text.startswith("=>", i):

@@ -28,10 +28,16 @@ class Limits:
     """What one file may cost. Beyond any of these it is refused, with the number that was met."""
 
     bytes: int = 64 * 2**20
-    expanded_bytes: int = 256 * 2**20
+    expanded_bytes: int = 64 * 2**20
     expansion: float = 200.0
+    json_bytes: int = 16 * 2**20
+    lines: int = 400_000
+    header_lines: int = 10_000
+    line: int = 2**18  # characters of a line of a table or header
     points: int = 200_000
     columns: int = 4_096
+    values: int = 8_000_000  # numbers of all curves of a file
+    chunk_bytes: int = 64 * 2**20  # of HDF5, which unpacks whole chunks
     spectra: int = 2_000
 
 

@@ -30,7 +30,15 @@ def decode(data: bytes, faults: Faults) -> str:
     """UTF-8 or UTF-16 by their marks, Japanese encodings by their pattern, else Latin-1 (told).
 
     Ctrl-Z ends the text.
+
+    Raises
+    ------
+    ReadError
+        If it has more lines than the limit.
     """
+    n = max(data.count(b"\n"), data.count(b"\r"))
+    if n > LIMITS.lines:
+        raise faults.fail(f"{n} lines; the limit is {LIMITS.lines}")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         text = data.decode("utf-16", errors="replace")
     else:
@@ -66,6 +74,21 @@ def _decode_legacy(data: bytes) -> tuple[str, str]:
 def _alone(data: bytes) -> bool:
     """Whether some Japanese character is written in two bytes beyond ASCII."""
     return re.search(rb"[\x81-\x9f][\x80-\xfc]", data) is not None
+
+
+def short_lines(text: str, faults: Faults) -> list[str]:
+    """The lines of a file of which none is long: all formats but Athena's.
+
+    Raises
+    ------
+    ReadError
+        Naming the line that is longer than the limit.
+    """
+    lines = lines_of(text)
+    for number_, line in enumerate(lines, start=1):
+        if len(line) > LIMITS.line:
+            raise faults.fail(f"line {number_}: {len(line)} characters; the limit is {LIMITS.line}")
+    return lines
 
 
 def lines_of(text: str) -> list[str]:

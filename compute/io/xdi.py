@@ -32,7 +32,7 @@ from compute.io.signals import Signal, signals
 from compute.io.text import (
     decode,
     first_float,
-    lines_of,
+    short_lines,
     temperature_k,
     time_of,
 )
@@ -76,7 +76,7 @@ def read(data: bytes, name: str, given: Given) -> list[RawSpectrum]:
         With every breach of a "must" of the specification that leaves the spectrum in doubt.
     """
     faults = Faults()
-    content = split(lines_of(decode(data, faults)), faults)
+    content = split(short_lines(decode(data, faults), faults), faults)
     check_columns(content, faults)
     check_values(content, faults)
     element, edge, other = _absorber(content, given, faults)

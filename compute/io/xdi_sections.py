@@ -51,6 +51,11 @@ def split(lines: list[str], faults: Faults) -> XdiFile:
     n_header = 1
     while n_header < len(lines) and lines[n_header].lstrip().startswith("#"):
         n_header += 1
+    if n_header > LIMITS.header_lines:
+        raise faults.fail(
+            f"{n_header} lines of header; the limit is {LIMITS.header_lines}: data that belong to "
+            "the spectrum go below '#----'"
+        )
     header = [
         (number, line.strip()[1:].rstrip())
         for number, line in enumerate(lines[1:n_header], start=2)

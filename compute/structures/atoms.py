@@ -17,6 +17,7 @@ from math import isfinite
 from compute.errors import ReadError
 from compute.structures.blocks import Block, Value
 from compute.structures.findings import Finding
+from compute.structures.limits import MAX_LISTED, MAX_WORD, refuse_many
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?(?:\(\d*\.?\d*\))?")
 _LETTERS = re.compile(r"[A-Za-z]+")
@@ -77,6 +78,7 @@ def read_atoms(block: Block, known: Collection[str], name: str) -> tuple[list[At
         raise ReadError([f"{name}: {why} (_atom_site_fract_x, _y, _z)"])
     if not labels and not types:
         raise ReadError([f"{name}: neither _atom_site_label nor _atom_site_type_symbol"])
+    refuse_many(n, MAX_LISTED, "atoms listed", name)
     occupancies = block.column("_atom_site_occupancy")
     attached = block.column("_atom_site_attached_hydrogens")
     charges = _stated_charges(block)
@@ -238,6 +240,8 @@ def _place(values: list[Value]) -> tuple[tuple[float, float, float] | None, str]
 
 def _number(value: Value) -> float | None:
     text = (value.text or "").strip()
+    if len(text) > MAX_WORD:
+        return None
     match = _NUMBER.fullmatch(text)
     if match is None:
         return _fraction(text)

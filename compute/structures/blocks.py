@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 from compute.errors import ReadError
 
-_TOKEN = re.compile(r"""'(?:[^']|'(?=\S))*'(?=\s|$)|"(?:[^"]|"(?=\S))*"(?=\s|$)|#.*|\S+""")
+_WORD = re.compile(r"\S+")
+_CLOSE = {quote: re.compile(rf"{quote}(?=\s|$)") for quote in "'\""}
 
 
 @dataclass(frozen=True)
@@ -183,14 +184,31 @@ def _tokens(text: str, name: str) -> Iterator[_Token]:
         elif line.startswith(";"):
             field_text, opened = [line[1:]], number
             continue
-        for match in _TOKEN.finditer(line):
-            word = match.group()
-            if word[0] == "#":
-                break
-            quoted = len(word) > 1 and word[0] in "'\"" and word[-1] == word[0]
-            yield _Token(word[1:-1] if quoted else word, number, quoted)
+        for word, quoted in _words(line):
+            yield _Token(word, number, quoted)
     if field_text is not None:
         raise ReadError([f"{name}: line {opened}: a text field that begins with ; is never closed"])
+
+
+def _words(line: str) -> Iterator[tuple[str, bool]]:
+    """The words of a line and whether each is quoted; a quote ends before a space.
+
+    A quote that never ends is looked for once: the time is linear in the length of the line.
+    """
+    at, open_for_ever = 0, set()
+    while match := _WORD.search(line, at):
+        first = line[match.start()]
+        if first == "#":
+            return
+        if first in _CLOSE and first not in open_for_ever:
+            end = _CLOSE[first].search(line, match.start() + 1)
+            if end is not None:
+                yield line[match.start() + 1 : end.start()], True
+                at = end.end()
+                continue
+            open_for_ever.add(first)
+        yield match.group(), False
+        at = match.end()
 
 
 def _is_word(token: _Token) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compute.structures.atoms import Atom
+from compute.structures.limits import MAX_ATOMS
 from compute.structures.operations import Setting
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-MAX_IMAGES = 4000
 FULL = 0.98  # an occupancy from here on is one within what refinements can tell
 OVERFULL = 1.02  # and to here
 _SPECIAL_ANG = 0.15  # images of one atom closer than this are one atom on a special position
@@ -103,7 +103,7 @@ class Cell:
 
 
 def build_cell(lattice: FloatArray, atoms: Sequence[Atom], setting: Setting) -> Cell | None:
-    """Apply the operations; None if that makes more than ``MAX_IMAGES`` atoms.
+    """Apply the operations; None if that makes more than ``MAX_ATOMS`` atoms.
 
     Images of an atom within a seventh of an ångström are one atom on a special position, put
     where the symmetry wants it. Atoms of the list that share a place share its occupancy.
@@ -132,7 +132,7 @@ def build_cell(lattice: FloatArray, atoms: Sequence[Atom], setting: Setting) -> 
             if atom.charge is not None:
                 charges[at].setdefault(atom.element, atom.charge)
         fresh = orbit[shared < 0]
-        if len(places) + len(fresh) > MAX_IMAGES:
+        if len(places) + len(fresh) > MAX_ATOMS:
             return None
         places = np.concatenate([places, fresh])
         for _ in range(len(fresh)):

@@ -19,6 +19,7 @@ from compute.structures.atoms import Atom
 from compute.structures.cell import OVERFULL, Cell, build_cell
 from compute.structures.composition import Stated, compare
 from compute.structures.findings import Finding, Weight, doubts
+from compute.structures.limits import MAX_ATOMS, refuse_dense
 from compute.structures.operations import FloatArray
 from compute.structures.plausibility import Contacts, find_contacts, geometry, misfit
 from compute.structures.symmetry import Reading, Readings, metric_readings
@@ -91,9 +92,9 @@ def choose(
         If several fit and nothing decides.
     """
     told = [Finding("symmetry", text) for text in readings.notes]
-    found = _candidates(lattice, atoms, readings.readings, stated)
+    found = _candidates(lattice, atoms, readings.readings, stated, name)
     if not found:
-        raise ReadError([f"{name}: {_no_cell(lattice, readings)}"])
+        raise ReadError([f"{name}: {_no_cell(lattice, atoms, readings)}"])
     if readings.silent:
         return _silent(lattice, atoms, found[0], readings, stated, name, told)
     first = found[0]
@@ -119,6 +120,7 @@ def _candidates(
     atoms: Sequence[Atom],
     readings: Sequence[Reading],
     stated: Stated,
+    name: str,
     *,
     faultless: bool = False,
 ) -> list[Candidate]:
@@ -130,6 +132,8 @@ def _candidates(
         if not reading.setting.fits(lattice):
             continue
         cell = build_cell(lattice, atoms, reading.setting)
+        if cell is not None:
+            refuse_dense(len(cell.places), cell.volume, name)
         if cell is None or not len(cell.places) or cell.fullest() > OVERFULL:
             continue
         implied = sum(a.hydrogens for a in (atoms[k] for k in cell.sources))
@@ -158,10 +162,13 @@ def _candidates(
     return out
 
 
-def _no_cell(lattice: FloatArray, readings: Readings) -> str:
+def _no_cell(lattice: FloatArray, atoms: Sequence[Atom], readings: Readings) -> str:
     words = readings.words or "no symmetry"
-    if not any(one.setting.fits(lattice) for one in readings.readings):
+    fitting = [one for one in readings.readings if one.setting.fits(lattice)]
+    if not fitting:
         return f"the lengths and angles of the cell do not fit its space group ({words})"
+    if all(build_cell(lattice, atoms, one.setting) is None for one in fitting):
+        return f"in {words} the {len(atoms)} atoms listed make more than {MAX_ATOMS} in the cell"
     return f"in {words} a place holds more than one atom: occupancies add up to more than 1"
 
 
@@ -216,7 +223,7 @@ def _silent(
     found = []
     if len(plain.cell.places) <= _TRIED_ATOMS:
         every = metric_readings(lattice)
-        found = _candidates(lattice, atoms, every, stated, faultless=True)
+        found = _candidates(lattice, atoms, every, stated, name, faultless=True)
     fitting = sorted(_distinct(found), key=lambda one: one.misfit)
     own = _of_highest_system(fitting)
     if confirmed and len(own) == 1:

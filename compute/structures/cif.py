@@ -14,6 +14,7 @@ from compute.structures.cell import FULL, Cell
 from compute.structures.choose import choose
 from compute.structures.composition import Stated, read_stated
 from compute.structures.findings import Finding, Weight
+from compute.structures.limits import MAX_STRUCTURES, refuse_cell, refuse_many
 from compute.structures.operations import FloatArray
 from compute.structures.symmetry import Readings, read_symmetry, readings_of
 
@@ -64,6 +65,7 @@ def read_cif(text: str, name: str, *, space_group: str = "") -> list[CrystalRead
     if not holding:
         named = ", ".join(block.name or "(no name)" for block in blocks[:5])
         raise ReadError([f"{name}: no block holds a cell and atoms ({named})"])
+    refuse_many(len(holding), MAX_STRUCTURES, "blocks with atoms", name)
     out: list[CrystalRead | ReadError] = []
     for block in holding:
         where = f"{name}: {block.name}" if len(holding) > 1 else name
@@ -134,7 +136,7 @@ def _lattice(block: Block, name: str) -> tuple[FloatArray, list[Finding]]:
             if one is None and kind == "angle" and (value is None or value.text is None):
                 findings.append(Finding("cell", f"{tag} is not given and taken as 90°"))
                 one = 90.0
-            if one is None or not 0 < one < (180 if kind == "angle" else 10_000):
+            if one is None or not 0 < one < (180 if kind == "angle" else np.inf):
                 errors.append(
                     f"{name}: {tag} is missing"
                     if value is None or value.text is None
@@ -144,9 +146,7 @@ def _lattice(block: Block, name: str) -> tuple[FloatArray, list[Finding]]:
     if errors:
         raise ReadError(errors)
     matrix = np.asarray(Lattice.from_parameters(*found).matrix, dtype=float)
-    thickness = 1 / np.linalg.norm(np.linalg.pinv(matrix), axis=0)
-    if not np.isfinite(matrix).all() or thickness.min() < 0.5:
-        raise ReadError([f"{name}: a cell of {found} is flat"])
+    refuse_cell(matrix, name)
     return matrix, findings
 
 

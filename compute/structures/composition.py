@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from compute.structures.atoms import number
 from compute.structures.blocks import Block
 from compute.structures.findings import Finding, Weight
+from compute.structures.limits import MAX_WORD
 
 _PART = re.compile(r"([A-Z][a-z]?)\s*(\d+\.?\d*|\.\d+)?(?:\(\d+\))?")
 _AVOGADRO = 0.602214076  # 1/Å³ in mol/cm³
@@ -46,6 +47,9 @@ def read_stated(block: Block) -> tuple[Stated, list[Finding]]:
     for name in ("_chemical_formula_sum", "_chemical_formula_moiety"):
         text = block.text(name)
         if text is None:
+            continue
+        if len(text) > MAX_WORD:
+            findings.append(Finding("formula", f"{name} of {len(text)} characters is not used"))
             continue
         formula = parse_formula(text) or _with_brackets(text)
         if formula is not None:

@@ -20,7 +20,8 @@ IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
 _N_HALL = 530
-_TERM = re.compile(r"([+-]?)(?:(\d*\.?\d+)(?:/(\d+))?\*?)?([xyz]?)")
+# A number of more digits than a double has is none.
+_TERM = re.compile(r"([+-]?)(?:(\d{0,17}\.?\d{1,17})(?:/([1-9]\d{0,5}))?\*?)?([xyz]?)", re.ASCII)
 _CENTRINGS: dict[str, tuple[tuple[float, float, float], ...]] = {
     "A": ((0, 0.5, 0.5),),
     "B": ((0.5, 0, 0.5),),

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from compute.errors import ReadError
 from compute.structures.composition import parse_formula
 from compute.structures.findings import Finding
+from compute.structures.limits import MAX_ATOMS, refuse_cell, refuse_dense, refuse_many
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -66,6 +67,7 @@ def read_poscar(text: str, name: str) -> tuple[Structure, list[Finding]]:
         [_numbers(lines, lines.next("the lattice")[:3], "lattice", 3) for _ in range(3)]
     )
     lattice, factors = _scaled(lines, vectors, scale)
+    refuse_cell(lattice, name)
     words = lines.next("the number of atoms")
     symbols: list[str] = []
     if words and not _whole(words):
@@ -73,7 +75,9 @@ def read_poscar(text: str, name: str) -> tuple[Structure, list[Finding]]:
         words = lines.next("the number of atoms")
     if not words or not _whole(words):
         raise lines.error(f"numbers of atoms expected, not {' '.join(words)!r}")
-    counts = [int(word) for word in words]
+    counts = [int(word[-9:]) if not word[:-9].strip("0") else 10**9 for word in words]
+    refuse_many(sum(counts), MAX_ATOMS, "atoms in the cell", name)
+    refuse_dense(sum(counts), abs(float(np.linalg.det(lattice))), name)
     if symbols and len(symbols) != len(counts):
         raise lines.error(f"{len(symbols)} symbols and {len(counts)} numbers of atoms")
     mode = " ".join(lines.next("Direct or Cartesian")).lower()
@@ -92,8 +96,9 @@ def _scaled(
     lines: _Lines, vectors: FloatArray, scale: Sequence[float]
 ) -> tuple[FloatArray, FloatArray]:
     """Lattice rows in Å and the factors of Cartesian coordinates; a negative scale is a volume."""
-    volume = abs(float(np.linalg.det(vectors)))
-    if volume < 1e-6:
+    with np.errstate(over="ignore", invalid="ignore"):
+        volume = abs(float(np.linalg.det(vectors)))
+    if not 1e-12 < volume < np.inf:
         raise lines.error("the lattice vectors span no volume")
     if len(scale) == 3 and min(scale) > 0:
         factors = np.array(scale)
@@ -222,7 +227,7 @@ def _numbers(lines: _Lines, words: list[str], what: str, n: int | None = None) -
 
 
 def _whole(words: list[str]) -> bool:
-    return all(word.isdigit() for word in words)
+    return all(word.isascii() and word.isdigit() for word in words)
 
 
 def _is_element(symbol: str) -> bool:

@@ -10,6 +10,13 @@ from compute.errors import ReadError
 from compute.structures.cell import FULL
 from compute.structures.cif import PARTIAL, CrystalRead, read_cif
 from compute.structures.findings import Finding, Weight
+from compute.structures.limits import (
+    MAX_ATOMS,
+    MAX_SPECIES,
+    MAX_STRUCTURES,
+    refuse_impossible,
+    refuse_many,
+)
 from compute.structures.plausibility import geometry
 from compute.structures.poscar import read_poscar
 
@@ -17,7 +24,6 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 SUFFIXES = (".cif", ".mcif", ".vasp", ".poscar", ".json", ".json.gz")
-MAX_ATOMS = 1000
 _POSCAR = re.compile(r"(POSCAR|CONTCAR)(?:[._-].*)?", re.IGNORECASE)
 
 
@@ -51,13 +57,7 @@ def read_crystals(text: str, name: str, *, space_group: str = "") -> list[Crysta
         found = [CrystalRead(structure, "", [*findings, *check(structure)])]
     else:
         raise ReadError([f"{name}: not a CIF, POSCAR or pymatgen JSON file by its name"])
-    return [_small_enough(one, name) for one in found]
-
-
-def _small_enough(one: CrystalRead | ReadError, name: str) -> CrystalRead | ReadError:
-    if isinstance(one, ReadError) or len(one.structure) <= MAX_ATOMS:
-        return one
-    return ReadError([f"{name}: {len(one.structure)} atoms in the cell; at most {MAX_ATOMS}"])
+    return found
 
 
 def _from_json(text: str, name: str) -> list[CrystalRead | ReadError]:
@@ -65,10 +65,13 @@ def _from_json(text: str, name: str) -> list[CrystalRead | ReadError]:
         data = json.loads(text)
     except json.JSONDecodeError as error:
         raise ReadError([f"{name}: line {error.lineno}: {error.msg}"]) from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, deep nesting
+        raise ReadError([f"{name}: no JSON of a structure ({str(error)[:100]})"]) from error
     if data == []:
         raise ReadError([f"{name}: holds no structure"])
     if not isinstance(data, list):
         return [_from_dict(data, name)]
+    refuse_many(len(data), MAX_STRUCTURES, "structures", name)
     out: list[CrystalRead | ReadError] = []
     for n, one in enumerate(data):
         try:
@@ -88,13 +91,25 @@ def _from_dict(one: Any, place: str) -> CrystalRead:
     body: Any = one["structure"] if isinstance(one.get("structure"), dict) else one
     if "lattice" not in body or "sites" not in body:
         raise ReadError([f"{place}: no lattice and sites, so not a pymatgen structure"])
+    _refuse_large(body["sites"], place)
     try:
         structure = Structure.from_dict(body)
     # Its parsing raises whatever it meets; all of it means a bad file.
     except Exception as error:
         text = " ".join(str(error).split()) or type(error).__name__
         raise ReadError([f"{place}: cannot be read as a structure ({text[:300]})"]) from error
+    refuse_impossible(structure, place)
     return CrystalRead(structure, given, check(structure))
+
+
+def _refuse_large(sites: Any, place: str) -> None:
+    if not isinstance(sites, list):
+        raise ReadError([f"{place}: its sites are no list"])
+    refuse_many(len(sites), MAX_ATOMS, "atoms in the cell", place)
+    for n, site in enumerate(sites):
+        species = site.get("species") if isinstance(site, dict) else None
+        if isinstance(species, list):
+            refuse_many(len(species), MAX_SPECIES, f"elements at site {n}", place)
 
 
 def check(structure: Structure) -> list[Finding]:

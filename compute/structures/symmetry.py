@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from compute.errors import InputError, ReadError
 from compute.structures.atoms import number
 from compute.structures.blocks import Block
+from compute.structures.limits import MAX_OPERATIONS, refuse_many
 from compute.structures.operations import (
     FloatArray,
     Setting,
@@ -86,6 +87,7 @@ def read_symmetry(block: Block, name: str) -> Readings:
         An operation or number that is not understood where nothing else tells the symmetry.
     """
     texts = [value.text for value in block.column(*_OPERATIONS) if value.text]
+    refuse_many(len(texts), MAX_OPERATIONS, "symmetry operations", name)
     own: Setting | None = None
     notes: list[str] = []
     named, words, group = _named(block, notes)

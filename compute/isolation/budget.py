@@ -1,0 +1,54 @@
+"""How much time and memory one file may take, and all files of one request together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What reading may cost; time grows with the size of what is read.
+
+    Attributes
+    ----------
+    memory_bytes : int
+        Of address space beyond that of the libraries.
+    cpu_seconds, cpu_seconds_per_mb : float
+        Processor time.
+    wall_factor : float
+        Time by the clock over that of the processor: other processes run too.
+    answer_bytes : int
+        Of what comes back.
+    """
+
+    memory_bytes: int = 512 * 2**20
+    cpu_seconds: float = 1.5
+    cpu_seconds_per_mb: float = 1.0
+    wall_factor: float = 4.0
+    answer_bytes: int = 128 * 2**20
+
+    def cpu(self, n_bytes: int) -> float:
+        return self.cpu_seconds + self.cpu_seconds_per_mb * n_bytes / 1e6
+
+
+ALLOWANCE = Allowance()
+_until: ContextVar[float] = ContextVar("until", default=float("inf"))
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """All reading inside takes this long at most, by the clock."""
+    token = _until.set(min(_until.get(), time.monotonic() + seconds))
+    try:
+        yield
+    finally:
+        _until.reset(token)
+
+
+def seconds_left() -> float:
+    """Until the end that :func:`within` set; infinite without one."""
+    return _until.get() - time.monotonic()

@@ -1,0 +1,196 @@
+"""The side that asks: keeps children ready, sends them calls, tells what became of them."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import pickle
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from compute.errors import ReadError
+from compute.isolation import server
+from compute.isolation.budget import ALLOWANCE, Allowance, seconds_left
+from compute.isolation.wire import answer_of, receive, send
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_AT_ONCE = 4  # children at work for one process
+_IDLE = 2  # kept ready
+_LEAST_SECONDS = 0.3  # left in a request; less is not worth a start
+_SERVER = "from compute.isolation.server import main; main()"
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+class StoppedError(ReadError):
+    """Reading that took too much time or memory, or ended its process."""
+
+    cause = "Costs too much to read"
+
+
+@dataclass
+class _Pool:
+    """The fork server of one process, and its children that wait."""
+
+    process: subprocess.Popen[bytes]
+    control: socket.socket
+    idle: list[socket.socket]
+    owner: int
+
+
+_lock = threading.Lock()
+_places = threading.BoundedSemaphore(_AT_ONCE)
+_pool: _Pool | None = None
+
+
+def apart(
+    function: Callable[P, T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    """``function(*args, **kwargs)`` in a child with limits; here if this is one.
+
+    Function and arguments are pickled, and what it returns and raises comes back.
+
+    Raises
+    ------
+    StoppedError
+        If it needs more than its allowance, ends its process, or fails in an unforeseen way.
+    ComputeError
+        What the function raises.
+    """
+    if server.is_child() or not hasattr(os, "fork"):
+        return function(*args, **kwargs)
+    return _ask(pickle.dumps((function, args, kwargs), protocol=5), ALLOWANCE)
+
+
+def start(modules: Sequence[str] = ()) -> None:
+    """Make a child ready, with these modules imported: the first call then waits for nothing."""
+    if not server.is_child() and hasattr(os, "fork"):
+        line = _line(modules)
+        with _lock:
+            _keep(line)
+
+
+def _ask(call: bytes, allowance: Allowance) -> T:  # type: ignore[type-var]  # what the child says
+    cpu = allowance.cpu(len(call))
+    wall = min(cpu * allowance.wall_factor, seconds_left())
+    if wall < _LEAST_SECONDS:
+        raise StoppedError(
+            ["not read: the files before it took the time of this request; send it by itself"],
+            permanent=False,
+        )
+    if not _places.acquire(timeout=wall):
+        raise StoppedError(["not read: other files are being read; try again"], permanent=False)
+    try:
+        return _asked(call, cpu, wall, allowance)  # type: ignore[return-value]
+    finally:
+        _places.release()
+
+
+def _asked(call: bytes, cpu: float, wall: float, allowance: Allowance) -> object:
+    line = _line()
+    began = time.monotonic()
+    line.settimeout(wall + 1.0)  # the child ends itself before
+    try:
+        send(line, pickle.dumps((cpu, wall, allowance), protocol=5))
+        send(line, call)
+        data = receive(line, allowance.answer_bytes)
+        outcome, value, last = answer_of(data) if data else ("died", None, True)
+    except (OSError, ValueError, pickle.UnpicklingError):
+        outcome, value, last = "died", None, True
+    if last:
+        line.close()
+    else:
+        with _lock:
+            _keep(line)
+    if outcome == "returned":
+        return value
+    if outcome == "raised":
+        raise value
+    if outcome == "refused":
+        raise StoppedError([value])
+    if time.monotonic() - began > 0.8 * min(cpu, wall):
+        raise StoppedError(
+            [f"reading was stopped after {min(cpu, wall):.2g} s: the file is broken or too large"]
+        )
+    raise StoppedError(["the file ended the process that read it: it is broken"])
+
+
+def _line(modules: Sequence[str] = ()) -> socket.socket:
+    """A connection to a child that waits, or to a new one."""
+    with _lock:
+        pool = _started()
+        if pool.idle and not modules:
+            return pool.idle.pop()
+        try:
+            return _forked(pool, modules)
+        except OSError:  # the fork server is dead: once more with another
+            _close()
+            return _forked(_started(), modules)
+
+
+def _forked(pool: _Pool, modules: Sequence[str]) -> socket.socket:
+    mine, theirs = socket.socketpair()
+    try:
+        socket.send_fds(pool.control, [server.order(modules)], [theirs.fileno()])
+    except OSError:
+        mine.close()
+        raise
+    finally:
+        theirs.close()
+    return mine
+
+
+def _started() -> _Pool:
+    global _pool
+    if _pool is not None and (_pool.owner != os.getpid() or _pool.process.poll() is not None):
+        _close()
+    if _pool is None:
+        mine, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
+        root = str(Path(__file__).resolve().parents[2])
+        paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+        process = subprocess.Popen(
+            [sys.executable, "-c", _SERVER, str(theirs.fileno())],
+            stdin=subprocess.DEVNULL,
+            pass_fds=[theirs.fileno()],
+            env={
+                **os.environ,
+                **dict.fromkeys(_ONE_THREAD, "1"),
+                "PYTHONPATH": os.pathsep.join(paths),
+            },
+        )
+        theirs.close()
+        _pool = _Pool(process, mine, [], os.getpid())
+    return _pool
+
+
+def _keep(line: socket.socket) -> None:
+    if _pool is not None and _pool.owner == os.getpid() and len(_pool.idle) < _IDLE:
+        _pool.idle.append(line)
+    else:
+        line.close()
+
+
+def _close() -> None:
+    """Let go of the fork server: it ends with the last connection to it."""
+    global _pool
+    pool, _pool = _pool, None
+    if pool is None:
+        return
+    for line in (pool.control, *pool.idle):
+        line.close()
+    if pool.owner == os.getpid():
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            pool.process.wait(timeout=1.0)
+
+
+atexit.register(_close)
