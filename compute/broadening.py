@@ -15,6 +15,7 @@ Array = NDArray[Any]
 Real = NDArray[np.float64]
 
 FWHM_PER_SIGMA = 2 * sqrt(2 * log(2))
+MAX_POINTS = 2_000_000
 _REACH = 6.5  # standard deviations to which a Gaussian is carried: 1e-9 of its height
 
 
@@ -65,7 +66,10 @@ class GaussianFilter:
     """
 
     def __init__(self, energy_ev: Real, sigma_ev: float, hwhm_ev: float) -> None:
-        """``hwhm_ev`` is the narrowest Lorentzian to come; a ``sigma_ev`` of 0 does nothing."""
+        """``hwhm_ev`` is the narrowest Lorentzian to come; a ``sigma_ev`` of 0 does nothing.
+
+        Raises InputError if that takes more than ``MAX_POINTS``.
+        """
         self.fine = energy_ev
         self._stride, self._kernel = 1, np.ones(1)
         if sigma_ev == 0:
@@ -76,6 +80,13 @@ class GaussianFilter:
         h = step / self._stride
         pad = int(np.ceil(_REACH * sigma_ev / h))
         count = (energy_ev.size - 1) * self._stride + 1 + 2 * pad
+        if count > MAX_POINTS:
+            raise InputError(
+                "fwhm_gauss_ev",
+                sigma_ev * FWHM_PER_SIGMA,
+                f"needs {count:,} points on this grid with lines of HWHM {hwhm_ev:g} eV; at most "
+                f"{MAX_POINTS:,}: make lines wider or the grid shorter",
+            )
         self.fine = energy_ev[0] + h * (np.arange(count) - pad)
         x = h * np.arange(-pad, pad + 1)
         self._kernel = h * np.exp(-0.5 * (x / sigma_ev) ** 2) / (sigma_ev * sqrt(2 * np.pi))

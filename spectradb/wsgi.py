@@ -10,8 +10,10 @@ application = get_wsgi_application()
 
 
 def _compile() -> None:
+    from compute.isolation import start
     from compute.multiplet.warm import compile_kernels
 
+    start()
     compile_kernels()
 
 

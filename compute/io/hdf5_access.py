@@ -15,7 +15,7 @@ from compute.io.raw import LIMITS, Faults, FloatArray, Measurement, Quantity
 from compute.io.roles import unit_name
 from compute.io.text import first_float, temperature_k, time_of
 
-MAX_NODES = 20_000
+MAX_NODES = 10_000
 # A stack of spectra may hold more values than one spectrum.
 MAX_VALUES = LIMITS.values
 MAX_READ = 3 * LIMITS.values  # some are read to be judged, and again to be taken
@@ -35,10 +35,10 @@ def groups(file: h5py.File, faults: Faults) -> list[tuple[str, h5py.Group]]:
         if key in seen:
             continue
         seen.add(key)
-        if len(seen) > MAX_NODES:
-            raise faults.fail(f"more than {MAX_NODES} groups; that is the limit")
         found.append((path, group))
-        for name in list(group)[:MAX_NODES]:
+        if len(group) + len(seen) > MAX_NODES:
+            raise faults.fail(f"more than {MAX_NODES} groups and datasets; that is the limit")
+        for name in group:
             member = child(group, name, faults)
             if isinstance(member, h5py.Group):
                 queue.append((f"{path.rstrip('/')}/{name}", member))

@@ -7,7 +7,7 @@ limits of memory and time, and says in words what became of it.
 
 from __future__ import annotations
 
-from compute.isolation.budget import ALLOWANCE, Allowance, within
+from compute.isolation.budget import ALLOWANCE, Allowance, unlimited, within
 from compute.isolation.parent import StoppedError, apart, start
 
-__all__ = ["ALLOWANCE", "Allowance", "StoppedError", "apart", "start", "within"]
+__all__ = ["ALLOWANCE", "Allowance", "StoppedError", "apart", "start", "unlimited", "within"]

@@ -28,7 +28,7 @@ class Allowance:
     memory_bytes: int = 512 * 2**20
     cpu_seconds: float = 1.5
     cpu_seconds_per_mb: float = 1.0
-    wall_factor: float = 4.0
+    wall_factor: float = 6.0
     answer_bytes: int = 128 * 2**20
 
     def cpu(self, n_bytes: int) -> float:
@@ -36,6 +36,7 @@ class Allowance:
 
 
 ALLOWANCE = Allowance()
+_trusted: ContextVar[bool] = ContextVar("trusted", default=False)
 _until: ContextVar[float] = ContextVar("until", default=float("inf"))
 
 
@@ -47,6 +48,20 @@ def within(seconds: float) -> Iterator[None]:
         yield
     finally:
         _until.reset(token)
+
+
+@contextmanager
+def unlimited() -> Iterator[None]:
+    """Inside, files are read in this process, whatever they cost: their reader trusts them."""
+    token = _trusted.set(True)
+    try:
+        yield
+    finally:
+        _trusted.reset(token)
+
+
+def is_trusted() -> bool:
+    return _trusted.get()
 
 
 def seconds_left() -> float:

@@ -11,21 +11,28 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from compute.errors import ReadError
 from compute.isolation import server
-from compute.isolation.budget import ALLOWANCE, Allowance, seconds_left
+from compute.isolation.budget import ALLOWANCE, Allowance, is_trusted, seconds_left
 from compute.isolation.wire import answer_of, receive, send
 
 P = ParamSpec("P")
 T = TypeVar("T")
 _AT_ONCE = 4  # children at work for one process
 _IDLE = 2  # kept ready
+_READY_SECONDS = 120.0  # for the libraries to load on a busy machine
 _LEAST_SECONDS = 0.3  # left in a request; less is not worth a start
+_WARM = {
+    "compute.io": "compute.io.warm",
+    "compute.structures": "compute.structures.warm",
+    "compute.sites": "compute.structures.warm",
+}
+"""By package of a function: the module whose ``warm()`` loads what it needs."""
 _SERVER = "from compute.isolation.server import main; main()"
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -42,7 +49,7 @@ class _Pool:
 
     process: subprocess.Popen[bytes]
     control: socket.socket
-    idle: list[socket.socket]
+    idle: dict[str, list[socket.socket]]
     owner: int
 
 
@@ -56,7 +63,7 @@ def apart(
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> T:
-    """``function(*args, **kwargs)`` in a child with limits; here if this is one.
+    """``function(*args, **kwargs)`` in a child with limits; here in a child, or of trusted files.
 
     Function and arguments are pickled, and what it returns and raises comes back.
 
@@ -67,20 +74,21 @@ def apart(
     ComputeError
         What the function raises.
     """
-    if server.is_child() or not hasattr(os, "fork"):
+    if server.is_child() or is_trusted() or not hasattr(os, "fork"):
         return function(*args, **kwargs)
-    return _ask(pickle.dumps((function, args, kwargs), protocol=5), ALLOWANCE)
+    package = ".".join(function.__module__.split(".")[:2])
+    call = pickle.dumps((function, args, kwargs), protocol=5)
+    return _ask(call, _WARM.get(package, _WARM["compute.io"]), ALLOWANCE)
 
 
-def start(modules: Sequence[str] = ()) -> None:
-    """Make a child ready, with these modules imported: the first call then waits for nothing."""
+def start() -> None:
+    """Make children ready: the first call then waits for nothing."""
     if not server.is_child() and hasattr(os, "fork"):
-        line = _line(modules)
-        with _lock:
-            _keep(line)
+        for warm in dict.fromkeys(_WARM.values()):
+            _keep(_line(warm), warm)
 
 
-def _ask(call: bytes, allowance: Allowance) -> T:  # type: ignore[type-var]  # what the child says
+def _ask(call: bytes, warm: str, allowance: Allowance) -> T:  # type: ignore[type-var]  # what the child says
     cpu = allowance.cpu(len(call))
     wall = min(cpu * allowance.wall_factor, seconds_left())
     if wall < _LEAST_SECONDS:
@@ -91,13 +99,13 @@ def _ask(call: bytes, allowance: Allowance) -> T:  # type: ignore[type-var]  # w
     if not _places.acquire(timeout=wall):
         raise StoppedError(["not read: other files are being read; try again"], permanent=False)
     try:
-        return _asked(call, cpu, wall, allowance)  # type: ignore[return-value]
+        return _asked(call, warm, cpu, wall, allowance)  # type: ignore[return-value]
     finally:
         _places.release()
 
 
-def _asked(call: bytes, cpu: float, wall: float, allowance: Allowance) -> object:
-    line = _line()
+def _asked(call: bytes, warm: str, cpu: float, wall: float, allowance: Allowance) -> object:
+    line = _line(warm)
     began = time.monotonic()
     line.settimeout(wall + 1.0)  # the child ends itself before
     try:
@@ -110,8 +118,7 @@ def _asked(call: bytes, cpu: float, wall: float, allowance: Allowance) -> object
     if last:
         line.close()
     else:
-        with _lock:
-            _keep(line)
+        _keep(line, warm)
     if outcome == "returned":
         return value
     if outcome == "raised":
@@ -125,23 +132,31 @@ def _asked(call: bytes, cpu: float, wall: float, allowance: Allowance) -> object
     raise StoppedError(["the file ended the process that read it: it is broken"])
 
 
-def _line(modules: Sequence[str] = ()) -> socket.socket:
-    """A connection to a child that waits, or to a new one."""
+def _line(warm: str) -> socket.socket:
+    """A connection to a child that waits, or to a new one once it is ready."""
     with _lock:
         pool = _started()
-        if pool.idle and not modules:
-            return pool.idle.pop()
+        if waiting := pool.idle.get(warm):
+            return waiting.pop()
         try:
-            return _forked(pool, modules)
+            line = _forked(pool, warm)
         except OSError:  # the fork server is dead: once more with another
             _close()
-            return _forked(_started(), modules)
+            line = _forked(_started(), warm)
+    line.settimeout(_READY_SECONDS)
+    try:
+        if receive(line, 100) == server.READY:
+            return line
+    except OSError:
+        pass
+    line.close()
+    raise StoppedError(["files cannot be read at the moment; try again"], permanent=False)
 
 
-def _forked(pool: _Pool, modules: Sequence[str]) -> socket.socket:
+def _forked(pool: _Pool, warm: str) -> socket.socket:
     mine, theirs = socket.socketpair()
     try:
-        socket.send_fds(pool.control, [server.order(modules)], [theirs.fileno()])
+        socket.send_fds(pool.control, [server.order(warm)], [theirs.fileno()])
     except OSError:
         mine.close()
         raise
@@ -169,15 +184,18 @@ def _started() -> _Pool:
             },
         )
         theirs.close()
-        _pool = _Pool(process, mine, [], os.getpid())
+        _pool = _Pool(process, mine, {}, os.getpid())
     return _pool
 
 
-def _keep(line: socket.socket) -> None:
-    if _pool is not None and _pool.owner == os.getpid() and len(_pool.idle) < _IDLE:
-        _pool.idle.append(line)
-    else:
-        line.close()
+def _keep(line: socket.socket, warm: str) -> None:
+    with _lock:
+        if _pool is not None and _pool.owner == os.getpid():
+            waiting = _pool.idle.setdefault(warm, [])
+            if len(waiting) < _IDLE:
+                waiting.append(line)
+                return
+    line.close()
 
 
 def _close() -> None:
@@ -186,7 +204,7 @@ def _close() -> None:
     pool, _pool = _pool, None
     if pool is None:
         return
-    for line in (pool.control, *pool.idle):
+    for line in (pool.control, *(line for lines in pool.idle.values() for line in lines)):
         line.close()
     if pool.owner == os.getpid():
         with contextlib.suppress(subprocess.TimeoutExpired):

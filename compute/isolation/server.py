@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import importlib
-import json
 import os
 import pickle
 import resource
@@ -16,7 +15,6 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ from compute.isolation.wire import receive, send
 
 _CALLS = 200  # of one child, then another is forked
 _ORDER = 4096
+READY = b"ready"
 _state = {"child": False}
 
 
@@ -33,22 +32,25 @@ def is_child() -> bool:
     return _state["child"]
 
 
-def order(modules: Sequence[str]) -> bytes:
-    """The message that asks for a child with these modules."""
-    return json.dumps(list(modules)).encode()
+def order(warm: str) -> bytes:
+    """The message that asks for a child for which ``warm()`` of this module was called."""
+    return warm.encode()
 
 
 def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever asked
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for children
+    warmed: set[str] = set()
     while True:
         message, lines, *_ = socket.recv_fds(control, _ORDER, 1)
         if not message:
             return
-        for name in json.loads(message):
-            importlib.import_module(name)
-        gc.freeze()
+        name = message.decode()
+        if name not in warmed:
+            importlib.import_module(name).warm()
+            warmed.add(name)
+            gc.freeze()
         if os.fork() == 0:
             control.close()
             _serve(socket.socket(fileno=lines[0]))
@@ -61,6 +63,7 @@ def _serve(line: socket.socket) -> None:
     _state["child"] = True
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    send(line, READY)
     for number in range(_CALLS):
         terms = receive(line, 2**20)
         if not terms:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from compute.errors import InputError
 from compute.ions import ELEMENTS_3D, SERIES, atomic_number
+from compute.multiplet.bounds import ONE_ELECTRON_EV, refuse_outside
 
 Array = NDArray[Any]
 
@@ -128,13 +129,13 @@ def parse_case(case: Mapping[str, Any]) -> Case:
     edge = case.get("edge", "L23")
     if edge != "L23":
         raise InputError("edge", edge, "only the L23 edge is computed")
-    scale = _number(case, "slater_scale", default=0.8, low=0.0)
+    scale = _number(case, "slater_scale", default=0.8)
     initial, final = _integrals(case, element, charge, n_d, scale)
     field_json, crystal_field = _crystal_field(case)
     ct_json, charge_transfer = _charge_transfer(case, n_d)
     final_json, final_field = _final_field(case, charge_transfer)
     exchange = _exchange(case)
-    temperature = _number(case, "temperature_k", default=300.0, low=0.0)
+    temperature = _number(case, "temperature_k", default=300.0)
     polarization = _choice(case, "polarization", POLARIZATIONS, "isotropic")
     method = _choice(case, "method", METHODS, "auto")
     grid = _grid(case, final["zeta_2p"])
@@ -142,7 +143,7 @@ def parse_case(case: Mapping[str, Any]) -> Case:
     growth_json, growth = _hwhm_growth(case)
     rise_json, rise = _hwhm_rise(case)
     fano_q = _fano_q(case)
-    gauss = _number(case, "fwhm_gauss_ev", default=0.0, low=0.0)
+    gauss = _number(case, "fwhm_gauss_ev", default=0.0)
     parameters = {
         "element": element, "charge": charge, "n_d": n_d, "edge": edge,
         "initial": initial, "final": final, "slater_scale": scale,
@@ -173,9 +174,13 @@ def _known(given: Mapping[str, Any], allowed: tuple[str, ...], prefix: str) -> N
 def _finite(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise InputError(name, value, "must be a number")
-    if not math.isfinite(value):
+    try:
+        number = float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        number = math.inf
+    if not math.isfinite(number):
         raise InputError(name, value, "must be finite")
-    return float(value)
+    return number
 
 
 def _number(
@@ -184,7 +189,6 @@ def _number(
     *,
     prefix: str = "",
     default: float | None = None,
-    low: float | None = None,
 ) -> float:
     name = prefix + key
     if key not in given:
@@ -192,8 +196,7 @@ def _number(
             raise InputError(name, None, "is required")
         return default
     value = _finite(name, given[key])
-    if low is not None and value < low:
-        raise InputError(name, given[key], f"must not be below {low:g}")
+    refuse_outside(name, value, given[key])
     return value
 
 
@@ -226,6 +229,10 @@ def _matrix(name: str, value: Any, *, hermitian: bool) -> Array:
         raise InputError(name, value, "must be a 5x5 matrix of numbers")
     if not np.isfinite(matrix).all():
         raise InputError(name, value, "must be finite")
+    if float(np.abs(matrix).max()) > ONE_ELECTRON_EV:
+        raise InputError(
+            name, value, f"must hold energies of at most {ONE_ELECTRON_EV:g} eV in size"
+        )
     matrix = matrix.astype(complex if matrix.dtype.kind == "c" else float)
     if hermitian:
         worst = float(np.abs(matrix - matrix.conj().T).max())
@@ -267,7 +274,7 @@ def _integrals(
         values = _object(case.get(state) or {}, state)
         _known(values, keys, f"{state}.")
         given[state] = {
-            key: _number(values, key, prefix=f"{state}.", low=0.0)
+            key: _number(values, key, prefix=f"{state}.")
             for key in keys
             if values.get(key) is not None
         }
@@ -375,6 +382,8 @@ def _exchange(case: Mapping[str, Any]) -> tuple[float, float, float]:
     if isinstance(value, str | bytes | Mapping) or not hasattr(value, "__len__") or len(value) != 3:
         raise InputError("exchange_field_ev", value, "must be three numbers")
     x, y, z = (_finite("exchange_field_ev", component) for component in value)
+    for component in (x, y, z):
+        refuse_outside("exchange_field_ev", component, value)
     return x, y, z
 
 
@@ -403,13 +412,11 @@ def _hwhm(case: Mapping[str, Any]) -> tuple[float | dict[str, float], tuple[floa
     if isinstance(value, Mapping):
         _known(value, ("l3", "l2"), "hwhm_ev.")
         l3, l2 = (_number(value, key, prefix="hwhm_ev.") for key in ("l3", "l2"))
-        for key, width in (("l3", l3), ("l2", l2)):
-            if width <= 0:
-                raise InputError(f"hwhm_ev.{key}", width, "must be positive")
         return {"l3": l3, "l2": l2}, (l3, l2)
     width = _finite("hwhm_ev", value)
     if width <= 0:
         raise InputError("hwhm_ev", value, "must be positive")
+    refuse_outside("hwhm_ev", width, value)
     return width, (width, width)
 
 
@@ -418,7 +425,7 @@ def _hwhm_growth(case: Mapping[str, Any]) -> tuple[dict[str, float] | None, tupl
         return None, (0.0, 0.0)
     given = _object(case["hwhm_growth"], "hwhm_growth")
     _known(given, ("per_ev", "from_ev"), "hwhm_growth.")
-    per_ev = _number(given, "per_ev", prefix="hwhm_growth.", low=0.0)
+    per_ev = _number(given, "per_ev", prefix="hwhm_growth.")
     from_ev = _number(given, "from_ev", prefix="hwhm_growth.", default=0.0)
     return {"per_ev": per_ev, "from_ev": from_ev}, (per_ev, from_ev)
 
@@ -428,9 +435,7 @@ def _hwhm_rise(case: Mapping[str, Any]) -> tuple[dict[str, float] | None, tuple[
         return None, (0.0, 0.0)
     given = _object(case["hwhm_rise"], "hwhm_rise")
     _known(given, ("per_ev", "most_ev"), "hwhm_rise.")
-    per_ev, most_ev = (
-        _number(given, key, prefix="hwhm_rise.", low=0.0) for key in ("per_ev", "most_ev")
-    )
+    per_ev, most_ev = (_number(given, key, prefix="hwhm_rise.") for key in ("per_ev", "most_ev"))
     return {"per_ev": per_ev, "most_ev": most_ev}, (per_ev, most_ev)
 
 
@@ -440,4 +445,5 @@ def _fano_q(case: Mapping[str, Any]) -> float | None:
     q = _finite("fano_q", case["fano_q"])
     if abs(q) < 1.0:
         raise InputError("fano_q", q, "must be at least 1 in size (null for Lorentzians)")
+    refuse_outside("fano_q", q, q)
     return q

@@ -17,7 +17,7 @@ from math import isfinite
 from compute.errors import ReadError
 from compute.structures.blocks import Block, Value
 from compute.structures.findings import Finding
-from compute.structures.limits import MAX_LISTED, MAX_WORD, refuse_many
+from compute.structures.limits import FARTHEST, MAX_LISTED, MAX_WORD, refuse_many
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?(?:\(\d*\.?\d*\))?")
 _LETTERS = re.compile(r"[A-Za-z]+")
@@ -233,7 +233,9 @@ def _place(values: list[Value]) -> tuple[tuple[float, float, float] | None, str]
     for value in values:
         one = _number(value)
         if one is None:
-            return None, f"coordinate {value.text!r} is no number"
+            return None, f"coordinate {(value.text or '')[:40]!r} is no number"
+        if abs(one) > FARTHEST:
+            return None, f"coordinate {one:.4g} is no place"
         found.append(one)
     return (found[0], found[1], found[2]), ""
 

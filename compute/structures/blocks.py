@@ -10,15 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
+from typing import NamedTuple
 
 from compute.errors import ReadError
+from compute.structures.limits import MAX_BLOCKS, MAX_TOKENS, refuse_many
 
 _WORD = re.compile(r"\S+")
 _CLOSE = {quote: re.compile(rf"{quote}(?=\s|$)") for quote in "'\""}
 
 
-@dataclass(frozen=True)
-class Value:
+class Value(NamedTuple):
     """One value; ``text`` is None for ``?`` (unknown) and ``.`` (not applicable)."""
 
     text: str | None
@@ -81,8 +83,7 @@ class Block:
         return []
 
 
-@dataclass(frozen=True)
-class _Token:
+class _Token(NamedTuple):
     text: str
     line: int
     quoted: bool
@@ -98,7 +99,9 @@ def read_blocks(text: str, name: str) -> list[Block]:
         without a value, an open text field.
     """
     blocks: list[Block] = []
-    tokens = list(_tokens(text, name))
+    tokens = list(islice(_tokens(text, name), MAX_TOKENS + 1))
+    if len(tokens) > MAX_TOKENS:
+        raise ReadError([f"{name}: more than {MAX_TOKENS:,} words and numbers; that is the limit"])
     at = 0
     while at < len(tokens):
         token = tokens[at]
@@ -108,6 +111,7 @@ def read_blocks(text: str, name: str) -> list[Block]:
             _stray(token, name)
         elif word.startswith("data_"):
             blocks.append(Block(token.text[5:], token.line))
+            refuse_many(len(blocks), MAX_BLOCKS, "blocks", name)
         elif not blocks or word == "global_":
             raise ReadError([f"{name}: line {token.line}: not a CIF file, no data_ block"])
         elif word == "loop_":

@@ -23,8 +23,11 @@ MAX_ATOMS = 1000  # places of a cell
 MAX_LISTED = 2000  # rows of an atom list, alternatives of disorder among them
 MAX_STRUCTURES = 200  # of one file
 MAX_OPERATIONS = 400  # listed; the largest group has 192 in a centred cell
+MAX_BLOCKS = 5000  # of a CIF, those without atoms counted
+MAX_TOKENS = 400_000
 MAX_WORD = 2000  # characters of one value that is read as a name, number or formula
 MAX_SPECIES = 20  # that share a place
+FARTHEST = 10_000.0  # coordinates, in edges of the cell
 LONGEST_ANG = 1000.0
 THINNEST_ANG = 0.5  # distance of opposite faces
 MOST_PER_ANG3 = 2.0
@@ -79,5 +82,13 @@ def refuse_impossible(structure: Structure, place: str) -> None:
     refuse_many(len(structure), MAX_ATOMS, "atoms in the cell", place)
     refuse_cell(np.asarray(structure.lattice.matrix, dtype=float), place)
     refuse_dense(len(structure), float(structure.lattice.volume), place)
-    if not np.isfinite(np.asarray(structure.frac_coords)).all():
-        raise ReadError([f"{place}: coordinates that are not finite"])
+    refuse_far(np.asarray(structure.frac_coords, dtype=float), place)
+
+
+def refuse_far(places: FloatArray, place: str) -> None:
+    """Raises ReadError for fractional coordinates (n, 3) that are no places."""
+    far = ~(np.abs(places) <= FARTHEST).all(axis=1)
+    if far.any():
+        k = int(np.argmax(far))
+        told = ", ".join(f"{x:.4g}" for x in places[k])
+        raise ReadError([f"{place}: atom {k + 1} at {told} edges of the cell is no place"])

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from compute.errors import ReadError
 from compute.structures.composition import parse_formula
 from compute.structures.findings import Finding
-from compute.structures.limits import MAX_ATOMS, refuse_cell, refuse_dense, refuse_many
+from compute.structures.limits import MAX_ATOMS, refuse_cell, refuse_dense, refuse_far, refuse_many
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -88,6 +88,7 @@ def read_poscar(text: str, name: str) -> tuple[Structure, list[Finding]]:
     places, beside = _atoms(lines, sum(counts))
     if mode[0] in "ck":
         places = np.asarray(np.linalg.solve(lattice.T, (places * factors).T).T, dtype=float)
+    refuse_far(places, name)
     species, findings = _species(lines, title, symbols, counts, beside)
     return Structure(Lattice(lattice), species, places), findings
 

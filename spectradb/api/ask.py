@@ -19,7 +19,7 @@ from rest_framework.throttling import ScopedRateThrottle
 from rest_framework.views import APIView
 
 from compute.errors import InputError, ReadError, SkipFile
-from spectradb.api.base import StrictMixin, refuse_larger
+from spectradb.api.base import StrictMixin, in_turn, refuse_larger
 from spectradb.models import MatchRun, Prediction, Spectrum, Structure, Upload
 from spectradb.services.imports.uploads import keep_spectrum_file
 from spectradb.services.matching.as_values import report_of
@@ -72,6 +72,7 @@ class MatchView(StrictMixin, APIView):
     @extend_schema(
         request=MatchRequestSerializer, responses={200: MatchedSerializer, 422: MatchedSerializer}
     )
+    @in_turn
     def post(self, request: ApiRequest) -> Response:
         """Match at once. 422: it could not be matched, and ``error`` says why."""
         given = MatchRequestSerializer(data=request.data)
@@ -143,6 +144,7 @@ class PredictView(StrictMixin, APIView):
         request=PredictRequestSerializer,
         responses={200: PredictedSerializer, 422: PredictedSerializer},
     )
+    @in_turn
     def post(self, request: ApiRequest) -> Response:
         """Predict at once. 422: nothing could be predicted, and ``errors`` say why."""
         # Torch comes with it, which no other route needs.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any, ClassVar, TypeVar
 
 from django.core.exceptions import RequestDataTooBig, TooManyFilesSent
@@ -9,15 +11,17 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Model
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers, viewsets
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import APIException, Throttled, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from spectradb.filters import SearchError
 from spectradb.services.curation.workflow import CurationError
+from spectradb.turns import RETRY_SECONDS, TurnTakenError, turn
 
 M = TypeVar("M", bound=Model)
+Method = Callable[..., Response]
 
 FIELDS = OpenApiParameter(
     "fields", str, description="Only these fields, comma-separated; arrays come only if named."
@@ -44,12 +48,25 @@ def refuse_larger(file: UploadedFile[Any], limit_mb: int) -> None:
         raise TooLarge(f"{file.name} has {size / 1e6:.1f} MB; a file may have {limit_mb} MB.")
 
 
+def in_turn(method: Method) -> Method:
+    """A method that reads a person's file: one at a time, in bounded time; else 429."""
+
+    @wraps(method)
+    def taking(self: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+        with turn(request):
+            return method(self, request, *args, **kwargs)
+
+    return taking
+
+
 def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
     """Our own errors as answers with a status; everything else as DRF does."""
     if isinstance(error, SearchError):
         error = ValidationError(error.errors)
     elif isinstance(error, CurationError):
         error = Conflict(str(error))
+    elif isinstance(error, TurnTakenError):
+        error = Throttled(RETRY_SECONDS, str(error))
     elif isinstance(error, RequestDataTooBig | TooManyFilesSent):
         error = TooLarge()
     return exception_handler(error, context)

@@ -21,7 +21,7 @@ from rest_framework.views import APIView
 
 from compute.errors import InputError
 from compute.io.choice import ColumnChoice
-from spectradb.api.base import Conflict, StrictMixin, refuse_larger
+from spectradb.api.base import Conflict, StrictMixin, in_turn, refuse_larger
 from spectradb.models import Export, JobStatus
 from spectradb.services.accounts.roles import may_contribute, may_curate
 from spectradb.services.exports import jobs as exports
@@ -83,6 +83,7 @@ class UploadView(StrictMixin, APIView):
         request=UploadSerializer,
         responses={200: UploadedSerializer, 201: UploadedSerializer, 422: UploadedSerializer},
     )
+    @in_turn
     def post(self, request: Request) -> Response:
         """Read and store the file. 422: it cannot be read, and ``errors`` says why.
 

@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from compute.errors import InputError, ReadError, SkipFile
-from spectradb.api.base import FIELDS, Conflict, ReadViewSet, refuse_larger
+from spectradb.api.base import FIELDS, Conflict, ReadViewSet, in_turn, refuse_larger
 from spectradb.api.serializers import (
     CalculationSerializer,
     NormalisedSerializer,
@@ -183,6 +183,7 @@ class SpectrumViewSet(ReadViewSet[Spectrum]):
         permission_classes=[IsAuthenticated],
         parser_classes=[MultiPartParser],
     )
+    @in_turn
     def revise(self, request: Request, pk: str) -> Response:
         """A new version of a measured spectrum from a file, as a draft (its author, curators)."""
         row = self.get_object()

@@ -20,6 +20,8 @@ from compute.multiplet import solve
 from compute.multiplet.case import parse_case
 
 MAX_FINAL_STATES = 25_000  # the slowest case below it took 6 s; Cr3+ with 73,080 takes minutes
+MAX_GRID_POINTS = 20_000
+MAX_GAUSS_PER_LINE = 1_000
 MAX_TEMPERATURE_K = 1_000.0  # more of it populates more initial states, and each is solved for
 _AT_ONCE = 2  # in one server process
 _WAIT_SECONDS = 10.0
@@ -69,7 +71,21 @@ def final_states(n_d: int, configurations: int) -> int:
 
 
 def _refuse_large(case: dict[str, Any]) -> None:
-    parameters = parse_case(case).parameters
+    parsed = parse_case(case)
+    parameters = parsed.parameters
+    n_points = parsed.energy.size
+    if n_points > MAX_GRID_POINTS:
+        raise InputError(
+            "grid.step", parameters["grid"]["step"],
+            f"makes {n_points:,} points; at most {MAX_GRID_POINTS:,} while you wait",
+        )  # fmt: skip
+    narrowest, gauss = min(parsed.hwhm), parsed.fwhm_gauss
+    if gauss > MAX_GAUSS_PER_LINE * narrowest:
+        raise InputError(
+            "fwhm_gauss_ev", gauss,
+            f"is more than {MAX_GAUSS_PER_LINE:,} times the width of the narrowest line, "
+            f"{narrowest:g} eV, which takes too long while you wait",
+        )  # fmt: skip
     transfer = parameters["charge_transfer"] or {}
     configurations = int(transfer.get("configurations", 1))
     states = final_states(int(parameters["n_d"]), configurations)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from compute.errors import ComputeError, InputError, ReadError, SkipFile
 from compute.io import Choice, ColumnChoice, Question, QuestionError, read_bytes
+from compute.isolation import apart
 from spectradb.models import Upload
 from spectradb.services.imports.spectra import ImportedFile, import_file
 from spectradb.services.imports.uploads import keep
@@ -47,7 +48,8 @@ def open_file(upload: Upload) -> OpenFile | None:
     """The file with what is asked of it; None if nothing is open any more."""
     options = upload.told[_OPEN]["options"]
     try:
-        read_bytes(upload.name, bytes(upload.data), columns=ColumnChoice.checked(**options))
+        columns = ColumnChoice.checked(**options)
+        apart(read_bytes, upload.name, bytes(upload.data), columns=columns)
     except QuestionError as error:
         return OpenFile(upload, error.question, options)
     except (ReadError, SkipFile):
@@ -82,7 +84,7 @@ def preview(opened: OpenFile) -> list[tuple[str, FloatArray, FloatArray]]:
         columns = ColumnChoice.checked(**merged(opened.options, choice))
         data = bytes(opened.upload.data)
         try:
-            raw = read_bytes(opened.upload.name, data, columns=columns)[0]
+            raw = apart(read_bytes, opened.upload.name, data, columns=columns)[0]
         except (ComputeError, SkipFile):
             continue
         curves.append((choice.label, raw.energy_ev, raw.intensity))

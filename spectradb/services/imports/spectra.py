@@ -12,6 +12,7 @@ from django.db import DatabaseError, transaction
 
 from compute.errors import InputError, ReadError, SkipFile
 from compute.io import COLUMNS_HEADER, LIMITS, ColumnChoice, QuestionError, RawSpectrum, read_bytes
+from compute.isolation import apart
 from spectradb.models import SourceFile, Spectrum, Status, Structure
 from spectradb.services.curation.quality import keep_checks
 from spectradb.services.imports.measured_rows import measured_rows
@@ -134,7 +135,7 @@ def import_file(
     """
     digest = hashlib.sha256(data).hexdigest()
     try:
-        raws = read_bytes(Path(name).name, data, element=element, edge=edge, columns=columns)
+        raws = apart(read_bytes, Path(name).name, data, element=element, edge=edge, columns=columns)
     except SkipFile as skip:
         return ImportedFile(
             name, "skipped", warnings=[skip.reason], reason=skip.reason, sha256=digest

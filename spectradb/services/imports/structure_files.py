@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compute.errors import ReadError
+from compute.isolation import StoppedError, apart
 from compute.structures.findings import Finding, obstacles, unpredictable
 from compute.structures.read import is_structure_name, read_crystals
 
@@ -81,7 +82,9 @@ def decoded(data: bytes) -> str:
 def parse_each(text: str, name: str, *, space_group: str = "") -> list[ReadStructure | ReadError]:
     """As :func:`read_each`, of text already at hand; ``name`` tells the format."""
     try:
-        found = read_crystals(text, name, space_group=space_group)
+        found = apart(read_crystals, text, name, space_group=space_group)
+    except StoppedError as error:
+        return [StoppedError([f"{name}: {text}" for text in error.errors])]
     except ReadError as error:
         return [error]
     # Parsing meets what nobody thought of; whatever it is, it is this file's failure alone.

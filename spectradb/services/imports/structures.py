@@ -18,6 +18,7 @@ from simple_history.utils import bulk_create_with_history
 
 from compute.errors import InputError, ReadError
 from compute.io.question import QuestionError
+from compute.isolation import apart
 from compute.sites import Site as FoundSite
 from compute.sites import analyze_sites
 from compute.sites.analysis import own_charge
@@ -273,7 +274,7 @@ def analysed(
     InputError
         If the structure cannot be analysed.
     """
-    sites = analyze_sites(structure, symprec=SYMPREC, stated=stated)
+    sites = apart(analyze_sites, structure, symprec=SYMPREC, stated=stated)
     of_sites = [*valence_findings(structure, sites), *disorder_findings(sites)]
     return sites, list(dict.fromkeys([*findings, *of_sites]))
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from compute.errors import InputError
 from compute.io import RawSpectrum, read_bytes
+from compute.isolation import apart
 from spectradb.models import Upload
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ def spectra_of(name: str, data: bytes) -> list[RawSpectrum]:
     ReadError, SkipFile, InputError
         As :func:`keep_spectrum_file`.
     """
-    raws = [raw for raw in read_bytes(PurePath(name).name, data) if raw.axis_unit == "eV"]
+    raws = apart(read_bytes, PurePath(name).name, data)
+    raws = [raw for raw in raws if raw.axis_unit == "eV"]
     found = [raw for raw in raws if raw.role != "reference"] or raws
     if not found:
         raise InputError("file", PurePath(name).name, "holds no spectrum on an energy axis")

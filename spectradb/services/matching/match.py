@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from compute.errors import InputError
 from compute.io import ColumnChoice, RawSpectrum, read
+from compute.isolation import apart
 from compute.matching import AlternativeShare, MatchResult
 from compute.matching import Match as Found
 from compute.matching.grid import MIN_POINTS, checked_curve
@@ -136,7 +137,7 @@ def sample_of_file(path: Path, columns: ColumnChoice | None = None) -> RawSpectr
     InputError
         If no spectrum in it has an energy axis.
     """
-    raws = read(path, columns=columns)
+    raws = apart(read, path, columns=columns)
     raws = [raw for raw in raws if raw.role != "reference" and raw.axis_unit == "eV"]
     if not raws:
         raise InputError("file", str(path), "holds no spectrum on an energy axis")

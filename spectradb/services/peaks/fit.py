@@ -16,6 +16,7 @@ from django.db import transaction
 
 from compute.errors import InputError
 from compute.io import ColumnChoice, read
+from compute.isolation import apart
 from compute.peaks import VERSION, Decomposition, decompose
 from compute.peaks import Peak as ComputedPeak
 from spectradb.models import JobStatus, Kind, Peak, PeakFit, Spectrum
@@ -85,7 +86,7 @@ def fit_file(
     InputError
         If a spectrum cannot be decomposed.
     """
-    for raw in read(path, columns=columns):
+    for raw in apart(read, path, columns=columns):
         if raw.role == "reference":
             continue
         if raw.axis_unit != "eV":

@@ -14,6 +14,7 @@ from django.utils.translation import gettext
 from compute.atom import charges
 from compute.errors import InputError
 from compute.ions import ELEMENTS_3D, d_electrons
+from compute.multiplet.bounds import BOUNDS
 from spectradb.models import Calculation
 from spectradb.services.calculations.opened import (
     Opened,
@@ -35,7 +36,7 @@ POLARIZATIONS = ("isotropic", "x", "y", "z", "plus", "minus")
 class Slider:
     """One number of the page: field name, symbol in the plots' markup, range, default.
 
-    ``least`` and ``most`` bound what may be typed; the slider itself is shorter.
+    ``least`` and ``most``, those of a case, bound what may be typed; the slider itself is shorter.
     """
 
     name: str
@@ -45,26 +46,35 @@ class Slider:
     step: float
     default: float
     group: str
-    least: float
-    most: float
     unit: str = "eV"
+
+    @property
+    def least(self) -> float:
+        return BOUNDS[_KEYS.get(self.name, self.name)][0]
+
+    @property
+    def most(self) -> float:
+        return BOUNDS[_KEYS.get(self.name, self.name)][1]
+
+
+_KEYS = {"exchange": "exchange_field_ev"}  # what a case calls a field of the page
 
 
 SLIDERS = (
-    Slider("ten_dq", "10Dq", -2.0, 4.0, 0.02, 1.1, "field", -10.0, 10.0),
-    Slider("ds", "Ds", -1.0, 1.0, 0.01, 0.0, "field", -5.0, 5.0),
-    Slider("dt", "Dt", -0.5, 0.5, 0.01, 0.0, "field", -5.0, 5.0),
-    Slider("delta", "Δ", -5.0, 12.0, 0.1, 4.7, "transfer", -20.0, 40.0),
-    Slider("u_dd", "U_{dd}", 0.0, 12.0, 0.1, 7.3, "transfer", 0.0, 30.0),
-    Slider("u_pd", "U_{pd}", 0.0, 14.0, 0.1, 8.5, "transfer", 0.0, 30.0),
-    Slider("v_eg", "V_{eg}", 0.0, 4.0, 0.02, 2.06, "transfer", -10.0, 10.0),
-    Slider("v_t2g", "V_{t2g}", 0.0, 3.0, 0.02, 1.21, "transfer", -10.0, 10.0),
-    Slider("slater_scale", "Slater", 0.3, 1.2, 0.01, 0.8, "atom", 0.0, 2.0, "× Hartree–Fock"),
-    Slider("l3", "HWHM L_{3}", 0.05, 1.5, 0.01, 0.2, "atom", 0.01, 5.0),
-    Slider("l2", "HWHM L_{2}", 0.05, 1.5, 0.01, 0.4, "atom", 0.01, 5.0),
-    Slider("fwhm_gauss_ev", "Gaussian FWHM", 0.0, 1.5, 0.01, 0.0, "more", 0.0, 5.0),
-    Slider("temperature_k", "T", 0.0, 1000.0, 5.0, 300.0, "more", 0.0, 1e5, "K"),
-    Slider("exchange", "B_{z}", -0.3, 0.3, 0.005, 0.0, "more", -5.0, 5.0),
+    Slider("ten_dq", "10Dq", -2.0, 4.0, 0.02, 1.1, "field"),
+    Slider("ds", "Ds", -1.0, 1.0, 0.01, 0.0, "field"),
+    Slider("dt", "Dt", -0.5, 0.5, 0.01, 0.0, "field"),
+    Slider("delta", "Δ", -5.0, 12.0, 0.1, 4.7, "transfer"),
+    Slider("u_dd", "U_{dd}", 0.0, 12.0, 0.1, 7.3, "transfer"),
+    Slider("u_pd", "U_{pd}", 0.0, 14.0, 0.1, 8.5, "transfer"),
+    Slider("v_eg", "V_{eg}", 0.0, 4.0, 0.02, 2.06, "transfer"),
+    Slider("v_t2g", "V_{t2g}", 0.0, 3.0, 0.02, 1.21, "transfer"),
+    Slider("slater_scale", "Slater", 0.3, 1.2, 0.01, 0.8, "atom", "× Hartree–Fock"),
+    Slider("l3", "HWHM L_{3}", 0.05, 1.5, 0.01, 0.2, "atom"),
+    Slider("l2", "HWHM L_{2}", 0.05, 1.5, 0.01, 0.4, "atom"),
+    Slider("fwhm_gauss_ev", "Gaussian FWHM", 0.0, 1.5, 0.01, 0.0, "more"),
+    Slider("temperature_k", "T", 0.0, 1000.0, 5.0, 300.0, "more", "K"),
+    Slider("exchange", "B_{z}", -0.3, 0.3, 0.005, 0.0, "more"),
 )
 
 

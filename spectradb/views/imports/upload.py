@@ -34,6 +34,7 @@ from spectradb.services.imports.questions import (
     take_over,
 )
 from spectradb.services.imports.spectra import ImportedFile, import_file
+from spectradb.views.site.turns import in_turn
 from spectradb.views.spectra.figures import Plot
 from spectradb.words import in_words
 
@@ -49,6 +50,7 @@ FORMATS = (
 
 
 @require_http_methods(["GET", "POST"])
+@in_turn
 def upload(request: HttpRequest) -> HttpResponse:
     form = UploadForm(request.POST or None, request.FILES or None)
     if not request.user.is_authenticated:
@@ -97,6 +99,7 @@ def _after_sign_in(request: HttpRequest, form: UploadForm) -> HttpResponse:
 
 @login_required
 @require_POST
+@in_turn
 def answer_question(request: HttpRequest) -> HttpResponse:
     """Import the files that waited for an answer, with the columns now named."""
     if not may_contribute(request.user):

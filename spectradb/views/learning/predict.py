@@ -27,6 +27,7 @@ from spectradb.services.learning import predictions as service
 from spectradb.templatetags.science import edge_text
 from spectradb.views.learning.predict_figure import known_spectrum, prediction_plot, trust_of
 from spectradb.views.site.throttle import throttled
+from spectradb.views.site.turns import in_turn
 from spectradb.words import in_words
 
 
@@ -43,6 +44,7 @@ class SiteChoice:
 
 @require_http_methods(["GET", "POST"])
 @throttled
+@in_turn
 def predict(request: HttpRequest) -> HttpResponse:
     """The way in: a structure file, or a structure of the library."""
     if request.method == "POST":
@@ -58,6 +60,7 @@ def predict(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @throttled
+@in_turn
 def predict_upload(request: HttpRequest, token: str) -> HttpResponse:
     """What was predicted of a file; posting predicts with a further model."""
     return _subject(request, get_object_or_404(Upload.objects.defer("data"), token=token))
@@ -65,6 +68,7 @@ def predict_upload(request: HttpRequest, token: str) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @throttled
+@in_turn
 def predict_structure(request: HttpRequest, pk: int) -> HttpResponse:
     """The same of a stored structure, where predictions stay."""
     return _subject(request, get_object_or_404(Structure, pk=pk))

@@ -22,10 +22,12 @@ from spectradb.views.imports.upload import FORMATS
 from spectradb.views.matching.answer import answer_context
 from spectradb.views.matching.form import request_of
 from spectradb.views.site.throttle import throttled
+from spectradb.views.site.turns import in_turn
 
 
 @require_http_methods(["GET", "POST"])
 @throttled
+@in_turn
 def match(request: HttpRequest) -> HttpResponse:
     """The way in: a file, or the number of a stored spectrum."""
     if request.method == "POST":
@@ -41,6 +43,7 @@ def match(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @throttled
+@in_turn
 def match_run(request: HttpRequest, token: str) -> HttpResponse:
     """One match; posting asks again with other choices."""
     run = _run(request, token)
@@ -69,6 +72,7 @@ def report(request: HttpRequest, token: str) -> HttpResponse:
 
 @permission_required("spectradb.add_spectrum", raise_exception=True)
 @require_POST
+@in_turn
 def submit(request: HttpRequest, token: str) -> HttpResponse:
     """Keep the uploaded file for good, as drafts of the person who asks."""
     run = _run(request, token)

@@ -1,0 +1,1 @@
+"""Readers fed with damaged files: ``python -m tests.fuzz READER --executions N``."""
