@@ -30,7 +30,7 @@ _ALIKE = 0.15  # misfits closer than this do not tell two readings apart
 _CLEAR = 0.35  # one this much smaller does
 _REACH, _SAME_ANG = 4.3, 0.02  # Å: distances compared, and how far apart they may be
 _FIRST_OF_SYSTEM = (3, 16, 75, 143, 168, 195)  # monoclinic … cubic
-_TRIED_ATOMS = 400  # cells larger than this are not tried where nothing names a group
+_TRIED_ATOMS = 120  # cells larger than this are not tried where nothing names a group
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,6 +26,8 @@ MAX_OPERATIONS = 400  # listed; the largest group has 192 in a centred cell
 MAX_BLOCKS = 5000  # of a CIF, those without atoms counted
 MAX_TOKENS = 400_000
 MAX_WORD = 2000  # characters of one value that is read as a name, number or formula
+HIGHEST_CHARGE = 10.0  # of an atom, e
+LEAST_FILLED, MOST_FILLED = 1e-6, 1.5  # of a place, what is refused later left to its words
 MAX_SPECIES = 20  # that share a place
 FARTHEST = 10_000.0  # coordinates, in edges of the cell
 LONGEST_ANG = 1000.0
@@ -83,6 +85,15 @@ def refuse_impossible(structure: Structure, place: str) -> None:
     refuse_cell(np.asarray(structure.lattice.matrix, dtype=float), place)
     refuse_dense(len(structure), float(structure.lattice.volume), place)
     refuse_far(np.asarray(structure.frac_coords, dtype=float), place)
+    for n, site in enumerate(structure):
+        charges = [float(getattr(one, "oxi_state", None) or 0.0) for one in site.species]
+        if not all(abs(charge) <= HIGHEST_CHARGE for charge in charges):
+            raise ReadError(
+                [f"{place}: site {n + 1} states a charge of {max(charges, key=abs):.3g}"]
+            )
+        filled = float(site.species.num_atoms)
+        if not LEAST_FILLED <= filled <= MOST_FILLED:
+            raise ReadError([f"{place}: site {n + 1} holds {filled:.3g} atoms, not 0 to 1"])
 
 
 def refuse_far(places: FloatArray, place: str) -> None:

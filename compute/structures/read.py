@@ -6,11 +6,12 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from compute.errors import ReadError
+from compute.errors import ReadError, told
 from compute.structures.cell import FULL
 from compute.structures.cif import PARTIAL, CrystalRead, read_cif
 from compute.structures.findings import Finding, Weight
 from compute.structures.limits import (
+    HIGHEST_CHARGE,
     MAX_ATOMS,
     MAX_SPECIES,
     MAX_STRUCTURES,
@@ -92,6 +93,9 @@ def _from_dict(one: Any, place: str) -> CrystalRead:
     if "lattice" not in body or "sites" not in body:
         raise ReadError([f"{place}: no lattice and sites, so not a pymatgen structure"])
     _refuse_large(body["sites"], place)
+    charge = body.get("charge") or 0.0
+    if not isinstance(charge, int | float) or not abs(charge) <= HIGHEST_CHARGE * MAX_ATOMS:
+        raise ReadError([f"{place}: charge {told(charge, 40)} is none of a cell"])
     try:
         structure = Structure.from_dict(body)
     # Its parsing raises whatever it meets; all of it means a bad file.
@@ -126,5 +130,5 @@ def _partial(structure: Any) -> list[Finding]:
     ]
     if not mixed:
         return []
-    told = "; ".join(list(dict.fromkeys(mixed))[:6])
-    return [Finding(PARTIAL, f"partly occupied: {told}", Weight.MARK)]
+    shown = "; ".join(list(dict.fromkeys(mixed))[:6])
+    return [Finding(PARTIAL, f"partly occupied: {shown}", Weight.MARK)]

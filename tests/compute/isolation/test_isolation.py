@@ -1,0 +1,80 @@
+"""What happens to a child never happens to who asked it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+import pytest
+
+from compute.errors import InputError
+from compute.io.question import QuestionError
+from compute.isolation import Allowance, StoppedError, apart, unlimited, within
+from compute.isolation import parent as asking
+from tests.compute.isolation import reading
+
+
+@pytest.fixture(autouse=True)
+def _little_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        asking, "ALLOWANCE", Allowance(cpu_seconds=0.3, wall_factor=30.0, answer_bytes=2**20)
+    )
+
+
+def test_calls_are_answered_by_one_child_after_the_other() -> None:
+    first, second = apart(reading.process), apart(reading.process)
+    assert first == second != os.getpid()
+
+
+def test_trusted_files_are_read_here() -> None:
+    with unlimited():
+        assert apart(reading.process) == os.getpid()
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (reading.loop, "was stopped"),
+        (reading.crash, "ended the process"),
+        (reading.grow, "needs more than 512 MiB of memory"),
+        (reading.answer_much, "more than 1 MiB of numbers"),
+        (reading.deep, "nested too deeply"),
+        (reading.fault, "a fault of ours: KeyError"),
+        (reading.unusual, "ended the process"),
+    ],
+)
+def test_whatever_it_does_is_told_and_the_next_call_is_answered(
+    function: Callable[[], object], words: str
+) -> None:
+    with pytest.raises(StoppedError, match=words):
+        apart(function)
+    assert apart(reading.process) != os.getpid()
+
+
+def test_errors_come_back_whole() -> None:
+    with pytest.raises(InputError) as wrong:
+        apart(reading.refuse, [1, 2])
+    assert (wrong.value.field, wrong.value.value) == ("charge", [1, 2])
+    with pytest.raises(QuestionError) as asked:
+        apart(reading.ask)
+    assert asked.value.question.choices[0].label == "this"
+
+
+def test_a_request_has_one_end_for_all_its_files() -> None:
+    with within(0.5):
+        began = time.monotonic()
+        with pytest.raises(StoppedError, match="was stopped"):
+            apart(reading.sleep)
+        with pytest.raises(StoppedError, match="send it by itself") as late:
+            apart(reading.process)
+    assert not late.value.permanent
+    assert time.monotonic() - began < 30
+
+
+def test_a_fork_server_that_died_is_started_again() -> None:
+    apart(reading.process)
+    assert asking._pool is not None
+    asking._pool.process.kill()
+    asking._pool.process.wait()
+    assert apart(reading.process) != os.getpid()
