@@ -20,7 +20,8 @@ class Allowance:
     cpu_seconds, cpu_seconds_per_mb : float
         Processor time.
     wall_factor : float
-        Time by the clock over that of the processor: other processes run too.
+        Time by the clock over that of the processor, for what waits for ever: other processes run
+        too, and a page has an end of its own (:func:`within`).
     answer_bytes : int
         Of what comes back.
     """
@@ -28,7 +29,7 @@ class Allowance:
     memory_bytes: int = 512 * 2**20
     cpu_seconds: float = 1.5
     cpu_seconds_per_mb: float = 1.0
-    wall_factor: float = 6.0
+    wall_factor: float = 40.0
     answer_bytes: int = 128 * 2**20
 
     def cpu(self, n_bytes: int) -> float:

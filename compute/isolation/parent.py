@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from compute.errors import ReadError
+from compute.errors import ComputeError, ReadError
 from compute.isolation import server
 from compute.isolation.budget import ALLOWANCE, Allowance, is_trusted, seconds_left
 from compute.isolation.wire import answer_of, receive, send
@@ -25,7 +25,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 _AT_ONCE = 4  # children at work for one process
 _IDLE = 2  # kept ready
-_READY_SECONDS = 120.0  # for the libraries to load on a busy machine
+_READY_SECONDS = 300.0  # for the libraries to load on a busy machine
 _LEAST_SECONDS = 0.3  # left in a request; less is not worth a start
 _WARM = {
     "compute.io": "compute.io.warm",
@@ -121,10 +121,10 @@ def _asked(call: bytes, warm: str, cpu: float, wall: float, allowance: Allowance
         _keep(line, warm)
     if outcome == "returned":
         return value
-    if outcome == "raised":
+    if outcome == "raised" and isinstance(value, ComputeError):
         raise value
     if outcome == "refused":
-        raise StoppedError([value])
+        raise StoppedError([str(value)])
     if time.monotonic() - began > 0.8 * min(cpu, wall):
         raise StoppedError(
             [f"reading was stopped after {min(cpu, wall):.2g} s: the file is broken or too large"]

@@ -18,7 +18,7 @@ from tests.compute.isolation import reading
 @pytest.fixture(autouse=True)
 def _little_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        asking, "ALLOWANCE", Allowance(cpu_seconds=0.3, wall_factor=30.0, answer_bytes=2**20)
+        asking, "ALLOWANCE", Allowance(cpu_seconds=0.3, wall_factor=200.0, answer_bytes=2**20)
     )
 
 
