@@ -150,21 +150,22 @@ def cu_k(cache: Cache, only: int | None) -> None:
 
 def l23(cache: Cache, only: int | None) -> None:
     cases = [("Cu", metal("Cu"), "Cu"), ("Ni", metal("Ni"), "Ni"), ("Cu2O", cuprite(), "Cu")]
-    say("compound | L3, eV | L2, eV | apart | tabulated | step ratio L3/L2")
+    say("compound | L3, eV | L2, eV | apart | tabulated | step ratio L3/L2 | behind / between")
     for name, structure, element in cases[:only]:
         index = next(i for i, site in enumerate(structure) if site.specie.symbol == element)
         apart = separation(element, "L23")
         parts = [cache.spectrum(structure, index, "L3", apart)]
         parts.append(cache.spectrum(structure, index, "L2"))
+        # The rise of each edge by itself: in the sum, fine structure of L3 lies under that of L2.
+        steepest = [np.argmax(np.gradient(one.mu, one.energy_ev)) for one in parts]
+        seen = [float(one.energy_ev[at]) for one, at in zip(parts, steepest, strict=True)]
         energy, mu = add_edges(parts)
-        slope = np.gradient(mu, energy)
-        seen = []
-        for part in parts:
-            near = np.abs(energy - part.e0_ev) < 4.0
-            seen.append(float(energy[near][np.argmax(slope[near])]))
+        between = (energy > seen[0] + 8.0) & (energy < seen[1] - 3.0)
+        behind = (energy > seen[1] + 8.0) & (energy < seen[1] + 50.0)
         say(
             f"{name} | {seen[0]:.2f} | {seen[1]:.2f} | {seen[1] - seen[0]:.2f} | {apart:.2f} | "
-            f"{parts[0].step_ang2 / parts[1].step_ang2:.2f}"
+            f"{parts[0].step_ang2 / parts[1].step_ang2:.2f} | "
+            f"{mu[behind].mean() / mu[between].mean():.2f}"
         )
 
 

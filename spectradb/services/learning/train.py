@@ -27,7 +27,7 @@ from spectradb.services.learning.as_trained import fingerprint
 from spectradb.services.learning.held_out import shown_of
 from spectradb.services.learning.measure import cross_validated, measure
 from spectradb.services.learning.residual_map import Residuals
-from spectradb.services.learning.selection import select, told_left_out
+from spectradb.services.learning.selection import Selected, select, told_left_out
 from spectradb.services.learning.stored import (
     check_name,
     keep_rows,
@@ -35,6 +35,7 @@ from spectradb.services.learning.stored import (
     put_in_place,
 )
 from spectradb.services.learning.training_data import (
+    TrainingRows,
     check_scale,
     clear_cache,
     refuse_ambiguous,
@@ -203,6 +204,24 @@ def _train(request: TrainingRequest, tell: Tell) -> Trained | None:
         normalised=selected.normalised,
         progress=lambda done, total: tell(Step("data", done / total, f"{done} spectra")),
     )
+    return learn(request, rows, selected, tell)
+
+
+def learn(
+    request: TrainingRequest,
+    rows: TrainingRows,
+    selected: Selected,
+    tell: Tell = lambda step: None,
+) -> Trained | None:
+    """Fit to the training part of these rows and measure on the others.
+
+    None in a process of a group that leaves the results to another.
+
+    Parameters
+    ----------
+    selected : Selected
+        What the rows are spectra of.
+    """
     left_out = selected.left_out | rows.left_out
     if request.split is not None:
         refuse_ambiguous("--split", request.split, [key[1] for key in rows.keys])

@@ -1,4 +1,4 @@
-"""What comes in the box beside the theory release: spectra by FEFF, measured ones.
+"""What comes in the box beside the theory release: FEFF's spectra, measured ones, models.
 
 spectradb/starter/                 the theory release (manifest, structures, spectra)
 spectradb/starter/feff/            a release of K and other edges, with the measured crystals
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from spectradb.services.learning.shipped import SHIPPED, load_shipped
 from spectradb.services.library.load import Loaded, load_release
 from spectradb.services.library.measured import load_measured
 from spectradb.services.library.release import MANIFEST
@@ -33,3 +34,10 @@ def load_beside(starter: Path) -> Iterator[str]:
         measured = load_measured(folder)
         yield f"{measured.new} measured spectra, {measured.linked} of known crystals."
         yield from measured.refused
+    new = [
+        path.parent.name
+        for path in sorted(starter.glob(f"models/*/{SHIPPED}"))
+        if load_shipped(path.parent)
+    ]
+    if new:
+        yield f"Models ready: {', '.join(new)}."
