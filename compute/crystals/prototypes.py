@@ -30,7 +30,7 @@ _ANION_RADIUS = {
     "O": 1.40, "F": 1.33, "S": 1.84, "Cl": 1.81, "N": 1.46, "Br": 1.96, "Se": 1.98, "I": 2.20,
 }  # fmt: skip
 _STRAINS = (0.0, 0.05, -0.05, 0.1, -0.1, 0.02, -0.02, 0.15)  # c/a − 1 at constant volume
-_SCALES = (1.0, 0.97, 1.03, 0.985, 1.015)  # of all bonds
+_SCALES = (1.0, 0.97, 1.03, 0.985, 1.015, 0.94, 1.06)  # of all bonds
 _CN_ROMAN = {4: "IV", 6: "VI"}
 
 

@@ -11,20 +11,26 @@ record is asked for its licence, its citation and, of real crystals, the file it
 from __future__ import annotations
 
 import argparse
+import os
 import random
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import django
 import numpy as np
 from pymatgen.core import Structure
 
 from compute import routes
 from compute.packing import LEVELS, unpack_curve
 from compute.sites import analyze_sites
-from spectradb.services.library.publish import SITE, variant_of, whole
-from spectradb.services.library.release import Release, read_release
 from tests.benchmarks.output import write
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spectradb.settings")
+django.setup()
+
+from spectradb.services.library.publish import SITE, variant_of, whole  # noqa: E402
+from spectradb.services.library.release import Release, read_release  # noqa: E402
 
 STARTER = Path(__file__).parents[2] / "spectradb" / "starter"
 SYMPREC = 0.01  # Å, as structures are stored with

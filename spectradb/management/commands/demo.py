@@ -25,11 +25,19 @@ from spectradb.services.library.build import (
     queue_library,
     store_crystals,
 )
+from spectradb.services.library.examples import queue_example_fits
 from spectradb.services.library.load import Loaded, load_release, n_parts
 from spectradb.services.library.release import MANIFEST, is_release
 from spectradb.services.library.snapshot import import_library
 from spectradb.services.library.starter import load_beside
-from spectradb.services.matching.index import refresh_all
+from spectradb.services.matching.groups import groups
+from spectradb.services.matching.index import (
+    IndexState,
+    ask_for_refresh,
+    read_stamp,
+    refresh_all,
+    state_of,
+)
 from spectradb.services.matching.reliability import ask_for_all, measure_next
 from spectradb.services.queue.beside import workers
 
@@ -37,6 +45,7 @@ ENOUGH_SPECTRA = 60
 STARTER = settings.BASE_DIR / "spectradb" / "starter"
 """The release in the box."""
 _BUDGET_SECONDS = 480.0  # after that, what is left stays queued
+_READY_SECONDS = 150.0  # of a release: whatever is not indexed by then is made while serving
 _POLL_SECONDS = 2.0
 _QUIET_SECONDS = 600.0  # no job finished for so long: something is wrong
 
@@ -96,12 +105,15 @@ class Command(BaseCommand):
             if library is None:
                 spent = time.monotonic() - started
                 self._compute(float("inf") if all else _BUDGET_SECONDS - spent)
-            self._say(f"{refresh_all()} indexes for matching are up to date.")
             if library is None:
+                self._say(f"{refresh_all()} indexes for matching are up to date.")
                 measure_next()
+            else:
+                self._index(_READY_SECONDS - (time.monotonic() - started))
             self._say(f"Ready after {time.monotonic() - started:.0f} s.")
             if not no_serve:
                 ask_for_all()
+                queue_example_fits()
                 call_command("compile_kernels")
                 settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # or WhiteNoise complains
                 self._say(f"Serving on http://127.0.0.1:{port}/ (Ctrl-C ends it).")
@@ -117,6 +129,21 @@ class Command(BaseCommand):
         for route, (told, now) in done.older.items():
             self._say(f"Route {route}: the release is of {told}, the engine here is {now}.")
         return done.new
+
+    def _index(self, budget: float) -> None:
+        """Let the workers bring the indexes for matching up to date; what takes longer goes on."""
+        begun = time.monotonic()
+        wanted = [one for one, _, _ in groups() if state_of(one) is not IndexState.CURRENT]
+        wanted.sort(key=lambda one: -one.rows().count())
+        ask_for_refresh(wanted)
+        with tqdm(total=len(wanted), unit="index", file=sys.stderr) as bar:
+            while wanted and time.monotonic() - begun < budget:
+                time.sleep(_POLL_SECONDS)
+                left = [one for one in wanted if not read_stamp(one)]
+                bar.update(len(wanted) - len(left))
+                wanted = left
+        if wanted:
+            self._say(f"{len(wanted)} indexes for matching are still made; a worker goes on.")
 
     def _compute(self, budget: float) -> None:
         """Let the workers compute what is queued, for so many seconds."""
