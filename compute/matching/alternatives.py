@@ -39,6 +39,30 @@ def on_grid(searcher: Searcher, shapes: Sequence[OneElectron]) -> list[Alternati
     return found
 
 
+@dataclass(frozen=True)
+class Beside:
+    """How alternatives fare with a query; arrays (a,), the best shape of each.
+
+    Attributes
+    ----------
+    likelihood : float64
+        Log-likelihood, as `Candidates.likelihood`.
+    prior : float64
+        Log-density of its alignment before looking, over the number of shapes.
+    strain : float64 (a, 2)
+        How badly it fits, as `Candidates.strain`: the misfit is over what such shapes are held to
+        miss by, and nothing excuses what they leave unexplained. Edges of Cu⁺ and of metals leave
+        a tenth.
+    surprise : float64
+        What its shift adds to the log-odds of its being none either.
+    """
+
+    likelihood: Array
+    prior: Array
+    strain: Array
+    surprise: Array
+
+
 def evidence_of(
     alternatives: Sequence[Alternative],
     searcher: Searcher,
@@ -46,15 +70,15 @@ def evidence_of(
     model: Discrepancy,
     prior: AlignmentPrior,
     max_shift_ev: float,
-) -> tuple[Array, Array]:
-    """Log-likelihood of each alternative's best shape, and what it weighs before looking, (a,).
-
-    The weight is the logarithm of the density of its alignment, over the number of shapes.
-    """
+) -> Beside:
+    """What speaks for and against each alternative."""
     found = [
         searcher.search(curve, one.rows, rougher(model), prior, max_shift_ev)
         for one in alternatives
     ]
-    likelihood = [float(one.likelihood[0]) for one in found]
-    before = [float(one.prior[0]) - float(np.log(one.row.size)) for one in found]
-    return np.array(likelihood, np.float64), np.array(before, np.float64)
+    return Beside(
+        np.array([one.likelihood[0] for one in found], np.float64),
+        np.array([one.prior[0] - np.log(one.row.size) for one in found], np.float64),
+        np.array([one.strain() for one in found], np.float64).reshape(-1, 2),
+        np.array([one.surprise[0] for one in found], np.float64),
+    )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compute.matching.align import Alignment, fit_exactly, shape_of, window_at
-from compute.matching.alternatives import Alternative
+from compute.matching.alternatives import Alternative, Beside
 from compute.matching.coverage import Coverage
 from compute.matching.discrepancy import Covariance, Discrepancy
 from compute.matching.grid import Array, ComparisonGrid, Curve
@@ -34,17 +34,25 @@ class Shown:
     max_shift_ev: float
     searched: NDArray[np.int64] | slice
     alternatives: Sequence[Alternative]
-    likelihood: Array  # of the alternatives, (a,)
-    before: Array  # log-density of their alignment before looking, (a,)
+    beside: Beside  # of the alternatives
 
     def result(
         self, curve: Curve, found: Candidates, posterior: Posterior, top: int, n_library: int
     ) -> MatchResult:
-        """The ``top`` candidates, likeliest first."""
+        """The ``top`` candidates, likeliest first.
+
+        An alternative may fit as badly as a candidate: each is believed as far as it fits, and
+        what is left is none of these without a name.
+        """
         strain = found.strain()
         unknown = posterior.none_of_these(strain, float(found.surprise[0]))
         shares, beside = self._shares(found, posterior)
         shares = (1.0 - unknown) * shares
+        fits = [
+            1.0 - posterior.none_of_these(own, float(surprise))
+            for own, surprise in zip(self.beside.strain, self.beside.surprise, strict=True)
+        ]
+        beside = beside * np.array(fits, np.float64)
         none = 1.0 - float(shares.sum())
         order = np.argsort(-shares, kind="stable")[:top]
         matches = [self._match(found, int(k), float(shares[k])) for k in order]
@@ -78,10 +86,10 @@ class Shown:
             rows.weight[found.row] * groups.size / rows.weight[self.searched].sum(),
             np.ones(len(self.alternatives)),
         ])  # fmt: skip
-        before = np.concatenate([found.prior, self.before])
+        before = np.concatenate([found.prior, self.beside.prior])
         label = np.arange(len(self.alternatives)) + int(groups.max()) + 1
         shares = posterior.shares(
-            np.concatenate([found.likelihood, self.likelihood]),
+            np.concatenate([found.likelihood, self.beside.likelihood]),
             weight,
             before,
             np.concatenate([rows.group[found.row], label]),

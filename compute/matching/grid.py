@@ -70,6 +70,8 @@ class Curve:
         Range, eV.
     height : float
         Largest minus smallest intensity.
+    n : int
+        Points.
     noise : float
         Standard deviation of one raw point, in the query's units.
     unrelated_log_density : float
@@ -80,6 +82,7 @@ class Curve:
 
     def __init__(self, energy_ev: Array, intensity: Array, grid: ComparisonGrid) -> None:
         self._raw = energy_ev, intensity, grid
+        self.n = energy_ev.size
         self.low_ev, self.high_ev = float(energy_ev[0]), float(energy_ev[-1])
         self.height = float(np.ptp(intensity))
         self.noise = noise_level(intensity)

@@ -35,6 +35,9 @@ FINAL = 10
 # Of the log-likelihood against the alignment's prior, where candidates are ordered: what known
 # pairs make of it is about that (`compute.matching.temper`), and the order must not hang on them.
 _COUNTED = 0.3
+_MOSTLY = 0.5  # of the query's variance
+# The best of n trials explains 2 ln(n) / points of white noise: of 20,000 shifts, widths and rows.
+_BY_CHANCE = 20.0
 _JUDGED = 2  # the best, and the best where one row is struck out
 
 
@@ -84,6 +87,15 @@ class Candidates:
         misfit = (max(fitted.misfit - noise, 0.0) + 1.0) / (fitted.n - noise + 1.0)
         unexplained = 1.0 - fitted.r_squared - self.noise_variance / max(fitted.spread, 1e-30)
         return np.log([misfit, max(unexplained, 1e-4)])
+
+    def is_noise(self, n_points: int) -> bool:
+        """Whether a query of so many points is mostly noise in which any candidate would be seen.
+
+        The best of some hundred shifts, widths and rows explains that much of white noise.
+        """
+        best = self.fitted[0]
+        mostly = self.noise_variance > _MOSTLY * max(best.spread, 1e-30)
+        return mostly and best.r_squared < _BY_CHANCE / min(n_points, best.n)
 
     def without(self, rows: NDArray[np.int64]) -> Candidates | None:
         """The same with some rows struck out; None if nothing is left."""

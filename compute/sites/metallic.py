@@ -23,7 +23,7 @@ _UNKNOWN = 0.2  # hydrogens around a metal and no cation that gives their electr
 _IN_BANDS = frozenset(("B", "Si", "Ge"))  # always, if there are no other non-metals
 _PNICTOGENS = frozenset(("P", "As", "Sb"))
 _CARBON_LIKE = frozenset(("B", "C", "Si", "Ge"))
-_IN_A_HOLE = 3  # metal atoms around a hydrogen, or more
+_IN_A_HOLE = 2  # metal atoms around a hydrogen, or more
 # From these states on a 3d metal takes electrons out of soft anions.
 _OXIDISES_SOFT: Mapping[str, int] = {"Cr": 4, "Mn": 4, "Fe": 4, "Co": 4, "Ni": 3, "Cu": 2}
 

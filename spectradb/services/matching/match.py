@@ -38,6 +38,7 @@ FloatArray = NDArray[np.float64]
 
 _OVERLAP = 0.5  # of a library's range that the query has to cover
 _SURELY_KEV = 10.0  # no spectrum in eV ends below
+_UNSEEN = 0.05  # of what is claimed where a smooth background explains more; convention
 _BETWEEN_GROUPS = 0.3  # factor on log-evidence between elements, as within an uncalibrated one
 
 
@@ -188,9 +189,17 @@ def match_curve(
         where = f"{energy[0]:.1f} to {energy[-1]:.1f} eV"
         told = "; ".join(reasons) or _out_of_reach(energy, options)
         raise InputError("energy_ev", where, told)
-    answer = _joined(edgeless, options, range_ev)
+    answer = _joined([(g, _unseen(result)) for g, result in edgeless], options, range_ev)
     told = "No edge is seen: a smooth background explains more than any candidate."
     return replace(answer, warnings=[told, *answer.warnings])
+
+
+def _unseen(result: MatchResult) -> MatchResult:
+    """What is left of an answer to a curve in which no edge is seen: hardly anything."""
+    scaled = [replace(one, probability=_UNSEEN * one.probability) for one in result.matches]
+    named = [replace(one, probability=_UNSEEN * one.probability) for one in result.alternatives]
+    none = 1.0 - _UNSEEN * (1.0 - result.none_of_these)
+    return replace(result, matches=scaled, alternatives=named, none_of_these=none)
 
 
 def searched_groups(energy: FloatArray, options: MatchOptions) -> list[Group]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from compute.errors import InputError
 from compute.matching import AlignmentPrior, Discrepancy, SpectrumLibrary, calibration
 from compute.matching.l23 import alternatives, rougher, white_lines
 
@@ -62,6 +63,29 @@ def test_a_step_without_white_lines_is_a_full_shell_or_a_metal_not_the_nearest_o
     assert found.alternatives[0].probability > 0.5
     total = sum(m.probability for m in found.matches) + found.none_of_these
     assert total == pytest.approx(1.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["waves", "peaks"])
+def test_what_fits_nothing_is_no_metal_either(copper, kind):
+    energy = np.arange(922.0, 965.0, 0.1)
+    curve = {
+        "waves": np.sin(2.0 * np.pi * (energy - 922.0) / 8.6),
+        "peaks": sum(np.exp(-0.5 * ((energy - at) / 0.8) ** 2) for at in (928.0, 936.0, 942.0)),
+    }[kind]
+    noise = np.random.default_rng(1).normal(0.0, 0.01, energy.size)
+    found = copper.match(energy, curve + noise, max_shift_ev=8.0)
+    assert found.none_of_these > 0.9
+    assert sum(one.probability for one in found.alternatives) < 0.5
+
+
+@pytest.mark.parametrize("step_ev", [0.1, 0.5])
+def test_noise_is_refused_and_an_edge_that_stands_out_of_it_is_not(copper, step_ev):
+    energy = np.arange(922.0, 965.0, step_ev)
+    noise = np.random.default_rng(2).normal(size=energy.size)
+    with pytest.raises(InputError, match="noise"):
+        copper.match(energy, noise, max_shift_ev=8.0)
+    edge = _lines(931.1, 0.6, energy)
+    assert copper.match(energy, edge + 0.15 * np.ptp(edge) * noise, max_shift_ev=8.0).matches
 
 
 def test_white_lines_are_no_full_shell(copper):

@@ -98,6 +98,8 @@ def test_a_background_that_steeply_falls_is_no_edge():
     assert {edge.absorber for edge in answer.edges} == {"Ni"}
     only = match_curve(energy, intensity, MatchOptions(absorber="Mn"))
     assert "No edge is seen" in only.warnings[0]
+    assert only.none_of_these > 0.9
+    assert sum(one.probability for one in only.valences) < 0.1
 
 
 def test_energies_in_kev_are_asked_about():
