@@ -17,183 +17,33 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import django
-import numpy as np
-from numpy.typing import NDArray
 
+from tests.benchmarks.measured_claims import Claims, interval
+from tests.benchmarks.measured_made import made_claims, residuals
 from tests.benchmarks.measured_mixtures import mixtures
-from tests.benchmarks.measured_set import Measured, measured
+from tests.benchmarks.measured_set import (
+    MAX_SHIFT_EV,
+    THIRDS,
+    Measured,
+    curve_of,
+    measured,
+    third_of,
+)
+from tests.benchmarks.measured_site import Site
 from tests.benchmarks.output import say
 
 if TYPE_CHECKING:
-    from compute.matching import Calibration, KnownPair, MatchResult, SpectrumLibrary
-    from spectradb.services.matching.groups import Group
     from spectradb.services.matching.match import Answer
 
-Array = NDArray[np.float64]
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "measurements" / "matching.md"
 _BEGIN, _END = "<!-- measured: begin -->", "<!-- measured: end -->"
-# Thirds of the sources, by their names' beginnings: no laboratory teaches what it is scored on.
-_THIRDS = (("MnEdgeNet", "EELS DB"), ("Mn_Classifier",), ("flexpes", "pyTEMlib", "smglsn12"))
-_MAX_SHIFT_EV = 8.0
 _MADE = 300
-_TEACHING = 60  # made queries that teach how far compounds are told apart
 _RANGES = ((914.0, 1000.0), (920.0, 980.0), (925.0, 960.0), (927.0, 957.0))  # of one CuO scan
-
-
-@dataclass
-class Site:
-    """Libraries of the 3d L2,3 edges, and what their rows are of."""
-
-    groups: list[Group]
-    libraries: list[SpectrumLibrary]
-    formula: dict[int, str]
-    state: dict[int, float | None]
-
-    @classmethod
-    def of_database(cls) -> Site:
-        from spectradb.models import Kind, Spectrum
-        from spectradb.services.matching.groups import groups
-        from spectradb.services.matching.index import refresh
-
-        found = [one for one, _, _ in groups(edge="L23", kind=Kind.THEORY) if one.lines]
-        rows = Spectrum.objects.filter(edge="L23", kind=Kind.THEORY)
-        return cls(
-            found,
-            [refresh(one) for one in found],
-            dict(rows.values_list("pk", "formula")),
-            dict(rows.values_list("pk", "site__oxidation_state")),
-        )
-
-    def of(self, element: str) -> tuple[Group, SpectrumLibrary]:
-        k = [one.absorber for one in self.groups].index(element)
-        return self.groups[k], self.libraries[k]
-
-    def pair(self, one: Measured) -> KnownPair | None:
-        """What a measured spectrum teaches; None where its valence was never computed."""
-        from spectradb.services.matching.region import edge_region
-        from spectradb.services.matching.teaching import expectations
-
-        group, library = self.of(one.element)
-        (valence,) = one.valences
-        label = expectations(group, library).group
-        same = [pk for pk in label if self.state[int(str(pk))] == valence]
-        if not same:
-            return None
-        ids = [pk for pk in same if self.formula[int(str(pk))] == one.compound]
-        curve = edge_region(*curve_of(one), group, library, _MAX_SHIFT_EV)
-        return library.pair(*curve, group=label[same[0]], ids=ids)
-
-    def taught(self, teachers: Iterable[Measured]) -> list[Calibration]:
-        """Calibrations of all libraries by some measured spectra.
-
-        How far compounds of one valence are to be told apart few of them can say: that comes from
-        computed spectra with what theory missed the teachers by.
-        """
-        teachers = list(teachers)
-        found = self._by_pairs(teachers)
-        self.adopt(found)
-        within = self._by_made(residuals(self, teachers)).posterior.temper
-        return [replace(one, posterior=replace(one.posterior, temper=within)) for one in found]
-
-    def _by_made(self, errors: list[Residual]) -> Calibration:
-        from compute.matching import calibrate_together
-        from spectradb.services.matching.teaching import EXPECTED, expectations
-
-        rng = np.random.default_rng(15)
-        known: dict[str, list[KnownPair]] = {one.absorber: [] for one in self.groups}
-        labels: dict[str, dict[Any, int]] = {}
-        for _ in range(_TEACHING if errors else 0):
-            error = errors[int(rng.integers(len(errors)))]
-            group, library = self.of(error.element)
-            if error.element not in labels:
-                labels[error.element] = dict(expectations(group, library).group)
-            pk = library.ids[int(rng.integers(len(library)))]
-            curve = _made(library, pk, error, rng)
-            label = labels[error.element][pk]
-            known[error.element].append(library.pair(*curve, group=label, ids=[pk]))
-        pairs = [
-            (library, known[group.absorber])
-            for group, library in zip(self.groups, self.libraries, strict=True)
-        ]
-        return calibrate_together(pairs, EXPECTED, max_shift_ev=_MAX_SHIFT_EV, learn_errors=False)[
-            0
-        ]
-
-    def _by_pairs(self, teachers: list[Measured]) -> list[Calibration]:
-        from compute.matching import calibrate_together
-        from spectradb.services.matching.teaching import EXPECTED
-
-        known: dict[str, list[KnownPair]] = {one.absorber: [] for one in self.groups}
-        for one in teachers:
-            if one.single and one.element in known and (pair := self.pair(one)) is not None:
-                known[one.element].append(pair)
-        return calibrate_together(
-            [
-                (library, known[group.absorber])
-                for group, library in zip(self.groups, self.libraries, strict=True)
-            ],
-            EXPECTED,
-            max_shift_ev=_MAX_SHIFT_EV,
-        )
-
-    def adopt(self, calibrations: Iterable[Calibration]) -> None:
-        for library, calibration in zip(self.libraries, calibrations, strict=True):
-            library.adopt(calibration)
-
-
-@dataclass
-class Claims:
-    """Probabilities claimed and whether they came true, of one level."""
-
-    probability: list[float] = field(default_factory=list)
-    correct: list[bool] = field(default_factory=list)
-
-    def add(self, probability: float, correct: bool) -> None:
-        self.probability.append(min(max(probability, 0.0), 1.0))
-        self.correct.append(correct)
-
-    @property
-    def words(self) -> str:
-        """Share that was right with its 95 % interval, what was claimed, calibration error."""
-        from compute.matching import reliability
-
-        if not self.correct:
-            return "none"
-        error = reliability(self.probability, self.correct).expected_error
-        return (
-            f"{interval(self.correct)}, claimed {np.mean(self.probability):.2f} on average, "
-            f"calibration error {error:.3f}"
-        )
-
-
-def interval(correct: Iterable[bool]) -> str:
-    """``21/23 (0.91, 0.73 to 0.98)``: the share and its 95 % Wilson interval."""
-    hits = list(correct)
-    n, k, z = len(hits), sum(hits), 1.96
-    if n == 0:
-        return "0/0"
-    middle = (k + 0.5 * z**2) / (n + z**2)
-    half = z * np.sqrt(k * (n - k) / n + 0.25 * z**2) / (n + z**2)
-    return f"{k}/{n} ({k / n:.2f}, {max(middle - half, 0.0):.2f} to {min(middle + half, 1.0):.2f})"
-
-
-def curve_of(one: Measured) -> tuple[Array, Array]:
-    """eV and intensity of a measured spectrum, ascending."""
-    from compute.matching.grid import checked_curve
-    from spectradb.services.matching.match import curve_of_file
-    from spectradb.services.matching.options import MatchOptions
-
-    energy, values, _ = curve_of_file(one.path, MatchOptions())
-    return checked_curve(energy, values)
-
-
-def third_of(one: Measured) -> int:
-    return next(k for k, names in enumerate(_THIRDS) if one.source.startswith(names))
 
 
 @dataclass
@@ -253,7 +103,7 @@ def ask(one: Measured, energy_range: tuple[float, float] | None = None) -> Answe
     from spectradb.services.matching.match import match_curve
     from spectradb.services.matching.options import MatchOptions
 
-    options = MatchOptions(kind="theory", energy_range=energy_range, max_shift_ev=_MAX_SHIFT_EV)
+    options = MatchOptions(kind="theory", energy_range=energy_range, max_shift_ev=MAX_SHIFT_EV)
     return match_curve(*curve_of(one), options)
 
 
@@ -271,109 +121,6 @@ def score(spectra: Iterable[Measured]) -> Score:
     return total
 
 
-# --- made queries -------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Residual:
-    """What theory missed a measured spectrum by, over the candidate's scale; (size,) arrays."""
-
-    element: str
-    third: int
-    value: Array
-    sigma_ev: float
-    gamma_ev: float
-
-
-def residuals(site: Site, spectra: Iterable[Measured]) -> list[Residual]:
-    """Of each unmixed spectrum beside the likeliest of its own valence, or its own compound."""
-    from spectradb.services.matching.region import edge_region
-
-    found = []
-    for one in spectra:
-        if not one.single or one.element not in [g.absorber for g in site.groups]:
-            continue
-        group, library = site.of(one.element)
-        own = [
-            pk
-            for pk in library.ids
-            if site.state[int(str(pk))] in one.valences
-            and (not one.compound or site.formula[int(str(pk))] == one.compound)
-        ]
-        if not own:
-            continue
-        curve = edge_region(*curve_of(one), group, library, _MAX_SHIFT_EV)
-        best = library.match(*curve, top=1, max_shift_ev=_MAX_SHIFT_EV, among=own).matches[0]
-        laid = library.overlay(*curve, best)
-        grid = library.grid.energy_ev
-        where = laid.energy_ev - best.shift_ev
-        scale = max(best.scale, 1e-12)
-        value = np.interp(grid, where, laid.residual / scale, left=0.0, right=0.0)
-        found.append(Residual(one.element, third_of(one), value, best.sigma_ev, best.gamma_ev))
-    return found
-
-
-def made_claims(
-    site: Site, errors: list[Residual], calibrations: list[list[Calibration]], count: int
-) -> tuple[Claims, Claims, list[bool]]:
-    """Computed spectra with the theory error of a measured one, answered by the other sources.
-
-    Every query is a row of the library, broadened as a measured spectrum is, with what theory
-    missed that spectrum by, a shift of the instrument, a slope and 30 dB of noise. Claims of
-    valences, of compounds, and whether it was rejected.
-    """
-    rng = np.random.default_rng(14)
-    valence, compound, rejected = Claims(), Claims(), []
-    for third, calibration in enumerate(calibrations):
-        site.adopt(calibration)
-        own = [one for one in errors if one.third == third]
-        for _ in range(round(count * len(own) / len(errors))):
-            error = own[int(rng.integers(len(own)))]
-            _, library = site.of(error.element)
-            pk = library.ids[int(rng.integers(len(library)))]
-            result = library.match(
-                *_made(library, pk, error, rng), top=60, max_shift_ev=_MAX_SHIFT_EV
-            )
-            _claim(site, result, int(str(pk)), valence, compound)
-            rejected.append(result.none_of_these > 0.5)
-    return valence, compound, rejected
-
-
-def _made(
-    library: SpectrumLibrary, pk: Any, error: Residual, rng: np.random.Generator
-) -> tuple[Array, Array]:
-    from compute.matching import Match
-
-    grid = library.grid.energy_ev
-    flat = Match(pk, 0.0, 1.0, 0.0, 1.0, error.sigma_ev, error.gamma_ev, 1.0, False)
-    base = library.row_laid(flat)
-    values = base + error.value + rng.normal(0.0, 0.1) * np.linspace(0.0, np.ptp(base), grid.size)
-    values += rng.normal(0.0, 0.03 * np.sqrt(np.mean(values**2)), grid.size)
-    shift = float(np.clip(0.5 * rng.standard_cauchy(), -6.0, 6.0))
-    inside = slice(5 * grid.size // 50, -5 * grid.size // 50)  # as a query is cut
-    return grid[inside] + shift, values[inside]
-
-
-def _claim(site: Site, result: MatchResult, pk: int, valence: Claims, compound: Claims) -> None:
-    from spectradb.services.matching.groups import whole_valences
-
-    of_valence: dict[int | None, float] = {}
-    of_compound: dict[str, float] = {}
-    for one in result.matches:
-        number = int(str(one.spectrum_id))
-        for state, share in whole_valences(site.state[number]).items():
-            of_valence[state] = of_valence.get(state, 0.0) + share * one.probability
-        name = site.formula[number]
-        of_compound[name] = of_compound.get(name, 0.0) + one.probability
-    first = max(of_valence, key=lambda k: of_valence[k])
-    valence.add(of_valence[first], first in whole_valences(site.state[pk]))
-    likely = max(of_compound, key=lambda k: of_compound[k])
-    compound.add(of_compound[likely], likely == site.formula[pk])
-
-
-# --- the report -----------------------------------------------------------------------------------
-
-
 def report(site: Site, spectra: list[Measured], made: int) -> Iterator[str]:
     """The block of the document, line by line."""
     from compute.matching import VERSION
@@ -381,7 +128,7 @@ def report(site: Site, spectra: list[Measured], made: int) -> Iterator[str]:
     started = time.process_time()
     open_ = [one for one in spectra if not one.held_out]
     calibrations = [
-        site.taught(one for one in open_ if third_of(one) != k) for k in range(len(_THIRDS))
+        site.taught(one for one in open_ if third_of(one) != k) for k in range(len(THIRDS))
     ]
     scores = []
     for k, calibration in enumerate(calibrations):

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.benchmarks.measured_set import Measured
+from tests.benchmarks.measured_claims import interval
+from tests.benchmarks.measured_set import MAX_SHIFT_EV, Measured, curve_of
 
 if TYPE_CHECKING:
-    from tests.benchmarks.measured_matching import Site
+    from tests.benchmarks.measured_site import Site
 
 Array = NDArray[np.float64]
 SHARES = (0.3, 0.5, 0.7)
 _EVERY = 2  # files of a valence: every other one, which keeps the time within a minute
 WITHIN = 0.15
-_MAX_SHIFT_EV = 8.0
 
 
 def mixtures(site: Site, spectra: list[Measured]) -> Iterator[str]:
@@ -31,14 +31,13 @@ def mixtures(site: Site, spectra: list[Measured]) -> Iterator[str]:
     from compute.ions import d_electrons
     from spectradb.services.matching.groups import whole_valences
     from spectradb.services.matching.region import edge_region
-    from tests.benchmarks.measured_matching import curve_of, interval
 
     group, library = site.of("Mn")
     parts: dict[int, list[tuple[Array, Array]]] = {}
     for one in spectra:
         if one.source.startswith("Mn_Classifier") and one.single:
             (valence,) = one.valences
-            curve = edge_region(*curve_of(one), group, library, _MAX_SHIFT_EV)
+            curve = edge_region(*curve_of(one), group, library, MAX_SHIFT_EV)
             holes = 10 - (d_electrons("Mn", valence) or 0)
             parts.setdefault(valence, []).append(_by_the_atom(*curve, holes))
     right, covered, apart, agreed = [], [], [], []
@@ -47,8 +46,8 @@ def mixtures(site: Site, spectra: list[Measured]) -> Iterator[str]:
             of_low = parts[low][(_EVERY * k + number) % len(parts[low])]
             of_high = parts[high][(_EVERY * k) % len(parts[high])]
             energy, values = _sum(of_low, of_high, share)
-            mixed = library.mix(energy, values, max_shift_ev=_MAX_SHIFT_EV)
-            result = library.match(energy, values, top=60, max_shift_ev=_MAX_SHIFT_EV)
+            mixed = library.mix(energy, values, max_shift_ev=MAX_SHIFT_EV)
+            result = library.match(energy, values, top=60, max_shift_ev=MAX_SHIFT_EV)
             found: dict[int | None, float] = {}
             error = 0.0
             for part in mixed.components:

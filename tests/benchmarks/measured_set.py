@@ -16,7 +16,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tests.shared_data import shared_data
+
+Array = NDArray[np.float64]
+MAX_SHIFT_EV = 8.0
+# Thirds of the sources, by their names' beginnings: no laboratory teaches what it is scored on.
+THIRDS = (("MnEdgeNet", "EELS DB"), ("Mn_Classifier",), ("flexpes", "pyTEMlib", "smglsn12"))
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,20 @@ _OPEN: tuple[tuple[str, str, str, int, str, bool, bool], ...] = (
 def measured() -> list[Measured]:
     """All that are here."""
     return [*_literature(), *_eels_db(), *_open()]
+
+
+def curve_of(one: Measured) -> tuple[Array, Array]:
+    """eV and intensity of a measured spectrum, ascending."""
+    from compute.matching.grid import checked_curve
+    from spectradb.services.matching.match import curve_of_file
+    from spectradb.services.matching.options import MatchOptions
+
+    energy, values, _ = curve_of_file(one.path, MatchOptions())
+    return checked_curve(energy, values)
+
+
+def third_of(one: Measured) -> int:
+    return next(k for k, names in enumerate(THIRDS) if one.source.startswith(names))
 
 
 def _literature() -> Iterator[Measured]:

@@ -22,7 +22,7 @@ from scipy.special import erfc
 from compute.errors import InputError
 from compute.l23.cluster.partners import Partner, partners
 from compute.l23.prepared import lattice_charges
-from compute.sites.disorder import CHARGE_ERROR
+from compute.sites.disordered_valences import CHARGE_ERROR
 from compute.sites.oxidation import STATED
 from compute.units import BOHR_ANGSTROM
 

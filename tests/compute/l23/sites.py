@@ -1,0 +1,18 @@
+"""Sites of published crystals, for the tests of routes."""
+
+from __future__ import annotations
+
+from pymatgen.core import Structure
+
+from compute.crystals.published import crystal
+from compute.sites import Site, analyze_sites
+
+
+def site_of(
+    name: str, element: str, geometry: str | None = None
+) -> tuple[Structure, list[Site], Site]:
+    """A crystal, its sites, and its first one of an element, of a geometry if one is named."""
+    structure = crystal(name).structure()
+    sites = analyze_sites(structure)
+    site = next(s for s in sites if s.element == element and geometry in (None, s.geometry))
+    return structure, sites, site
