@@ -94,7 +94,7 @@ def _side_axis(one: Any, size: int, where: str) -> Axis:
         raise ReadError([f"{where}: a name is needed"])
     try:
         if "values" in one:
-            values = np.asarray(one["values"], float)
+            values = np.asarray(one["values"], np.float64)
         else:
             values = float(one["start"]) + float(one["step"]) * np.arange(size)
     except (KeyError, TypeError, ValueError) as error:

@@ -63,7 +63,8 @@ class GivenAxis:
         return cls(found["name"], start, step, (found["unit"] or "").strip())
 
     def over(self, size: int) -> Axis:
-        return Axis(self.name, self.unit, self.start + self.step * np.arange(size))
+        values = np.asarray(self.start + self.step * np.arange(size), np.float64)
+        return Axis(self.name, self.unit, values)
 
 
 @dataclass(frozen=True)
