@@ -30,6 +30,10 @@ class RegisterForm(BaseUserCreationForm):  # type: ignore[type-arg]
         model = get_user_model()
         fields = ("username", "email")
 
+    def __init__(self, *args: Any, with_mail: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["email"].required = with_mail
+
 
 class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
     """What a key is for."""

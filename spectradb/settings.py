@@ -9,6 +9,14 @@
 ``ALLOWED_HOSTS``        comma-separated; loopback names only when unset
 ``CSRF_TRUSTED_ORIGINS`` comma-separated origins of forms, where a proxy changes the host
 ``PUBLIC_HTTPS``         ``1`` behind TLS: secure cookies, HSTS, redirect
+``HSTS_PRELOAD``         ``1`` to ask for the browsers' preload list, which is hard to leave
+``TRUSTED_PROXIES``      addresses or networks of our own proxies, or ``unix`` for a socket: only
+                         their ``X-Forwarded-For`` and ``-Proto`` are believed; none when unset
+``REGISTRATION``         ``open``, ``confirm`` (a link by e-mail, or an administrator) or
+                         ``closed``; ``open``
+``EMAIL_URL``            ``smtp://user:password@host:port``, ``smtps://`` or ``smtp+tls://``; unset,
+                         nothing is mailed
+``EMAIL_FROM``           sender of what is mailed; ``spectradb@localhost``
 ``SPECTRADB_VAR``        folder of the database, indexes, exports and models; ``var``
 ``STATIC_ROOT``          folder that ``collectstatic`` fills; ``staticfiles``
 ``QCLUSTER_WORKERS``     worker processes of one ``qcluster``; the number of cores
@@ -16,9 +24,16 @@
 ``STRUCTURE_MAX_MB``     largest structure file that a person may send; 2
 ``TRAINING_CACHE_DAYS``  how long what is derived for trainings is kept unused; 30
 ``TRAINING_CACHE_GB``    how much of it at most; the longest unused goes first; 20
+``EXPORT_AT_ONCE_MB``    largest download that is written while one waits, larger by a job; 50
+``EXPORT_MAX_MB``        largest download that a job writes; 20000
+``ACCOUNT_MAX_MB``       files that an account may keep here; 2000
+``ACCOUNT_MAX_JOBS``     jobs of an account that may wait or run at once; 500
 ``THROTTLE_ANON``        requests of a visitor to the API; ``300/min``
 ``THROTTLE_USER``        requests of an account to the API; ``1200/min``
-``THROTTLE_UPLOAD``      files sent to the API; ``60/hour``
+``THROTTLE_UPLOAD``      files sent to the API, forms of files to the pages; ``60/hour``
+``THROTTLE_SIGN_IN``     failed sign-ins to one account from one address; ``10/hour``
+``THROTTLE_SIGN_INS``    failed sign-ins to any account from one address; ``100/hour``
+``THROTTLE_REGISTER``    accounts made from one address; ``10/hour``
 ``THROTTLE_OPTIMADE``    requests to OPTIMADE; ``300/min``
 ``THROTTLE_COMPUTE``     multiplets of the sliders; ``900/min``
 ``THROTTLE_ASK``         matches, fits and predictions asked for; ``120/hour``
@@ -32,8 +47,10 @@ from __future__ import annotations
 
 import os
 import secrets
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
@@ -57,6 +74,42 @@ def _integer(name: str, default: int, minimum: int = 1) -> int:
 
 def _names(name: str, default: str = "") -> list[str]:
     return [part.strip() for part in os.environ.get(name, default).split(",") if part.strip()]
+
+
+def _one_of(name: str, choices: tuple[str, ...]) -> str:
+    text = os.environ.get(name, "").strip() or choices[0]
+    if text not in choices:
+        raise ImproperlyConfigured(f"{name} is {text!r}; choose one of {', '.join(choices)}")
+    return text
+
+
+def _proxies() -> list[str]:
+    names = _names("TRUSTED_PROXIES")
+    for name in names:
+        if name != "unix":
+            try:
+                ip_network(name, strict=False)
+            except ValueError as error:
+                raise ImproperlyConfigured(f"TRUSTED_PROXIES: {error}; or write unix") from error
+    return names
+
+
+def _mail() -> tuple[str, int, str, str, bool, bool]:
+    """Host (empty where nothing is mailed), port, user, password, STARTTLS, TLS."""
+    url = urlsplit(os.environ.get("EMAIL_URL", "").strip())
+    if not url.scheme:
+        return "", 25, "", "", False, False
+    ports = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
+    if url.scheme not in ports or not url.hostname:
+        raise ImproperlyConfigured("EMAIL_URL: write smtp://, smtp+tls:// or smtps:// and a host")
+    return (
+        url.hostname,
+        url.port or ports[url.scheme],
+        unquote(url.username or ""),
+        unquote(url.password or ""),
+        url.scheme == "smtp+tls",
+        url.scheme == "smtps",
+    )
 
 
 def _secret_key(var: Path) -> str:
@@ -103,11 +156,13 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "spectradb.middleware.TrustedProxies",  # first: what follows reads the address and the scheme
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.gzip.GZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "spectradb.middleware.RefuseNul",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -194,6 +249,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+REGISTRATION = _one_of("REGISTRATION", ("open", "confirm", "closed"))
 CSRF_FAILURE_VIEW = "spectradb.views.site.pages.csrf_failure"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
@@ -230,6 +286,10 @@ SPECTRUM_MAX_MB = _integer("SPECTRUM_MAX_MB", 20)  # of 10⁶ bytes
 STRUCTURE_MAX_MB = _integer("STRUCTURE_MAX_MB", 2)
 TRAINING_CACHE_DAYS = _integer("TRAINING_CACHE_DAYS", 30)
 TRAINING_CACHE_GB = _integer("TRAINING_CACHE_GB", 20)
+EXPORT_AT_ONCE_MB = _integer("EXPORT_AT_ONCE_MB", 50)
+EXPORT_MAX_MB = _integer("EXPORT_MAX_MB", 20_000)
+ACCOUNT_MAX_MB = _integer("ACCOUNT_MAX_MB", 2_000)
+ACCOUNT_MAX_JOBS = _integer("ACCOUNT_MAX_JOBS", 500)
 DATA_UPLOAD_MAX_NUMBER_FILES = 20
 DATA_UPLOAD_MAX_MEMORY_SIZE = FILE_UPLOAD_MAX_MEMORY_SIZE = (SPECTRUM_MAX_MB + 5) * 10**6
 
@@ -237,6 +297,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_SCHEMA_CLASS": "spectradb.api.schema.ApiSchema",
     "EXCEPTION_HANDLER": "spectradb.api.base.answer_error",
     "URL_FORMAT_OVERRIDE": None,
+    "NUM_PROXIES": 0,  # REMOTE_ADDR is the visitor's: spectradb.middleware.TrustedProxies
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "spectradb.api.authentication.ApiKeyAuthentication",
         "rest_framework.authentication.SessionAuthentication",
@@ -263,6 +324,9 @@ REST_FRAMEWORK: dict[str, Any] = {
         # Pages that make the server compute: a slider asks about five times a second.
         "compute": os.environ.get("THROTTLE_COMPUTE", "900/min"),
         "ask": os.environ.get("THROTTLE_ASK", "120/hour"),
+        "sign-in": os.environ.get("THROTTLE_SIGN_IN", "10/hour"),
+        "sign-ins": os.environ.get("THROTTLE_SIGN_INS", "100/hour"),
+        "register": os.environ.get("THROTTLE_REGISTER", "10/hour"),
     },
 }
 SPECTACULAR_SETTINGS = {
@@ -280,10 +344,17 @@ SESSION_COOKIE_SECURE = PUBLIC_HTTPS
 CSRF_COOKIE_SECURE = PUBLIC_HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if PUBLIC_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = PUBLIC_HTTPS
-SECURE_HSTS_PRELOAD = PUBLIC_HTTPS
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PUBLIC_HTTPS else None
+# The preload list binds a whole domain for years, so it is asked for by name; that check --deploy
+# misses it (W021) is therefore no warning.
+SECURE_HSTS_PRELOAD = PUBLIC_HTTPS and _flag("HSTS_PRELOAD")
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
+TRUSTED_PROXIES = _proxies()
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = os.environ.get("EMAIL_FROM", "spectradb@localhost")
+EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD, EMAIL_USE_TLS, EMAIL_USE_SSL = _mail()
 
 MP_API_KEY = os.environ.get("MP_API_KEY", "")
 MP_API_ENDPOINT = os.environ.get("MP_API_ENDPOINT", "")

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
+from spectradb.services.accounts.sign_in import SignInForm
 from spectradb.views.accounts import account
 from spectradb.views.calculations import multiplet
 from spectradb.views.curation import draft, revise
@@ -86,9 +87,14 @@ urlpatterns = [
     path("methods/", pages.methods, name="methods"),
     path("accessibility/", pages.accessibility, name="accessibility"),
     path("api/", pages.api_help, name="api-help"),
-    path("login/", LoginView.as_view(template_name="accounts/login.html"), name="login"),
+    path(
+        "login/",
+        LoginView.as_view(template_name="accounts/login.html", authentication_form=SignInForm),
+        name="login",
+    ),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("register/", account.register, name="register"),
+    path("register/<str:token>/", account.confirm, name="register-confirm"),
     path("account/", account.account, name="account"),
     path("account/keys/<int:pk>/revoke/", account.revoke_key, name="revoke-key"),
     path("theme/", account.theme, name="theme"),

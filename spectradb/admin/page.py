@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from spectradb.models import Kind, Measurement, Spectrum
-from spectradb.services.curation.quality import CHECK, FAIL, PASS
+from spectradb.services.curation.quality import CHECK, FAIL, PASS, duplicate
 from spectradb.services.curation.workflow import STEPS, history_of, may_take, place_in_queue
 from spectradb.services.peaks.proposals import done_fits
 from spectradb.views.spectra.describe import name_of
@@ -39,7 +40,7 @@ def context_of(row: Spectrum, request: HttpRequest) -> dict[str, Any]:
         views.append(("version", f"Against version {older.version}"))
     view = view if view in dict(views) else ""
     plot, note = _plot(row, view, theory, older)
-    checks = [{**one, "word": _WORDS.get(one.get("verdict", ""), "")} for one in row.checks]
+    checks = [{**one, "word": _WORDS.get(one.get("verdict", ""), "")} for one in _checks(row)]
     place = place_in_queue(row)
     return {
         "spectrum": row,
@@ -64,6 +65,13 @@ def context_of(row: Spectrum, request: HttpRequest) -> dict[str, Any]:
         "fits": list(done_fits(row).defer("residual", "order_trace")[:10]),
         "decision_note": request.session.pop("decision_note", ""),
     }  # fmt: skip
+
+
+def _checks(row: Spectrum) -> list[dict[str, Any]]:
+    """What is stored, with the duplicates among what others have not published."""
+    found = asdict(duplicate(row, everywhere=True))
+    told = [found if one.get("name") == found["name"] else one for one in row.checks]
+    return sorted(told, key=lambda one: one.get("verdict") == PASS)
 
 
 def with_story(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.admin import AdminSite
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 
@@ -14,6 +14,14 @@ class SpectraAdminSite(AdminSite):
     site_header = "SpectraDB curation"
     index_title = "Curation"
     enable_nav_sidebar = False
+
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        from spectradb.services.accounts.sign_in import AdminSignInForm  # after the apps are loaded
+
+        self.login_form = AdminSignInForm
+        return super().login(request, extra_context)
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

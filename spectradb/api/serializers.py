@@ -139,7 +139,7 @@ class CalculationSerializer(FieldsSerializer[Calculation]):
 
 
 class MeasurementSerializer(serializers.ModelSerializer[Measurement]):
-    file_name = serializers.CharField(source="file.name", read_only=True, default=None)
+    file_name = serializers.CharField(read_only=True)
     file_sha256 = serializers.CharField(source="file.sha256", read_only=True, default=None)
     header = ObjectField(read_only=True)
     warnings = ItemsField(read_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import FileResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -23,7 +23,7 @@ from compute.errors import InputError
 from compute.io.choice import ColumnChoice
 from spectradb.api.base import Conflict, StrictMixin, in_turn, refuse_larger
 from spectradb.models import Export, JobStatus
-from spectradb.services.accounts.roles import may_contribute, may_curate
+from spectradb.services.accounts.roles import may_contribute
 from spectradb.services.exports import jobs as exports
 from spectradb.services.exports.write import COLUMNS, FORMATS, ExportError
 from spectradb.services.imports.spectra import import_file
@@ -159,13 +159,7 @@ class ExportViewSet(
     lookup_value_regex = r"[0-9]{1,18}"
 
     def get_queryset(self) -> QuerySet[Export]:
-        """One's own, and those of visitors, which hold published spectra only."""
-        if may_curate(self.request.user):
-            return Export.objects.all()
-        open_to_all = Q(requested_by=None)
-        if self.request.user.is_authenticated:
-            open_to_all |= Q(requested_by=self.request.user)
-        return Export.objects.filter(open_to_all)
+        return Export.objects.visible_to(self.request.user)
 
     def get_throttles(self) -> list[Any]:
         if self.action == "create":

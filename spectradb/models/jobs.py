@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
+from spectradb.models.visibility import OwnedQuerySet
+
 
 class JobStatus(models.TextChoices):
     QUEUED = "queued", "Queued"
@@ -49,12 +51,18 @@ class Job(models.Model):
 class Export(Job):
     """A bulk download too large to answer at once."""
 
+    public = models.BooleanField(
+        default=False,
+        help_text="Asked for by a visitor: it holds what is published, and all may fetch it.",
+    )
     query = models.JSONField(help_text="The search that selects the rows.")
     format = models.CharField(max_length=8)
     columns = models.JSONField(default=list, blank=True)
     file_name = models.CharField(max_length=120, blank=True)
     n_rows = models.PositiveIntegerField(null=True, blank=True)
     n_bytes = models.PositiveBigIntegerField(null=True, blank=True)
+
+    objects = OwnedQuerySet.as_manager()
 
     class Meta:
         indexes = [models.Index(fields=["job_status", "-created"], name="export_by_status")]

@@ -121,7 +121,10 @@ class Calculation(Job):
 
 
 class SourceFile(models.Model):
-    """An uploaded file, verbatim, stored once however many spectra it holds."""
+    """An uploaded file, verbatim, stored once however many people sent it.
+
+    ``name`` is what the first of them called it: show ``Measurement.file_name``.
+    """
 
     sha256 = models.CharField(max_length=64, unique=True)
     name = models.CharField(max_length=255)
@@ -158,6 +161,9 @@ class Measurement(models.Model):
         SourceFile, models.PROTECT, null=True, blank=True, related_name="measurements"
     )
     file_format = models.CharField(max_length=20, blank=True)
+    file_name = models.CharField(
+        max_length=255, blank=True, help_text="As this person called it; others may have sent it."
+    )
     file_part = models.CharField(
         max_length=120, blank=True, help_text="Group or channel inside the file"
     )

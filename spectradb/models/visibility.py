@@ -1,4 +1,7 @@
-"""Who may see a spectrum, and with it every row that hangs on it: one rule.
+"""Who may see what belongs to somebody: one rule.
+
+What is published is everyone's, the rest its owner's and the curators'. Where the owner is gone,
+curators alone see it: an empty owner never means everyone.
 
 The rule is a list of alternatives, each a mapping of column → allowed values, so that the database
 (:func:`as_condition`) and the columns held in memory
@@ -44,9 +47,20 @@ def as_condition(alternatives: Alternatives, prefix: str = "") -> Q:
 
 
 class FollowsSpectrum(models.QuerySet[Any]):
-    """Rows with a ``spectrum``; those whose spectrum does not exist (yet) are open to all."""
+    """Rows that are of one ``spectrum``."""
 
     def visible_to(self, user: User | AnonymousUser | None) -> Self:
         """What this person may see, by the spectrum."""
-        seen = as_condition(spectra_seen_by(user), "spectrum__")
-        return self.filter(seen | Q(spectrum__isnull=True)) if seen else self
+        return self.filter(as_condition(spectra_seen_by(user), "spectrum__"))
+
+
+class OwnedQuerySet(models.QuerySet[Any]):
+    """Rows with ``requested_by`` and ``public``, which says that a visitor has asked."""
+
+    def visible_to(self, user: User | AnonymousUser | None) -> Self:
+        """One's own and the public ones; curators see all."""
+        if user is None or not user.is_authenticated:
+            return self.filter(public=True)
+        if user.has_perm(CURATE):
+            return self
+        return self.filter(Q(public=True) | Q(requested_by=user.pk))

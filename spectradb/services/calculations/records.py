@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from compute import routes
 from spectradb.models import Calculation, JobStatus, Kind, Quantity, Spectrum, Status
 from spectradb.plots import sparkline_path
+from spectradb.services.accounts.quotas import check_jobs
 from spectradb.services.accounts.roles import may_contribute, may_curate
 from spectradb.services.calculations.inputs import present_versions
 from spectradb.services.curation.workflow import retire_earlier, shown_of_same_site, submit
@@ -63,9 +64,18 @@ def ask(rows: Iterable[Calculation], user: User | None) -> list[int]:
     ----------
     user
         None for the operator.
+
+    Raises
+    ------
+    QuotaError
+        If this person has too many jobs waiting.
     """
     again = []
     rows = list(rows)
+    if user is not None:
+        check_jobs(
+            user, sum(row.job_status in (JobStatus.QUEUED, JobStatus.CANCELLED) for row in rows)
+        )
     shown = (
         Spectrum.objects.published()
         .filter(calculation__in=rows)
@@ -136,7 +146,11 @@ def _keep(row: Calculation, user: User | None, curve: Curve) -> None:
     """
     explicit = row.route == EXPLICIT
     others = row.spectra.all()
-    if others.filter(contributor=user).exists():
+    shaped = bool(row.results.get("shape"))
+    mine = others.filter(contributor=user)
+    if user is None and not shaped:  # drafts of deleted accounts are no record of the operator's
+        mine = mine.exclude(status__in=[Status.DRAFT, Status.SUBMITTED])
+    if mine.exists():
         return
     decided = set(others.filter(status__in=_DECIDED).values_list("status", flat=True))
     if not explicit and Status.PUBLISHED in decided:
@@ -146,7 +160,6 @@ def _keep(row: Calculation, user: User | None, curve: Curve) -> None:
     older = user is None and not explicit and row.version != present_versions(row.route)
     if older and shown_of_same_site(row).exists():
         return  # what an older snapshot brings does not take the place of newer numbers
-    shaped = bool(row.results.get("shape"))
     public = not explicit and not shaped and not decided and (user is None or may_curate(user))
     now = timezone.now() if public else None
     record = blank(row)

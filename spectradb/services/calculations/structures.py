@@ -28,6 +28,7 @@ from compute.structures.disorder import disorder_findings
 from compute.structures.findings import obstacles
 from compute.structures.valence import valence_findings
 from spectradb.models import Calculation, JobStatus, Site
+from spectradb.services.accounts.quotas import check_jobs
 from spectradb.services.calculations import records
 from spectradb.services.calculations.inputs import (
     input_hash,
@@ -229,6 +230,11 @@ def queue_sites(
     requested_by : User, optional
         Who asked; None for the operator's commands. It decides what becomes of the spectrum
         (:mod:`spectradb.services.calculations.records`).
+
+    Raises
+    ------
+    QuotaError
+        If this person has too many jobs waiting.
     """
     wanted: dict[str, Site] = {}
     found = list(sites.select_related("structure").defer("structure__data"))
@@ -248,6 +254,7 @@ def queue_sites(
             .select_related("structure", "site")
             .defer("structure__data", "sticks", "trace")
         }
+        check_jobs(requested_by, len(wanted) - len(known))
         for digest, site in wanted.items():
             if digest in known:
                 continue

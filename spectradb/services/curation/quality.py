@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from django.db.models import Q
 from django.utils.translation import gettext
 
 from compute.errors import InputError
@@ -42,7 +41,7 @@ def run_checks(spectrum: Spectrum) -> list[Check]:
         *(_curve(spectrum) if spectrum.kind == Kind.EXPERIMENT else []),
         *_valences(spectrum),
         _licence(spectrum),
-        _duplicate(spectrum),
+        duplicate(spectrum),
     ]
     return sorted(found, key=lambda one: _WEIGHT[one.verdict])
 
@@ -157,8 +156,12 @@ def _licence(spectrum: Spectrum) -> Check:
     return Check("Licence", FAIL, "No licence: nobody could use the data. Choose one.")
 
 
-def _duplicate(spectrum: Spectrum) -> Check:
-    """Compare with the spectra of the same kind, element and edge that share the range."""
+def duplicate(spectrum: Spectrum, *, everywhere: bool = False) -> Check:
+    """Compare with the spectra of the same kind, element and edge that share the range.
+
+    With what is published; ``everywhere``, also with what others have not published yet, which
+    is for curators alone and never stored on the row.
+    """
     from compute.quality import curve_difference
 
     others = (
@@ -174,6 +177,8 @@ def _duplicate(spectrum: Spectrum) -> Check:
         .exclude(replaces=spectrum.pk)
         .exclude(status__in=[Status.REJECTED, Status.WITHDRAWN])
     )
+    if not everywhere:
+        others = others.published()
     if spectrum.kind == Kind.THEORY:
         same = Spectrum.objects.published().filter(calculation=spectrum.calculation_id)
         if shown := same.exclude(pk=spectrum.pk).values_list("pk", flat=True).first():
@@ -182,11 +187,7 @@ def _duplicate(spectrum: Spectrum) -> Check:
         # Two calculations with different input may well agree; only one structure twice is odd.
         if spectrum.structure is None:
             return Check("Not a duplicate", PASS, "A calculation of its own input.")
-        # Of what others asked for nobody is told before it is published.
-        seen = Q(status=Status.PUBLISHED)
-        if spectrum.contributor_id is not None:
-            seen |= Q(contributor=spectrum.contributor_id)
-        others = others.filter(seen, structure=spectrum.structure, site=spectrum.site).exclude(
+        others = others.filter(structure=spectrum.structure, site=spectrum.site).exclude(
             calculation=spectrum.calculation_id
         )
     nearest, least = None, _REPEATED
@@ -196,7 +197,7 @@ def _duplicate(spectrum: Spectrum) -> Check:
         if apart <= least:
             nearest, least = other, apart
     if nearest is None:
-        return Check("Not a duplicate", PASS, "No stored spectrum is the same curve.")
+        return Check("Not a duplicate", PASS, "No published spectrum is the same curve.")
     guess = "The same data." if least <= _COPIED else "Perhaps another scan of the same sample."
     return Check(
         "Not a duplicate", CHECK, f"{100 * least:.2g} % from SDB-{nearest.pk}. {guess}", nearest.pk

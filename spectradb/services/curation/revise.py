@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from spectradb.models import Calculation, Kind, Measurement, SourceFile, Spectrum, Status
 from spectradb.plots import sparkline_path
+from spectradb.services.accounts.quotas import check_storage
 from spectradb.services.accounts.roles import may_contribute, may_curate
 from spectradb.services.curation.quality import keep_checks
 from spectradb.services.curation.workflow import CurationError, save_with_reason
@@ -44,12 +45,16 @@ def revise_from_file(
     ------
     PermissionDenied, CurationError
         As :func:`revise`; also for theory, and for a file without a spectrum at that place.
+    QuotaError
+        If the account keeps too much already.
     ReadError, SkipFile, InputError
         If the file cannot be read, or holds no spectrum on an energy axis.
     """
     measured = spectrum.measurement
     if measured is None:
         raise CurationError("a theory spectrum is revised by another calculation")
+    if user.is_authenticated:
+        check_storage(user, len(data))
     raws = spectra_of(name, data)
     labels = [f"{number}: {raw.label}"[:120] for number, raw in enumerate(raws, start=1)]
     place = labels.index(measured.file_part) if measured.file_part in labels else None
@@ -78,6 +83,7 @@ def revise_from_file(
         )
         assert new.measurement is not None  # copied from the present version
         new.measurement.file, new.measurement.file_part = file, part
+        new.measurement.file_name = PurePath(name).name[:255]
         new.measurement.file_format, new.measurement.warnings = raw.format, list(raw.warnings)
         new.measurement.save()
         keep_checks(new)

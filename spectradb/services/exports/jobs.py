@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.db.models import Count, QuerySet, Sum
 
 from spectradb.filters import SearchError, apply_where
 from spectradb.models import Export, Spectrum
+from spectradb.services.accounts.quotas import check_jobs
 from spectradb.services.exports.write import COLUMNS, FORMATS, Exported, ExportError, export_spectra
 from spectradb.services.queue import jobs
 
@@ -18,6 +20,14 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
 KEEP_SECONDS = 7 * 24 * 3600
+# Bytes a spectrum and a point of it, measured on the starter library (800 points each).
+_SIZES = {
+    "parquet": (600, 11.0),
+    "hdf5": (8_000, 16.5),
+    "json": (1_500, 37.0),
+    "csv": (0, 240.0),
+    "xdi": (1_500, 31.0),
+}
 _ENDINGS = {"parquet": "parquet", "hdf5": "h5", "json": "json", "csv": "csv", "xdi": "zip"}
 
 
@@ -29,6 +39,13 @@ def folder() -> Path:
 def file_of(export: Export) -> Path:
     """The file of a finished export; it may have been cleared away."""
     return folder() / Path(export.file_name).name
+
+
+def estimated_bytes(rows: QuerySet[Spectrum], format: str) -> int:
+    """About how large a file of these spectra is, from their numbers of points."""
+    told = rows.order_by().aggregate(n=Count("pk"), points=Sum("n_points"))
+    of_row, of_point = _SIZES[format]
+    return int(told["n"] * of_row + (told["points"] or 0) * of_point)
 
 
 def request_export(
@@ -45,17 +62,31 @@ def request_export(
     SearchError
         If a key or value of the search is bad.
     ExportError
-        If the format or a column is unknown, or nothing is selected.
+        If the format or a column is unknown, nothing is selected, or it would be too large.
+    QuotaError
+        If this person has too many jobs waiting.
     """
     if format not in FORMATS:
         raise ExportError(f"format {format!r}: choose one of {', '.join(FORMATS)}")
     if unknown := [name for name in columns if name not in COLUMNS]:
         raise ExportError(f"columns {', '.join(unknown)}: choose of {', '.join(COLUMNS)}")
-    if not apply_where(Spectrum, query, user).exists():
+    rows = apply_where(Spectrum, query, user)
+    if not rows.exists():
         raise ExportError("the search selects no spectrum")
+    size, limit = estimated_bytes(rows, format), settings.EXPORT_MAX_MB
+    if size > limit * 10**6:
+        raise ExportError(
+            f"this would be about {size / 1e6:,.0f} MB of {format}; at most {limit:,} MB are "
+            "written: narrow the search, or choose parquet"
+        )
     known = user if user is not None and user.is_authenticated else None
+    check_jobs(known)
     row = Export.objects.create(
-        query=dict(query), format=format, columns=list(columns), requested_by=known
+        query=dict(query),
+        format=format,
+        columns=list(columns),
+        requested_by=known,
+        public=known is None,
     )
     jobs.enqueue(Export, [row.pk])
     return row

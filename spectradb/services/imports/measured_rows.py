@@ -28,6 +28,7 @@ def measured_rows(
     part: str,
     *,
     file: SourceFile | None = None,
+    file_name: str = "",
     contributor: User | None = None,
 ) -> tuple[Measurement, Spectrum]:
     """A draft and its measurement, which it is not tied to before that has been saved.
@@ -39,6 +40,8 @@ def measured_rows(
         curve and the part of the file it makes the draft known again.
     part : str
         Which spectrum of its file; empty where there is one.
+    file_name : str
+        What the person who sent the file calls it.
     """
     m = raw.measurement
     measurement = Measurement(
@@ -55,6 +58,7 @@ def measured_rows(
         measured_on=stored_date(m.date),
         file=file,
         file_format=raw.format,
+        file_name=file_name[:255],
         file_part=part,
         header=plain_json({**raw.header, **axis_field(raw)}),
         warnings=list(raw.warnings),
@@ -65,7 +69,7 @@ def measured_rows(
         absorber=raw.element or "",
         edge=raw.edge or "",
         formula=formula_of(m.sample_formula, m.sample_name),
-        title=short_text(raw.label or m.sample_name or (file.name if file else ""), 200),
+        title=short_text(raw.label or m.sample_name or file_name, 200),
         quantity=raw.quantity,
         status=Status.DRAFT,
         contributor=contributor,

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.db import DatabaseError, transaction
+from django.db.models import Q, QuerySet
 
 from compute.errors import InputError, ReadError, SkipFile
 from compute.io import COLUMNS_HEADER, LIMITS, ColumnChoice, QuestionError, RawSpectrum, read_bytes
 from compute.isolation import apart
-from spectradb.models import SourceFile, Spectrum, Status, Structure
+from spectradb.models import Measurement, SourceFile, Spectrum, Status, Structure
+from spectradb.services.accounts.quotas import QuotaError, check_storage
 from spectradb.services.curation.quality import keep_checks
 from spectradb.services.imports.measured_rows import measured_rows
 from spectradb.services.imports.theory import store_calculation, stored_calculation
@@ -125,8 +127,10 @@ def import_file(
 ) -> ImportedFile:
     """Store the spectra of one file in memory (an upload); ``name`` need not exist anywhere.
 
-    A second import of the same bytes changes nothing, except that an element, edge or structure
-    given now fills the empty field of a draft. ``columns`` answers a question of the file.
+    A second import of the same bytes by the same person changes nothing, except that an element,
+    edge or structure given now fills the empty field of a draft. Of what others have sent, only
+    what is published is known; else each has a draft of their own. ``columns`` answers a question
+    of the file.
 
     Raises
     ------
@@ -134,6 +138,10 @@ def import_file(
         If ``element`` or ``edge`` does not exist.
     """
     digest = hashlib.sha256(data).hexdigest()
+    try:
+        check_storage(contributor, len(data))
+    except QuotaError as error:
+        return ImportedFile(name, "failed", errors=[str(error)], sha256=digest)
     try:
         raws = apart(read_bytes, Path(name).name, data, element=element, edge=edge, columns=columns)
     except SkipFile as skip:
@@ -209,18 +217,19 @@ def _store_all(
         sha256=digest,
         defaults={"name": Path(name).name[:255], "n_bytes": len(data), "data": data},
     )
-    known = {
-        row.measurement.file_part: row
-        for row in Spectrum.objects.filter(measurement__file=file).select_related("measurement")
-        if row.measurement is not None
-    }
+    seen = Spectrum.objects.filter(Q(contributor=contributor) | Q(status=Status.PUBLISHED))
+    known: dict[str, Spectrum] = {}
+    for one in seen.filter(measurement__file=file).select_related("measurement").order_by("pk"):
+        assert one.measurement is not None  # by the filter
+        if one.contributor == contributor or one.measurement.file_part not in known:
+            known[one.measurement.file_part] = one
     stored: list[_Stored] = []
     for number, raw in enumerate(raws, start=1):
         part = f"{number}: {raw.label}"[:120] if len(raws) > 1 else ""
         if raw.kind == "theory":
             row = stored_calculation(file, part, contributor)
             is_new = row is None
-            row = row or store_calculation(file, part, raw, contributor)
+            row = row or store_calculation(file, name, part, raw, contributor)
             stored.append(_Stored(row, is_new or _fill_in(row, raw)))
             continue
         row = known.get(part)
@@ -230,11 +239,11 @@ def _store_all(
         if row is not None:
             stored.append(_Stored(row, _fill_in(row, raw)))
             continue
-        row = _our_own(raw)
+        row = _our_own(raw, seen)
         if row is not None:
             stored.append(_Stored(row, False))
             continue
-        stored.append(_create(file, part, raw, contributor))
+        stored.append(_create(file, name, part, raw, contributor, seen))
     calculated = any(raw.kind == "theory" for raw in raws)
     unused = not calculated and not file.measurements.exists()
     if not any(one.is_new for one in stored) and unused:
@@ -254,28 +263,49 @@ def _formed(raw: RawSpectrum) -> str:
     return next((t for t in raw.warnings if t.startswith("intensity: ")), raw.label)
 
 
-def _our_own(raw: RawSpectrum) -> Spectrum | None:
+def _our_own(raw: RawSpectrum, seen: QuerySet[Spectrum]) -> Spectrum | None:
     """The row that an XDI file of ours was exported from, if it is still the same curve."""
     exported = raw.header.get(EXPORTED_HASH)
     if not isinstance(exported, str):
         return None
-    row = Spectrum.objects.filter(content_hash=exported).first()
+    row = seen.filter(content_hash=exported).first()
     if row is None or not _same_curve(row, raw):
         return None
     named = (row.absorber, row.edge) == (raw.element or "", raw.edge or "")
     return row if named else None
 
 
-def _create(file: SourceFile, part: str, raw: RawSpectrum, contributor: User | None) -> _Stored:
-    measurement, row = measured_rows(raw, file.sha256, part, file=file, contributor=contributor)
-    here = Spectrum.objects.filter(content_hash=row.content_hash).first()
+def _create(
+    file: SourceFile,
+    name: str,
+    part: str,
+    raw: RawSpectrum,
+    contributor: User | None,
+    seen: QuerySet[Spectrum],
+) -> _Stored:
+    measurement, row = measured_rows(
+        raw, file.sha256, part, file=file, file_name=Path(name).name, contributor=contributor
+    )
+    here = seen.filter(content_hash=row.content_hash).first()
     if here is not None:  # this very file came with the library of measured spectra
         return _Stored(here, False)
     measurement.save()
     row.measurement = measurement
+    _identify(row, measurement)
     keep_checks(row)
     row.save()
     return _Stored(row, True)
+
+
+def _identify(row: Spectrum, measurement: Measurement) -> None:
+    """The content hash of a measured row: others may have sent the same bytes."""
+    digest = measurement.file.sha256 if measurement.file is not None else ""
+    identity: list[Any] = [digest, measurement.file_part]
+    identity += [row.contributor_id] if row.contributor_id is not None else []
+    row.content_hash = row.hash_content(*identity)
+    others = Spectrum.objects.exclude(pk=row.pk)
+    if others.filter(content_hash=row.content_hash).exists():  # of before that owners counted
+        row.content_hash = row.hash_content(*identity, measurement.pk)
 
 
 def _fill_in(row: Spectrum, raw: RawSpectrum) -> bool:
@@ -294,9 +324,7 @@ def _fill_in(row: Spectrum, raw: RawSpectrum) -> bool:
         keep_checks(row)
         row.save()
         return True
-    row.content_hash = row.hash_content(
-        row.measurement.file.sha256 if row.measurement.file else "", row.measurement.file_part
-    )
+    _identify(row, row.measurement)
     row.measurement.warnings = list(raw.warnings)
     row.measurement.save()
     keep_checks(row)

@@ -2,47 +2,77 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from spectradb.forms import ApiKeyForm, RegisterForm
 from spectradb.models import ApiKey, Spectrum
-from spectradb.services.accounts.roles import (
-    CONTRIBUTOR,
-    CURATOR,
-    give_role,
-    may_contribute,
-    may_curate,
-)
+from spectradb.services.accounts import register as service
+from spectradb.services.accounts.roles import CONTRIBUTOR, CURATOR, may_contribute, may_curate
 from spectradb.views.site.context import THEMES
+from spectradb.views.site.throttle import throttled_posts
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 _YEAR = 365 * 24 * 3600
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
+@throttled_posts("register")
 def register(request: HttpRequest) -> HttpResponse:
     """A new contributor; what they send is seen by nobody until a curator publishes it."""
     if request.user.is_authenticated:
         return redirect("account")
-    form = RegisterForm(request.POST or None)
+    if not service.may_register():
+        raise PermissionDenied(gettext("Accounts are made by the administrators of this site."))
+    form = RegisterForm(request.POST or None, with_mail=service.mails())
     if request.method == "POST" and form.is_valid():
         user = form.save()
-        give_role(user, CONTRIBUTOR)
+        service.admit(user)
+        if service.waits():
+            return _waiting(request, user)
         login(request, user)
         messages.success(request, gettext("Your account is ready. You can send spectra now."))
         return redirect("account")
-    return render(request, "accounts/register.html", {"form": form})
+    context = {"form": form, "waits": service.waits(), "mails": service.mails()}
+    return render(request, "accounts/register.html", context)
+
+
+def _waiting(request: HttpRequest, user: User) -> HttpResponse:
+    """What a new account waits for, told on the page for signing in."""
+    if service.mails():
+        path = reverse("register-confirm", args=[service.token_of(user)])
+        service.send_link(user, request.build_absolute_uri(path))
+        messages.info(request, gettext("A link was mailed to you: open it to use your account."))
+    else:
+        words = gettext("Your account is made; an administrator opens it before you can sign in.")
+        messages.info(request, words)
+    return redirect("login")
+
+
+@require_safe
+def confirm(request: HttpRequest, token: str) -> HttpResponse:
+    """The link of the mail."""
+    if service.confirm(token) is None:
+        raise PermissionDenied(gettext("This link is too old, was used, or is none of ours."))
+    messages.success(request, gettext("Your account is ready. Sign in to send spectra."))
+    return redirect("login")
 
 
 @login_required
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def account(request: HttpRequest) -> HttpResponse:
     """Keys, drafts and roles of the person signed in; a new key is shown once."""
     assert request.user.is_authenticated  # by the decorator; for the type checker

@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from compute.errors import ConvergenceError, InputError
 from compute.l23.ground_state import spin_label
@@ -50,7 +50,7 @@ def _too_many(request: HttpRequest, seconds: int) -> HttpResponse:
     return JsonResponse({"error": text}, status=429)
 
 
-@require_GET
+@require_safe
 @throttled("compute", _too_many)
 def multiplet(request: HttpRequest) -> HttpResponse:
     """The page, with the spectrum of its address already drawn."""
@@ -76,7 +76,7 @@ def multiplet(request: HttpRequest) -> HttpResponse:
     )
 
 
-@require_GET
+@require_safe
 @throttled("compute", _too_many)
 def answer(request: HttpRequest) -> JsonResponse:
     """The same for the page's script: figure and the texts around it."""
@@ -95,7 +95,7 @@ def answer(request: HttpRequest) -> JsonResponse:
     )
 
 
-@require_GET
+@require_safe
 def case_file(request: HttpRequest) -> HttpResponse:
     """What the page shows as ``CASE.json``, with every value."""
     found = chosen(request.GET, request.user)

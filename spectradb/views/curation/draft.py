@@ -35,7 +35,7 @@ _NEEDED = ("absorber", "edge", "formula", "licence", "m_mode")
 
 
 @login_required
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def draft(request: HttpRequest, pk: int) -> HttpResponse:
     """GET shows every field; POST keeps them, and sends the draft for review if asked to."""
     row = _own(request, pk)

@@ -24,7 +24,7 @@ from spectradb.words import in_words
 
 
 @login_required
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def revise(request: HttpRequest, pk: int) -> HttpResponse:
     """The form, and the draft that it makes."""
     rows = Spectrum.objects.visible_to(request.user).without_arrays().filter(kind=Kind.EXPERIMENT)

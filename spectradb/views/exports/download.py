@@ -6,24 +6,23 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.db.models import QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from spectradb.filters import SearchError, apply_where
 from spectradb.models import Export, JobStatus, Spectrum, Structure
-from spectradb.services.exports.jobs import file_of, request_export
+from spectradb.services.exports.jobs import estimated_bytes, file_of, request_export
 from spectradb.services.exports.write import COLUMNS, FORMATS, ExportError, export_spectra
 from spectradb.views.search.results import asked
 from spectradb.views.spectra.describe import name_of
 from spectradb.words import in_words
 
-AT_ONCE = 5_000
-"""More rows than this are written by a job."""
 _TYPES = {
     "csv": ("text/csv; charset=utf-8", "csv"),
     "xdi": ("text/plain; charset=utf-8", "xdi"),
@@ -33,11 +32,9 @@ _TYPES = {
     "zip": ("application/zip", "zip"),
 }
 _OWN = ("format", "columns", "go")
-# Bytes a spectrum of 800 points takes, measured on the starter library.
-_SIZES = {"parquet": 9_000, "hdf5": 21_000, "json": 30_000, "csv": 190_000, "xdi": 26_000}
 
 
-@require_GET
+@require_safe
 def spectrum_file(request: HttpRequest, pk: int, format: str) -> HttpResponse | FileResponse:
     """One spectrum; the CSV is two columns under a commented header."""
     row = get_object_or_404(
@@ -53,7 +50,7 @@ def spectrum_file(request: HttpRequest, pk: int, format: str) -> HttpResponse | 
     return _written(Spectrum.objects.filter(pk=pk), format, f"SDB-{pk}", None)
 
 
-@require_GET
+@require_safe
 def source_file(request: HttpRequest, pk: int) -> HttpResponse:
     """The uploaded file, verbatim."""
     row = get_object_or_404(
@@ -63,12 +60,12 @@ def source_file(request: HttpRequest, pk: int) -> HttpResponse:
         raise Http404
     file = row.measurement.file
     response = HttpResponse(bytes(file.data), content_type="application/octet-stream")
-    response.headers["Content-Disposition"] = _attachment(file.name)
+    response.headers["Content-Disposition"] = _attachment(row.measurement.file_name or file.name)
     response["X-Content-Type-Options"] = "nosniff"
     return response
 
 
-@require_GET
+@require_safe
 def structure_cif(request: HttpRequest, pk: int) -> HttpResponse:
     """The structure as CIF, its symmetry found again within 0.01 Å."""
     from pymatgen.io.cif import CifWriter
@@ -80,9 +77,9 @@ def structure_cif(request: HttpRequest, pk: int) -> HttpResponse:
     return response
 
 
-@require_GET
+@require_safe
 def export(request: HttpRequest) -> HttpResponse | FileResponse:
-    """Choose a format for a search; up to 5,000 rows come at once, more by a job."""
+    """Choose a format for a search; a small file comes at once, a larger one by a job."""
     query = {key: values for key, values in asked(request.GET).items() if key not in _OWN}
     try:
         rows = apply_where(Spectrum, query, request.user)
@@ -92,7 +89,7 @@ def export(request: HttpRequest) -> HttpResponse | FileResponse:
     format = request.GET.get("format", "")
     if request.GET.get("go") and format in FORMATS and n:
         columns = [name for name in request.GET.getlist("columns") if name in COLUMNS] or None
-        if n <= AT_ONCE:
+        if estimated_bytes(rows, format) <= settings.EXPORT_AT_ONCE_MB * 10**6:
             return _written(rows, format, f"spectradb-{n}-spectra", columns)
         return _queued(request, query, format, columns)
     return render(
@@ -102,21 +99,21 @@ def export(request: HttpRequest) -> HttpResponse | FileResponse:
             "n": n,
             "query": query,
             "formats": [
-                {"key": key, "size": _SIZES[key] * n, "words": _words(key)} for key in FORMATS
+                {"key": key, "size": estimated_bytes(rows, key), "words": _words(key)}
+                for key in FORMATS
             ],
             "columns": list(COLUMNS),
-            "at_once": AT_ONCE,
+            "at_once": settings.EXPORT_AT_ONCE_MB * 10**6,
             "fragment": request.headers.get("HX-Request") == "true",
         },
     )
 
 
-@require_GET
+@require_safe
 def export_file(request: HttpRequest, pk: int) -> HttpResponse | FileResponse:
-    """The file of a finished export job, for the person who asked."""
-    row = get_object_or_404(Export, pk=pk, job_status=JobStatus.DONE)
-    if not request.user.is_authenticated or row.requested_by_id != request.user.pk:
-        raise Http404
+    """The file of a finished export job."""
+    seen = Export.objects.visible_to(request.user)
+    row = get_object_or_404(seen, pk=pk, job_status=JobStatus.DONE)
     path = file_of(row)
     if not path.is_file():
         raise Http404
@@ -128,7 +125,10 @@ def _queued(
 ) -> HttpResponse:
     if not request.user.is_authenticated:
         return redirect(f"{reverse('login')}?next={request.path}")
-    request_export(query, format, columns=columns or (), user=request.user)
+    try:
+        request_export(query, format, columns=columns or (), user=request.user)
+    except ExportError as error:
+        raise BadRequest(in_words(error)) from error
     return redirect(f"{reverse('jobs')}?kind=exports")
 
 

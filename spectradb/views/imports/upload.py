@@ -34,6 +34,7 @@ from spectradb.services.imports.questions import (
     take_over,
 )
 from spectradb.services.imports.spectra import ImportedFile, import_file
+from spectradb.views.site.throttle import throttled_posts
 from spectradb.views.site.turns import in_turn
 from spectradb.views.spectra.figures import Plot
 from spectradb.words import in_words
@@ -49,7 +50,8 @@ FORMATS = (
 )  # fmt: skip
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
+@throttled_posts("upload")
 @in_turn
 def upload(request: HttpRequest) -> HttpResponse:
     form = UploadForm(request.POST or None, request.FILES or None)

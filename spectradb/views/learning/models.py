@@ -10,7 +10,7 @@ from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from compute.edges import normalise_edge, normalise_element
 from ml.errors import LearningError
@@ -37,7 +37,7 @@ _TOLD_ELSEWHERE = {"tuned", "quantity", "target_scale"}
 _SHARES = {"relative_error_median", "relative_error_p90", "captured", "pearson_098"}
 
 
-@require_GET
+@require_safe
 def models(request: HttpRequest) -> HttpResponse:
     """Every model and training; what runs shows how far it is."""
     rows = list(TrainedModel.objects.defer("held_out", "request").order_by("-created")[:200])
@@ -59,7 +59,7 @@ def models(request: HttpRequest) -> HttpResponse:
     return render(request, "learning/models.html", context)
 
 
-@require_GET
+@require_safe
 def model(request: HttpRequest, name: str) -> HttpResponse:
     """One model's card."""
     row = get_object_or_404(TrainedModel, name=name)

@@ -15,7 +15,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from compute.errors import InputError, ReadError
 from compute.io.question import Question, QuestionError
@@ -42,7 +42,7 @@ class SiteChoice:
     models: list[TrainedModel] = field(default_factory=list)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @throttled
 @in_turn
 def predict(request: HttpRequest) -> HttpResponse:
@@ -58,7 +58,7 @@ def predict(request: HttpRequest) -> HttpResponse:
     return redirect("predict-structure", row.pk)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @throttled
 @in_turn
 def predict_upload(request: HttpRequest, token: str) -> HttpResponse:
@@ -66,7 +66,7 @@ def predict_upload(request: HttpRequest, token: str) -> HttpResponse:
     return _subject(request, get_object_or_404(Upload.objects.defer("data"), token=token))
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @throttled
 @in_turn
 def predict_structure(request: HttpRequest, pk: int) -> HttpResponse:
@@ -90,7 +90,7 @@ def save(request: HttpRequest, token: str) -> HttpResponse:
     return redirect("predict-structure", row.pk)
 
 
-@require_GET
+@require_safe
 def table(request: HttpRequest) -> HttpResponse:
     """One prediction as CSV: energy, intensity, sigma."""
     rows = Prediction.objects.select_related("model", "structure", "upload").defer("upload__data")

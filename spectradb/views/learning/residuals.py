@@ -6,7 +6,7 @@ import numpy as np
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from spectradb.models import TrainedModel
 from spectradb.plots import Curve, Figure, nice_range
@@ -16,7 +16,7 @@ from spectradb.views.spectra.figures import Plot
 MOST_ROWS = 50
 
 
-@require_GET
+@require_safe
 def residuals(request: HttpRequest, name: str) -> HttpResponse:
     """The map of one model and its most surprising spectra."""
     row = get_object_or_404(TrainedModel.objects.defer("held_out", "request"), name=name)

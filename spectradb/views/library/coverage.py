@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from spectradb.services.library.coverage import Coverage, Environment, Ion, coverage, gaps
 
@@ -20,7 +20,7 @@ _STEPS = (1, 3, 10, 30, 100)
 """From these counts on a cell is darker."""
 
 
-@require_GET
+@require_safe
 def coverage_map(request: HttpRequest) -> HttpResponse:
     kind = request.GET.get("kind", "")
     real = request.GET.get("structures", "")

@@ -10,7 +10,7 @@ from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 from django_q.tasks import async_task
 
 from compute.matching.posterior import MIN_PAIRS
@@ -23,7 +23,7 @@ from spectradb.templatetags.science import edge_text
 from spectradb.views.spectra.figures import Plot
 
 
-@require_GET
+@require_safe
 def how(request: HttpRequest) -> HttpResponse:
     rows: list[dict[str, Any]] = []
     for group, low, high in groups():

@@ -9,7 +9,7 @@ from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from compute.errors import InputError, ReadError, SkipFile
 from spectradb.models import Match, MatchRun, Spectrum, Upload
@@ -25,7 +25,7 @@ from spectradb.views.site.throttle import throttled
 from spectradb.views.site.turns import in_turn
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @throttled
 @in_turn
 def match(request: HttpRequest) -> HttpResponse:
@@ -41,7 +41,7 @@ def match(request: HttpRequest) -> HttpResponse:
     return _landing(request, chosen=chosen)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @throttled
 @in_turn
 def match_run(request: HttpRequest, token: str) -> HttpResponse:
@@ -61,7 +61,7 @@ def match_run(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "matching/run.html", context)
 
 
-@require_GET
+@require_safe
 def report(request: HttpRequest, token: str) -> HttpResponse:
     """The whole answer as JSON."""
     run = _run(request, token)

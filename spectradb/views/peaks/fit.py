@@ -13,7 +13,7 @@ from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from compute.edges import edge_energy, members
 from compute.errors import ComputeError
@@ -47,7 +47,7 @@ AT_ONCE = 1_500
 """Points that a page fits while its reader waits; more go to the queue."""
 
 
-@require_GET
+@require_safe
 def fit(request: HttpRequest, pk: int) -> HttpResponse:
     """The page; a fit costs seconds of the server, so people may ask for so many an hour."""
     return (_fitted if "go" in request.GET else _page)(request, pk)

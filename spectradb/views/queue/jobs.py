@@ -14,7 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from spectradb.models import Calculation, Export, ImportRun, JobStatus, PeakFit, TrainedModel
 from spectradb.models.visibility import CURATE
@@ -32,7 +32,7 @@ PAGE_SIZE = 40
 _BARS = 60
 
 
-@require_GET
+@require_safe
 def jobs(request: HttpRequest) -> HttpResponse:
     kind = request.GET.get("kind", "calculations")
     if kind not in KINDS:
@@ -85,7 +85,7 @@ def jobs(request: HttpRequest) -> HttpResponse:
     )
 
 
-@require_GET
+@require_safe
 def calculation(request: HttpRequest, pk: int) -> HttpResponse:
     """One calculation: its parameters, its result or why there is none."""
     rows = Calculation.objects.visible_to(request.user).with_record(request.user)
@@ -95,7 +95,7 @@ def calculation(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "queue/calculation.html", {"row": row, "d": _described("", row)})
 
 
-@require_GET
+@require_safe
 def case(request: HttpRequest, pk: int) -> HttpResponse:
     """The parameters as ``CASE.json`` for ``run_multiplet``."""
     rows = Calculation.objects.visible_to(request.user)
@@ -134,7 +134,7 @@ def act(request: HttpRequest) -> HttpResponse:
 
 
 def _rows(kind: str, request: HttpRequest) -> QuerySet[Any]:
-    """Imports are public; calculations, fits and exports follow their owner's rights."""
+    """Imports and trainings are public; the others follow the rule of visibility."""
     model = KINDS[kind][0]
     rows: QuerySet[Any] = model._default_manager.all()  # type: ignore[attr-defined]
     if kind == "calculations":
@@ -149,9 +149,8 @@ def _rows(kind: str, request: HttpRequest) -> QuerySet[Any]:
         )
     if kind == "trainings":
         rows = rows.defer("held_out", "request", "metrics", "hyperparameters")
-    if kind == "exports" and not may_curate(request.user):
-        owner = request.user.pk if request.user.is_authenticated else None
-        rows = rows.filter(requested_by=owner) if owner else rows.none()
+    if kind == "exports":
+        rows = Export.objects.visible_to(request.user)
     return rows
 
 

@@ -13,7 +13,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from compute.edges import edge_energy, members
 from spectradb.elements import BY_SYMBOL, Element, grid
@@ -41,7 +41,7 @@ class Cell:
     series: str = ""
 
 
-@require_GET
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     edge = request.GET.get("edge", "")
     kind = request.GET.get("kind", "")

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext, gettext_lazy
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from spectradb.filters import SearchError, parse_text
 from spectradb.models import Kind, Spectrum, Structure
@@ -87,7 +87,7 @@ class Facet:
 SHOWN = 5
 
 
-@require_GET
+@require_safe
 def results(request: HttpRequest) -> HttpResponse:
     started = time.perf_counter()
     if found := _exact(request):

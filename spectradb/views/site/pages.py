@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
+import sys
 from urllib.parse import urlsplit
 
-from django.http import HttpRequest, HttpResponse
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
+
+from spectradb.middleware import is_api
 
 
-@require_GET
+@require_safe
 def cite(request: HttpRequest) -> HttpResponse:
     return render(request, "site/cite.html")
 
 
-@require_GET
+@require_safe
 def methods(request: HttpRequest) -> HttpResponse:
     return render(request, "site/methods.html")
 
 
-@require_GET
+@require_safe
 def accessibility(request: HttpRequest) -> HttpResponse:
     return render(request, "site/accessibility.html")
 
 
-@require_GET
+@require_safe
 def api_help(request: HttpRequest) -> HttpResponse:
     return render(request, "site/api.html", {"base": request.build_absolute_uri("/api/v1/")})
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if is_api(request):
+        return JsonResponse({"detail": str(exception) or "This can’t be read."}, status=400)
     return _told(request, 400, gettext("This can’t be read"), str(exception))
 
 
@@ -53,6 +59,8 @@ def _page_of(request: HttpRequest) -> str:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if is_api(request):
+        return JsonResponse({"detail": "There is nothing at this address."}, status=404)
     return _told(request, 404, gettext("Nothing here"), "")
 
 
@@ -62,10 +70,23 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Without the database and without context processors: either may be what is broken."""
+    """Without the database and without context processors: either may be what is broken.
+
+    A database that does not answer is 503: asking again helps.
+    """
     from django.template import loader
 
-    return HttpResponse(loader.get_template("site/500.html").render(), status=500)
+    away = isinstance(sys.exception(), OperationalError | InterfaceError)
+    status = 503 if away else 500
+    response: HttpResponse
+    if is_api(request):
+        words = "The database does not answer." if away else "Something broke here; it is logged."
+        response = JsonResponse({"detail": words}, status=status)
+    else:
+        response = HttpResponse(loader.get_template("site/500.html").render(), status=status)
+    if away:
+        response["Retry-After"] = "30"
+    return response
 
 
 def _told(

@@ -15,15 +15,22 @@ from spectradb.throttle import throttled as bounded
 View = Callable[..., HttpResponse]
 
 
-def throttled(view: View) -> View:
+def throttled_posts(scope: str) -> Callable[[View], View]:
     """Answer 429 once a person or address has posted too often; reading is free."""
-    posted = bounded("ask", too_many_questions)(view)
 
-    @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return (posted if request.method == "POST" else view)(request, *args, **kwargs)
+    def decorate(view: View) -> View:
+        posted = bounded(scope, too_many_questions)(view)
 
-    return guarded
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            return (posted if request.method == "POST" else view)(request, *args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+throttled = throttled_posts("ask")
 
 
 def too_many_questions(request: HttpRequest, seconds: int) -> HttpResponse:

@@ -8,7 +8,7 @@ import numpy as np
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils.translation import gettext
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from spectradb.models import Spectrum
 from spectradb.services.spectra.compare import (
@@ -26,7 +26,7 @@ from spectradb.views.spectra.figures import Plot, arrays, style, table_edge, tog
 MAX_SPECTRA = 20
 
 
-@require_GET
+@require_safe
 def compare(request: HttpRequest) -> HttpResponse:
     ids = _ids(request.GET)
     spectra = _spectra(request, ids[:MAX_SPECTRA])

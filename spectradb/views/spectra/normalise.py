@@ -47,7 +47,7 @@ class Field:
 
 
 @login_required
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def normalisation(request: HttpRequest, pk: int) -> HttpResponse:
     """GET shows what the values of the form give; POST keeps them."""
     rows = Spectrum.objects.visible_to(request.user).select_related("measurement")

@@ -346,7 +346,9 @@ def _measurement_facts(measurement: Measurement) -> list[tuple[str, Any]]:
     ]
     if file is not None:
         what = ", ".join(
-            part for part in (file.name, measurement.file_format, filesize(file.n_bytes)) if part
+            part
+            for part in (measurement.file_name, measurement.file_format, filesize(file.n_bytes))
+            if part
         )
         rows += [(gettext("File"), what), ("SHA-256", _mono(file.sha256))]
     return rows

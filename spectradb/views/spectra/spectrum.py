@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 from numpy.typing import NDArray
 
 from spectradb.models import Kind, PeakFit, Quantity, Spectrum, Status
@@ -33,7 +33,7 @@ EXPERIMENT_NORMS = ("raw", "normalised", "peak", "area")
 _RELATED = ("structure", "site", "calculation", "measurement", "measurement__file", "contributor")
 
 
-@require_GET
+@require_safe
 def spectrum(request: HttpRequest, pk: int) -> HttpResponse:
     shown = _visible(request, pk)
     if isinstance(shown, HttpResponse):
@@ -89,7 +89,7 @@ def spectrum(request: HttpRequest, pk: int) -> HttpResponse:
     )
 
 
-@require_GET
+@require_safe
 def data_table(request: HttpRequest, pk: int) -> HttpResponse:
     """The numbers of the plot, as a table that a screen reader can walk."""
     shown = _visible(request, pk)
@@ -117,7 +117,7 @@ def data_table(request: HttpRequest, pk: int) -> HttpResponse:
     )
 
 
-@require_GET
+@require_safe
 def drawing(request: HttpRequest, pk: int) -> HttpResponse:
     """The plot as a file: SVG with its own styles."""
     shown = _visible(request, pk)
@@ -133,7 +133,7 @@ def drawing(request: HttpRequest, pk: int) -> HttpResponse:
     return response
 
 
-@require_GET
+@require_safe
 def nearest(request: HttpRequest, pk: int) -> HttpResponse:
     """The most alike spectra of the same edge, asked for when the page is up."""
     shown = _visible(request, pk)

@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext, ngettext
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from compute import routes
 from compute.errors import InputError
@@ -73,7 +73,7 @@ class SiteRow:
         return self.job is not None and self.job.job_status in _OPEN
 
 
-@require_GET
+@require_safe
 def structure(request: HttpRequest, pk: int) -> HttpResponse:
     shown = get_object_or_404(Structure, pk=pk)
     sites = list(shown.sites.order_by("index"))
@@ -295,7 +295,7 @@ def _site_rows(
     return rows
 
 
-@require_GET
+@require_safe
 def site_row(request: HttpRequest, pk: int, site_pk: int) -> HttpResponse:
     """One row of the sites, which asks for itself while its calculation is under way."""
     shown = get_object_or_404(Structure, pk=pk)

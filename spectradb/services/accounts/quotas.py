@@ -1,0 +1,82 @@
+"""How much one account may keep and wait for; curators wait for as much as they like."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.db.models import Sum
+from django.utils.translation import gettext
+
+from spectradb.models import Calculation, Export, JobStatus, PeakFit, SourceFile, Upload
+from spectradb.services.accounts.roles import may_curate
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+_OPEN = (JobStatus.QUEUED, JobStatus.RUNNING)
+
+
+class QuotaError(PermissionDenied):
+    """An account has all that it may have; says of what, how much, and what helps."""
+
+    cause = "Quota used up"
+    permanent = False
+
+
+def stored_bytes(user: User) -> int:
+    """Bytes of the files behind this person's spectra, each counted once, and of kept uploads."""
+    files = SourceFile.objects.filter(measurements__spectrum__contributor=user).distinct()
+    uploads = Upload.objects.filter(requested_by=user)
+    return sum(rows.aggregate(n=Sum("n_bytes"))["n"] or 0 for rows in (files, uploads))
+
+
+def check_storage(user: User | None, n_bytes: int) -> None:
+    """Refuse a file of ``n_bytes`` that does not fit in any more; None is the operator.
+
+    Raises
+    ------
+    QuotaError
+    """
+    if user is None:
+        return
+    limit = settings.ACCOUNT_MAX_MB
+    used = stored_bytes(user)
+    if used + n_bytes > limit * 10**6:
+        raise QuotaError(
+            gettext(
+                "This account keeps %(used).1f of %(limit)d MB, and %(more).1f MB more do not fit: "
+                "delete drafts, or ask the site’s administrators."
+            )
+            % {"used": used / 1e6, "limit": limit, "more": n_bytes / 1e6}
+        )
+
+
+def open_jobs(user: User) -> int:
+    """Calculations, fits and exports of this person that wait or run."""
+    calculations = Calculation.objects.filter(requesters=user, job_status__in=_OPEN).count()
+    return calculations + sum(
+        model.objects.filter(requested_by=user, job_status__in=_OPEN).count()
+        for model in (PeakFit, Export)
+    )
+
+
+def check_jobs(user: User | None, n: int = 1) -> None:
+    """Refuse ``n`` jobs more than a person may have waiting; None is the operator.
+
+    Raises
+    ------
+    QuotaError
+    """
+    if user is None or may_curate(user):
+        return
+    limit, waiting = settings.ACCOUNT_MAX_JOBS, open_jobs(user)
+    if waiting + n > limit:
+        raise QuotaError(
+            gettext(
+                "%(waiting)d jobs of this account wait or run, and %(more)d more would pass its "
+                "limit of %(limit)d: wait for them, or cancel some."
+            )
+            % {"waiting": waiting, "more": n, "limit": limit}
+        )
