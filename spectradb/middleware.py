@@ -18,7 +18,9 @@ _POLICY = (
     "img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-_FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST")
+_OF_PROXIES = (
+    "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_X_REQUEST_ID",
+)  # fmt: skip
 _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -57,7 +59,7 @@ class TrustedProxies:
                     meta["REMOTE_ADDR"] = address
                     break
         else:
-            for name in _FORWARDED:
+            for name in _OF_PROXIES:
                 meta.pop(name, None)
         return self.get_response(request)
 

@@ -39,7 +39,8 @@
 ``THROTTLE_ASK``         matches, fits and predictions asked for; ``120/hour``
 ``MP_API_KEY``           Materials Project key; never logged
 ``MP_API_ENDPOINT``      another address of the Materials Project's API
-``LOG_LEVEL``            of the log on stderr; ``WARNING``
+``LOG_LEVEL``            of the log on stderr; ``WARNING``, with ``INFO`` a line a request
+``LOG_FORMAT``           ``plain`` or ``json``, an object a line; ``plain``
 =======================  ======================================================
 """
 
@@ -157,6 +158,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "spectradb.middleware.TrustedProxies",  # first: what follows reads the address and the scheme
+    "spectradb.logs.RequestLog",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.gzip.GZipMiddleware",
@@ -340,6 +342,7 @@ SPECTACULAR_SETTINGS = {
 # Public over TLS needs PUBLIC_HTTPS=1; on plain loopback http, secure cookies would break login.
 PUBLIC_HTTPS = _flag("PUBLIC_HTTPS")
 SECURE_SSL_REDIRECT = PUBLIC_HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # asked for by the host itself, without TLS
 SESSION_COOKIE_SECURE = PUBLIC_HTTPS
 CSRF_COOKIE_SECURE = PUBLIC_HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if PUBLIC_HTTPS else 0
@@ -362,7 +365,17 @@ MP_API_ENDPOINT = os.environ.get("MP_API_ENDPOINT", "")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "filters": {"request": {"()": "spectradb.logs.WithRequest"}},
+    "formatters": {
+        "plain": {"format": "{asctime} {levelname} {name} [{request_id}]: {message}", "style": "{"},
+        "json": {"()": "spectradb.logs.JsonLines"},
+    },
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": _one_of("LOG_FORMAT", ("plain", "json")),
+            "filters": ["request"],
+        }
+    },
     "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL", "WARNING")},
 }

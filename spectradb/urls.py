@@ -20,7 +20,7 @@ from spectradb.views.peaks import fit
 from spectradb.views.queue import jobs
 from spectradb.views.search import home
 from spectradb.views.search import results as browse
-from spectradb.views.site import pages
+from spectradb.views.site import health, pages
 from spectradb.views.spectra import compare, normalise, spectrum
 from spectradb.views.structures import structure
 
@@ -99,6 +99,10 @@ urlpatterns = [
     path("account/keys/<int:pk>/revoke/", account.revoke_key, name="revoke-key"),
     path("theme/", account.theme, name="theme"),
     path("i18n/", include("django.conf.urls.i18n")),
+    path("healthz", health.alive, name="alive"),
+    path("readyz", health.ready, name="ready"),
+    path("robots.txt", health.robots, name="robots"),
+    path("favicon.ico", health.favicon, name="favicon"),
     path("admin/", admin.site.urls),
     path("api/v1/", include("spectradb.api.urls")),
     path("optimade/", include("spectradb.api.optimade.urls")),

@@ -9,6 +9,7 @@ in C order. A header of 4 + 4·ndim bytes keeps float64 values 4-byte aligned at
 from __future__ import annotations
 
 import struct
+from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -72,7 +73,13 @@ class ArrayField(_BinaryField):
     ) -> NDArray[Any] | None:
         return None if value is None else unpack_array(value)
 
+    def value_to_string(self, obj: models.Model) -> str:
+        """For ``dumpdata``: Base64 of what the column holds."""
+        return b64encode(pack_array(self.value_from_object(obj))).decode("ascii")
+
     def to_python(self, value: Any) -> Any:
+        if isinstance(value, str):
+            value = b64decode(value)
         if isinstance(value, bytes | memoryview):
             return unpack_array(value)
         return value

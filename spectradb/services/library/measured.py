@@ -181,8 +181,11 @@ def _load(
             save_with_reason(before, None, "The measured crystal is stored now.")
         done.linked += before.structure_id is not None
         return
-    if Spectrum.objects.filter(content_hash=record.content_hash).exists():
-        done.unchanged += 1  # a person has imported this very file
+    same_file = Spectrum.objects.published().filter(
+        measurement__file__sha256=row["sha256"], measurement__file_part=row["part"]
+    )
+    if Spectrum.objects.filter(content_hash=record.content_hash).exists() or same_file.exists():
+        done.unchanged += 1  # this very file was imported, by the operator or published
         return
     if before is not None and (before.status != Status.PUBLISHED or _touched(before)):
         done.kept_out += 1

@@ -73,6 +73,15 @@ def _send(model: type[Job], ids: list[int]) -> None:
             async_task(_TASKS[model], pk, group=model.__name__, task_name=name, **options)
 
 
+def send_waiting() -> int:
+    """Tell the workers about every queued row, where the broker's messages were lost; how many."""
+    n = 0
+    for model in _TASKS:
+        queued = model._default_manager.filter(job_status=JobStatus.QUEUED)
+        n += enqueue(model, queued.order_by("pk").values_list("pk", flat=True))
+    return n
+
+
 def claim(model: type[J], pk: int) -> J | None:
     """The row, now running and ours; None if it is not queued (any more)."""
     now = timezone.now()

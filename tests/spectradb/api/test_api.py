@@ -85,7 +85,6 @@ BAD = {
     "fields=": "fields",
     "page_size=0": "page_size",
     "page_size=x": "page_size",
-    "cursor=%00": "cursor",
     "cursor=WzEsIDk5OTk5OTk5OTk5OTk5OTk5OTk5XQ==": "cursor",
     "format=xml": "format",
 }

@@ -12,8 +12,8 @@ from spectradb.models import Calculation, Export, SourceFile, Spectrum
 from spectradb.services.calculations.records import Curve, ask, store_records
 from spectradb.services.exports.jobs import request_export
 from spectradb.services.imports.spectra import import_file
+from tests.compute.io.test_theory import feff
 from tests.factories import make_spectrum, make_user
-from tests.spectradb.imports.test_questions import feff
 
 pytestmark = pytest.mark.django_db
 COLUMNS = "# energy mu\n" + "\n".join(

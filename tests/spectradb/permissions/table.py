@@ -156,6 +156,7 @@ PAGES: dict[str, Route | list[Route]] = {
     "account": _both(SIGNED, SIGNED),
     "revoke-key": _post("L0Y00", "key"),
     "theme": _post(ALL),
+    **{name: _get() for name in ("alive", "ready", "robots", "favicon")},
     "set_language": Route(dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), ALL)),
 }
 

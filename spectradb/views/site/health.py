@@ -1,0 +1,85 @@
+"""What machines ask: is it alive, can it serve, what may be crawled."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
+from django.templatetags.static import static
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from redis import RedisError
+
+_NOT_CRAWLED = ("admin/", "api/v1/", "optimade/", "export/", "account/", "jobs/", "*/fit/", "*?")
+"""Work for the server, or the same page in other words."""
+
+
+@require_safe
+@never_cache
+def alive(request: HttpRequest) -> HttpResponse:
+    """200 as long as this process answers; asks nothing else."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+@never_cache
+def ready(request: HttpRequest) -> HttpResponse:
+    """200 if database, tables, cache and folder are there; else 503 and which is not."""
+    checks = {
+        "database": _database(),
+        "migrations": False,
+        "cache": _cache(),
+        "folder": os.access(settings.VAR_DIR, os.R_OK | os.X_OK),
+    }
+    checks["migrations"] = checks["database"] and _migrated()
+    good = all(checks.values())
+    told: dict[str, Any] = {"status": "ready" if good else "not ready", "checks": checks}
+    return JsonResponse(told, status=200 if good else 503)
+
+
+def _database() -> bool:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return False
+    return True
+
+
+def _migrated() -> bool:
+    """Whether the tables are those of this code."""
+    try:
+        executor = MigrationExecutor(connection)
+        return not executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except DatabaseError:
+        return False
+
+
+def _cache() -> bool:
+    try:
+        cache.set("ready", 1, 10)
+        return bool(cache.get("ready") == 1)
+    except RedisError:
+        return False
+
+
+@require_safe
+def robots(request: HttpRequest) -> HttpResponse:
+    """Pages of spectra and structures may be crawled."""
+    lines = ["User-agent: *", *(f"Disallow: /{path}" for path in _NOT_CRAWLED), "Crawl-delay: 5"]
+    return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; charset=utf-8")
+
+
+@require_safe
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Where browsers look without being told."""
+    return redirect(static("img/icon.svg"), permanent=False)
+
+
+__all__ = ["alive", "favicon", "ready", "robots"]
