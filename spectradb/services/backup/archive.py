@@ -111,7 +111,7 @@ def read(
     manifest: dict[str, Any] | None = None
     try:
         with ExitStack() as stack:
-            tar = _open(path, passphrase, stack)
+            tar, zipped = _open(path, passphrase, stack)
             for info in tar:
                 source = tar.extractfile(info)
                 if manifest is not None or source is None or info.name in found:
@@ -126,6 +126,8 @@ def read(
                 while hashing.read(_CHUNK):
                     pass
                 found[info.name] = {"bytes": info.size, "sha256": digest.hexdigest()}
+            while zipped.read(_CHUNK):  # to the checksum at its very end
+                pass
     except (
         tarfile.TarError,
         EOFError,
@@ -146,7 +148,9 @@ def read(
     return manifest
 
 
-def _open(path: Path, passphrase: str | None, stack: ExitStack) -> tarfile.TarFile:
+def _open(
+    path: Path, passphrase: str | None, stack: ExitStack
+) -> tuple[tarfile.TarFile, gzip.GzipFile]:
     file: IO[bytes] = stack.enter_context(path.open("rb"))
     inner: Any = file
     if file.read(len(crypt.MAGIC)) == crypt.MAGIC:
@@ -155,4 +159,5 @@ def _open(path: Path, passphrase: str | None, stack: ExitStack) -> tarfile.TarFi
         inner = io.BufferedReader(crypt.Opened(file, passphrase))
     else:
         file.seek(0)
-    return stack.enter_context(tarfile.open(fileobj=inner, mode="r|gz"))
+    zipped = stack.enter_context(gzip.GzipFile("", "rb", fileobj=inner))
+    return stack.enter_context(tarfile.open(fileobj=zipped, mode="r|")), zipped

@@ -237,6 +237,7 @@ ADMIN_PAGES = {
 
 OWNERS: dict[str, str] = {
     "Spectrum.contributor": "stays; what is not published is the curators' alone",
+    "Series.contributor": "stays; what is not published is the curators' alone",
     "Calculation.requesters": "stays; without a record it is the curators' alone",
     "Export.requested_by": "stays; the curators' alone",
     "PeakFit.requested_by": "stays; seen as its spectrum is",
