@@ -34,6 +34,7 @@ from tests.benchmarks.output import say
 from tests.shared_data import shared_data
 
 SEED, COUNT = 15, 12
+KEPT = Path(__file__).parents[2] / "docs" / "measurements" / "feff-cache"
 LOW_EV, HIGH_EV, STEP_EV = -10.0, 50.0, 0.25
 SHIFTS_EV = np.arange(-8.0, 8.01, 0.05)
 
@@ -193,7 +194,7 @@ def edges(cache: Cache, only: int | None) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["cu_k", "l23", "edges"])
-    parser.add_argument("--cache", type=Path, default=Path("var/feff-cache"))
+    parser.add_argument("--cache", type=Path, default=KEPT)
     parser.add_argument("--only", type=int, help="the first so many")
     given = parser.parse_args()
     {"cu_k": cu_k, "l23": l23, "edges": edges}[given.what](Cache(given.cache), given.only)

@@ -17,7 +17,7 @@ from spectradb.services.accounts.roles import CURATOR
 from spectradb.services.curation.workflow import withdraw
 from spectradb.services.imports.spectra import import_file
 from spectradb.services.library.measured import TABLE, load_measured, row_of, write_measured
-from spectradb.services.library.release import MEASURED, read_tables
+from spectradb.services.library.release import MEASURED, read_release, read_tables
 from tests.factories import make_structure, make_user
 
 pytestmark = pytest.mark.django_db
@@ -68,6 +68,13 @@ def test_the_shipped_set_holds_a_hundred_samples_of_stated_licence(shipped):
     assert len({one["sha256"] + one["part"] for one in rows}) == len(rows)
     texts = [str(value) for one in rows for value in one.values() if isinstance(value, str)]
     assert not [text for text in texts if "@" in text]
+
+
+def test_every_crystal_that_is_named_comes_along_with_its_citation(shipped):
+    about = [one["about"] for one in read_release(STARTER / "feff").structures]
+    there = {f"{one['source']}:{one['source_id']}" for one in about}
+    assert {one["crystal"] for one in shipped[1] if one["crystal"]} <= there
+    assert all(one["citation"] and one["licence"] and one["read_sha256"] for one in about)
 
 
 def test_a_measured_spectrum_is_published_once_with_its_licence_source_and_crystal(tmp_path):
