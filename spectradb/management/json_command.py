@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser, OutputWrapper
 from tqdm import tqdm
 
 T = TypeVar("T")
@@ -74,6 +75,36 @@ class JsonCommand(BaseCommand):
             Path(output).write_text(text + "\n", encoding="utf-8")
         except OSError as error:
             raise CommandError(f"--output {output}: {error.strerror}") from error
+
+    def emit_each(self, results: Iterable[Any], output: str | None) -> None:
+        """As :meth:`emit` of a list, one item in memory at a time; all are made in any case."""
+        if output is None:
+            for _ in results:
+                pass
+            return
+        with ExitStack() as opened:
+            try:
+                stream = (
+                    self.stdout
+                    if output == "-"
+                    else opened.enter_context(Path(output).open("w", encoding="utf-8"))
+                )
+            except OSError as error:
+                raise CommandError(f"--output {output}: {error.strerror}") from error
+            before = "["
+            for one in results:
+                text = json.dumps(one, default=_plain, allow_nan=False, ensure_ascii=False)
+                _write(stream, before + text)
+                before = ",\n"
+            _write(stream, "[]\n" if before == "[" else "]\n")
+
+
+def _write(stream: Any, text: str) -> None:
+    """Without the line's end that Django's streams add."""
+    if isinstance(stream, OutputWrapper):
+        stream.write(text, ending="")
+    else:
+        stream.write(text)
 
 
 def _plain(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from ml.errors import LearningError
 from spectradb.filters import EVERYTHING, SearchError, apply_where
 from spectradb.management.json_command import JsonCommand
 from spectradb.models import Structure
-from spectradb.services.learning.predict import Predictor, trust_in_words
+from spectradb.services.learning.predict import PredictedSite, Predictor, trust_in_words
 
 
 class Command(JsonCommand):
@@ -51,33 +52,40 @@ class Command(JsonCommand):
                 if files
                 else predictor.of_rows(apply_where(Structure, self.where(where), EVERYTHING))
             )
-            answers = list(self.progress(found, unit="site"))
         except (LearningError, SearchError) as error:
             raise CommandError(str(error)) from error
-        self.emit(
-            [
-                {
-                    "file": one.file,
-                    "source_id": one.source_id,
-                    "formula": one.formula,
-                    "site_index": one.site_index,
-                    "element": one.element,
-                    "model": one.model,
-                    "energy_ev": one.energy_ev,
-                    "intensity": one.intensity,
-                    "sigma": one.sigma,
-                    "trust": one.trust,
-                    "trust_reason": trust_in_words(one) if one.trust is not None else None,
-                    "neighbours": one.neighbours,
-                    "warnings": one.warnings,
-                    "error": one.error or None,
-                }
-                for one in answers
-            ],
-            output,
-        )
-        failed = [one for one in answers if one.error]
-        self.say(f"{len(answers) - len(failed)} sites predicted, {len(failed)} failed")
+        failed: list[str] = []
+        n = 0
+
+        def told() -> Iterator[dict[str, Any]]:
+            """One site at a time: a hundred thousand of them do not fit into memory."""
+            nonlocal n
+            for one in self.progress(found, unit="site"):
+                n += 1
+                if one.error:
+                    failed.append(f"{one.file or one.source_id}: {one.error}")
+                yield _as_json(one)
+
+        self.emit_each(told(), output)
+        self.say(f"{n - len(failed)} sites predicted, {len(failed)} failed")
         if failed:
-            lines = [f"{one.file or one.source_id}: {one.error}" for one in failed]
-            raise CommandError("\n".join(lines))
+            raise CommandError("\n".join(failed))
+
+
+def _as_json(one: PredictedSite) -> dict[str, Any]:
+    return {
+        "file": one.file,
+        "source_id": one.source_id,
+        "formula": one.formula,
+        "site_index": one.site_index,
+        "element": one.element,
+        "model": one.model,
+        "energy_ev": one.energy_ev,
+        "intensity": one.intensity,
+        "sigma": one.sigma,
+        "trust": one.trust,
+        "trust_reason": trust_in_words(one) if one.trust is not None else None,
+        "neighbours": one.neighbours,
+        "warnings": one.warnings,
+        "error": one.error or None,
+    }
