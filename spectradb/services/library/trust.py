@@ -17,6 +17,7 @@ USUAL = {
 """Lowest and highest valence that minerals have of an element, beside chromates."""
 _CHROMATE = ("Cr", 6)
 _SURE, _SURE_OF_UNUSUAL = 0.5, 0.95  # confidence of a valence
+_LOWEST = 1.5  # but of copper: below are metals whose nitrides only look like salts (Mn3ZnN)
 _SAME = 0.01
 
 
@@ -26,6 +27,8 @@ def is_trusted(site: Site) -> bool:
         return False
     if site.oxidation_method == STATED:
         return True
+    if site.element != "Cu" and site.oxidation_state < _LOWEST:
+        return False
     if not site.ligands or not LIGANDS.issuperset(site.ligands.split("-")):
         return False
     return (site.oxidation_confidence or 0.0) >= (_SURE if _is_usual(site) else _SURE_OF_UNUSUAL)

@@ -40,6 +40,7 @@ def test_a_usual_valence_of_ions_is_believed_and_an_unusual_one_where_it_is_sure
         site("Fe", 2.0, "", 1.0),
         site("Ti", 2.0, "O", 0.7),
         site("Fe", None, "O", 1.0),
+        site("Mn", 1.0, "N", 1.0),
     ],
 )
 def test_what_bonds_do_not_decide_is_left_out(one: Site):
