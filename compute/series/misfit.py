@@ -50,6 +50,19 @@ def p_values(blocks: Floats, relative_error: float) -> Floats:
     return np.asarray(np.where(missing, np.nan, _joined(np.where(usable, p, np.nan))))
 
 
+def _log_ratio(x: Floats, delta: float, tau: float) -> Floats:
+    """ln N(x; δ, τ²) / N(x; 0, 1), held constant where it would fall with x.
+
+    A residual that is smaller than noise is no sign of something else, however wide that spreads.
+    """
+    if tau > 1:
+        x = np.maximum(x, -delta / (tau**2 - 1))
+    elif tau < 1:
+        x = np.minimum(x, delta / (1 - tau**2))
+    ratio = (x**2 - ((x - delta) / tau) ** 2) / 2 - np.log(tau)
+    return np.asarray(np.minimum(ratio, 300.0))
+
+
 def _joined(p: Floats) -> Floats:
     """p-value of the least of the scales' p-values (n, scales); NaN is no test.
 
@@ -95,11 +108,7 @@ def probabilities(p: Floats) -> Floats:
         return out
     x = np.clip(-ndtri(np.clip(p[known], _TINY, 1 - 1e-9)), -5.0, _FARTHEST)
     sample = x[:: -(-x.size // 4096)]
-    ratios = [
-        np.minimum((x**2 - ((x - delta) / tau) ** 2) / 2 - np.log(tau), 300.0)
-        for delta in _PLACES
-        for tau in _SPREADS
-    ]
+    ratios = [_log_ratio(x, delta, tau) for delta in _PLACES for tau in _SPREADS]
     shares = np.linspace(0.005, 0.995, 60)
     with_it, without = PRIOR
     prior = (with_it - 1) * np.log(shares) + (without - 1) * np.log(1 - shares)

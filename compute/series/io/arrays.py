@@ -96,7 +96,8 @@ def _side_axis(one: Any, size: int, where: str) -> Axis:
         if "values" in one:
             values = np.asarray(one["values"], np.float64)
         else:
-            values = float(one["start"]) + float(one["step"]) * np.arange(size)
+            steps = float(one["step"]) * np.arange(size)
+            values = np.asarray(float(one["start"]) + steps, np.float64)
     except (KeyError, TypeError, ValueError) as error:
         raise ReadError([f"{where}: needs start and step, or values"]) from error
     if values.shape != (size,):

@@ -108,6 +108,13 @@ def test_noise_alone_is_flagged_as_often_as_said(unmixed):
     assert unmixed.none_of_these.mean() < 0.1
 
 
+def test_less_misfit_than_noise_is_no_sign_of_something_else():
+    _, fractions = mixtures(50, seed=3)
+    found = unmix(fractions @ REFERENCES, REFERENCES)
+    np.testing.assert_allclose(found.fractions, fractions, atol=1e-9)
+    assert found.none_of_these.max() < 0.3
+
+
 def test_something_else_is_flagged():
     spectra, _ = mixtures(300, seed=9, foreign=0.3)
     assert (unmix(spectra, REFERENCES).p_value < 0.05).mean() > 0.75
