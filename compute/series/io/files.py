@@ -77,7 +77,7 @@ def _coordinate(spectra: Sequence[RawSpectrum], origin: Sequence[Path]) -> tuple
                     "the coordinate is the number in the names; its unit and meaning are open: "
                     "state them by --axis"
                 ]
-    return Axis("index", "", np.arange(len(spectra)) * 1.0), [
+    return Axis("index", "", np.arange(len(spectra), dtype=np.float64)), [
         "the coordinate is the place in the order of files and scans: state it by --axis"
     ]
 

@@ -149,7 +149,7 @@ class _Maps:
 
 
 def _rows(stored: Stored) -> int:
-    return max(1, min(PART, PART_BYTES // (8 * stored.n_channels)))
+    return int(max(1, min(PART, PART_BYTES // (8 * stored.n_channels))))
 
 
 def _by_references(row: Series, stored: Stored, asked: Asked, output: Path) -> Iterator[Progress]:
@@ -228,8 +228,9 @@ def _by_parameters(row: Series, stored: Stored, asked: Asked, output: Path) -> I
 
 def _sigma(rows: NDArray[Any], noise: Noise) -> Floats:
     if noise.variances is not None:
-        return np.sqrt(noise.variances)
-    return np.sqrt(noise.constant + noise.gain * np.maximum(np.asarray(rows, float), noise.gain))
+        return np.asarray(np.sqrt(noise.variances))
+    level = np.maximum(np.asarray(rows, float), noise.gain)
+    return np.asarray(np.sqrt(noise.constant + noise.gain * level))
 
 
 def _by_factors(row: Series, stored: Stored, asked: Asked, output: Path) -> Iterator[Progress]:
@@ -240,7 +241,7 @@ def _by_factors(row: Series, stored: Stored, asked: Asked, output: Path) -> Iter
         )
     curves, inside, more = references_on(asked.references, stored.energy_ev)
     spectra = stored.rows(0, stored.n_spectra)[:, inside].astype(np.float32)
-    gaps = np.isnan(spectra).any(axis=1)
+    gaps = np.asarray(np.isnan(spectra).any(axis=1))
     whole = spectra[~gaps]
     if len(whole) < 2:
         raise InputError("series", row.pk, "has fewer than two spectra without gaps")
