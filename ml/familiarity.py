@@ -1,9 +1,10 @@
 """Whether a site is one that the model was trained on, or of a chemistry that it never saw.
 
 A site is told by the distances and elements of the atoms around it, whatever the cell, the order
-of the atoms or the orientation. What was learnt from needs no extrapolation; where the absorber is
-bonded to an element, or the crystal holds one, that no training row has, distances to the training
-rows say little, and the error to expect is that of rows whose chemistry was left out.
+of the atoms or the orientation. What was learnt from needs no extrapolation. Where the absorber is
+bonded otherwise than in any training row, the crystal holds an element that none has, or lacks one
+that all have, distances to the training rows say little, and the error to expect is that of rows
+whose chemistry was left out.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _WIDTH = 16
 _SAME = 0.01  # of a signature: distances that agree within about 1e-3 Å
 _SHELL = 1.25  # bonded: within this many times the nearest distance
 _HEAVIEST = 128
+_MORE = 0.25  # of the shell, that an element takes beyond all training rows
 _FEWEST = 10  # rows that have a chemistry of their own, to tell what that costs
 _COST = 2.0  # in units of the spread, where there are fewer: a careful guess, not a measurement
 KNOWN_TRUST = 1.0
@@ -40,40 +42,43 @@ class Familiarity:
     ----------
     signature : (m, 16)
         Of each row's surroundings, float32.
-    elements, ligands : (k,)
-        Numbers of the elements in the crystals, and of those that absorbers are bonded to.
-    cost : float
-        Error, in units of the spread, of rows with an element or a ligand of their own.
+    elements : (128,)
+        Share of the rows whose crystal holds each element.
+    ligands : (128,)
+        The largest share that each element has in the shell of an absorber.
+    costs : (2,)
+        Error, in units of the spread, of rows with an element, and with a ligand, of their own.
     """
 
     signature: NDArray[np.float32]
-    elements: NDArray[np.int64]
-    ligands: NDArray[np.int64]
-    cost: float
+    elements: Float
+    ligands: Float
+    costs: Float
 
     @classmethod
     def learn(cls, data: Dataset, validation: Validation) -> Self:
         """From the training rows and what was said of them before they were learnt from."""
-        signature, bonded = _surroundings(data)
-        inside = [frozenset(one.numbers.tolist()) for one in data.crystals]
-        elements = sorted(set().union(*(inside[k] for k in set(data.crystal_of.tolist()))))
-        ligands = sorted(set().union(*bonded))
-        cost = _cost_of_strangeness(data, bonded, validation)
-        return cls(signature, np.array(elements), np.array(ligands), cost)
+        signature, shell = _surroundings(data)
+        holds = _holds(data)
+        costs = np.array([_cost(data, own, validation) for own in (holds, shell > 0)])
+        return cls(signature, holds.mean(axis=0), shell.max(axis=0), costs)
 
     def judge(self, data: Dataset, found: Predicted, validation: Validation) -> Predicted:
         """The prediction of these rows with what is familiar and what is not."""
-        signature, bonded = _surroundings(data)
+        signature, shell = _surroundings(data)
         distance, row = cKDTree(self.signature).query(signature, p=np.inf)
         known = np.asarray(distance <= _SAME)
-        have, seen = frozenset(self.elements.tolist()), frozenset(self.ligands.tolist())
-        held = [sorted(set(data.crystals[k].numbers.tolist()) - have) for k in data.crystal_of]
-        unbonded = [tuple(sorted(one - seen)) for one in bonded]
-        strange = np.array([bool(a or b) for a, b in zip(held, unbonded, strict=True)])
-        factor = np.where(strange & ~known, self.cost, 1.0)
-        trust = np.where(strange, validation.calibration.trust(found.spread * factor), found.trust)
-        alone = np.array([bool(one) for one in unbonded])
-        trust = np.where(alone, np.minimum(trust, STRANGE_TRUST), trust)
+        holds = _holds(data)
+        new, lacking = holds & (self.elements == 0), ~holds & (self.elements == 1)
+        other = (shell > 0) & (shell > np.where(self.ligands > 0, self.ligands + _MORE, 0.0))
+        bonded, held = other.any(axis=1) & ~known, (new | lacking).any(axis=1) & ~known
+        factor = np.maximum(
+            np.where(held, self.costs[0], 1.0), np.where(bonded, self.costs[1], 1.0)
+        )
+        trust = validation.calibration.trust(found.spread * factor)
+        trust = np.where(bonded | held, np.minimum(trust, found.trust), found.trust)
+        least = bonded | lacking.any(axis=1)
+        trust = np.where(least, np.minimum(trust, STRANGE_TRUST), trust)
         nearest = found.neighbours.copy()
         for at in np.flatnonzero(known):
             others = nearest[at][nearest[at] != row[at]]
@@ -85,8 +90,9 @@ class Familiarity:
             spread=found.spread * factor,
             neighbours=nearest,
             known=known,
-            unseen=[tuple(one) for one in held],
-            unbonded=unbonded,
+            unseen=_numbers(new),
+            unbonded=_numbers(other),
+            lacking=_numbers(lacking),
         )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -95,26 +101,26 @@ class Familiarity:
             "familiar.signature": self.signature,
             "familiar.elements": self.elements,
             "familiar.ligands": self.ligands,
-            "familiar.cost": np.array([self.cost]),
+            "familiar.costs": self.costs,
         }
 
     @classmethod
     def of_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Self | None:
         """Back from a checkpoint, the arrays taken out; None in one of before."""
-        if "familiar.signature" not in arrays:
+        if "familiar.costs" not in arrays:
+            for name in [name for name in arrays if name.startswith("familiar.")]:
+                arrays.pop(name)  # of a form that was short-lived
             return None
-        signature, elements, ligands = (
-            arrays.pop(f"familiar.{name}") for name in ("signature", "elements", "ligands")
-        )
-        return cls(signature, elements, ligands, float(arrays.pop("familiar.cost")[0]))
+        names = ("signature", "elements", "ligands", "costs")
+        return cls(*(arrays.pop(f"familiar.{name}") for name in names))
 
 
-def _surroundings(data: Dataset) -> tuple[NDArray[np.float32], list[frozenset[int]]]:
+def _surroundings(data: Dataset) -> tuple[NDArray[np.float32], Float]:
     """(n, 16) Σ_j w(Z_j) cos(κ r_j) f(r_j) / r_j with weights w that each element has of its own;
-    and the elements that each row's absorber is bonded to."""
+    and (n, 128) the share of each element in the first shell of the absorber."""
     weight, wave = _weights()
     signature = np.empty((len(data), _WIDTH), np.float32)
-    bonded: list[frozenset[int]] = [frozenset()] * len(data)
+    shell = np.zeros((len(data), _HEAVIEST))
     for k in np.unique(data.crystal_of):
         rows = np.flatnonzero(data.crystal_of == k)
         crystal = data.crystals[k]
@@ -126,8 +132,22 @@ def _surroundings(data: Dataset) -> tuple[NDArray[np.float32], list[frozenset[in
             own = weight[crystal.numbers[data.site[row]]]
             signature[row] = own + (weight[numbers] * np.cos(wave * r) * fade).sum(axis=0)
             if numbers.size:
-                bonded[row] = frozenset(numbers[r[:, 0] <= _SHELL * r[0, 0]].tolist())
-    return signature, bonded
+                inside = numbers[r[:, 0] <= _SHELL * r[0, 0]]
+                shell[row] = np.bincount(inside, minlength=_HEAVIEST) / inside.size
+    return signature, shell
+
+
+def _holds(data: Dataset) -> NDArray[np.bool_]:
+    """(n, 128) whether the crystal of each row holds each element."""
+    holds = np.zeros((len(data.crystals), _HEAVIEST), bool)
+    for k, one in enumerate(data.crystals):
+        holds[k, one.numbers] = True
+    return holds[data.crystal_of]
+
+
+def _numbers(marks: NDArray[np.bool_]) -> list[tuple[int, ...]]:
+    """The elements that are marked of each row."""
+    return [tuple(np.flatnonzero(one).tolist()) for one in marks]
 
 
 @cache
@@ -137,22 +157,14 @@ def _weights() -> tuple[Float, Float]:
     return rng.normal(size=(_HEAVIEST, _WIDTH)), np.linspace(0.0, 3.0, _WIDTH)
 
 
-def _cost_of_strangeness(
-    data: Dataset, bonded: list[frozenset[int]], validation: Validation
-) -> float:
-    """Root mean square of error / spread of the rows whose chemical system alone has an element or
-    a ligand, in units of that of all rows. Their systems were held out whole."""
+def _cost(data: Dataset, own: NDArray[np.bool_], validation: Validation) -> float:
+    """Root mean square of error / spread of the rows whose chemical system alone has one of their
+    marks (n, 128), in units of that of all rows. Their systems were held out whole."""
     if folds_of(data, 2)[1] != "system":
         return _COST
-    systems = data.systems
-    homes: dict[tuple[str, int], set[str]] = {}
-    marks = []
-    for row, k in enumerate(data.crystal_of):
-        own = {("element", z) for z in set(data.crystals[k].numbers.tolist())}
-        marks.append(own | {("ligand", z) for z in bonded[row]})
-        for mark in marks[-1]:
-            homes.setdefault(mark, set()).add(systems[row])
-    alone = np.array([any(len(homes[mark]) == 1 for mark in some) for some in marks])
+    _, system = np.unique(data.systems, return_inverse=True)
+    homes = np.array([len(np.unique(system[own[:, z]])) for z in range(_HEAVIEST)])
+    alone = (own & (homes == 1)).any(axis=1)
     if alone.sum() < _FEWEST:
         return _COST
     ratio = (validation.error.astype(np.float64) ** 2).mean(axis=1) / validation.spread**2

@@ -32,8 +32,9 @@ class Predicted:
         The model's own measure of doubt, from which σ and trust follow.
     known : (n,), optional
         Whether the site was trained on.
-    unseen, unbonded : list of (n,) tuples, optional
-        Elements of the crystal, and elements bonded to the absorber, that no training row has.
+    unseen, unbonded, lacking : list of (n,) tuples, optional
+        Elements of the crystal that no training row has; elements bonded to the absorber as in
+        none; elements that all of them have and the crystal has not.
     """
 
     mean: Float
@@ -44,6 +45,7 @@ class Predicted:
     known: NDArray[np.bool_] | None = None
     unseen: Sequence[tuple[int, ...]] | None = None
     unbonded: Sequence[tuple[int, ...]] | None = None
+    lacking: Sequence[tuple[int, ...]] | None = None
 
 
 @dataclass(frozen=True)

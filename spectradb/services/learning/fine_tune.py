@@ -31,6 +31,7 @@ from spectradb.services.learning.training_data import crystal_of
 from spectradb.services.spectra.normalise import normalise
 
 Float = NDArray[np.float64]
+_WHOLE = -1  # in the place of a site: all of a compound
 FEWEST = 3  # compounds: two to learn from when one is left out
 
 
@@ -88,7 +89,12 @@ def fine_tune(base_name: str, name: str, query: Mapping[str, list[str]]) -> Trai
     folder = new_folder(name)
     model = Adapted(base, adaptation, error)
     model.save(folder)
-    copy_rows(base_name, folder)
+    compounds = Structure.objects.filter(pk__in=np.unique(measured.compound).tolist())
+    copy_rows(
+        base_name,
+        folder,
+        [(name, pk, _WHOLE) for pk, name in compounds.values_list("pk", "source_id")],
+    )
     now = timezone.now()
     digest = hashlib.sha256(row.data_hash.encode())
     for curve in measured.curves:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 HIGH_TRUST, MEDIUM_TRUST = 0.7, 0.4
 KNOWN = "High: the model was trained on this structure"
 UNBONDED = re.compile(r"Low: trained on no (?P<absorber>\w+) bonded to (?P<ligands>.+)")
+LACKING = re.compile(r"Low: trained on crystals with (?P<elements>.+) alone")
 """What :func:`trust_in_words` says of these, for a page that says it in its reader's language."""
 
 
@@ -50,7 +51,8 @@ class PredictedSite:
     error: str = ""
     warnings: tuple[str, ...] = ()
     known: bool = False  # the model was trained on this site
-    unbonded: tuple[str, ...] = ()  # bonded to the absorber here, and in no training row
+    unbonded: tuple[str, ...] = ()  # bonded to the absorber as in no training row
+    lacking: tuple[str, ...] = ()  # in every training row, and not in this crystal
     unseen: tuple[str, ...] = ()  # in this crystal, and in no training row
 
 
@@ -188,6 +190,7 @@ class Predictor:
                 known=predicted.known is not None and bool(predicted.known[at]),
                 unbonded=_symbols(predicted.unbonded, at),
                 unseen=_symbols(predicted.unseen, at),
+                lacking=_symbols(predicted.lacking, at),
             )
             for at, site in enumerate(sites)
         ]
@@ -217,6 +220,8 @@ def trust_in_words(one: PredictedSite) -> str:
     if one.unbonded:
         ligands = ", ".join(one.unbonded)
         return f"Low: trained on no {one.element} bonded to {ligands}"
+    if one.lacking:
+        return f"Low: trained on crystals with {', '.join(one.lacking)} alone"
     nearest = one.neighbours[0][0] if one.neighbours else "nothing"
     new = f"trained on no crystal with {', '.join(one.unseen)}; " if one.unseen else ""
     if one.trust >= HIGH_TRUST:

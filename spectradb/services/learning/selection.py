@@ -69,6 +69,8 @@ def select(query: Mapping[str, Sequence[str]], quantity: str = "") -> Selected:
     SearchError
         If the search is none.
     """
+    if quantity and "quantity" not in query and ("," in quantity or quantity == Quantity.ARBITRARY):
+        query = {**query, "quantity": quantity.split(",")}  # as it was named before
     found = apply_where(Spectrum, query, EVERYTHING)
     left_out: LeftOut = {}
     kept: dict[str, list[int]] = {}

@@ -60,12 +60,13 @@ def keep_rows(
     (folder / _MEAN).write_text(json.dumps(mean.tolist()), encoding="utf-8")
 
 
-def copy_rows(name: str, folder: Path) -> None:
-    """What :func:`keep_rows` kept of one model, for another that is made from it."""
+def copy_rows(name: str, folder: Path, more: Sequence[Key]) -> None:
+    """What :func:`keep_rows` kept of one model, for another that is made from it and ``more``."""
     for file in (_ROWS, _MEAN, _SYSTEMS):
         if file == _SYSTEMS and not (model_folder(name) / file).exists():
             continue  # trained before they were kept
         shutil.copy(model_folder(name) / file, folder / file)
+    (folder / _ROWS).write_text(json.dumps([*training_keys(name), *more]), encoding="utf-8")
 
 
 def put_in_place(folder: Path, name: str) -> None:

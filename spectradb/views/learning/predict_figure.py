@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 
 from spectradb.models import Kind, Prediction, Spectrum, Structure
 from spectradb.plots import Band, Curve, Figure, nice_range
-from spectradb.services.learning.predict import HIGH_TRUST, KNOWN, MEDIUM_TRUST, UNBONDED
+from spectradb.services.learning.predict import HIGH_TRUST, KNOWN, LACKING, MEDIUM_TRUST, UNBONDED
 from spectradb.views.spectra.describe import route_line
 from spectradb.views.spectra.figures import Plot, edge_markers, reaching_edge
 
@@ -118,6 +118,9 @@ def _why(row: Prediction, level: str) -> str:
             gettext("Trained on no %(absorber)s bonded to %(ligands)s; take it as a guess.")
             % found.groupdict()
         )
+    if found := LACKING.fullmatch(row.trust_reason):
+        words = gettext("Trained on crystals with %(elements)s alone; take it as a guess.")
+        return words % found.groupdict()
     if level == "low":
         return gettext("Unlike what the model has learnt from; take it as a guess.")
     return ""

@@ -13,6 +13,7 @@ from django.core.management import CommandError
 
 from ml.errors import LearningError
 from spectradb.models import Prediction, Spectrum, Structure, TrainedModel
+from spectradb.services.learning.as_trained import trained_on
 from spectradb.services.learning.predict import Predictor
 from tests.factories import rocksalt
 from tests.spectradb.learning.library import SPLIT, run, shared, squeezed
@@ -122,6 +123,9 @@ def test_a_model_is_adapted_to_measured_spectra(trained: Any, tmp_path: Path) ->
         run("import_spectra", path, "--edge", "L23", "--structure", structure.source_id)
     found = run("fine_tune_model", "--base", "rule", "--name", "real", "--where", "kind=experiment")
     mse = found["metrics"]["leave_one_out"]["mse"]
+    compounds = Structure.objects.filter(source_id__in=("mp-2", "mp-27"))
+    keys = [(one.source_id, one.pk, 0) for one in compounds]
+    assert trained_on("real", [*keys, ("mp-other", -1, 0)]).tolist() == [True, True, False]
     assert found["hyperparameters"]["shift_ev"] == pytest.approx(-3, abs=0.2)
     assert mse["adapted"] < min(mse["unadapted"], mse["mean"])
     path = tmp_path / "squeezed.cif"

@@ -45,7 +45,10 @@ def test_only_one_stated_quantity_is_learnt_from() -> None:
     assert told(found.left_out) == {"quantity": 1, "unstated": 1}
     assert select(WHERE, Quantity.NORMALISED).spectra.count() == 1
     asked = select(WHERE | {"quantity": ["radial", "arbitrary"]})
+    assert asked.quantity == "arbitrary,radial"
     assert asked.spectra.count() == 3
+    assert select(WHERE, asked.quantity).spectra.count() == 3  # of a model that was trained so
+    assert select(WHERE, Quantity.ARBITRARY).spectra.count() == 1
 
 
 def test_raw_measured_spectra_are_normalised() -> None:
