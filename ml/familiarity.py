@@ -23,7 +23,7 @@ from ml.prediction import Float, Predicted, Validation
 
 _REACH = 6.0  # Å
 _WIDTH = 16
-_SAME = 0.01  # of a signature: distances that agree within about 1e-3 Å
+_SAME = 0.02  # of a signature, also in half precision: distances within about 2e-3 Å
 _SHELL = 1.25  # bonded: within this many times the nearest distance
 _HEAVIEST = 128
 _MORE = 0.25  # of the shell, that an element takes beyond all training rows
@@ -107,10 +107,14 @@ class Familiarity:
     @classmethod
     def of_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Self | None:
         """Back from a checkpoint, the arrays taken out; None in one of before."""
-        if "familiar.costs" not in arrays:
-            for name in [name for name in arrays if name.startswith("familiar.")]:
-                arrays.pop(name)  # of a form that was short-lived
+        if "familiar.signature" not in arrays:
             return None
+        if "familiar.cost" in arrays:  # layout of before: numbers of elements and ligands, one cost
+            for name, share in (("elements", 0.5), ("ligands", 1.0)):
+                shares = np.zeros(_HEAVIEST)
+                shares[arrays[f"familiar.{name}"]] = share
+                arrays[f"familiar.{name}"] = shares
+            arrays["familiar.costs"] = np.repeat(arrays.pop("familiar.cost"), 2)
         names = ("signature", "elements", "ligands", "costs")
         return cls(*(arrays.pop(f"familiar.{name}") for name in names))
 

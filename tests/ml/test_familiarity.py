@@ -10,7 +10,7 @@ import pytest
 
 from ml.crystals import Crystal
 from ml.data import Dataset
-from ml.familiarity import STRANGE_TRUST
+from ml.familiarity import STRANGE_TRUST, Familiarity
 from ml.kinds.base import FitOptions, Model
 from ml.kinds.doors import fit_model, load_model
 from ml.prediction import Calibration, ErrorModel, Predicted
@@ -112,6 +112,25 @@ def test_a_stored_model_knows_what_it_knew(model: Model, tmp_path: Path) -> None
     np.testing.assert_allclose(again.answer(one).trust, model.answer(one).trust)
     new = halides(4, seed=1)
     np.testing.assert_allclose(again.answer(new).trust, model.answer(new).trust, rtol=1e-5)
+
+
+def test_a_model_in_half_precision_and_in_the_layout_of_before_knows_its_rows(model: Model) -> None:
+    assert model.familiar is not None
+    arrays = model.familiar.arrays()
+    arrays["familiar.signature"] = arrays["familiar.signature"].astype(np.float16)
+    old = {
+        "familiar.signature": arrays["familiar.signature"],
+        "familiar.elements": np.array([9, 17, 29]),
+        "familiar.ligands": np.array([9, 17]),
+        "familiar.cost": np.array([2.0]),
+    }
+    rows = halides(40)
+    for kept in (arrays, old):
+        familiar = Familiarity.of_arrays(kept)
+        assert familiar is not None
+        found = familiar.judge(rows, model.predict(rows), model.validation)
+        assert found.known is not None
+        assert found.known.all()
 
 
 def test_trust_is_how_often_the_error_is_tolerable() -> None:
