@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spectradb.models import Calculation, Export, JobStatus
+from spectradb.services.calculations import brought
 from spectradb.services.calculations import explicit as run_case
 from spectradb.services.calculations import structures as compute_spectra
 from spectradb.services.exports import jobs as exports
@@ -51,6 +52,11 @@ def run_calculation(pk: int) -> bool:
     if Calculation.objects.filter(pk=pk, route=run_case.ROUTE).exists():
         return run_case.run_case(pk)
     return compute_spectra.run_calculation(pk)
+
+
+def run_brought(pk: int) -> bool:
+    """The spectrum of one site of a crystal at hand."""
+    return brought.run_brought(pk)
 
 
 def run_match(pk: int) -> bool:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
+from django.contrib.sitemaps.views import index, sitemap
 from django.urls import include, path
 
-from spectradb.services.accounts.sign_in import SignInForm
-from spectradb.views.accounts import account
-from spectradb.views.calculations import multiplet
+from spectradb.views.accounts import account, own_data
+from spectradb.views.calculations import crystal, multiplet
 from spectradb.views.curation import draft, revise
 from spectradb.views.exports import download
-from spectradb.views.imports import upload
+from spectradb.views.imports import bring, share, upload
 from spectradb.views.learning import models, predict, residuals
 from spectradb.views.library import coverage
 from spectradb.views.matching import how as match_how
@@ -20,7 +20,7 @@ from spectradb.views.peaks import fit
 from spectradb.views.queue import jobs
 from spectradb.views.search import home
 from spectradb.views.search import results as browse
-from spectradb.views.site import health, pages
+from spectradb.views.site import health, pages, records
 from spectradb.views.spectra import compare, normalise, spectrum
 from spectradb.views.structures import structure
 
@@ -35,6 +35,15 @@ urlpatterns = [
     path("spectra/<int:pk>/", spectrum.spectrum, name="spectrum"),
     path("spectra/<int:pk>/table/", spectrum.data_table, name="spectrum-table"),
     path("spectra/<int:pk>/plot.svg", spectrum.drawing, name="spectrum-drawing"),
+    path("spectra/<int:pk>/embed/", records.embed, name="spectrum-embed"),
+    path("feed.atom", records.NewRecords(), name="atom"),
+    path("sitemap.xml", index, {"sitemaps": records.MAPS}, name="sitemap"),
+    path(
+        "sitemap-<section>.xml",
+        sitemap,
+        {"sitemaps": records.MAPS},
+        name="django.contrib.sitemaps.views.sitemap",
+    ),
     path("spectra/<int:pk>/nearest/", spectrum.nearest, name="spectrum-nearest"),
     path("spectra/<int:pk>/normalisation/", normalise.normalisation, name="spectrum-normalisation"),
     path("spectra/<int:pk>/fit/", fit.fit, name="spectrum-fit"),
@@ -55,6 +64,17 @@ urlpatterns = [
     path("structures/<int:pk>/judge/", structure.judge, name="structure-judge"),
     path("export/", download.export, name="export"),
     path("export/<int:pk>/", download.export_file, name="export-file"),
+    path("bring/", bring.bring, name="bring"),
+    path("file/<str:token>/", bring.file, name="brought-file"),
+    path("file/<str:token>/say/", bring.say, name="file-say"),
+    path("file/<str:token>/forget/", bring.forget, name="file-forget"),
+    path("crystal/<str:token>/", crystal.crystal, name="crystal"),
+    path("crystal/<str:token>/compute/", crystal.compute, name="crystal-compute"),
+    path("share/<str:token>/", share.make, name="share"),
+    path("share/<str:token>/revoke/", share.take_back, name="share-revoke"),
+    path("shared/<str:token>/", share.follow, name="shared"),
+    path("fit/", fit.fit_file, name="file-fit"),
+    path("normalisation/", normalise.of_file, name="file-normalisation"),
     path("upload/", upload.upload, name="upload"),
     path("upload/answer/", upload.answer_question, name="upload-answer"),
     path("multiplet/", multiplet.multiplet, name="multiplet"),
@@ -87,15 +107,19 @@ urlpatterns = [
     path("methods/", pages.methods, name="methods"),
     path("accessibility/", pages.accessibility, name="accessibility"),
     path("api/", pages.api_help, name="api-help"),
-    path(
-        "login/",
-        LoginView.as_view(template_name="accounts/login.html", authentication_form=SignInForm),
-        name="login",
-    ),
+    path("login/", account.SignIn.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("register/", account.register, name="register"),
     path("register/<str:token>/", account.confirm, name="register-confirm"),
     path("account/", account.account, name="account"),
+    path("account/password/", own_data.ChangePassword.as_view(), name="password_change"),
+    path("account/archive/", own_data.archive, name="account-archive"),
+    path("account/delete/", own_data.delete, name="account-delete"),
+    path("password/", own_data.ResetPassword.as_view(), name="password_reset"),
+    path(
+        "password/<uidb64>/<token>/", own_data.NewPassword.as_view(), name="password_reset_confirm"
+    ),
+    path("privacy/", pages.privacy, name="privacy"),
     path("account/keys/<int:pk>/revoke/", account.revoke_key, name="revoke-key"),
     path("theme/", account.theme, name="theme"),
     path("i18n/", include("django.conf.urls.i18n")),

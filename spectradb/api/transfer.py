@@ -25,7 +25,8 @@ from spectradb.api.base import Conflict, StrictMixin, in_turn, refuse_larger
 from spectradb.models import Export, JobStatus
 from spectradb.services.accounts.roles import may_contribute
 from spectradb.services.exports import jobs as exports
-from spectradb.services.exports.write import COLUMNS, FORMATS, ExportError
+from spectradb.services.exports.columns import COLUMNS
+from spectradb.services.exports.write import FORMATS, ExportError
 from spectradb.services.imports.spectra import import_file
 
 

@@ -23,6 +23,10 @@ _OWN_ID = re.compile(r"SDB-(\d{1,18})", re.IGNORECASE)
 _SOURCE_ID = re.compile(r"[a-z]{2,}-[0-9]\w*", re.IGNORECASE)
 _SYSTEM = re.compile(r"[A-Z][a-z]?(?:-[A-Z][a-z]?)+")
 _ION = re.compile(r"([A-Z][a-z]?)(?:(\d)\+|\+(\d)?)", re.IGNORECASE)
+_ROMAN_ION = re.compile(r"(\S+?)\((VIII|VII|VI|IV|V|III|II|I)\)", re.IGNORECASE)
+_NAMED_ION = re.compile(r"(\S+?)(?:(\d)\+|\+(\d))")
+_ROMAN = ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII")
+_SMALL_WORDS = {"am", "as", "at", "be", "he", "i", "in", "no"}  # symbols too, but words in a line
 _DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:)?(10\.\d{4,9}/\S+)", re.IGNORECASE)
 _ANIONS = {
     "oxide": "O", "oxides": "O", "sulfide": "S", "sulphide": "S", "selenide": "Se",
@@ -83,7 +87,13 @@ def parse_text(text: str) -> SearchText:
     tokens = [one for one in re.split(r"[\s;、，]+|,(?!\d)|(?<!\d),", plain(text)) if one]
     for n, token in enumerate(tokens):
         following = tokens[n + 1] if n + 1 < len(tokens) else ""
-        _read_token(found, token, following, after_element=n > 0 and _is_symbol(tokens[n - 1]))
+        _read_token(
+            found,
+            token,
+            following,
+            after_element=n > 0 and _is_symbol(tokens[n - 1]),
+            alone=len(tokens) == 1,
+        )
     return found
 
 
@@ -115,7 +125,21 @@ def _is_symbol(token: str) -> bool:
     return token.capitalize() in SYMBOLS
 
 
-def _read_token(found: SearchText, token: str, following: str, *, after_element: bool) -> None:
+def _ion_named(token: str) -> tuple[str, float] | None:
+    """Element and charge of ``Fe(IV)``, ``iron(III)``, ``鉄4+``; of ``Fe4+`` :data:`_ION` tells."""
+    match = _ROMAN_ION.fullmatch(token)
+    charge = _ROMAN.index(match[2].upper()) if match else 0
+    if match is None and (match := _NAMED_ION.fullmatch(token)) is not None:
+        charge = int(match[2] or match[3])
+    if match is None:
+        return None
+    symbol = match[1].capitalize() if _is_symbol(match[1]) else _names().get(match[1].lower(), "")
+    return (symbol, float(charge)) if symbol else None
+
+
+def _read_token(
+    found: SearchText, token: str, following: str, *, after_element: bool, alone: bool
+) -> None:
     is_edge = _EDGE.fullmatch(token) is not None
     if match := _OWN_ID.fullmatch(token):
         found.spectrum_id = int(match[1])
@@ -124,6 +148,8 @@ def _read_token(found: SearchText, token: str, following: str, *, after_element:
     elif (match := _ION.fullmatch(token)) and _is_symbol(match[1]) and not found.absorber:
         found.absorber = match[1].capitalize()
         found.valence = float(match[2] or match[3] or 1)
+    elif not found.absorber and (ion := _ion_named(token)) is not None:
+        found.absorber, found.valence = ion
     elif named := elements_named(token):
         found.elements += named
     elif _SOURCE_ID.fullmatch(token):
@@ -136,6 +162,8 @@ def _read_token(found: SearchText, token: str, following: str, *, after_element:
         found.kind = _KINDS[token.lower()]
     elif token in SYMBOLS:
         found.elements.append(token)
+    elif token.islower() and _is_symbol(token) and (alone or token not in _SMALL_WORDS):
+        found.elements.append(token.capitalize())
     elif _SYSTEM.fullmatch(token) and set(token.split("-")) <= set(SYMBOLS):
         found.chemsys = chemical_system(token)
     elif looks_like_formula(token) and not found.formula:

@@ -9,9 +9,12 @@ from spectradb.models.provenance import Calculation, Measurement, SourceFile
 from spectradb.models.series import Series
 from spectradb.models.spectra import ImmutableArray, Kind, Quantity, Spectrum, SpectrumEdge, Status
 from spectradb.models.structures import Site, Structure, StructureElement
-from spectradb.models.uploads import Upload
+from spectradb.models.uploads import Brought, BroughtSpectrum, Share, Upload
 
 __all__ = [
+    "Brought",
+    "BroughtSpectrum",
+    "Share",
     "ApiKey",
     "Calculation",
     "Export",

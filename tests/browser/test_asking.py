@@ -46,7 +46,7 @@ def test_a_dropped_file_is_matched_and_candidates_redraw_the_plot(
     page = quiet
     page.goto(f"{live_server.url}/match/")
     page.get_by_label("Choose a file, or drop it here").set_input_files(scan)
-    page.wait_for_url(re.compile(r"/match/[\w-]{16}/"), timeout=150_000)
+    page.wait_for_url(re.compile(r"/match/[\w-]{22}/"), timeout=150_000)
     expect(page.get_by_role("heading", name="Candidates")).to_be_visible()
     expect(page.locator(".plot.drawn")).to_be_visible()
     radios = page.locator("#cand input[type=radio]")
@@ -71,7 +71,7 @@ def test_the_search_is_changed_without_uploading_again(
     page = quiet
     page.goto(f"{live_server.url}/match/")
     page.get_by_label("Choose a file, or drop it here").set_input_files(scan)
-    page.wait_for_url(re.compile(r"/match/[\w-]{16}/"), timeout=150_000)
+    page.wait_for_url(re.compile(r"/match/[\w-]{22}/"), timeout=150_000)
     first = page.url
     page.get_by_text("Change what is searched").click()
     page.get_by_label("Absorber and edge").select_option("Ni-L23")
@@ -94,7 +94,7 @@ def test_a_cif_becomes_a_spectrum_with_bands_and_trust(
     page = quiet
     page.goto(f"{live_server.url}/predict/")
     page.get_by_label("Choose a structure file, or drop it here").set_input_files(path)
-    page.wait_for_url(re.compile(r"/predict/[\w-]{16}/"))
+    page.wait_for_url(re.compile(r"/predict/[\w-]{22}/"))
     expect(page.locator(".plot.drawn")).to_be_visible()
     expect(page.get_by_label("Ni1")).to_be_checked()
     expect(page.get_by_label("O1")).to_be_disabled()

@@ -11,7 +11,8 @@ from spectradb.filters import EVERYTHING, SearchError, apply_where
 from spectradb.management.given import SCALE_HELP, SPLIT_HELP, read_json
 from spectradb.management.json_command import JsonCommand
 from spectradb.models import Spectrum
-from spectradb.services.exports.write import COLUMNS, FORMATS, ExportError, export_spectra
+from spectradb.services.exports.columns import COLUMNS
+from spectradb.services.exports.write import FORMATS, ExportError, export_spectra
 
 
 class Command(JsonCommand):

@@ -10,6 +10,8 @@ import hashlib
 import json
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import comb
 from typing import Any
 
@@ -52,16 +54,29 @@ def solve_now(case: dict[str, Any]) -> dict[str, Any]:
     if kept is not None:
         return kept | {"kept": True}
     _refuse_large(case)
-    if not _engine.acquire(timeout=_WAIT_SECONDS):
-        raise BusyError("The engine is busy with other questions; ask again in a moment.")
-    try:
+    with engine():
         started = time.perf_counter()
         result: dict[str, Any] = solve(case)
         result["wall"] = time.perf_counter() - started
-    finally:
-        _engine.release()
     cache.set(key, result, _KEPT_SECONDS)
     return result
+
+
+@contextmanager
+def engine() -> Iterator[None]:
+    """One of the few engines of this server process, for as long as a page waits.
+
+    Raises
+    ------
+    BusyError
+        If none got free within ten seconds.
+    """
+    if not _engine.acquire(timeout=_WAIT_SECONDS):
+        raise BusyError("The engine is busy with other questions; ask again in a moment.")
+    try:
+        yield
+    finally:
+        _engine.release()
 
 
 def final_states(n_d: int, configurations: int) -> int:

@@ -13,7 +13,8 @@ from django.db.models import Count, QuerySet, Sum
 from spectradb.filters import SearchError, apply_where
 from spectradb.models import Export, Spectrum
 from spectradb.services.accounts.quotas import check_jobs
-from spectradb.services.exports.write import COLUMNS, FORMATS, Exported, ExportError, export_spectra
+from spectradb.services.exports.columns import COLUMNS
+from spectradb.services.exports.write import FORMATS, Exported, ExportError, export_spectra
 from spectradb.services.queue import jobs
 
 if TYPE_CHECKING:

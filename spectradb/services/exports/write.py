@@ -11,9 +11,8 @@ import json
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +24,12 @@ from django.db.models import QuerySet
 from compute.io import Measurement as RawMeasurement
 from compute.io.xdi_write import XdiRecord, xdi_lines
 from spectradb.models import Kind, Spectrum
+from spectradb.services.exports.columns import COLUMNS, unread_by, usual_columns
 from spectradb.services.imports.spectra import EXPORTED_HASH
 
 FORMATS = ("parquet", "hdf5", "json", "csv", "xdi")
 _BATCH = 200
+_LONG_ATTRIBUTE = 8_000  # characters
 
 
 class ExportError(ValueError):
@@ -47,51 +48,6 @@ class Exported:
     n_bytes: int
 
 
-def _measured(name: str) -> Callable[[Spectrum], Any]:
-    return lambda row: getattr(row.measurement, name, None) if row.measurement_id else None
-
-
-def _calculated(name: str) -> Callable[[Spectrum], Any]:
-    return lambda row: getattr(row.calculation, name, None) if row.calculation_id else None
-
-
-COLUMNS: dict[str, tuple[pa.DataType, Callable[[Spectrum], Any]]] = {
-    "id": (pa.int64(), lambda row: row.pk),
-    "title": (pa.string(), lambda row: row.title),
-    "formula": (pa.string(), lambda row: row.formula),
-    "kind": (pa.string(), lambda row: row.kind),
-    "technique": (pa.string(), lambda row: row.technique),
-    "absorber": (pa.string(), lambda row: row.absorber),
-    "edge": (pa.string(), lambda row: row.edge),
-    "quantity": (pa.string(), lambda row: row.quantity),
-    "status": (pa.string(), lambda row: row.status),
-    "version": (pa.int64(), lambda row: row.version),
-    "source_id": (pa.string(), lambda row: row.structure.source_id if row.structure else None),
-    "site_index": (pa.int64(), lambda row: row.site.index if row.site else None),
-    "energy_offset_ev": (pa.float64(), lambda row: row.energy_offset_ev),
-    "energy_offset_err": (pa.float64(), lambda row: row.energy_offset_err),
-    "engine": (pa.string(), _calculated("engine")),
-    "engine_version": (pa.string(), _calculated("version")),
-    "facility": (pa.string(), _measured("facility")),
-    "beamline": (pa.string(), _measured("beamline")),
-    "mode": (pa.string(), _measured("mode")),
-    "monochromator": (pa.string(), _measured("monochromator")),
-    "resolution_ev": (pa.float64(), _measured("resolution_ev")),
-    "temperature_k": (pa.float64(), _measured("temperature_k")),
-    "sample_name": (pa.string(), _measured("sample_name")),
-    "sample_formula": (pa.string(), _measured("sample_formula")),
-    "sample_preparation": (pa.string(), _measured("sample_preparation")),
-    "is_reference": (pa.bool_(), _measured("is_reference")),
-    "measured_on": (pa.string(), lambda row: _iso(_measured("measured_on")(row))),
-    "licence": (pa.string(), lambda row: row.licence),
-    "citation": (pa.string(), lambda row: row.citation),
-    "doi": (pa.string(), lambda row: row.doi),
-    "content_hash": (pa.string(), lambda row: row.content_hash),
-    "n_points": (pa.int64(), lambda row: row.n_points),
-}
-"""What is written of a spectrum besides its arrays, in this order."""
-
-
 def export_spectra(
     rows: QuerySet[Spectrum], format: str, to: Path, *, columns: Sequence[str] | None = None
 ) -> Exported:
@@ -103,7 +59,7 @@ def export_spectra(
         One of :data:`FORMATS`. XDI holds one spectrum a file: several go into a ``.zip`` or, where
         ``to`` is or names a folder (no ending), into files ``SDB-<id>.xdi`` in it.
     columns : sequence of str, optional
-        Of :data:`COLUMNS`; all of them if None. XDI always has them all.
+        Of :data:`COLUMNS`; those of :func:`usual_columns` if None. XDI has fields of its own.
 
     Raises
     ------
@@ -115,10 +71,11 @@ def export_spectra(
     """
     if format not in FORMATS:
         raise ExportError(f"format {format!r}: choose one of {', '.join(FORMATS)}")
-    names = list(COLUMNS) if columns is None else list(columns)
+    names = usual_columns(format) if columns is None else list(columns)
     if unknown := [name for name in names if name not in COLUMNS]:
         raise ExportError(f"columns {', '.join(unknown)}: choose of {', '.join(COLUMNS)}")
-    chosen = rows.select_related("measurement", "calculation", "structure", "site")
+    unread = unread_by(names)
+    chosen = rows.select_related("measurement", "calculation", "structure", "site").defer(*unread)
     if not chosen.exists():
         raise ExportError("the search selects no spectrum: nothing is written")
     to = to.absolute()
@@ -166,10 +123,6 @@ def _values(row: Spectrum, names: Iterable[str]) -> dict[str, Any]:
     return {name: COLUMNS[name][1](row) for name in names}
 
 
-def _iso(when: datetime | None) -> str | None:
-    return when.isoformat() if when else None
-
-
 # --- formats ----------------------------------------------------------------------------------
 
 
@@ -205,7 +158,11 @@ def _hdf5(rows: Iterator[Spectrum], path: Path, names: list[str]) -> int:
             entry = file.create_group(f"SDB-{row.pk}")
             entry.attrs["NX_class"] = "NXentry"
             for name, value in _values(row, names).items():
-                if value not in (None, ""):
+                if value in (None, ""):
+                    continue
+                if isinstance(value, str) and len(value) > _LONG_ATTRIBUTE:
+                    entry.create_dataset(name, data=value)  # an attribute holds 64 kB at most
+                else:
                     entry.attrs[name] = value
             entry.attrs["element"] = row.absorber
             entry.attrs["edge"] = row.edge

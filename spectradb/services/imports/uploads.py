@@ -1,23 +1,27 @@
-"""Files that visitors ask about: kept a day, then forgotten with every answer about them."""
+"""Files that people ask about: kept a day, or by an account within its quota, then forgotten."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from django.conf import settings
+from django.db.models import Sum
 from django.utils import timezone
+from numpy.typing import NDArray
 
 from compute.errors import InputError
 from compute.io import RawSpectrum, read_bytes
 from compute.isolation import apart
-from spectradb.models import Upload
+from spectradb.models import Brought, Upload
+from spectradb.models.uploads import in_a_day
+from spectradb.services.imports.fields import formula_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
-KEEP = timedelta(hours=24)
 MAX_PARTS = 200  # spectra of one file that can be chosen from
 
 
@@ -35,10 +39,11 @@ class Part:
     low_ev: float
     high_ev: float
     warnings: tuple[str, ...]
+    sample: str = ""
 
 
 def keep_spectrum_file(name: str, data: bytes, user: User | AnonymousUser | None) -> Upload:
-    """Read a measured file and keep it for a day.
+    """Read a measured file once and keep it with its curves.
 
     Raises
     ------
@@ -47,30 +52,56 @@ def keep_spectrum_file(name: str, data: bytes, user: User | AnonymousUser | None
     InputError
         If none of its spectra is on an energy axis.
     """
-    parts = [_part(raw) for raw in spectra_of(name, data)[:MAX_PARTS]]
-    return keep(
-        name,
-        data,
-        {"parts": [vars(part) | {"warnings": list(part.warnings)} for part in parts]},
-        user,
+    raws = spectra_of(name, data)[:MAX_PARTS]
+    parts = [vars(_part(raw)) | {"warnings": list(raw.warnings[:20])} for raw in raws]
+    curves = np.array(
+        [
+            np.concatenate([raw.energy_ev for raw in raws]),
+            np.concatenate([raw.intensity for raw in raws]),
+        ]
     )
+    return keep(name, data, {"parts": parts}, user, curves=curves)
 
 
-def keep(name: str, data: bytes, told: dict[str, Any], user: User | AnonymousUser | None) -> Upload:
-    """Keep a file for a day; what is older goes."""
+def keep(
+    name: str,
+    data: bytes,
+    told: dict[str, Any],
+    user: User | AnonymousUser | None,
+    *,
+    curves: NDArray[np.float64] | None = None,
+) -> Upload:
+    """Keep a file; what has expired goes.
+
+    One that was understood stays with an account until its owner deletes it, as long as the
+    account's files fit :setting:`ACCOUNT_FILES_MB`; every other is kept for a day.
+    """
     forget_old()
+    kind = Brought.SPECTRUM if "parts" in told else Brought.STRUCTURE if "structure" in told else ""
+    owner = user if user is not None and user.is_authenticated else None
+    lasting = owner is not None and bool(kind) and fits_quota(owner, len(data))
     return Upload.objects.create(
         name=PurePath(name).name[-200:] or "file",
+        kind=kind,
         n_bytes=len(data),
         told=told,
         data=data,
-        requested_by=user if user is not None and user.is_authenticated else None,
+        curves=curves,
+        requested_by=owner,
+        expires=None if lasting else in_a_day(),
     )
 
 
+def fits_quota(user: User, n_bytes: int) -> bool:
+    """Whether so much more still fits what an account may keep without end."""
+    kept = Upload.objects.filter(requested_by=user, expires=None)
+    used = kept.aggregate(n=Sum("n_bytes"))["n"] or 0
+    return bool(used + n_bytes <= settings.ACCOUNT_FILES_MB * 10**6)
+
+
 def forget_old() -> int:
-    """Delete what has been kept for a day; how many files."""
-    old = Upload.objects.filter(created__lt=timezone.now() - KEEP)
+    """Delete what has expired; how many files."""
+    old = Upload.objects.filter(expires__lt=timezone.now())
     n = old.count()
     if n:
         old.delete()
@@ -105,4 +136,5 @@ def _part(raw: RawSpectrum) -> Part:
         float(raw.energy_ev[0]),
         float(raw.energy_ev[-1]),
         raw.warnings[:20],
+        formula_of(raw.measurement.sample_formula, raw.measurement.sample_name),
     )

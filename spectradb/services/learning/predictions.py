@@ -45,14 +45,25 @@ class SiteTold:
     coordination_number: int
     geometry: str
     ligands: str
+    key: str = ""  # of ``compute.sites.Site``
+    confidence: float = 1.0  # of the valence
+    source: str = ""  # of the valence
+    bond_length_ang: float | None = None
+    spin: str = ""
 
 
 def keep_structure_file(
-    name: str, data: bytes, user: User | AnonymousUser | None, *, space_group: str = ""
+    name: str,
+    data: bytes,
+    user: User | AnonymousUser | None,
+    *,
+    space_group: str = "",
+    predicted: bool = True,
 ) -> Upload:
     """Read a structure, find its sites and keep the file for a day.
 
-    Of a file with several structures the first that can be read is taken.
+    Of a file with several structures the first that can be read is taken. Where it need not be
+    ``predicted``, one that no model can take is kept, and told so.
 
     Raises
     ------
@@ -74,7 +85,7 @@ def keep_structure_file(
     structure = first.structure
     if len(structure) > MAX_ATOMS:
         raise ReadError([f"{name}: {len(structure)} atoms in the cell; at most {MAX_ATOMS}"])
-    if first.unpredicted:
+    if predicted and first.unpredicted:
         raise ReadError([f"{name}: not predicted: {first.unpredicted}"])
     sites, findings = analysed(structure, first.findings)
     described = describe(structure)
@@ -93,6 +104,13 @@ def keep_structure_file(
                 site.coordination_number,
                 site.geometry,
                 "-".join(sorted(set(site.ligand_elements))),
+                str(site.key),
+                float(site.oxidation_confidence),
+                site.oxidation_source,
+                float(site.mean_bond_length_ang)
+                if np.isfinite(site.mean_bond_length_ang)
+                else None,
+                site.spin_state,
             )
         )
     told: dict[str, Any] = {
@@ -104,6 +122,8 @@ def keep_structure_file(
         "findings": [one.as_json() for one in findings],
         "sites": [asdict(row) for row in rows],
         "known": None if known is None else known.pk,
+        "refusal": first.refusal,
+        "unpredicted": first.unpredicted,
     }
     return keep(name, data, told, user)
 
@@ -142,6 +162,8 @@ def predict_upload(upload: Upload, model: str) -> list[Prediction]:
     """
     predictor = _predictor(model)
     told = upload.told
+    if why := told.get("unpredicted"):
+        raise LearningError("structure", told["formula"], f"not predicted: {why}")
     sites = {
         site["index"]: site["oxidation_state"]
         for site in told["sites"]

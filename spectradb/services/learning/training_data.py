@@ -56,6 +56,11 @@ class TrainingRows:
     spectra: list[int]
 
 
+def material_of(source_id: str, structure_id: int) -> str:
+    """The name by which a material is on one side of a split."""
+    return source_id or f"structure-{structure_id}"
+
+
 def crystal_of(data: Mapping[str, Any], group: str = "") -> Crystal:
     """A pymatgen dictionary as plain arrays.
 
@@ -232,7 +237,7 @@ def _rows_of(
             continue
         if made is not None:
             seen.add(made)
-        name = source_id or f"structure-{structure}"
+        name = material_of(source_id, structure)
         valence = None if edge == "K" else state
         rows.append(_Row(pk, content, structure, name, site, valence))
     return rows

@@ -13,7 +13,7 @@ from compute.errors import InputError, ReadError, SkipFile
 from compute.matching import Overlay
 from spectradb.filters import EVERYTHING, apply_where
 from spectradb.models import Match, MatchRun, Spectrum, Upload
-from spectradb.services.imports.uploads import spectra_of
+from spectradb.services.imports.at_hand import curve_of
 from spectradb.services.matching.details import MixtureAnswer, mixture, overlay
 from spectradb.services.matching.groups import Group, groups
 from spectradb.services.matching.index import IndexState, ask_for_refresh, library_of, state_of
@@ -119,11 +119,7 @@ def query_curve(run: MatchRun) -> tuple[FloatArray, FloatArray]:
     if run.query is not None:
         return np.asarray(run.query.energy), np.asarray(run.query.intensity)
     assert run.upload is not None  # one of the two, says the table
-    raws = spectra_of(run.upload.name, bytes(run.upload.data))
-    part = Request.from_json(run.options).part
-    if part >= len(raws):
-        raise InputError("part", part, f"the file holds {len(raws)} spectra")
-    return raws[part].energy_ev, raws[part].intensity
+    return curve_of(run.upload, Request.from_json(run.options).part)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,15 @@ from django_q.brokers import get_broker
 from django_q.tasks import async_task
 
 from compute.routes import FEFF
-from spectradb.models import Calculation, Export, ImportRun, JobStatus, MatchRun, PeakFit
+from spectradb.models import (
+    BroughtSpectrum,
+    Calculation,
+    Export,
+    ImportRun,
+    JobStatus,
+    MatchRun,
+    PeakFit,
+)
 from spectradb.models.jobs import Job
 from spectradb.models.predictions import TrainedModel
 from spectradb.services.queue.failures import (
@@ -45,6 +53,7 @@ _TASKS: dict[type[Job], str] = {
     TrainedModel: "spectradb.tasks.run_training",
     Export: "spectradb.tasks.run_export",
     ImportRun: "spectradb.tasks.run_import",
+    BroughtSpectrum: "spectradb.tasks.run_brought",
 }
 _TIMEOUTS: dict[type[Job], int] = {TrainedModel: 4 * 3600}
 """Seconds that a job may take where that is more than the queue's own limit."""

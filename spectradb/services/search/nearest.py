@@ -62,10 +62,13 @@ def _unit(curve: FloatArray) -> FloatArray:
 
 
 def nearest_to_curve(
-    absorber: str, energy: FloatArray, intensity: FloatArray, top: int = 3
+    absorber: str, energy: FloatArray, intensity: FloatArray, top: int = 3, *, kind: str = ""
 ) -> list[Near]:
-    """Published L2,3 spectra most like a computed curve, all aligned at their strongest line."""
-    pks, shapes = _aligned_library(absorber)
+    """Published L2,3 spectra most like a computed curve, all aligned at their strongest line.
+
+    ``kind`` narrows them to theory or experiment.
+    """
+    pks, shapes = _aligned_library(absorber, kind)
     if not pks:
         return []
     own = _from_peak(energy, intensity)
@@ -75,11 +78,12 @@ def nearest_to_curve(
     return [Near(rows[pks[k]], float(scores[k])) for k in best if pks[k] in rows]
 
 
-def _aligned_library(absorber: str) -> tuple[list[int], FloatArray]:
-    key = f"aligned:{library_stamp()}:{absorber}"
+def _aligned_library(absorber: str, kind: str) -> tuple[list[int], FloatArray]:
+    key = f"aligned:{library_stamp()}:{absorber}:{kind}"
     found: tuple[list[int], FloatArray] | None = cache.get(key)
     if found is None:
         rows = Spectrum.objects.published().filter(absorber=absorber, edge="L23")
+        rows = rows.filter(kind=kind) if kind else rows
         listed = list(rows.values_list("pk", "energy", "intensity")[:_AT_MOST])
         shapes = [_from_peak(np.asarray(e), np.asarray(y)) for _, e, y in listed]
         found = [pk for pk, _, _ in listed], np.array(shapes)

@@ -13,11 +13,12 @@ from spectradb.plots import edge_window
 
 FloatArray = NDArray[np.float64]
 Scale = Literal["none", "step", "peak", "area"]
-Align = Literal["hand", "half", "first"]
+Align = Literal["hand", "half", "first", "zero"]
 SCALES: tuple[Scale, ...] = ("none", "step", "peak", "area")
-ALIGNMENTS: tuple[Align, ...] = ("hand", "half", "first")
+ALIGNMENTS: tuple[Align, ...] = ("hand", "half", "first", "zero")
 _STEP_EV = 0.1
 _SHIFT_LIMIT_EV = 15.0
+_LEAST_SHARED_EV = 2.0
 
 
 @dataclass(frozen=True)
@@ -83,16 +84,17 @@ def align(
     shifts_ev
         eV added to each by hand; used where ``how`` is ``hand``.
     how
-        ``half`` puts every half rise on the first curve's; ``first`` finds the shift within
-        ±15 eV at which a curve correlates best with the first.
+        ``half`` puts every half rise on the first curve's, ``zero`` on 0; ``first`` finds the
+        shift within ±15 eV at which a curve correlates best with the first.
     edges
         Tabulated energy of each curve's edge, eV, where it is known.
     """
     near = [*edges, *([None] * (len(curves) - len(edges)))]
     shapes = [scaled(e, y, scale, at) for (e, y), at in zip(curves, near, strict=True)]
-    if how == "half":
+    if how in ("half", "zero"):
         rises = [half_rise(e, y, at) for (e, y), at in zip(curves, near, strict=True)]
-        moved = [rises[0] - rise for rise in rises]
+        to = rises[0] if how == "half" else 0.0
+        moved = [to - rise for rise in rises]
     elif how == "first":
         e0, y0 = curves[0][0], shapes[0]
         moved = [0.0] + [
@@ -119,28 +121,54 @@ def best_shift(e0: FloatArray, y0: FloatArray, e: FloatArray, y: FloatArray) -> 
     return float(np.round(tries[int(np.argmax(scores))], 2))
 
 
-def similarity(curves: Sequence[Aligned]) -> tuple[FloatArray, tuple[float, float] | None]:
-    """Pearson correlation of each pair over the range that all share.
+def difference(curve: Aligned, first: Aligned) -> Aligned | None:
+    """A curve less the first, where both are known; None where they share no range."""
+    inside = (curve.energy >= first.energy[0]) & (curve.energy <= first.energy[-1])
+    if inside.sum() < 2:
+        return None
+    e = curve.energy[inside]
+    y = curve.intensity[inside] - np.interp(e, first.energy, first.intensity)
+    return Aligned(e, y, curve.shift_ev)
+
+
+def derivative(curve: Aligned) -> Aligned:
+    """Slope of a curve, per eV."""
+    return Aligned(curve.energy, np.gradient(curve.intensity, curve.energy), curve.shift_ev)
+
+
+def similarity(
+    curves: Sequence[Aligned], edges: Sequence[float | None] = ()
+) -> tuple[FloatArray, list[tuple[float, float]]]:
+    """Pearson correlation of each pair over the range that the two share.
+
+    ``edges`` are the tabulated energies of the curves' edges, eV, on the stored scale.
 
     Returns
     -------
     matrix : (n, n)
-        NaN where there is no common range of at least 2 eV.
-    shared : (lo, hi) or None
-        The range, eV.
+        NaN where a pair shares no range of at least 2 eV; others are not touched by that.
+    shared : list of (lo, hi)
+        The distinct ranges, eV, over which pairs were compared.
     """
     n = len(curves)
+    near = [*edges, *([None] * (n - len(edges)))]
     matrix = np.full((n, n), np.nan)
-    windows = [edge_window(c.energy, c.intensity) for c in curves]
-    lo, hi = max(w[0] for w in windows), min(w[1] for w in windows)
-    if hi - lo < 2.0:
-        return matrix, None
-    grid = np.linspace(lo, hi, 600)
-    shapes = [np.interp(grid, c.energy, c.intensity) for c in curves]
+    windows = [
+        edge_window(c.energy, c.intensity, None if at is None else at + c.shift_ev)
+        for c, at in zip(curves, near, strict=True)
+    ]
+    shared: dict[tuple[float, float], None] = {}
     for i in range(n):
-        for j in range(i, n):
-            matrix[i, j] = matrix[j, i] = _pearson(shapes[i], shapes[j])
-    return matrix, (lo, hi)
+        matrix[i, i] = 1.0
+        for j in range(i + 1, n):
+            lo, hi = max(windows[i][0], windows[j][0]), min(windows[i][1], windows[j][1])
+            if hi - lo < _LEAST_SHARED_EV:
+                continue
+            shared[round(lo), round(hi)] = None
+            grid = np.linspace(lo, hi, 600)
+            a, b = (np.interp(grid, c.energy, c.intensity) for c in (curves[i], curves[j]))
+            matrix[i, j] = matrix[j, i] = _pearson(a, b)
+    return matrix, list(shared)
 
 
 def _pearson(a: FloatArray, b: FloatArray) -> float:

@@ -95,7 +95,7 @@ def preview(spectrum: Spectrum, values: Mapping[str, Any]) -> Normalised:
     ------
     InputError
     """
-    return _normalised(spectrum, _checked(spectrum, values))
+    return _normalised(spectrum, checked(spectrum, values))
 
 
 def may_state(user: User | AnonymousUser, spectrum: Spectrum) -> bool:
@@ -131,7 +131,7 @@ def state(
     """
     if not may_state(user, spectrum):
         raise PermissionDenied(f"you may not normalise SDB-{spectrum.pk} otherwise")
-    stated = _checked(spectrum, values)
+    stated = checked(spectrum, values)
     result = _normalised(spectrum, stated)
     if stated != stated_of(spectrum):
         spectrum.normalisation = {"stated": stated} if stated else {}
@@ -244,7 +244,7 @@ def _other_elements(spectrum: Spectrum) -> list[str]:
     return [symbol for symbol in found if symbol != spectrum.absorber]
 
 
-def _checked(spectrum: Spectrum, values: Mapping[str, Any]) -> dict[str, Any]:
+def checked(spectrum: Spectrum, values: Mapping[str, Any]) -> dict[str, Any]:
     """Plain JSON values of the keys that this spectrum has; those of None are left out."""
     known = keys_of(spectrum)
     checked: dict[str, Any] = {}

@@ -32,6 +32,8 @@
     document.getElementById("mp-tiles").innerHTML = answer.tiles;
     document.getElementById("mp-side").innerHTML = answer.side;
     error.hidden = true;
+    const told = document.getElementById("mp-file");
+    if (told) { told.hidden = !answer.file; told.textContent = answer.file; }
     if (box) { box.bare = figure; window.plots.draw(box, withPin(figure)); }
     history.replaceState(null, "", `?${query}`);
     const save = document.getElementById("case-save");
@@ -82,7 +84,7 @@
   const pin = document.getElementById("pin"), unpin = document.getElementById("unpin");
   pin?.addEventListener("click", () => {
     const figure = box.bare ?? window.plots.figureOf(box);
-    pinned = { ...figure.curves[figure.curves.length - 1] };
+    pinned = { ...figure.curves.findLast((curve) => curve.role === "theory") };
     box.bare = figure;
     unpin.hidden = false;
     window.plots.draw(box, withPin(figure));

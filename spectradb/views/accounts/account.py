@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import LoginView
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
@@ -20,6 +21,9 @@ from spectradb.forms import ApiKeyForm, RegisterForm
 from spectradb.models import ApiKey, Spectrum
 from spectradb.services.accounts import register as service
 from spectradb.services.accounts.roles import CONTRIBUTOR, CURATOR, may_contribute, may_curate
+from spectradb.services.accounts.sign_in import SignInForm
+from spectradb.services.imports.at_hand import adopt
+from spectradb.views.site.brought import tokens_of
 from spectradb.views.site.context import THEMES
 from spectradb.views.site.throttle import throttled_posts
 
@@ -27,6 +31,21 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 _YEAR = 365 * 24 * 3600
+
+
+class SignIn(LoginView):
+    """Django's own; what the visitor brought goes along."""
+
+    template_name = "accounts/login.html"
+    authentication_form = SignInForm
+
+    def get_context_data(self, **values: Any) -> dict[str, Any]:
+        return super().get_context_data(**values) | {"mail": bool(settings.EMAIL_HOST)}
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        answer = super().form_valid(form)
+        adopt(form.get_user(), tokens_of(self.request))
+        return answer
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -44,6 +63,7 @@ def register(request: HttpRequest) -> HttpResponse:
         if service.waits():
             return _waiting(request, user)
         login(request, user)
+        adopt(user, tokens_of(request))
         messages.success(request, gettext("Your account is ready. You can send spectra now."))
         return redirect("account")
     context = {"form": form, "waits": service.waits(), "mails": service.mails()}

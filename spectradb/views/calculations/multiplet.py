@@ -28,6 +28,7 @@ from spectradb.services.calculations.solve_now import BusyError
 from spectradb.services.search.nearest import nearest_to_curve
 from spectradb.throttle import throttled
 from spectradb.views.calculations.levels import levels_of, spin_words
+from spectradb.views.calculations.measured import lay_under
 from spectradb.views.calculations.sliders import (
     POLARIZATIONS,
     SLIDERS,
@@ -37,6 +38,7 @@ from spectradb.views.calculations.sliders import (
     kept,
     text_of,
 )
+from spectradb.views.site.brought import find_file, gone
 from spectradb.views.spectra.figures import Plot
 from spectradb.views.spectra.provenance import multiplet_parameters
 from spectradb.words import in_words
@@ -88,6 +90,7 @@ def answer(request: HttpRequest) -> JsonResponse:
     return JsonResponse(
         {
             "figure": told["plot"].data,
+            "file": told["file_told"],
             "status": render_to_string("calculations/_status.html", context, request),
             "tiles": render_to_string("calculations/_tiles.html", context, request),
             "side": render_to_string("calculations/_side.html", context, request),
@@ -166,6 +169,9 @@ def _answer(found: Chosen, request: HttpRequest) -> dict[str, Any]:
     except (InputError, ConvergenceError) as error:
         return {"error": in_words(error), "status": 400}
     figure, at = _figure(result)
+    asked = request.GET.get("file", "")
+    file = find_file(request, asked) if asked else None
+    told = lay_under(figure, at, file) if file is not None else gone() if asked else ""
     used = result["parameters"]
     return {
         "result": result,
@@ -173,6 +179,8 @@ def _answer(found: Chosen, request: HttpRequest) -> dict[str, Any]:
         "seconds": result["wall"],
         "plot": Plot("plot", figure, gettext("Computed L2,3 spectrum")),
         "peak_at": at,
+        "file": file,
+        "file_told": told,
         "levels": levels_of(result, used),
         "spin": _spin(result),
         "parameters": multiplet_parameters(used),

@@ -17,8 +17,9 @@ from django.views.decorators.http import require_safe
 
 from spectradb.filters import SearchError, apply_where
 from spectradb.models import Export, JobStatus, Spectrum, Structure
+from spectradb.services.exports.columns import COLUMNS, GROUPS
 from spectradb.services.exports.jobs import estimated_bytes, file_of, request_export
-from spectradb.services.exports.write import COLUMNS, FORMATS, ExportError, export_spectra
+from spectradb.services.exports.write import FORMATS, ExportError, export_spectra
 from spectradb.views.search.results import asked
 from spectradb.views.spectra.describe import name_of
 from spectradb.words import in_words
@@ -102,7 +103,7 @@ def export(request: HttpRequest) -> HttpResponse | FileResponse:
                 {"key": key, "size": estimated_bytes(rows, key), "words": _words(key)}
                 for key in FORMATS
             ],
-            "columns": list(COLUMNS),
+            "groups": [(_group_words(key), list(names)) for key, names in GROUPS.items()],
             "at_once": settings.EXPORT_AT_ONCE_MB * 10**6,
             "fragment": request.headers.get("HX-Request") == "true",
         },
@@ -172,6 +173,18 @@ def _attachment(name: str) -> str:
     from django.utils.http import content_disposition_header
 
     return content_disposition_header(True, name) or "attachment"
+
+
+def _group_words(group: str) -> str:
+    return {
+        "spectrum": gettext("Spectrum"),
+        "site": gettext("Site: valence, coordination"),
+        "structure": gettext("Structure"),
+        "learning": gettext("Learning: material and split"),
+        "calculation": gettext("Calculation: parameters"),
+        "measurement": gettext("Measurement"),
+        "terms": gettext("Terms of use"),
+    }[group]
 
 
 def _words(format: str) -> str:

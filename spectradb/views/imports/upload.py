@@ -23,6 +23,7 @@ from spectradb.plots.figure import COLOURS
 from spectradb.services.accounts.roles import may_contribute
 from spectradb.services.curation.drafts import may_edit
 from spectradb.services.curation.workflow import CurationError, submit
+from spectradb.services.imports.at_hand import send
 from spectradb.services.imports.questions import (
     OpenFile,
     answer,
@@ -34,6 +35,7 @@ from spectradb.services.imports.questions import (
     take_over,
 )
 from spectradb.services.imports.spectra import ImportedFile, import_file
+from spectradb.views.site.brought import File, named_file
 from spectradb.views.site.throttle import throttled_posts
 from spectradb.views.site.turns import in_turn
 from spectradb.views.spectra.figures import Plot
@@ -71,6 +73,10 @@ def upload(request: HttpRequest) -> HttpResponse:
         sent += [(file.name or "upload", file.read(), given) for file in form.cleaned_data["files"]]
     results: list[dict[str, Any]] = []
     asked: list[Upload] = []
+    file = named_file(request)
+    if file is not None and request.POST.get("file"):
+        results.append(_result(send(file.upload, user)))
+        file = None
     for name, data, given in sent:
         done = import_file(
             name,
@@ -82,7 +88,8 @@ def upload(request: HttpRequest) -> HttpResponse:
         if done.question is not None:
             asked.append(keep_open(name, data, user, given=given, options={}))
         results.append(_result(done))
-    return _page(request, form if request.method == "POST" else UploadForm(), results, asked)
+    shown = form if request.method == "POST" and not results else UploadForm()
+    return _page(request, shown, results, asked, file)
 
 
 def _after_sign_in(request: HttpRequest, form: UploadForm) -> HttpResponse:
@@ -142,11 +149,16 @@ def _options(request: HttpRequest, upload: Upload) -> dict[str, Any]:
 
 
 def _page(
-    request: HttpRequest, form: UploadForm, results: list[dict[str, Any]], asked: list[Upload]
+    request: HttpRequest,
+    form: UploadForm,
+    results: list[dict[str, Any]],
+    asked: list[Upload],
+    file: File | None = None,
 ) -> HttpResponse:
     status = 400 if request.method == "POST" and not results else 200
     context = {
         "form": form,
+        "file": file,
         "results": results,
         "questions": _questions(asked),
         "formats": FORMATS,

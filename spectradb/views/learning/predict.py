@@ -26,6 +26,7 @@ from spectradb.services.imports.uploads import keep
 from spectradb.services.learning import predictions as service
 from spectradb.templatetags.science import edge_text
 from spectradb.views.learning.predict_figure import known_spectrum, prediction_plot, trust_of
+from spectradb.views.site.brought import own, remember
 from spectradb.views.site.throttle import throttled
 from spectradb.views.site.turns import in_turn
 from spectradb.words import in_words
@@ -124,6 +125,7 @@ def _asked(request: HttpRequest) -> HttpResponse:
         try:
             data = file.read()
             subject = service.keep_structure_file(file.name or "file.cif", data, request.user)
+            remember(request, subject)
         except QuestionError as error:
             kept = keep(file.name or "file.cif", data, {}, request.user)
             return _landing(request, status=400, question=error.question, kept=kept)
@@ -198,6 +200,7 @@ def _subject(request: HttpRequest, subject: Structure | Upload) -> HttpResponse:
     context = {
         "subject": subject,
         "is_upload": isinstance(subject, Upload),
+        "at_hand": isinstance(subject, Upload) and own(request).filter(pk=subject.pk).exists(),
         "told": _told(subject),
         "known": known,
         "address": _address(subject),

@@ -7,14 +7,18 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.translation import gettext
 
+from compute.errors import ComputeError
 from spectradb.models import JobStatus, Match, MatchRun, Spectrum
 from spectradb.services.accounts.roles import may_contribute
 from spectradb.services.matching.runs import Request, missing_indexes
 from spectradb.templatetags.science import edge_text
+from spectradb.views.imports.bring import file_plot
 from spectradb.views.matching.figure import match_plot, shared_peaks, transformed
 from spectradb.views.matching.form import choices
 from spectradb.views.matching.words import verdict
+from spectradb.views.site.brought import File, address_of, find_file
 from spectradb.views.spectra.describe import name_of
+from spectradb.views.spectra.figures import Plot
 
 _TOLD_ELSEWHERE = ("known pairs", "explains only")  # under the table and in the verdict
 
@@ -33,6 +37,8 @@ def answer_context(
     done = run.job_status == JobStatus.DONE
     waiting = run.job_status in (JobStatus.QUEUED, JobStatus.RUNNING)
     source = _source(run, asked)
+    token = run.upload.token if run.upload is not None else ""
+    file = find_file(request, address_of(token, asked.part)) if token else None
     return {
         "run": run,
         "waiting": waiting,
@@ -49,7 +55,8 @@ def answer_context(
         "moved": transformed(shown) if shown else "",
         "shown_kind": shown.candidate.kind if shown else "",
         "band": band,
-        "plot": match_plot(run, shown, band=band) if done else None,
+        "plot": match_plot(run, shown, band=band) if done else _alone(run, asked),
+        "file": file,
         "peaks": shared_peaks(shown) if shown and done else [],
         "warnings": [
             text
@@ -64,6 +71,18 @@ def answer_context(
         ),
         "may_submit": may_contribute(request.user),
     }  # fmt: skip
+
+
+def _alone(run: MatchRun, asked: Request) -> Plot | None:
+    """What was asked about, where nothing can be laid over it: it is drawn all the same."""
+    if run.job_status in (JobStatus.QUEUED, JobStatus.RUNNING):
+        return None
+    if run.upload is None:
+        return None
+    try:
+        return file_plot(File(run.upload, asked.part))
+    except ComputeError:
+        return None
 
 
 def _edge_words(absorber: str, edge: str) -> str:

@@ -13,16 +13,18 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from compute.errors import InputError, ReadError, SkipFile
 from spectradb.models import Match, MatchRun, Spectrum, Upload
-from spectradb.services.imports.spectra import import_file
+from spectradb.services.imports.at_hand import send
 from spectradb.services.imports.uploads import keep_spectrum_file
 from spectradb.services.matching.as_values import report_of
 from spectradb.services.matching.groups import groups
-from spectradb.services.matching.runs import Request, match_now
+from spectradb.services.matching.runs import Request, default_request, match_now
 from spectradb.views.imports.upload import FORMATS
 from spectradb.views.matching.answer import answer_context
 from spectradb.views.matching.form import request_of
+from spectradb.views.site.brought import File, named_file, remember
 from spectradb.views.site.throttle import throttled
 from spectradb.views.site.turns import in_turn
+from spectradb.words import in_words
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -38,7 +40,7 @@ def match(request: HttpRequest) -> HttpResponse:
         chosen = _stored(request, number)
         if chosen is None:
             return _landing(request, gettext("%s: no such public spectrum.") % number, 404)
-    return _landing(request, chosen=chosen)
+    return _landing(request, chosen=chosen, file=named_file(request))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -78,7 +80,7 @@ def submit(request: HttpRequest, token: str) -> HttpResponse:
     run = _run(request, token)
     if run.upload is None:
         raise Http404
-    done = import_file(run.upload.name, bytes(run.upload.data), contributor=request.user)  # type: ignore[arg-type]
+    done = send(run.upload, request.user)  # type: ignore[arg-type]
     ids = [one["id"] for one in done.spectra if one.get("id")]
     if not ids:
         messages.error(request, " ".join(done.errors) or gettext("Nothing could be stored."))
@@ -94,6 +96,11 @@ def _asked(request: HttpRequest) -> HttpResponse:
     number = request.POST.get("spectrum", "").strip()
     file = request.FILES.get("file")
     query: Spectrum | Upload | None
+    if (brought := named_file(request)) is not None:
+        part = brought.upload.told["parts"][brought.part]
+        asked = default_request(part["element"], part["edge"], brought.part)
+        run = match_now(brought.upload, asked, requested_by=user)  # type: ignore[arg-type]
+        return redirect("match-run", run.token)
     if file is not None:
         size = file.size or 0
         if size > settings.SPECTRUM_MAX_MB * 1e6:
@@ -102,9 +109,10 @@ def _asked(request: HttpRequest) -> HttpResponse:
             return _landing(request, words % told, 413)
         try:
             query = keep_spectrum_file(file.name or "file", file.read(), request.user)
+            remember(request, query)
         except (ReadError, SkipFile, InputError) as error:
             words = gettext("Can’t read %(name)s: %(why)s")
-            return _landing(request, words % {"name": file.name, "why": error}, 400)
+            return _landing(request, words % {"name": file.name, "why": in_words(error)}, 400)
     elif number:
         query = _stored(request, number)
         if query is None:
@@ -116,7 +124,11 @@ def _asked(request: HttpRequest) -> HttpResponse:
 
 
 def _landing(
-    request: HttpRequest, error: str = "", status: int = 200, chosen: Spectrum | None = None
+    request: HttpRequest,
+    error: str = "",
+    status: int = 200,
+    chosen: Spectrum | None = None,
+    file: File | None = None,
 ) -> HttpResponse:
     measured = Spectrum.objects.published().filter(kind="experiment").exclude(absorber="")
     examples = list(measured.filter(edge="L23").without_arrays().order_by("pk")[:3])
@@ -126,6 +138,7 @@ def _landing(
     context = {
         "error": error,
         "chosen": chosen,
+        "file": file,
         "formats": FORMATS,
         "limit_mb": settings.SPECTRUM_MAX_MB,
         "examples": examples,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from pathlib import PurePath
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -12,6 +13,7 @@ from django.contrib.auth.decorators import permission_required
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import content_disposition_header
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
@@ -25,6 +27,7 @@ from spectradb.services.peaks import fit as service
 from spectradb.services.peaks import proposals
 from spectradb.services.peaks.fit import FitOptions
 from spectradb.throttle import throttled as bounded
+from spectradb.views.site.brought import File, named_file
 from spectradb.views.site.throttle import too_many_questions
 from spectradb.views.spectra.describe import name_of
 from spectradb.views.spectra.figures import (
@@ -53,24 +56,39 @@ def fit(request: HttpRequest, pk: int) -> HttpResponse:
     return (_fitted if "go" in request.GET else _page)(request, pk)
 
 
+@require_safe
+def fit_file(request: HttpRequest) -> HttpResponse:
+    """The same for a file at hand: nothing can be kept, the table can be downloaded."""
+    return (_fitted_file if "go" in request.GET else _file_page)(request)
+
+
 def _page(request: HttpRequest, pk: int) -> HttpResponse:
-    spectrum = get_object_or_404(
-        Spectrum.objects.visible_to(request.user).select_related("calculation", "measurement"),
-        pk=pk,
-    )
+    rows = Spectrum.objects.visible_to(request.user).select_related("calculation", "measurement")
+    return _shown(request, get_object_or_404(rows, pk=pk))
+
+
+def _file_page(request: HttpRequest) -> HttpResponse:
+    file = named_file(request)
+    if file is None:
+        return redirect("bring")
+    return _shown(request, file.spectrum, file)
+
+
+def _shown(request: HttpRequest, spectrum: Spectrum, file: File | None = None) -> HttpResponse:
     form = _form(request.GET, spectrum)
     found, error = None, form["error"]
     if not error and request.GET.get("go"):
         found, error = _decomposed(spectrum, form["options"])
     if found is not None and request.GET.get("format") == "csv":
-        return _table(spectrum, found)
+        return _table(spectrum, found, file)
     figure = _figure(spectrum, form, found)
     return render(
         request,
         "peaks/fit.html",
         {
             "spectrum": spectrum,
-            "name": name_of(spectrum),
+            "file": file,
+            "name": file.name if file is not None else name_of(spectrum),
             "form": form,
             "backgrounds": BACKGROUNDS,
             "plot": Plot("plot", figure, gettext("Spectrum with its fitted peaks")),
@@ -78,8 +96,8 @@ def _page(request: HttpRequest, pk: int) -> HttpResponse:
             "error": error,
             "order": _order_plot(found) if found else None,
             "order_words": _order_words(found) if found else "",
-            "may_keep": may_contribute(request.user),
-            "may_accept": proposals.may_accept(request.user, spectrum),
+            "may_keep": file is None and may_contribute(request.user),
+            "may_accept": file is None and proposals.may_accept(request.user, spectrum),
             "query": request.GET.urlencode(),
         },
         status=400 if error else 200,
@@ -87,6 +105,7 @@ def _page(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 _fitted = bounded("ask", too_many_questions)(_page)
+_fitted_file = bounded("ask", too_many_questions)(_file_page)
 
 
 @permission_required("spectradb.add_peakfit", raise_exception=True)
@@ -279,9 +298,12 @@ def _order_words(found: Decomposition) -> str:
     ) % {"least": least, "kept": len(found.peaks)}
 
 
-def _table(spectrum: Spectrum, found: Decomposition) -> HttpResponse:
+def _table(spectrum: Spectrum, found: Decomposition, file: File | None) -> HttpResponse:
     response = HttpResponse(content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="SDB-{spectrum.pk}-peaks.csv"'
+    name = f"SDB-{spectrum.pk}" if file is None else PurePath(file.upload.name).stem
+    response.headers["Content-Disposition"] = (
+        content_disposition_header(True, f"{name}-peaks.csv") or "attachment"
+    )
     writer = csv.writer(response)
     names = (
         "position_ev", "position_err", "hwhm_ev", "hwhm_err", "area", "area_err", "phase_rad",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ from spectradb.filters import SearchError, parse_text
 from spectradb.models import Kind, Spectrum, Structure
 from spectradb.services.search.facets import Choice, Found, search
 from spectradb.templatetags.science import edge_text, valence
+from spectradb.views.calculations.sliders import ions
+from spectradb.views.search.recipe import python_recipe
 from spectradb.views.spectra.describe import site_labels, source_line
 from spectradb.views.spectra.figures import Plot, overlay_figure
 
@@ -101,6 +104,7 @@ def results(request: HttpRequest) -> HttpResponse:
         "view": request.GET.get("view", ""),
         "api_call": f"{reverse('api-help').rstrip('/')}",
         "api_query": urlencode(query, doseq=True),
+        "recipe": python_recipe(request, query),
     }
     try:
         found_rows = search(query, request.user)
@@ -120,6 +124,7 @@ def results(request: HttpRequest) -> HttpResponse:
     }
     if not rows:
         context["ways_out"] = _ways_out(query, request)
+        context["compute"] = compute_address(query)
     elif context["view"] == "overlay":
         full = Spectrum.objects.filter(pk__in=[row.pk for row in rows[:20]]).select_related(
             "structure", "measurement"
@@ -216,12 +221,40 @@ def _without(query: dict[str, list[str]], key: str, value: str) -> str:
 def _ways_out(query: dict[str, list[str]], request: HttpRequest) -> list[dict[str, Any]]:
     """For an empty set: each choice whose removal would leave something, most first."""
     ways = []
-    for chip in _chips(query)[:8]:
+    chips = _chips(query)
+    words = query.get("q", [""])[0].split()
+    if len(words) > 1:  # each word of the search box is a choice of its own
+        chips = [chip for chip in chips if chip.key != "q"]
+        for k, word in enumerate(words):
+            rest = " ".join(words[:k] + words[k + 1 :])
+            drop = "?" + urlencode({**query, "q": [rest]}, doseq=True)
+            chips.append(Chip(str(LABELS["q"]), word, drop, "q"))
+    for chip in chips[:8]:
         rest = asked(QueryDict(chip.drop[1:]))
         n = search(rest, request.user).n_spectra
         if n:
             ways.append({"chip": chip, "n": n})
     return sorted(ways, key=lambda way: -way["n"])
+
+
+def compute_address(query: dict[str, list[str]]) -> str:
+    """The Multiplet page with the ion that was asked for; empty where the engine has none."""
+    meant = parse_text(query.get("q", [""])[0])
+    absorbers = [one for text in query.get("absorber", []) for one in _parts("absorber", text)]
+    states = [one for text in query.get("oxidation_state", []) for one in _parts("", text)]
+    wanted = [*absorbers, meant.absorber, *meant.elements, *query.get("elements", [])]
+    wanted += re.findall(r"[A-Z][a-z]?", meant.formula or meant.chemsys)
+    able = dict(ions())
+    element = next((one for one in wanted if able.get(one)), "")
+    if not element:
+        return ""
+    try:
+        state = float(states[0]) if states else meant.valence
+    except ValueError:
+        state = None
+    charges = {charge: key for key, charge, _ in able[element]}
+    key = charges.get(state) if state is not None else None  # type: ignore[call-overload]
+    return f"{reverse('multiplet')}?" + urlencode({"ion": key} if key else {"element": element})
 
 
 def _facets(found: Found, query: dict[str, list[str]]) -> list[Facet]:

@@ -6,6 +6,9 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from spectradb.views.site.brought import tray
 
 THEMES = ("light", "dark")
 
@@ -19,6 +22,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "theme": theme if theme in THEMES else "",
         "version": settings.VERSION,
         "section": SECTIONS.get(name or "", ""),
+        "tray": SimpleLazyObject(lambda: tray(request)),
     }
 
 
@@ -39,6 +43,7 @@ SECTIONS = {
     "models": "predict",
     "model": "predict",
     "multiplet": "multiplet",
+    "crystal": "multiplet",
     "jobs": "jobs",
     "job": "jobs",
 }

@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from spectradb.middleware import is_api
+from spectradb.views.search.recipe import python_recipe
 
 
 @require_safe
@@ -30,8 +31,15 @@ def accessibility(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+def privacy(request: HttpRequest) -> HttpResponse:
+    return render(request, "site/privacy.html")
+
+
+@require_safe
 def api_help(request: HttpRequest) -> HttpResponse:
-    return render(request, "site/api.html", {"base": request.build_absolute_uri("/api/v1/")})
+    recipe = python_recipe(request, {"absorber": ["Ni"], "edge": ["L23"]})
+    base = request.build_absolute_uri("/api/v1/")
+    return render(request, "site/api.html", {"base": base, "recipe": recipe})
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -1,140 +1,196 @@
-"""Up to twenty spectra in one plot; the address holds the whole comparison."""
+"""Up to twenty spectra in one plot, stored or at hand; the address holds the whole comparison."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from django.http import HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import render
+from django.conf import settings as site
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from spectradb.models import Spectrum
 from spectradb.services.spectra.compare import (
-    ALIGNMENTS,
-    SCALES,
-    Align,
     Aligned,
-    Scale,
     align,
+    derivative,
+    difference,
     similarity,
 )
-from spectradb.views.spectra.describe import name_of, source_line
-from spectradb.views.spectra.figures import Plot, arrays, style, table_edge, together
-
-MAX_SPECTRA = 20
+from spectradb.views.site.brought import gone
+from spectradb.views.spectra.compared import (
+    COOKIE,
+    MAX_SPECTRA,
+    Asked,
+    Entry,
+    asked,
+    begun,
+    entries_of,
+    found_by,
+    last,
+)
+from spectradb.views.spectra.describe import source_line
+from spectradb.views.spectra.figures import WIDEST_EV, Plot, arrays, style, table_edge, together
 
 
 @require_safe
 def compare(request: HttpRequest) -> HttpResponse:
-    ids = _ids(request.GET)
-    spectra = _spectra(request, ids[:MAX_SPECTRA])
-    settings = _settings(request.GET, spectra)
+    if (address := begun(request)) is not None:
+        return redirect(address)
+    entries, missing, too_many = entries_of(request)
+    settings = asked(request.GET, entries)
+    notes = [gone() if ":" in name or not name.isdecimal() else f"SDB-{name}: " + gettext(
+        "no such public spectrum.") for name in missing]  # fmt: skip
+    added = request.GET.get("add", "").strip()
     context: dict[str, Any] = {
         "limit": MAX_SPECTRA,
-        "too_many": len(ids) > MAX_SPECTRA,
-        "missing": [pk for pk in ids[:MAX_SPECTRA] if pk not in {s.pk for s in spectra}],
+        "too_many": too_many,
+        "notes": notes,
         "settings": settings,
+        "found": found_by(request, added, entries),
+        "added": added,
         "scales": [
             ("none", gettext("None")), ("step", gettext("Edge step")),
             ("peak", gettext("Peak")), ("area", gettext("Area")),
         ],
         "alignments": [
             ("hand", gettext("By hand")), ("half", gettext("Half step")),
-            ("first", gettext("To first")),
+            ("first", gettext("To first")), ("zero", gettext("Own zero")),
         ],
     }  # fmt: skip
-    if spectra:
-        context |= _comparison(spectra, settings)
+    if entries:
+        context |= _comparison(entries, settings)
     else:
-        context["examples"] = _examples(request)
-    return render(request, "spectra/compare.html", context)
+        context["examples"] = _examples()
+        context["before"] = last(request)
+    response = render(request, "spectra/compare.html", context)
+    if entries or "shown" in request.GET:
+        _remember(response, entries)
+    return response
 
 
-def _comparison(spectra: list[Spectrum], settings: dict[str, Any]) -> dict[str, Any]:
+def _comparison(entries: list[Entry], settings: Asked) -> dict[str, Any]:
     """Rows, plot and table of likeness."""
-    shifts = [settings["shifts"].get(s.pk, 0.0) for s in spectra]
+    spectra = [one.spectrum for one in entries]
+    edges = [table_edge(s) for s in spectra]
     moved = align(
         [arrays(s) for s in spectra],
-        shifts,
-        how=settings["align"],
-        scale=settings["scale"],
-        edges=[table_edge(s) for s in spectra],
+        [settings.shifts[one.key] for one in entries],
+        how=settings.align,
+        scale=settings.scale,
+        edges=edges,
     )
-    hidden = settings["hidden"]
-    shown = [k for k, s in enumerate(spectra) if s.pk not in hidden]
+    shown = [k for k, one in enumerate(entries) if one.key not in settings.hidden]
     rows = [
         {
-            "spectrum": s,
-            "name": name_of(s),
+            "entry": one,
+            "spectrum": one.spectrum,
             "shift": f"{c.shift_ev:.1f}",
-            "shown": s.pk not in hidden,
+            "shown": k in shown,
             "colour": style(k)[0],
             "dash": style(k)[1],
-            "source": source_line(s),
-            "position": k,
+            "source": source_line(one.spectrum),
         }
-        for k, (s, c) in enumerate(zip(spectra, moved, strict=True))
+        for k, (one, c) in enumerate(zip(entries, moved, strict=True))
     ]
-    drawn = _transformed([moved[k] for k in shown], settings)
+    drawn, notes = _transformed(shown, moved, entries, settings)
+    told = {k: curve for k, curve in zip(shown, drawn, strict=True) if curve is not None}
+    plot = _plot(entries, told, settings) if told else None
+    ranges = [shown_at(curve) for curve in told.values()]
+    apart = max((r[1] for r in ranges), default=0.0) - min((r[0] for r in ranges), default=0.0)
+    if apart > WIDEST_EV and plot is not None:
+        hidden = [k for k, r in zip(told, ranges, strict=True) if not _meet(r, plot.figure.x_range)]
+        if hidden:
+            words = gettext(
+                "Out of the shown range: %s. Zoom out, or count each from its own edge."
+            )
+            notes.append(words % ", ".join(entries[k].name for k in hidden))
+    matrix, ranges_ev = (
+        similarity([moved[k] for k in shown], [edges[k] for k in shown])
+        if len(shown) > 1
+        else (None, [])
+    )
+    return {
+        "rows": rows,
+        "plot": plot,
+        "plot_notes": notes,
+        "matrix": _cells(matrix, [rows[k] for k in shown]) if matrix is not None else None,
+        "heads": [rows[k] for k in shown],
+        "shared": _shared(ranges_ev),
+    }
+
+
+def _plot(entries: list[Entry], told: dict[int, Aligned], settings: Asked) -> Plot:
+    curves = list(told.values())
+    figure = together(
+        [entries[k].spectrum for k in told],
+        curves,
+        offset=_offset(curves, settings),
+        y_label=_y_label(settings),
+        styles=list(told),
+        x_label=gettext("Energy from the half step (eV)") if settings.align == "zero" else "",
+    )
+    return Plot("plot", figure, gettext("%d spectra over one another") % len(curves), "tall")
+
+
+def _y_label(settings: Asked) -> str:
     label = {
         "none": gettext("Intensity (as stored)"),
         "step": gettext("Normalised μ"),
         "peak": gettext("Intensity (peak = 1)"),
         "area": gettext("Intensity (area = 1)"),
-    }[settings["scale"]]
-    if settings["derivative"]:
+    }[settings.scale]
+    if settings.difference:
+        label = gettext("Difference from the first: %s") % label
+    if settings.derivative:
         label = gettext("Derivative of: %s") % label
-    if settings["offset"]:
-        label += ", " + gettext("offset %s each") % f"{settings['offset']:g}"
-    plot = None
-    if shown:
-        figure = together(
-            [spectra[k] for k in shown],
-            drawn,
-            offset=_offset(drawn, settings),
-            y_label=label,
-            styles=shown,
-        )
-        words = gettext("%d spectra over one another") % len(shown)
-        plot = Plot("plot", figure, words, "tall")
-    matrix, shared = similarity([moved[k] for k in shown]) if len(shown) > 1 else (None, None)
-    return {
-        "rows": rows,
-        "plot": plot,
-        "matrix": _cells(matrix, [rows[k] for k in shown]) if matrix is not None else None,
-        "heads": [rows[k] for k in shown],
-        "shared": f"{shared[0]:.0f}–{shared[1]:.0f} eV" if shared else "",
-    }
+    if settings.offset:
+        label += ", " + gettext("offset %s each") % f"{settings.offset:g}"
+    return label
 
 
-def _transformed(curves: list[Aligned], settings: dict[str, Any]) -> list[Aligned]:
-    """The derivative of each, or its difference from the first, where asked."""
-    if settings["derivative"]:
-        return [Aligned(c.energy, np.gradient(c.intensity, c.energy), c.shift_ev) for c in curves]
-    if settings["difference"] and len(curves) > 1:
-        first = curves[0]
-        rest = []
-        for c in curves:
-            inside = (c.energy >= first.energy[0]) & (c.energy <= first.energy[-1])
-            if inside.sum() < 2:
-                continue
-            e = c.energy[inside]
-            y = c.intensity[inside] - np.interp(e, first.energy, first.intensity)
-            rest.append(Aligned(e, y, c.shift_ev))
-        return rest if len(rest) == len(curves) else curves
-    return curves
+def _transformed(
+    shown: list[int], moved: list[Aligned], entries: list[Entry], settings: Asked
+) -> tuple[list[Aligned | None], list[str]]:
+    """Difference and derivative where asked; what cannot be subtracted is left out and told."""
+    drawn: list[Aligned | None] = [moved[k] for k in shown]
+    notes = []
+    if settings.difference and len(shown) > 1:
+        first = moved[shown[0]]
+        drawn = [difference(moved[k], first) for k in shown]
+        lost = [entries[k].name for k, one in zip(shown, drawn, strict=True) if one is None]
+        if lost:
+            words = gettext("No range in common with the first, so no difference: %s.")
+            notes.append(words % ", ".join(lost))
+    if settings.derivative:
+        drawn = [None if one is None else derivative(one) for one in drawn]
+    return drawn, notes
 
 
-def _offset(curves: list[Aligned], settings: dict[str, Any]) -> float:
+def _offset(curves: list[Aligned], settings: Asked) -> float:
     """The offset in the curves' own unit: the field counts in heights of the tallest curve."""
-    if not settings["offset"]:
+    if not settings.offset:
         return 0.0
-    if settings["scale"] == "step" and not settings["derivative"]:
-        return float(settings["offset"])
-    tallest = max(float(np.ptp(c.intensity)) for c in curves)
-    return float(settings["offset"]) * tallest
+    if settings.scale == "step" and not settings.derivative:
+        return settings.offset
+    return settings.offset * max(float(np.ptp(c.intensity)) for c in curves)
+
+
+def shown_at(curve: Aligned) -> tuple[float, float]:
+    return float(curve.energy[0]), float(curve.energy[-1])
+
+
+def _meet(a: tuple[float, float], b: tuple[float, float]) -> bool:
+    return min(a[1], b[1]) > max(a[0], b[0])
+
+
+def _shared(ranges: list[tuple[float, float]]) -> str:
+    """The range of the table, where all pairs have one; how many where they have several."""
+    if len(ranges) == 1:
+        return f"{ranges[0][0]:.0f}–{ranges[0][1]:.0f} eV".replace("-", "−")
+    return gettext("each pair over what it shares") if ranges else ""
 
 
 def _cells(matrix: Any, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -154,62 +210,18 @@ def _cells(matrix: Any, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return table
 
 
-def _ids(get: QueryDict) -> list[int]:
-    """Numbers in order, each once, from ``ids=1&ids=2`` or ``ids=1,2``; ``add`` may be SDB-3."""
-    parts = [part for text in get.getlist("ids") for part in text.split(",")]
-    parts += [get.get("add", "").upper().replace("SDB-", "")]
-    found: list[int] = []
-    for part in parts:
-        part = part.strip()
-        if part.isdecimal() and len(part) < 18 and int(part) not in found:
-            found.append(int(part))
-    removed = get.get("remove", "")
-    return [pk for pk in found if str(pk) != removed]
-
-
-def _spectra(request: HttpRequest, ids: list[int]) -> list[Spectrum]:
-    rows = (
-        Spectrum.objects.visible_to(request.user)
-        .select_related("structure", "site", "calculation", "measurement")
-        .defer("structure__data", "calculation__results", "calculation__sticks")
-        .in_bulk(ids)
+def _remember(response: HttpResponse, entries: list[Entry]) -> None:
+    """So that “Add to compare” on another page adds to this: for as long as the browser is open."""
+    if not entries:
+        response.delete_cookie(COOKIE)
+        return
+    value = ".".join(one.key.replace(":", "~") for one in entries)
+    response.set_cookie(
+        COOKIE, value, samesite="Lax", httponly=True, secure=site.SESSION_COOKIE_SECURE
     )
-    return [rows[pk] for pk in ids if pk in rows]
 
 
-def _settings(get: QueryDict, spectra: list[Spectrum]) -> dict[str, Any]:
-    scale: Scale = next((s for s in SCALES if s == get.get("norm")), _default_scale(spectra))
-    how: Align = next((a for a in ALIGNMENTS if a == get.get("align")), "hand")
-    default = 0.45 if len(spectra) > 3 else 0.0
-    return {
-        "scale": scale,
-        "align": how,
-        "offset": min(max(_number(get.get("offset"), default), 0.0), 3.0),
-        "shifts": {s.pk: _number(get.get(f"s{s.pk}"), 0.0) for s in spectra},
-        "hidden": {
-            s.pk for s in spectra if "shown" in get and str(s.pk) not in get.getlist("show")
-        },
-        "derivative": get.get("derivative") == "1",
-        "difference": get.get("difference") == "1",
-    }
-
-
-def _default_scale(spectra: list[Spectrum]) -> Scale:
-    """Edge steps for K edges, peaks for everything else, nothing for one spectrum."""
-    if len(spectra) < 2:
-        return "none"
-    return "step" if all(s.edge == "K" for s in spectra) else "peak"
-
-
-def _number(text: str | None, default: float) -> float:
-    try:
-        value = float(text) if text else default
-    except ValueError:
-        return default
-    return value if abs(value) < 1e4 else default
-
-
-def _examples(request: HttpRequest) -> list[dict[str, Any]]:
+def _examples() -> list[dict[str, Any]]:
     """Three comparisons that the library can make now."""
     examples: list[dict[str, Any]] = []
     published = Spectrum.objects.published().without_arrays().order_by("pk")

@@ -23,6 +23,11 @@ from spectradb.views.spectra.describe import name_of
 
 FloatArray = NDArray[np.float64]
 Range = tuple[float, float]
+MOST_NAMED = 6
+"""Lines that are named at their ends; more have a legend."""
+WIDEST_EV = 400.0
+"""Curves further apart are not shown at once at first."""
+_LEAST_GAP = 0.04  # of the height, between ends whose names stand beside their lines
 
 
 @dataclass
@@ -147,17 +152,24 @@ def together(
     offset: float,
     y_label: str,
     styles: Sequence[int] | None = None,
+    x_label: str = "",
 ) -> Figure:
-    """Curves of several spectra in one figure; ``offset`` lifts each above the one before."""
+    """Curves of several spectra in one figure; ``offset`` lifts each above the one before.
+
+    Lines are named at their ends while there are few and their ends lie apart; names of others
+    stand in the legend alone, so that none covers another.
+    """
     windows = [
-        shown_range(c.energy, c.intensity, table_edge(s))
+        shown_range(
+            c.energy, c.intensity, None if (at := table_edge(s)) is None else at + c.shift_ev
+        )
         for s, c in zip(spectra, curves, strict=True)
     ]
     x_range = min(w[0] for w in windows), max(w[1] for w in windows)
-    if x_range[1] - x_range[0] > 400:
+    if x_range[1] - x_range[0] > WIDEST_EV:
         x_range = windows[0]
     drawn = []
-    names = [name_of(spectrum) for spectrum in spectra]
+    ends: list[float] = []
     top, bottom = -np.inf, np.inf
     for k, (spectrum, curve) in enumerate(zip(spectra, curves, strict=True)):
         colour, dash = style(styles[k] if styles else k)
@@ -165,25 +177,28 @@ def together(
         inside = (curve.energy >= x_range[0]) & (curve.energy <= x_range[1])
         if inside.any():
             top, bottom = max(top, float(y[inside].max())), min(bottom, float(y[inside].min()))
-        name = rich_formula(name_of(spectrum))
-        if names.count(name_of(spectrum)) > 1:
-            name += f", SDB-{spectrum.pk}"
-        shifted = f" {_signed(curve.shift_ev)} eV" if curve.shift_ev else ""
+            ends.append(float(y[inside][-1]))
+        name = line_name(spectrum, spectra)
+        shifted = f" {_signed(curve.shift_ev)} eV" if curve.shift_ev and not x_label else ""
         drawn.append(
             Curve(
-                f"{name} SDB-{spectrum.pk}",
+                name + shifted,
                 curve.energy,
                 y,
                 role=role_of(spectrum),  # type: ignore[arg-type]
                 colour=colour,
                 dash=dash,
                 end_label=name + shifted,
+                key=name + shifted,
             )
         )
     if not np.isfinite(top):
         bottom, top = 0.0, 1.0
+    if _crowded(ends, len(drawn), top - bottom):
+        for one in drawn:
+            one.end_label = ""
     return Figure(
-        energy_label(spectra[0]),
+        x_label or energy_label(spectra[0]),
         y_label,
         x_range,
         nice_range(bottom, top),
@@ -194,6 +209,27 @@ def together(
             float(max(c.energy[-1] for c in curves)),
         ),
     )
+
+
+def line_name(spectrum: Spectrum, among: Sequence[Spectrum] = ()) -> str:
+    """A line's name in the plots' markup; its number where another has the same formula."""
+    if spectrum.pk is None:
+        return spectrum.title
+    own = name_of(spectrum)
+    name = rich_formula(own) if spectrum.formula else own
+    if [name_of(one) for one in among].count(own) > 1 and own != f"SDB-{spectrum.pk}":
+        name += f", SDB-{spectrum.pk}"
+    return name
+
+
+def _crowded(ends: Sequence[float], n: int, height: float) -> bool:
+    """Whether names at the line ends would not stand beside their lines."""
+    if n > MOST_NAMED:
+        return True
+    if n < 3 or height <= 0:
+        return False
+    gaps = np.diff(np.sort(np.asarray(ends))) / height
+    return bool(2 * (gaps < _LEAST_GAP).sum() >= n - 1)
 
 
 def _signed(value: float) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 from django.contrib import messages
@@ -17,8 +19,10 @@ from django.views.decorators.http import require_http_methods
 from compute.errors import InputError
 from spectradb.models import Kind, Spectrum
 from spectradb.plots import Curve, Figure, Marker, nice_range
+from spectradb.services.imports import at_hand
 from spectradb.services.spectra import normalise as service
 from spectradb.services.spectra.normalise import Normalised
+from spectradb.views.site.brought import File, named_file
 from spectradb.views.spectra.describe import name_of
 from spectradb.views.spectra.figures import (
     Plot,
@@ -56,6 +60,39 @@ def normalisation(request: HttpRequest, pk: int) -> HttpResponse:
         raise PermissionDenied(
             gettext("Only its author and the curators state how a spectrum is normalised.")
         )
+
+    def keep(values: dict[str, Any]) -> HttpResponse:
+        service.state(row, values, user=request.user)
+        messages.success(request, gettext("Kept. The spectrum is normalised by it now."))
+        return redirect("spectrum", row.pk)
+
+    return _shown(request, row, keep)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def of_file(request: HttpRequest) -> HttpResponse:
+    """The same for a file at hand; what is kept goes along when it is sent to the library."""
+    file = named_file(request)
+    if file is None:
+        return redirect("bring")
+
+    def keep(values: dict[str, Any]) -> HttpResponse:
+        stated = service.checked(file.spectrum, values)
+        service.preview(file.spectrum, stated)
+        at_hand.say_normalisation(file.upload, file.part, stated)
+        words = gettext("Kept with the file: it goes along when you send it to the library.")
+        messages.success(request, words)
+        return redirect(f"{request.path}?{urlencode({'file': file.address})}")
+
+    return _shown(request, file.spectrum, keep, file)
+
+
+def _shown(
+    request: HttpRequest,
+    row: Spectrum,
+    keep: Callable[[dict[str, Any]], HttpResponse],
+    file: File | None = None,
+) -> HttpResponse:
     sent = request.POST if request.method == "POST" else request.GET
     stated = service.stated_of(row)
     found: Normalised | None = None
@@ -63,9 +100,7 @@ def normalisation(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         values = _values(sent, row) if "go" in sent else stated
         if request.method == "POST":
-            service.state(row, values, user=request.user)
-            messages.success(request, gettext("Kept. The spectrum is normalised by it now."))
-            return redirect("spectrum", row.pk)
+            return keep(values)
         found = service.preview(row, values)
     except InputError as problem:
         values, error = {}, in_words(problem)
@@ -75,7 +110,8 @@ def normalisation(request: HttpRequest, pk: int) -> HttpResponse:
         "spectra/normalise.html",
         {
             "spectrum": row,
-            "name": name_of(row),
+            "file": file,
+            "name": file.name if file is not None else name_of(row),
             "fields": _fields(row, sent, stated, found),
             "drag": sent.get("drag") or ("background" if service.is_white_line(row) else "pre"),
             "stated": stated,

@@ -9,6 +9,8 @@ from django.core.exceptions import BadRequest
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 from numpy.typing import NDArray
@@ -22,6 +24,7 @@ from spectradb.services.peaks import proposals
 from spectradb.services.search.nearest import nearest_spectra
 from spectradb.services.spectra.normalise import may_state
 from spectradb.views.calculations.levels import field_levels, level_plot
+from spectradb.views.site.records import dataset
 from spectradb.views.spectra import provenance
 from spectradb.views.spectra.describe import name_of
 from spectradb.views.spectra.figures import Plot, arrays, edge_markers, shown_range, table_edge
@@ -76,6 +79,11 @@ def spectrum(request: HttpRequest, pk: int) -> HttpResponse:
             "field_levels": field_levels(shown),
             "citation": provenance.citation(shown),
             "bibtex": provenance.bibtex(shown, request.build_absolute_uri(request.path)),
+            # Its signs of markup are written as escapes of JSON.
+            "dataset": mark_safe(dataset(shown, request))  # noqa: S308
+            if shown.status == Status.PUBLISHED
+            else "",
+            "embed_url": request.build_absolute_uri(reverse("spectrum-embed", args=[pk])),
             "api_url": request.build_absolute_uri(f"/api/v1/spectra/{shown.pk}/"),
             "may_curate": may_curate(request.user),
             "may_fit": may_contribute(request.user),

@@ -18,7 +18,8 @@ from django.core.management import CommandError, call_command
 
 from compute.io import read
 from spectradb.models import Kind, Spectrum
-from spectradb.services.exports.write import COLUMNS, ExportError, export_spectra, xdi_text
+from spectradb.services.exports.columns import COLUMNS
+from spectradb.services.exports.write import ExportError, export_spectra, xdi_text
 from spectradb.services.imports.spectra import import_file
 from tests.compute.io.samples import kek
 from tests.compute.io.test_xdi import xdi

@@ -178,3 +178,21 @@ def test_an_ion_is_one_of_its_valence() -> None:
     assert found(q="Co3+") == {rows[3.0]}
     assert found(q="Co²⁺") == {rows[2.0]}
     assert found(q="Co") == set(rows.values())
+
+
+@pytest.mark.parametrize(
+    ("text", "element", "valence"),
+    [
+        ("Fe(IV)", "Fe", 4.0), ("fe(iii)", "Fe", 3.0), ("iron(III)", "Fe", 3.0),
+        ("鉄4+", "Fe", 4.0), ("鉄(IV)", "Fe", 4.0), ("Co3+", "Co", 3.0), ("Ni²⁺", "Ni", 2.0),
+    ],
+)  # fmt: skip
+def test_an_ion_is_read_however_it_is_written(text: str, element: str, valence: float) -> None:
+    found = parse_text(text)
+    assert (found.absorber, found.valence, found.words) == (element, valence, [])
+
+
+def test_a_symbol_in_small_letters_is_an_element_unless_it_is_a_word_in_a_line() -> None:
+    assert parse_text("fe").elements == ["Fe"]
+    assert parse_text("in").elements == ["In"]
+    assert parse_text("oxides in water").words == ["in", "water"]

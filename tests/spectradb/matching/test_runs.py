@@ -102,7 +102,7 @@ def test_files_are_forgotten_after_a_day_with_all_answers() -> None:
     upload = keep_spectrum_file("ni.csv", csv("Ni", 1), None)
     match_now(upload)
     assert forget_old() == 0
-    Upload.objects.update(created=timezone.now() - timedelta(hours=25))
+    Upload.objects.update(expires=timezone.now() - timedelta(hours=1))
     assert forget_old() == 1
     assert not MatchRun.objects.exists()
 

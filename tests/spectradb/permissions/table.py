@@ -17,6 +17,7 @@ Rights = str | dict[str, str]
 ALL, MEMBERS, SIGNED = "YYYYY", "NYYYY", "LYYYY"
 CURATORS, CURATORS_SIGNED = "NNNYY", "LNNYY"
 NOBODY = "NNNNN"
+_NONE = "00000"  # what is at hand is its owner's alone
 
 
 def _by_status(published: str, other: str) -> dict[str, str]:
@@ -145,6 +146,24 @@ PAGES: dict[str, Route | list[Route]] = {
     "jobs-act": _post(CURATORS),
     "job": _get(CALCULATION, "calculation"),
     "calculation-case": _get(CALCULATION, "calculation"),
+    "bring": _both(ALL, ALL),
+    "brought-file": _get(_NONE, "token of nothing"),
+    "crystal": _get(_NONE, "token of nothing"),
+    "shared": _get(_NONE, "token of nothing"),
+    **{
+        name: _post(_NONE, "token of nothing")
+        for name in ("file-say", "file-forget", "crystal-compute", "share", "share-revoke")
+    },
+    "file-fit": _get(),
+    "file-normalisation": _both(ALL, ALL),
+    "spectrum-embed": _get(_by_status("YYYYY", _NONE), "spectrum"),
+    "atom": _get(),
+    "sitemap": _get(),
+    "privacy": _get(),
+    "password_change": _both(SIGNED, SIGNED),
+    "password_reset": _both(_NONE, _NONE),
+    "account-archive": _get(SIGNED),
+    "account-delete": _both(SIGNED, SIGNED),
     "cite": _get(),
     "methods": _get(),
     "accessibility": _get(),

@@ -1,0 +1,81 @@
+"""What an account holds: given to its owner as one file, and deleted at their wish."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import zipfile
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from django.db import transaction
+
+from spectradb.models import ApiKey, Measurement, SourceFile, Spectrum, Status, Upload
+from spectradb.services.curation.workflow import save_with_reason
+from spectradb.services.exports.write import export_spectra
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+STAYS = (Status.PUBLISHED, Status.WITHDRAWN)
+"""Records that others may have cited: they stay, with the attribution that they state."""
+
+
+def write_archive(user: User, to: BinaryIO) -> None:
+    """A zip of ``account.json``, ``spectra.json`` and every file that the person sent or keeps."""
+    with zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("account.json", json.dumps(_about(user), indent=1, ensure_ascii=False))
+        mine = Spectrum.objects.filter(contributor=user).order_by("pk")
+        if mine.exists():
+            with tempfile.TemporaryDirectory(prefix="spectradb-") as folder:
+                path = Path(folder) / "spectra.json"
+                export_spectra(mine, "json", path)
+                archive.write(path, "spectra.json")
+        files = SourceFile.objects.filter(measurements__spectrum__contributor=user).distinct()
+        for file in files.iterator(chunk_size=1):
+            archive.writestr(f"files/{file.pk}-{PurePath(file.name).name}", bytes(file.data))
+        for kept in Upload.objects.filter(requested_by=user).iterator(chunk_size=1):
+            archive.writestr(f"at-hand/{kept.pk}-{PurePath(kept.name).name}", bytes(kept.data))
+
+
+def delete_account(user: User) -> int:
+    """Delete an account with its keys, files at hand and unpublished spectra; how many stay.
+
+    What was published stays without the account; where it states no citation, it keeps the
+    person's name as one.
+    """
+    name = user.get_full_name() or user.get_username()
+    with transaction.atomic():
+        mine = Spectrum.objects.filter(contributor=user)
+        gone = list(mine.exclude(status__in=STAYS).values_list("pk", "measurement"))
+        Spectrum.objects.filter(pk__in=[pk for pk, _ in gone]).delete()
+        measured = Measurement.objects.filter(pk__in=[pk for _, pk in gone if pk is not None])
+        files = list(measured.exclude(file=None).values_list("file", flat=True))
+        measured.delete()
+        SourceFile.objects.filter(pk__in=files, measurements=None).delete()
+        stay = list(mine.without_arrays())
+        for row in stay:
+            row.citation = row.citation or name
+            row.contributor = None
+            save_with_reason(row, None, "Its contributor has deleted their account.")
+        user.delete()
+    return len(stay)
+
+
+def _about(user: User) -> dict[str, Any]:
+    return {
+        "username": user.get_username(),
+        "name": user.get_full_name(),
+        "email": user.email,
+        "joined": user.date_joined.isoformat(),
+        "last_login": user.last_login.isoformat() if user.last_login else None,
+        "roles": list(user.groups.values_list("name", flat=True)),
+        "keys": [
+            {"name": key.name, "made": key.created.isoformat(), "revoked": key.revoked}
+            for key in ApiKey.objects.filter(user=user)
+        ],
+        "spectra": list(Spectrum.objects.filter(contributor=user).values_list("pk", flat=True)),
+        "files_at_hand": list(
+            Upload.objects.filter(requested_by=user).values_list("name", flat=True)
+        ),
+    }

@@ -1,0 +1,97 @@
+"""One's own account: a new password, all of its data as a file, its end."""
+
+from __future__ import annotations
+
+import tempfile
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import logout, views
+from django.contrib.auth.decorators import login_required
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse_lazy
+from django.utils.translation import gettext
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_safe
+
+from spectradb.models import Spectrum
+from spectradb.services.accounts.own_data import STAYS, delete_account, write_archive
+
+
+class ChangePassword(views.PasswordChangeView):
+    template_name = "accounts/password.html"
+    success_url = reverse_lazy("account")
+    extra_context = {"change": True}
+
+    def form_valid(self, form: object) -> HttpResponse:
+        messages.success(self.request, gettext("Your password is changed."))
+        return super().form_valid(form)  # type: ignore[arg-type]
+
+
+class _WithMail:
+    """Only where a mail server is set."""
+
+    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        if not settings.EMAIL_HOST:
+            raise Http404
+        return super().dispatch(request, *args, **kwargs)  # type: ignore[misc,no-any-return]
+
+
+class ResetPassword(_WithMail, views.PasswordResetView):
+    template_name = "accounts/password.html"
+    email_template_name = "accounts/reset_mail.txt"
+    subject_template_name = "accounts/reset_subject.txt"
+    success_url = reverse_lazy("login")
+
+    def form_valid(self, form: object) -> HttpResponse:
+        words = gettext("If an account has this address, a link is on its way to it.")
+        messages.success(self.request, words)
+        return super().form_valid(form)  # type: ignore[arg-type]
+
+
+class NewPassword(_WithMail, views.PasswordResetConfirmView):
+    template_name = "accounts/password.html"
+    success_url = reverse_lazy("login")
+
+    def form_valid(self, form: object) -> HttpResponse:
+        messages.success(self.request, gettext("Your password is changed."))
+        return super().form_valid(form)  # type: ignore[arg-type]
+
+
+@login_required
+@require_safe
+def archive(request: HttpRequest) -> FileResponse:
+    """Everything that the account holds."""
+    assert request.user.is_authenticated  # by the decorator; for the type checker
+    file = tempfile.TemporaryFile(prefix="spectradb-")  # noqa: SIM115 (the response closes it)
+    write_archive(request.user, file)  # type: ignore[arg-type]
+    file.seek(0)
+    return FileResponse(file, as_attachment=True, filename="spectradb-account.zip")
+
+
+@sensitive_post_parameters("password")
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def delete(request: HttpRequest) -> HttpResponse:
+    """Say what goes and what stays; with the password, do it."""
+    assert request.user.is_authenticated  # by the decorator; for the type checker
+    user = request.user
+    mine = Spectrum.objects.filter(contributor=user)
+    error = ""
+    if request.method == "POST":
+        if user.is_superuser:
+            error = gettext("An administrator’s account is deleted by another administrator.")
+        elif not user.check_password(request.POST.get("password", "")):
+            error = gettext("This is not your password.")
+        else:
+            logout(request)
+            delete_account(user)
+            messages.success(request, gettext("Your account is deleted."))
+            return redirect("home")
+    context = {
+        "error": error,
+        "n_gone": mine.exclude(status__in=STAYS).count(),
+        "n_stay": mine.filter(status__in=STAYS).count(),
+    }
+    return render(request, "accounts/delete.html", context, status=400 if error else 200)

@@ -1,0 +1,60 @@
+"""Links to a file at hand: made and taken back by its owner, followed by whoever has one."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext
+from django.views.decorators.http import require_POST, require_safe
+
+from spectradb.models import Brought, Upload
+from spectradb.services.imports.share import DAYS, revoke, share, shared
+from spectradb.views.calculations.crystal import crystal_context
+from spectradb.views.imports.bring import file_plot
+from spectradb.views.site.brought import File, own
+
+
+@require_POST
+def make(request: HttpRequest, token: str) -> HttpResponse:
+    """A link to one's own file."""
+    upload = get_object_or_404(own(request), token=token)
+    days = request.POST.get("days", "")
+    share(upload, int(days) if days in {str(n) for n in DAYS} else DAYS[0])
+    messages.success(request, gettext("Whoever has the link sees this until it ends."))
+    return redirect(_page(upload), token)
+
+
+@require_POST
+def take_back(request: HttpRequest, token: str) -> HttpResponse:
+    upload = get_object_or_404(own(request), token=token)
+    if revoke(upload, request.POST.get("link", "")):
+        messages.success(request, gettext("The link no longer works."))
+    return redirect(_page(upload), token)
+
+
+@require_safe
+def follow(request: HttpRequest, token: str) -> HttpResponse:
+    """What a link shows: read only, kept out of search engines, told to no other site."""
+    upload = shared(token)
+    if upload is None:
+        raise Http404(gettext("This link has ended."))
+    if upload.kind == Brought.STRUCTURE:
+        context = crystal_context(request, upload) | {"own": False}
+        response = render(request, "calculations/crystal.html", context)
+    else:
+        found = File(upload, 0)
+        told = upload.told["parts"][0]
+        context = {
+            "file": found, "told": told, "spectrum": found.spectrum, "plot": file_plot(found),
+            "own": False,
+        }  # fmt: skip
+        response = render(request, "imports/file.html", context)
+    response["X-Robots-Tag"] = "noindex, nofollow"
+    response["Referrer-Policy"] = "no-referrer"
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+def _page(upload: Upload) -> str:
+    return "crystal" if upload.kind == Brought.STRUCTURE else "brought-file"

@@ -1,0 +1,153 @@
+"""Records for other sites: a plot to embed, a feed of what is new, a map for search engines."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.contrib.sitemaps import Sitemap
+from django.contrib.syndication.views import Feed
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.feedgenerator import Atom1Feed
+from django.utils.safestring import mark_safe
+from django.views.decorators.clickjacking import xframe_options_exempt
+from django.views.decorators.http import require_safe
+
+from spectradb.models import Kind, Spectrum
+from spectradb.plots.standalone import standalone
+from spectradb.templatetags.science import edge_text
+from spectradb.views.spectra.describe import name_of, source_line
+from spectradb.views.spectra.spectrum_figure import Options, spectrum_figure
+
+_FRAMED = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors *"
+)
+_LICENCES = {"CC BY 4.0": "https://creativecommons.org/licenses/by/4.0/"}
+
+
+@require_safe
+@xframe_options_exempt
+def embed(request: HttpRequest, pk: int) -> HttpResponse:
+    """A published plot for a frame on any site: no scripts, no cookies, nothing of the visitor."""
+    row = get_object_or_404(
+        Spectrum.objects.published().select_related(
+            "structure", "site", "calculation", "measurement"
+        ),
+        pk=pk,
+    )
+    title = title_of(row)
+    norm = "computed" if row.kind == Kind.THEORY else "raw"
+    drawing = standalone(spectrum_figure(row, Options(norm), None, None), title)
+    context = {
+        "spectrum": row,
+        "title": title,
+        "drawing": mark_safe(drawing),  # noqa: S308 (every name in it is escaped)
+        "address": request.build_absolute_uri(reverse("spectrum", args=[pk])),
+    }
+    response = render(request, "spectra/embed.html", context)
+    response["Content-Security-Policy"] = _FRAMED
+    return response
+
+
+def title_of(row: Spectrum) -> str:
+    edge = f", {row.absorber} {edge_text(row.edge)}" if row.absorber else ""
+    return f"{name_of(row)}{edge}, SDB-{row.pk}"
+
+
+def dataset(row: Spectrum, request: HttpRequest) -> str:
+    """A published record as JSON-LD (schema.org Dataset), safe inside a script element."""
+    address = request.build_absolute_uri(reverse("spectrum", args=[row.pk]))
+    about: dict[str, Any] = {
+        "@context": "https://schema.org/",
+        "@type": "Dataset",
+        "@id": address,
+        "url": address,
+        "name": title_of(row),
+        "description": f"{title_of(row)}: {row.get_kind_display()}, {row.technique}, "
+        f"{row.n_points} points from {row.energy_min:.1f} to {row.energy_max:.1f} eV. "
+        f"{source_line(row)}".strip(),
+        "identifier": f"https://doi.org/{row.doi}" if row.doi else f"SDB-{row.pk}",
+        "version": row.version,
+        "license": _LICENCES.get(row.licence, row.licence) or None,
+        "citation": row.citation or None,
+        "datePublished": row.published_at.date().isoformat() if row.published_at else None,
+        "dateModified": row.updated.date().isoformat(),
+        "measurementTechnique": row.technique,
+        "variableMeasured": ["energy (eV)", row.get_quantity_display()],
+        "isAccessibleForFree": True,
+        "distribution": [
+            {
+                "@type": "DataDownload",
+                "encodingFormat": kind,
+                "contentUrl": request.build_absolute_uri(
+                    reverse("spectrum-download", args=[row.pk, key])
+                ),
+            }
+            for key, kind in (
+                ("csv", "text/csv"),
+                ("xdi", "text/plain"),
+                ("json", "application/json"),
+            )
+        ],
+    }
+    text = json.dumps({key: value for key, value in about.items() if value is not None})
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+class NewRecords(Feed):  # type: ignore[type-arg]
+    """The fifty spectra that were published last."""
+
+    feed_type = Atom1Feed
+    title = "SpectraDB"
+    subtitle = "Spectra published last"
+    link = "/spectra/?ordering=-published_at"
+
+    def items(self) -> QuerySet[Spectrum]:
+        rows = Spectrum.objects.published().exclude(published_at=None).without_arrays()
+        related = rows.select_related("structure", "site", "calculation", "measurement")
+        return related.order_by("-published_at", "-pk")[:50]
+
+    def item_title(self, item: Any) -> str:
+        return title_of(item)
+
+    def item_description(self, item: Any) -> str:
+        return source_line(item)
+
+    def item_link(self, item: Any) -> str:
+        return reverse("spectrum", args=[item.pk])
+
+    def item_pubdate(self, item: Any) -> Any:
+        return item.published_at
+
+    def item_updateddate(self, item: Any) -> Any:
+        return item.updated
+
+
+class PublishedSpectra(Sitemap):  # type: ignore[type-arg]
+    """Every published record; 10,000 a page."""
+
+    limit = 10_000
+
+    def items(self) -> QuerySet[Spectrum]:
+        return Spectrum.objects.published().only("pk", "updated").order_by("pk")
+
+    def location(self, item: Any) -> str:
+        return reverse("spectrum", args=[item.pk])
+
+    def lastmod(self, item: Any) -> Any:
+        return item.updated
+
+
+class Pages(Sitemap):  # type: ignore[type-arg]
+    def items(self) -> list[str]:
+        return ["home", "results", "coverage", "methods", "cite", "api-help", "privacy"]
+
+    def location(self, item: Any) -> str:
+        return reverse(item)
+
+
+MAPS = {"pages": Pages, "spectra": PublishedSpectra}

@@ -1,0 +1,167 @@
+"""Files at hand: whose they are, how long, and that every page takes them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from django.conf import LazySettings
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.utils import timezone
+
+from spectradb.models import Spectrum, Upload
+from spectradb.services.imports import at_hand
+from spectradb.services.imports.uploads import forget_old, keep_spectrum_file
+from tests.factories import lorentzians, make_spectrum, make_user
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_indexes")]
+ENERGY = np.linspace(842.0, 888.0, 300)
+
+
+def scan(*columns: Any) -> bytes:
+    """A measured Ni L2,3 edge as columns."""
+    signals = columns or (lorentzians(ENERGY, ((853.4, 0.8, 1.0), (871.0, 1.0, 0.6))),)
+    rows = [",".join(f"{v:.5f}" for v in row) for row in zip(ENERGY, *signals, strict=True)]
+    head = ",".join(["energy_eV", *(f"signal{k}" for k in range(len(signals)))])
+    return "\n".join([head.replace("signal0", "intensity"), *rows]).encode()
+
+
+def bring(client: Client, name: str = "ni.csv", data: bytes | None = None, **fields: str) -> str:
+    """The token of a file that this client brings."""
+    file = SimpleUploadedFile(name, data or scan())
+    answer = client.post("/bring/", {"file": file, **fields})
+    assert answer.status_code == 302, answer.content.decode()
+    return Upload.objects.order_by("-pk")[0].token
+
+
+PAGES = (
+    "/file/{t}/", "/match/?file={t}", "/compare/?file={t}", "/fit/?file={t}",
+    "/normalisation/?file={t}", "/multiplet/?file={t}",
+)  # fmt: skip
+
+
+def test_every_page_takes_a_file_at_hand_and_shows_it_to_nobody_else(client: Client) -> None:
+    token = bring(client)
+    for page in PAGES:
+        answer = client.get(page.format(t=token))
+        assert answer.status_code == 200, page
+        assert "ni.csv" in answer.content.decode(), page
+        other = Client().get(page.format(t=token))
+        assert "ni.csv" not in other.content.decode(), page
+    assert Client().get(f"/file/{token}/").status_code == 404
+
+
+def test_the_tray_holds_what_was_brought_on_pages_that_know_nothing_of_it(client: Client) -> None:
+    assert "At hand" not in client.get("/cite/").content.decode()
+    token = bring(client)
+    assert f"?file={token}" in client.get("/cite/").content.decode()
+
+
+def test_a_visitors_file_goes_after_a_day_and_an_accounts_own_stays_within_its_quota(
+    client: Client, settings: LazySettings
+) -> None:
+    visitor = Upload.objects.get(token=bring(client))
+    assert timedelta(hours=23) < visitor.expires - timezone.now() <= timedelta(hours=24)
+    user = make_user("somebody")
+    assert keep_spectrum_file("ni.csv", scan(), user).expires is None
+    settings.ACCOUNT_FILES_MB = 0
+    assert keep_spectrum_file("ni.csv", scan(), user).expires is not None
+    Upload.objects.filter(pk=visitor.pk).update(expires=timezone.now() - timedelta(minutes=1))
+    assert client.get(f"/file/{visitor.token}/").status_code == 404
+    assert forget_old() == 1
+
+
+def test_who_signs_in_takes_along_what_was_brought_before(client: Client) -> None:
+    user = make_user("somebody", "contributor")
+    token = bring(client)
+    client.post("/login/", {"username": "somebody", "password": "password"})
+    row = Upload.objects.get(token=token)
+    assert row.requested_by == user
+    assert row.expires is None
+    fresh = Client()
+    fresh.force_login(user)
+    assert fresh.get(f"/file/{token}/").status_code == 200
+
+
+def test_what_is_brought_is_read_once(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = bring(client)
+
+    def refuse(*_args: object) -> None:
+        raise AssertionError("the file was read again")
+
+    monkeypatch.setattr(at_hand, "spectra_of", refuse)
+    assert client.get(f"/compare/?file={token}").status_code == 200
+    row = at_hand.spectrum_of(Upload.objects.get(token=token))
+    np.testing.assert_allclose(row.energy, ENERGY, atol=1e-5)
+
+
+def test_a_file_of_two_signals_is_addressed_by_part(client: Client) -> None:
+    first = lorentzians(ENERGY, ((853.4, 0.8, 1.0),))
+    prj = [first, 2.0 + 3.0 * lorentzians(ENERGY, ((860.0, 0.8, 1.0),))]
+    rows = [keep_spectrum_file("a.csv", scan(one), None) for one in prj]
+    two = Upload.objects.get(pk=rows[0].pk)
+    two.told["parts"] += rows[1].told["parts"]
+    two.curves = np.hstack([rows[0].curves, rows[1].curves])
+    two.save()
+    assert at_hand.spectrum_of(two, 1).energy[int(np.argmax(at_hand.curve_of(two, 1)[1]))] == (
+        pytest.approx(860.0, abs=0.2)
+    )
+
+
+def test_what_nothing_in_the_library_overlaps_is_drawn_all_the_same(client: Client) -> None:
+    token = bring(client)
+    answer = client.post("/match/", {"file": token}, follow=True)
+    text = answer.content.decode()
+    assert "Not matched." in text
+    assert 'id="plot"' in text
+    assert f"/compare/?file={token}" in text
+
+
+def test_the_normalisation_said_here_goes_along_to_the_draft() -> None:
+    client = Client()
+    client.force_login(make_user("somebody", "contributor"))
+    token = bring(client)
+    client.post(f"/file/{token}/say/", {"element": "Ni", "edge": "L3", "part": "0"})
+    kept = {"go": "1", "file": token, "background_lo": "842", "background_hi": "848"}
+    answer = client.post("/normalisation/", kept, follow=True)
+    assert "Kept with the file" in answer.content.decode()
+    client.post("/upload/", {"file": token})
+    row = Spectrum.objects.get()
+    assert (row.absorber, row.edge) == ("Ni", "L3")
+    assert row.normalisation == {"stated": {"background": [842.0, 848.0]}}
+
+
+def test_a_file_is_deleted_by_its_owner_alone(client: Client) -> None:
+    token = bring(client)
+    assert Client().post(f"/file/{token}/forget/").status_code == 404
+    client.post(f"/file/{token}/forget/")
+    assert not Upload.objects.exists()
+
+
+def test_an_unreadable_file_is_told_in_words_and_not_kept(client: Client) -> None:
+    answer = client.post("/bring/", {"file": SimpleUploadedFile("x.csv", b"\x00\x01\x02")})
+    assert answer.status_code == 400
+    assert "x.csv" in answer.content.decode()
+    assert not Upload.objects.exists()
+
+
+def test_no_page_is_left_for_another_site_by_what_then_says(client: Client) -> None:
+    file = SimpleUploadedFile("ni.csv", scan())
+    answer = client.post("/bring/", {"file": file, "then": "https://example.org/"})
+    assert answer["Location"].startswith("/file/")
+    row = make_spectrum()
+    file = SimpleUploadedFile("ni.csv", scan())
+    answer = client.post("/bring/", {"file": file, "then": f"/compare/?ids={row.pk}"})
+    assert answer["Location"].startswith(f"/compare/?ids={row.pk}&file=")
+
+
+def test_the_fit_of_a_file_can_be_downloaded(client: Client) -> None:
+    token = bring(client)
+    page = f"/fit/?file={token}&go=1&lo=850&hi=876&edge=none&max_peaks=4"
+    assert "Not fitted yet" not in client.get(page).content.decode()
+    table = client.get(f"{page}&format=csv")
+    assert table.content.decode().startswith("position_ev")
+    assert "ni-peaks.csv" in table["Content-Disposition"]

@@ -1,0 +1,40 @@
+"""Where a search finds nothing: what would be found, and where it can be computed."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from spectradb.views.search.results import compute_address
+from tests.factories import make_site, make_spectrum, make_structure
+
+
+@pytest.mark.parametrize(
+    ("query", "address"),
+    [
+        ({"q": ["Fe(IV)"]}, "/multiplet/?ion=Fe4"),
+        ({"absorber": ["Fe"], "oxidation_state": ["4"]}, "/multiplet/?ion=Fe4"),
+        ({"q": ["鉄4+"]}, "/multiplet/?ion=Fe4"),
+        ({"q": ["SrFeO3"]}, "/multiplet/?element=Fe"),
+        ({"q": ["Pd L3"]}, ""),
+        ({"q": ["ZnO"]}, ""),
+    ],
+)
+def test_compute_one_opens_with_what_was_asked(query: dict[str, list[str]], address: str) -> None:
+    assert compute_address(query) == address
+
+
+@pytest.mark.django_db
+def test_what_is_offered_opens(client: Client) -> None:
+    page = client.get("/multiplet/?element=Fe")
+    assert page.status_code == 200
+    assert 'value="Fe3" selected' in page.content.decode()
+
+
+@pytest.mark.django_db
+def test_each_word_of_the_box_can_be_dropped(client: Client) -> None:
+    structure = make_structure("NiO")
+    make_spectrum(structure=structure, site=make_site(structure), formula="NiO")
+    page = client.get("/spectra/?q=NiO+Pd").content.decode()
+    assert "1 without" in page
+    assert "q=NiO" in page

@@ -1,0 +1,56 @@
+"""Records for other sites: frames, feeds, maps, and descriptions that search engines read."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from django.test import Client
+
+from spectradb.models import Status
+from tests.factories import make_spectrum
+
+pytestmark = [pytest.mark.django_db]
+
+
+def test_a_published_plot_can_be_framed_and_nothing_else_can(client: Client) -> None:
+    row = make_spectrum(title="<b>bold</b>", formula="")
+    framed = client.get(f"/spectra/{row.pk}/embed/")
+    assert "X-Frame-Options" not in framed.headers
+    assert "frame-ancestors *" in framed["Content-Security-Policy"]
+    assert "default-src 'none'" in framed["Content-Security-Policy"]
+    assert "<b>bold" not in framed.content.decode()
+    assert not framed.cookies
+    page = client.get(f"/spectra/{row.pk}/")
+    assert page["X-Frame-Options"] == "DENY"
+    assert "frame-ancestors 'none'" in page["Content-Security-Policy"]
+    draft = make_spectrum(status=Status.DRAFT)
+    assert client.get(f"/spectra/{draft.pk}/embed/").status_code == 404
+
+
+def test_a_published_record_describes_itself_and_cannot_break_out_of_its_script(
+    client: Client,
+) -> None:
+    row = make_spectrum(citation="</script><script>alert(1)</script>", doi="10.1/x")
+    page = client.get(f"/spectra/{row.pk}/").content.decode()
+    (text,) = re.findall(r'<script type="application/ld\+json">(.*?)</script>', page)
+    told = json.loads(text)
+    assert told["@type"] == "Dataset"
+    assert told["citation"] == row.citation
+    assert told["identifier"] == "https://doi.org/10.1/x"
+    assert told["distribution"][0]["contentUrl"].endswith(f"/spectra/{row.pk}/download/csv/")
+
+
+def test_the_feed_and_the_map_hold_what_is_published_alone(client: Client) -> None:
+    from django.utils import timezone
+
+    row = make_spectrum(published_at=timezone.now())
+    draft = make_spectrum(status=Status.DRAFT)
+    feed = client.get("/feed.atom").content.decode()
+    assert f"/spectra/{row.pk}/" in feed
+    assert f"/spectra/{draft.pk}/" not in feed
+    assert "sitemap-spectra.xml" in client.get("/sitemap.xml").content.decode()
+    told = client.get("/sitemap-spectra.xml").content.decode()
+    assert f"/spectra/{row.pk}/" in told
+    assert f"/spectra/{draft.pk}/" not in told
