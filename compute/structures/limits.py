@@ -85,7 +85,12 @@ def refuse_impossible(structure: Structure, place: str) -> None:
     refuse_cell(np.asarray(structure.lattice.matrix, dtype=float), place)
     refuse_dense(len(structure), float(structure.lattice.volume), place)
     refuse_far(np.asarray(structure.frac_coords, dtype=float), place)
+    from pymatgen.core import DummySpecies
+
     for n, site in enumerate(structure):
+        for one in site.species:
+            if isinstance(one, DummySpecies):
+                raise ReadError([f"{place}: site {n + 1} holds {one}, which is no element"])
         charges = [float(getattr(one, "oxi_state", None) or 0.0) for one in site.species]
         if not all(abs(charge) <= HIGHEST_CHARGE for charge in charges):
             raise ReadError(

@@ -35,6 +35,14 @@ class JsonCommand(BaseCommand):
             help="write the result as JSON to this file; - is stdout, which then holds JSON alone",
         )
 
+    def add_trusted(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--trusted",
+            action="store_true",
+            help="read the files in this process, whatever memory and time they take; without it "
+            "each is read in a child that is stopped where it takes too much",
+        )
+
     def add_where(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--where",
