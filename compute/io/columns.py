@@ -112,6 +112,7 @@ class _Table:
     given: Given
     faults: Faults
     several: bool
+    title: str = ""
 
     def spectra(self) -> list[RawSpectrum]:
         self._drop_index()
@@ -348,6 +349,12 @@ class _Table:
             width = self.table.values.shape[1]
             more = [f"column {i}" for i in range(len(names) + 1, width + 1)]
             self.labels = Labels([*names, *more], [None] * width, len(names))
+        elif self._fixed() is not None and not self.labels.names:
+            raise self.faults.fail(
+                f"line {self.table.first_line}: {self.table.values.shape[1]} columns without "
+                f"labels; a file of {self.theory.code if self.theory else 'this program'} has "
+                f"{len(names) or 'labelled ones'}"
+            )
 
     def _tell(self, chosen: list[Signal], names: list[str], faults: Faults) -> None:
         for one in chosen:

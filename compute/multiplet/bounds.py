@@ -18,7 +18,7 @@ ONE_ELECTRON_EV = 1000.0
 BOUNDS: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
         "slater_scale": (0.0, 2.0),
-        "ten_dq": (-20.0, 20.0),
+        "ten_dq": (-10.0, 10.0),
         "ds": (-10.0, 10.0),
         "dt": (-10.0, 10.0),
         "delta": (-50.0, 50.0),
