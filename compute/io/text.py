@@ -9,7 +9,8 @@ import numpy as np
 
 from compute.io.raw import LIMITS, Faults, FloatArray
 
-NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?", re.ASCII)
+NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eEdD][+-]?\d+)?", re.ASCII)
+_LONGEST = 100  # characters of a number
 # Fortran leaves the E out of an exponent of three digits: 1.234-101.
 _NO_E = re.compile(r"([+-]?\d*\.\d+)([+-]\d{3})", re.ASCII)
 _NOT_FINITE = {
@@ -98,6 +99,8 @@ def lines_of(text: str) -> list[str]:
 
 def number(token: str) -> float | None:
     """A number in C or Fortran writing, NaN and infinity as such; None if it is no number."""
+    if len(token) > _LONGEST:
+        return None
     if NUMBER.fullmatch(token):
         return float(token.replace("d", "e").replace("D", "e"))
     short = _NO_E.fullmatch(token)

@@ -19,7 +19,7 @@ from compute.structures.blocks import Block, Value
 from compute.structures.findings import Finding
 from compute.structures.limits import FARTHEST, MAX_LISTED, MAX_WORD, refuse_many
 
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?(?:\(\d*\.?\d*\))?")
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eEdD][+-]?\d+)?(?:\(\d*\.?\d*\))?")
 _LETTERS = re.compile(r"[A-Za-z]+")
 _CHARGE = re.compile(r"(\d+(?:\.\d+)?)?([+-])(\d+(?:\.\d+)?)?$")
 # Groups that labels name as one atom: the atom that scatters, and the hydrogen that goes with it.
