@@ -13,6 +13,7 @@ from compute.structures.limits import MAX_WORD
 
 _PART = re.compile(r"([A-Z][a-z]?)\s*(\d+\.?\d*|\.\d+)?(?:\(\d+\))?")
 _AVOGADRO = 0.602214076  # 1/Å³ in mol/cm³
+_MOST = 1e6  # atoms of an element in a formula
 RATIO = 0.02  # how far two amounts of an element may be apart, relative
 _DENSITY = 0.04  # the same of densities
 
@@ -91,6 +92,8 @@ def parse_formula(text: str) -> dict[str, float] | None:
         element = "H" if match[1] in ("D", "T") else match[1]
         amounts[element] = amounts.get(element, 0.0) + float(match[2] or 1.0)
         at = match.end()
+    if any(n > _MOST for n in amounts.values()):
+        return None
     return {el: n for el, n in amounts.items() if n > 0} or None
 
 
