@@ -45,7 +45,7 @@ ENOUGH_SPECTRA = 60
 STARTER = settings.BASE_DIR / "spectradb" / "starter"
 """The release in the box."""
 _BUDGET_SECONDS = 480.0  # after that, what is left stays queued
-_READY_SECONDS = 150.0  # of a release: whatever is not indexed by then is made while serving
+_READY_SECONDS = 110.0  # of a release: whatever is not indexed by then is made while serving
 _POLL_SECONDS = 2.0
 _QUIET_SECONDS = 600.0  # no job finished for so long: something is wrong
 
