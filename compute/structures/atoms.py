@@ -17,7 +17,7 @@ from math import isfinite
 from compute.errors import ReadError
 from compute.structures.blocks import Block, Value
 from compute.structures.findings import Finding
-from compute.structures.limits import FARTHEST, MAX_LISTED, MAX_WORD, refuse_many
+from compute.structures.limits import FARTHEST, HIGHEST_CHARGE, MAX_LISTED, MAX_WORD, refuse_many
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eEdD][+-]?\d+)?(?:\(\d*\.?\d*\))?")
 _LETTERS = re.compile(r"[A-Za-z]+")
@@ -210,7 +210,7 @@ def _stated_charges(block: Block) -> dict[str, float]:
     stated = {
         symbol.text.lower(): value
         for symbol, value in zip(symbols, map(_number, numbers), strict=True)
-        if symbol.text and value is not None
+        if symbol.text and value is not None and abs(value) <= HIGHEST_CHARGE
     }
     return stated if any(stated.values()) else {}
 
@@ -222,7 +222,7 @@ def _charge_in(symbol: str) -> float | None:
         return None
     size = match[1] or match[3]
     value = float(size) if size else 1.0
-    return (value if match[2] == "+" else -value) if value else None
+    return (value if match[2] == "+" else -value) if 0 < value <= HIGHEST_CHARGE else None
 
 
 def _place(values: list[Value]) -> tuple[tuple[float, float, float] | None, str]:
