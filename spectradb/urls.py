@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.contrib.sitemaps.views import index, sitemap
 from django.urls import include, path
+from django.views.decorators.http import require_safe
 
 from spectradb.views.accounts import account, own_data
 from spectradb.views.calculations import crystal, multiplet
@@ -36,11 +37,11 @@ urlpatterns = [
     path("spectra/<int:pk>/table/", spectrum.data_table, name="spectrum-table"),
     path("spectra/<int:pk>/plot.svg", spectrum.drawing, name="spectrum-drawing"),
     path("spectra/<int:pk>/embed/", records.embed, name="spectrum-embed"),
-    path("feed.atom", records.NewRecords(), name="atom"),
-    path("sitemap.xml", index, {"sitemaps": records.MAPS}, name="sitemap"),
+    path("feed.atom", require_safe(records.NewRecords()), name="atom"),
+    path("sitemap.xml", require_safe(index), {"sitemaps": records.MAPS}, name="sitemap"),
     path(
         "sitemap-<section>.xml",
-        sitemap,
+        require_safe(sitemap),
         {"sitemaps": records.MAPS},
         name="django.contrib.sitemaps.views.sitemap",
     ),

@@ -20,6 +20,7 @@ from spectradb.services.accounts.own_data import STAYS, delete_account, write_ar
 
 
 class ChangePassword(views.PasswordChangeView):
+    http_method_names = ["get", "head", "post"]
     template_name = "accounts/password.html"
     success_url = reverse_lazy("account")
     extra_context = {"change": True}
@@ -39,6 +40,7 @@ class _WithMail:
 
 
 class ResetPassword(_WithMail, views.PasswordResetView):
+    http_method_names = ["get", "head", "post"]
     template_name = "accounts/password.html"
     email_template_name = "accounts/reset_mail.txt"
     subject_template_name = "accounts/reset_subject.txt"
@@ -51,6 +53,7 @@ class ResetPassword(_WithMail, views.PasswordResetView):
 
 
 class NewPassword(_WithMail, views.PasswordResetConfirmView):
+    http_method_names = ["get", "head", "post"]
     template_name = "accounts/password.html"
     success_url = reverse_lazy("login")
 

@@ -41,7 +41,7 @@ from spectradb.words import in_words
 @throttled
 def bring(request: HttpRequest) -> HttpResponse:
     """One door for what people have: a measured file or a crystal, told apart by content."""
-    if request.method == "GET":
+    if request.method != "POST":
         return _door(request)
     if token := request.POST.get("token"):
         return _answered(request, token)

@@ -120,4 +120,6 @@ def _others(owner: Any, keep: Any) -> None:
     key, _ = ApiKey.issue(owner, "script")
     keep("key", "", pk=key.pk)
     keep("token of nothing", "", token="x")
+    keep("section of nothing", "", section="x")
+    keep("link of nothing", "", uidb64="x", token="x")
     keep("path", "", rest="nothing")
