@@ -15,7 +15,7 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -94,7 +94,9 @@ def cu_k_rows() -> tuple[TrainingRows, dict[str, str]]:
     kept = np.load(folder / "spectra.npz", allow_pickle=False)
     with gzip.open(folder / "structures.jsonl.gz", "rt") as lines:
         found = {one["material_id"]: one for one in map(json.loads, lines)}
-    crystals, place, chosen, target, split = [], {}, [], [], {}
+    crystals: list[Any] = []
+    place: dict[str, int] = {}
+    chosen, target, split = [], [], {}
     span = 0.1 * (grid[-1] - grid[0])
     for k, name in enumerate(kept["material_id"].tolist()):
         part = slice(kept["offset"][k], kept["offset"][k + 1])

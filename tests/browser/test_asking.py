@@ -16,7 +16,7 @@ from spectradb.services.learning import predictions
 from spectradb.services.learning.train import TrainingRequest, train_model
 from spectradb.services.matching import index as match_index
 from tests.factories import lorentzians, rocksalt
-from tests.spectradb.learning.test_learning import store
+from tests.spectradb.learning.library import squeezed
 
 NIO = ((853.4, 0.8, 1.0), (871.0, 1.0, 0.6))
 
@@ -85,8 +85,7 @@ def test_the_search_is_changed_without_uploading_again(
 def test_a_cif_becomes_a_spectrum_with_bands_and_trust(
     quiet: Page, live_server: Any, tmp_path: Path
 ) -> None:
-    for number, a in enumerate(np.linspace(3.9, 4.7, 40)):
-        store(number, float(a))
+    squeezed()
     asked = TrainingRequest("krr-nmf", "rule", {"absorber": ["Ni"]}, options=FitOptions())
     assert isinstance(train_model(asked), TrainedModel)
     path = tmp_path / "squeezed.cif"

@@ -226,8 +226,8 @@ def _ways_out(query: dict[str, list[str]], request: HttpRequest) -> list[dict[st
     if len(words) > 1:  # each word of the search box is a choice of its own
         chips = [chip for chip in chips if chip.key != "q"]
         for k, word in enumerate(words):
-            rest = " ".join(words[:k] + words[k + 1 :])
-            drop = "?" + urlencode({**query, "q": [rest]}, doseq=True)
+            others = " ".join(words[:k] + words[k + 1 :])
+            drop = "?" + urlencode({**query, "q": [others]}, doseq=True)
             chips.append(Chip(str(LABELS["q"]), word, drop, "q"))
     for chip in chips[:8]:
         rest = asked(QueryDict(chip.drop[1:]))

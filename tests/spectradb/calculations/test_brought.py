@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from spectradb.models import BroughtSpectrum, JobStatus, Share, Upload
 from spectradb.services.calculations import brought
+from spectradb.services.queue import jobs
 from tests.factories import make_user, rocksalt
 
 pytestmark = [pytest.mark.django_db]
@@ -55,7 +56,7 @@ def test_what_is_too_large_to_wait_for_is_queued(
 ) -> None:
     sent: list[int] = []
     monkeypatch.setattr(brought, "_AT_ONCE_STATES", 0)
-    monkeypatch.setattr(brought.jobs, "enqueue", lambda _model, ids: sent.extend(ids))
+    monkeypatch.setattr(jobs, "enqueue", lambda _model, ids: sent.extend(ids))
     upload = bring(client, cif(rocksalt("NiO"), tmp_path))
     page = client.post(f"/crystal/{upload.token}/compute/", follow=True).content.decode()
     assert sent == [BroughtSpectrum.objects.get().pk]
@@ -84,7 +85,9 @@ def test_a_link_shows_the_crystal_until_it_ends_or_is_taken_back(
     assert Client().get(f"/crystal/{upload.token}/").status_code == 404
     client.post(f"/share/{upload.token}/", {"days": "7"})
     link = Share.objects.get()
-    assert link.expires <= Upload.objects.get().expires  # no longer than the file itself
+    ends = Upload.objects.get().expires
+    assert ends is not None
+    assert link.expires <= ends  # no longer than the file itself
     seen = Client().get(f"/shared/{link.token}/")
     assert seen.status_code == 200
     assert seen["X-Robots-Tag"] == "noindex, nofollow"

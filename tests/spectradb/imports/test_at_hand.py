@@ -64,6 +64,7 @@ def test_a_visitors_file_goes_after_a_day_and_an_accounts_own_stays_within_its_q
     client: Client, settings: LazySettings
 ) -> None:
     visitor = Upload.objects.get(token=bring(client))
+    assert visitor.expires is not None
     assert timedelta(hours=23) < visitor.expires - timezone.now() <= timedelta(hours=24)
     user = make_user("somebody")
     assert keep_spectrum_file("ni.csv", scan(), user).expires is None

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -23,7 +26,7 @@ from spectradb.services.series.store import import_series, opened
 pytestmark = pytest.mark.django_db
 
 
-def run(*words: object) -> object:
+def run(*words: object) -> Any:
     out = io.StringIO()
     call_command(*map(str, words), stdout=out, stderr=io.StringIO())
     return json.loads(out.getvalue()) if out.getvalue() else None
@@ -80,11 +83,17 @@ def test_an_analysis_that_was_stopped_goes_on(stored, reference_files, tmp_path,
     list(analyses.analyse(row, asked, whole))
     work = analyses.analyse(row, asked, again)
     assert next(work).done == 50
+    assert isinstance(work, Generator)
     work.close()
     assert not again.exists()
-    seen = []
+    seen: list[int] = []
     answers = Unmixing.of
-    monkeypatch.setattr(Unmixing, "of", lambda self, y: seen.append(len(y)) or answers(self, y))
+
+    def watched(self: Unmixing, y: Any) -> Any:
+        seen.append(len(y))
+        return answers(self, y)
+
+    monkeypatch.setattr(Unmixing, "of", watched)
     list(analyses.analyse(row, asked, again))
     assert seen == [50, 20]
     with h5py.File(whole) as a, h5py.File(again) as b:
@@ -142,9 +151,7 @@ def test_what_fails_leaves_nothing_half(map_file, tmp_path):
 
 
 def test_more_data_than_disk_is_said_before(map_file, monkeypatch):
-    from spectradb.services.series import store
-
-    monkeypatch.setattr(store.shutil, "disk_usage", lambda _: type("Disk", (), {"free": 1000})())
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: type("Disk", (), {"free": 1000})())
     with pytest.raises(ReadError, match="GB are needed"):
         import_series([map_file])
 

@@ -31,7 +31,7 @@ from spectradb.services.learning.train import TrainingRequest, train_model
 from spectradb.services.matching import index as match_index
 from spectradb.words import in_words
 from tests.factories import make_spectrum, make_user, rocksalt
-from tests.spectradb.learning.test_learning import store
+from tests.spectradb.learning.library import squeezed
 from tests.spectradb.matching.test_match import _theory
 from tests.spectradb.matching.test_runs import csv
 
@@ -83,8 +83,7 @@ def test_an_adapted_model_comes_after_the_computed_ones_unless_it_is_the_default
 @pytest.fixture
 def model() -> TrainedModel:
     """Ni L2,3 of squeezed nickel oxides, by the cheapest kind of model."""
-    for number, a in enumerate(np.linspace(3.9, 4.7, 40)):
-        store(number, float(a))
+    squeezed()
     asked = TrainingRequest("krr-nmf", "rule", {"absorber": ["Ni"]}, options=FitOptions())
     row = train_model(asked)
     assert row is not None
@@ -378,8 +377,7 @@ def test_a_model_whose_residuals_were_not_kept_says_how_to_have_them(
 def test_only_curators_train(
     role: str, status: int, django_capture_on_commit_callbacks: Any
 ) -> None:
-    for number, a in enumerate(np.linspace(3.9, 4.7, 48)):
-        store(number, float(a))
+    squeezed()
     fields = {"name": "asked", "kind": "krr-nmf", "element": "Ni", "edge": "L23"}
     client = client_of(role)
     with django_capture_on_commit_callbacks(execute=True):
