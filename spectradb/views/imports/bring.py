@@ -25,6 +25,7 @@ from spectradb.services.learning.predictions import keep_structure_file
 from spectradb.views.imports.upload import FORMATS
 from spectradb.views.site.brought import File, address_of, find_file, gone, own, remember
 from spectradb.views.site.throttle import throttled
+from spectradb.views.site.turns import in_turn
 from spectradb.views.spectra.figures import (
     Plot,
     arrays,
@@ -39,6 +40,7 @@ from spectradb.words import in_words
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @throttled
+@in_turn
 def bring(request: HttpRequest) -> HttpResponse:
     """One door for what people have: a measured file or a crystal, told apart by content."""
     if request.method != "POST":

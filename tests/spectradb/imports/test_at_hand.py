@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from django.conf import LazySettings
+from django.contrib.auth.models import AnonymousUser
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.utils import timezone
 
+from compute.isolation import parent
 from spectradb.models import Spectrum, Upload
 from spectradb.services.imports import at_hand
 from spectradb.services.imports.uploads import forget_old, keep_spectrum_file
-from tests.factories import lorentzians, make_spectrum, make_user
+from spectradb.turns import turn
+from tests.factories import lorentzians, make_spectrum, make_user, rocksalt
+from tests.hostile_files import SPECTRA, STRUCTURES
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_indexes")]
 ENERGY = np.linspace(842.0, 888.0, 300)
@@ -166,3 +171,50 @@ def test_the_fit_of_a_file_can_be_downloaded(client: Client) -> None:
     table = client.get(f"{page}&format=csv")
     assert table.content.decode().startswith("position_ev")
     assert "ni-peaks.csv" in table["Content-Disposition"]
+
+
+# --- what strangers bring -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["POSCAR", "POSCAR.tiny", "operations-sites.cif", "charge.json"])
+def test_a_crystal_that_costs_too_much_is_refused_in_words(client: Client, name: str) -> None:
+    refused(client, name, STRUCTURES[name]())
+
+
+@pytest.mark.parametrize("name", ["chunk.h5", "kek-min.dat", "nested.prj", "text.dat.gz"])
+def test_a_spectrum_that_costs_too_much_is_refused_in_words(client: Client, name: str) -> None:
+    refused(client, name, SPECTRA[name]())
+
+
+def refused(client: Client, name: str, data: bytes) -> None:
+    answer = client.post("/bring/", {"file": SimpleUploadedFile(name, data)})
+    assert answer.status_code == 400
+    assert f"Can’t read {name}" in answer.content.decode()
+    assert not Upload.objects.exists()
+
+
+def test_files_are_read_in_a_child_and_by_no_page_itself(
+    client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[bytes] = []
+    ask = parent._ask
+
+    def seen(call: bytes, *arguments: Any) -> Any:
+        asked.append(call)
+        return ask(call, *arguments)
+
+    monkeypatch.setattr(parent, "_ask", seen)
+    bring(client)
+    assert [b"read_bytes" in call for call in asked] == [True]
+    rocksalt("NiO").to(str(tmp_path / "nio.cif"))
+    bring(client, "nio.cif", (tmp_path / "nio.cif").read_bytes())
+    assert [b"read_crystals" in asked[1], b"analyze_sites" in asked[2]] == [True, True]
+
+
+def test_one_file_of_a_person_is_read_at_a_time(client: Client, rf: RequestFactory) -> None:
+    request = rf.post("/bring/")
+    request.user = AnonymousUser()
+    with turn(request):
+        answer = client.post("/bring/", {"file": SimpleUploadedFile("ni.csv", scan())})
+    assert answer.status_code == 429
+    assert answer["Retry-After"]
