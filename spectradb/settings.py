@@ -26,9 +26,8 @@
 ``TRAINING_CACHE_GB``    how much of it at most; the longest unused goes first; 20
 ``EXPORT_AT_ONCE_MB``    largest download that is written while one waits, larger by a job; 50
 ``EXPORT_MAX_MB``        largest download that a job writes; 20000
-``ACCOUNT_MAX_MB``       files that an account may keep here; 2000
+``ACCOUNT_MAX_MB``       files that an account may keep here, sent or at hand; 2000
 ``ACCOUNT_MAX_JOBS``     jobs of an account that may wait or run at once; 500
-``ACCOUNT_FILES_MB``     what an account may keep at hand for longer than a day; 100
 ``THROTTLE_ANON``        requests of a visitor to the API; ``300/min``
 ``THROTTLE_USER``        requests of an account to the API; ``1200/min``
 ``THROTTLE_UPLOAD``      files sent to the API, forms of files to the pages; ``60/hour``
@@ -294,7 +293,6 @@ EXPORT_AT_ONCE_MB = _integer("EXPORT_AT_ONCE_MB", 50)
 EXPORT_MAX_MB = _integer("EXPORT_MAX_MB", 20_000)
 ACCOUNT_MAX_MB = _integer("ACCOUNT_MAX_MB", 2_000)
 ACCOUNT_MAX_JOBS = _integer("ACCOUNT_MAX_JOBS", 500)
-ACCOUNT_FILES_MB = _integer("ACCOUNT_FILES_MB", 100)
 DATA_UPLOAD_MAX_NUMBER_FILES = 20
 DATA_UPLOAD_MAX_MEMORY_SIZE = FILE_UPLOAD_MAX_MEMORY_SIZE = (SPECTRUM_MAX_MB + 5) * 10**6
 

@@ -26,10 +26,15 @@ class QuotaError(PermissionDenied):
 
 
 def stored_bytes(user: User) -> int:
-    """Bytes of the files behind this person's spectra, each counted once, and of kept uploads."""
+    """Bytes of the files behind this person's spectra, each counted once, and of those at hand."""
     files = SourceFile.objects.filter(measurements__spectrum__contributor=user).distinct()
     uploads = Upload.objects.filter(requested_by=user)
     return sum(rows.aggregate(n=Sum("n_bytes"))["n"] or 0 for rows in (files, uploads))
+
+
+def fits(user: User, n_bytes: int) -> bool:
+    """Whether so many bytes more still fit in what an account may keep."""
+    return stored_bytes(user) + n_bytes <= settings.ACCOUNT_MAX_MB * 10**6
 
 
 def check_storage(user: User | None, n_bytes: int) -> None:
@@ -39,18 +44,19 @@ def check_storage(user: User | None, n_bytes: int) -> None:
     ------
     QuotaError
     """
-    if user is None:
+    if user is None or fits(user, n_bytes):
         return
-    limit = settings.ACCOUNT_MAX_MB
-    used = stored_bytes(user)
-    if used + n_bytes > limit * 10**6:
-        raise QuotaError(
-            gettext(
-                "This account keeps %(used).1f of %(limit)d MB, and %(more).1f MB more do not fit: "
-                "delete drafts, or ask the site’s administrators."
-            )
-            % {"used": used / 1e6, "limit": limit, "more": n_bytes / 1e6}
+    raise QuotaError(
+        gettext(
+            "This account keeps %(used).1f of %(limit)d MB, and %(more).1f MB more do not fit: "
+            "delete drafts or files at hand, or ask the site’s administrators."
         )
+        % {
+            "used": stored_bytes(user) / 1e6,
+            "limit": settings.ACCOUNT_MAX_MB,
+            "more": n_bytes / 1e6,
+        }
+    )
 
 
 def open_jobs(user: User) -> int:

@@ -14,8 +14,9 @@ from compute.edges import normalise_edge, normalise_element
 from compute.errors import InputError
 from compute.structures.read import is_structure_name
 from spectradb.models import Brought, Kind, Spectrum, Status, Upload
+from spectradb.services.accounts import quotas
 from spectradb.services.imports.spectra import ImportedFile, import_file
-from spectradb.services.imports.uploads import fits_quota, spectra_of
+from spectradb.services.imports.uploads import spectra_of
 from spectradb.services.spectra.normalise import state, stated_of
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def at_hand(user: User | AnonymousUser, tokens: Sequence[str]) -> QuerySet[Uploa
 def adopt(user: User, tokens: Sequence[str]) -> None:
     """A visitor who signs in takes along what was brought before, within the quota for good."""
     for row in Upload.objects.filter(token__in=list(tokens), requested_by=None).defer("data"):
-        expires = None if row.kind and fits_quota(user, row.n_bytes) else row.expires
+        expires = None if row.kind and quotas.fits(user, row.n_bytes) else row.expires
         Upload.objects.filter(pk=row.pk).update(requested_by=user, expires=expires)
 
 

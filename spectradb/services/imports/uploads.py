@@ -7,8 +7,6 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from django.conf import settings
-from django.db.models import Sum
 from django.utils import timezone
 from numpy.typing import NDArray
 
@@ -17,6 +15,7 @@ from compute.io import RawSpectrum, read_bytes
 from compute.isolation import apart
 from spectradb.models import Brought, Upload
 from spectradb.models.uploads import in_a_day
+from spectradb.services.accounts import quotas
 from spectradb.services.imports.fields import formula_of
 
 if TYPE_CHECKING:
@@ -74,12 +73,12 @@ def keep(
     """Keep a file; what has expired goes.
 
     One that was understood stays with an account until its owner deletes it, as long as the
-    account's files fit :setting:`ACCOUNT_FILES_MB`; every other is kept for a day.
+    account keeps no more than it may; every other is kept for a day.
     """
     forget_old()
     kind = Brought.SPECTRUM if "parts" in told else Brought.STRUCTURE if "structure" in told else ""
     owner = user if user is not None and user.is_authenticated else None
-    lasting = owner is not None and bool(kind) and fits_quota(owner, len(data))
+    lasting = owner is not None and bool(kind) and quotas.fits(owner, len(data))
     return Upload.objects.create(
         name=PurePath(name).name[-200:] or "file",
         kind=kind,
@@ -90,13 +89,6 @@ def keep(
         requested_by=owner,
         expires=None if lasting else in_a_day(),
     )
-
-
-def fits_quota(user: User, n_bytes: int) -> bool:
-    """Whether so much more still fits what an account may keep without end."""
-    kept = Upload.objects.filter(requested_by=user, expires=None)
-    used = kept.aggregate(n=Sum("n_bytes"))["n"] or 0
-    return bool(used + n_bytes <= settings.ACCOUNT_FILES_MB * 10**6)
 
 
 def forget_old() -> int:

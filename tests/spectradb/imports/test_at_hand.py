@@ -73,7 +73,7 @@ def test_a_visitors_file_goes_after_a_day_and_an_accounts_own_stays_within_its_q
     assert timedelta(hours=23) < visitor.expires - timezone.now() <= timedelta(hours=24)
     user = make_user("somebody")
     assert keep_spectrum_file("ni.csv", scan(), user).expires is None
-    settings.ACCOUNT_FILES_MB = 0
+    settings.ACCOUNT_MAX_MB = 0
     assert keep_spectrum_file("ni.csv", scan(), user).expires is not None
     Upload.objects.filter(pk=visitor.pk).update(expires=timezone.now() - timedelta(minutes=1))
     assert client.get(f"/file/{visitor.token}/").status_code == 404
