@@ -75,7 +75,7 @@ def feff_spectrum(
     Parameters
     ----------
     limit_s : float
-        Wall time of each single edge.
+        CPU time of each single edge (:func:`compute.feff.run.run_feff`).
 
     Raises
     ------

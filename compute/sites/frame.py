@@ -89,9 +89,20 @@ def _closed(
 
 
 def point_group(rotations: NDArray[np.int64]) -> tuple[str, str]:
+    """Hermann–Mauguin and Schoenflies symbol of operations (g, 3, 3) in the lattice's axes.
+
+    Raises
+    ------
+    InputError
+        If they are no crystallographic point group.
+    """
     import spglib
 
-    symbol = spglib.get_pointgroup(rotations)[0].strip()
+    found = spglib.get_pointgroup(rotations) if len(rotations) else None
+    if found is None:
+        reason = "do not form a point group; atoms that lie too near to each other may be the cause"
+        raise InputError("symmetry", f"{len(rotations)} operations", reason)
+    symbol = found[0].strip()
     return symbol, SCHOENFLIES[symbol]
 
 

@@ -172,18 +172,15 @@ def _permutations(
     }
     out: list[dict[int, int] | None] = []
     for rotation in rotations:
-        moved: dict[int, int] | None = {}
+        moved: dict[int, int] = {}
         for a in settled:
             aim = rotation @ vectors[a]
-            found = [
-                b for b in settled
-                if (a, b) in alike and np.linalg.norm(vectors[b] - aim) < _SAME_ANG
-            ]  # fmt: skip
-            if len(found) != 1 or moved is None:
-                moved = None
-                break
-            moved[a] = found[0]
-        out.append(moved)
+            away = {b: float(np.linalg.norm(vectors[b] - aim)) for b in settled if (a, b) in alike}
+            nearest = min(away, key=away.__getitem__)  # of a split atom others lie near as well
+            if away[nearest] < _SAME_ANG:
+                moved[a] = nearest
+        whole = len(set(moved.values())) == len(settled)
+        out.append(moved if whole else None)
     return out
 
 

@@ -34,6 +34,7 @@ class FitOptions:
     device: str = "auto"
     epochs: int | None = None
     n_members: int = 5
+    n_landmarks: int | None = None  # at most, of kernels: fewer make a smaller model
 
     def check(self) -> None:
         """Refuse numbers that nothing can be fitted with.
@@ -46,6 +47,8 @@ class FitOptions:
             raise LearningError("epochs", self.epochs, "at least one is needed")
         if self.n_members < 1:
             raise LearningError("members", self.n_members, "at least one is needed")
+        if self.n_landmarks is not None and self.n_landmarks < 2:
+            raise LearningError("landmarks", self.n_landmarks, "at least two are needed")
         if not 0 <= self.seed <= _LARGEST_SEED:
             raise LearningError("seed", self.seed, f"must be within 0 and {_LARGEST_SEED}")
 

@@ -120,6 +120,8 @@ class KrrNmf(Trained[KrrNmfConfig]):
     def defaults(cls, data: Dataset, options: FitOptions) -> KrrNmfConfig:
         """With the valence among the blocks where the data tell it."""
         config = KrrNmfConfig(seed=options.seed)
+        if (most := options.n_landmarks) is not None:
+            config = replace(config, max_exact=most, n_landmarks=most)
         beside = cls.beside | ({} if data.valence is None else {VALENCE: 4.0})
         return replace(
             config,

@@ -41,16 +41,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["cu_k"])
     parser.add_argument("--kind", default="krr-nmf")
+    parser.add_argument("--landmarks", type=int, help="of kernels, at most")
     parser.add_argument("--to", type=Path)
     given = parser.parse_args()
     import django
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spectradb.settings")
     django.setup()
-    cu_k(given.kind, given.to or STARTER / "cu-k")
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)  # the training looks for its materials among those stored
+    cu_k(given.kind, given.landmarks, given.to or STARTER / "cu-k")
 
 
-def cu_k(kind: str, to: Path) -> None:
+def cu_k(kind: str, landmarks: int | None, to: Path) -> None:
+    from ml.kinds.base import FitOptions
     from ml.kinds.doors import load_model
     from spectradb.models import Quantity, Spectrum
     from spectradb.services.learning.measure import measure
@@ -60,7 +65,8 @@ def cu_k(kind: str, to: Path) -> None:
 
     rows, split = cu_k_rows()
     query = {"absorber": ["Cu"], "edge": ["K"], "kind": ["theory"]}
-    request = TrainingRequest(kind, "cu-k", query, split=split, grid=GRID)
+    options = FitOptions(n_landmarks=landmarks)
+    request = TrainingRequest(kind, "cu-k", query, split=split, grid=GRID, options=options)
     begun = time.perf_counter()
     selected = Selected(Spectrum.objects.none(), "Cu", "K", Quantity.NORMALISED)
     trained = learn(request, rows, selected, lambda step: say(f"{step.part} {step.text}"))
@@ -91,7 +97,10 @@ def cu_k_rows() -> tuple[TrainingRows, dict[str, str]]:
 
     folder, grid = shared_data("feff_cu_k"), grid_of(GRID)
     assert grid is not None
-    kept = np.load(folder / "spectra.npz", allow_pickle=False)
+    with np.load(folder / "spectra.npz", allow_pickle=False) as file:
+        kept = {
+            name: file[name] for name in file.files
+        }  # an array is unpacked each time it is asked
     with gzip.open(folder / "structures.jsonl.gz", "rt") as lines:
         found = {one["material_id"]: one for one in map(json.loads, lines)}
     crystals: list[Any] = []

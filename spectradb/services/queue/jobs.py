@@ -57,8 +57,8 @@ _TASKS: dict[type[Job], str] = {
 }
 _TIMEOUTS: dict[type[Job], int] = {TrainedModel: 4 * 3600}
 """Seconds that a job may take where that is more than the queue's own limit."""
-_FEFF_TIMEOUT = 2 * 3600
-"""The same of a calculation by FEFF, which has a shorter limit of its own for each edge."""
+_FEFF_TIMEOUT = 7 * 3600
+"""The same of a calculation by FEFF, which has a limit of its own for each of two edges."""
 
 
 def enqueue(model: type[Job], ids: Iterable[int]) -> int:

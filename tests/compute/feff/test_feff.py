@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
@@ -162,9 +164,35 @@ def test_potentials_that_do_not_converge_give_no_spectrum():
 @with_feff
 @pytest.mark.slow
 def test_a_time_limit_is_kept_and_names_the_stage():
-    with pytest.raises(FeffTimeout, match=r"stage (start|rdinp|atomic|pot) after 1 s") as told:
+    with pytest.raises(FeffTimeout, match=r"stage (start|rdinp|atomic|pot) after .* 1 s$") as told:
         run.run_feff(quick(), limit_s=1.0)
     assert not told.value.permanent
+
+
+def watch(tmp_path: Path, code: str, limit_s: float) -> None:
+    process = subprocess.Popen([sys.executable, "-S", "-c", code], start_new_session=True)
+    try:
+        run._watch(process, tmp_path, limit_s, run.silent)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="CPU time of children is of /proc")
+def test_waiting_for_a_busy_machine_does_not_count_but_computing_does(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(run, "_COUNT_S", 0.05)
+    watch(tmp_path, "import time; time.sleep(0.6)", 0.3)  # within four times its limit
+    spin = "while True: pass"
+    forked = f"import os; pid = os.fork()\nif pid: os.waitpid(pid, 0)\nelse:\n {spin}"
+    with pytest.raises(FeffTimeout, match=r"0 s of CPU time .* its limit is 0\.3 s"):
+        watch(tmp_path, spin, 0.3)
+    monkeypatch.setattr(run, "WALL", 1000.0)
+    with pytest.raises(FeffTimeout, match="its limit is 0.3 s"):
+        watch(tmp_path, forked, 0.3)
+    monkeypatch.setattr(run, "WALL", 1.0)
+    with pytest.raises(FeffTimeout, match="0 s of CPU time"):
+        watch(tmp_path, "import time; time.sleep(60)", 0.3)
 
 
 @with_feff

@@ -15,6 +15,7 @@ from compute.errors import InputError
 from compute.sites import Site, analyze_sites, charge_warnings
 from compute.sites.analysis import as_dict
 from compute.sites.disorder import analyze_disordered
+from compute.sites.frame import point_group
 from compute.sites.occupants import joint_states
 from compute.sites.shares import share
 
@@ -166,6 +167,26 @@ def test_split_positions_exclude_each_other() -> None:
     ((*vector, charge),) = site.charge_corrections
     assert np.linalg.norm(vector) == pytest.approx(0.42)
     assert charge == pytest.approx(-2.0)  # half an Fe4+ is in the mean, none is there
+
+
+def test_atoms_split_by_less_than_a_tenth_of_an_angstrom_keep_the_symmetry() -> None:
+    structure = Structure.from_spacegroup(
+        "P4/mmm", Lattice.tetragonal(4.0, 4.4), [{"Ni": 1}, {"O": 0.5}, "O"],
+        [[0, 0, 0], [0.5, 0.01, 0], [0, 0, 0.5]],
+    )  # fmt: skip
+    site = of(analyze_sites(structure, stated={"Ni": 4, "O": -2}), "Ni")
+    assert site.point_group_schoenflies == "D4h"
+    groups = {one.point_group_schoenflies for _, one in site.alternatives}
+    assert {one.coordination_number for _, one in site.alternatives} == {6}
+    assert groups <= {"C4h", "C2v", "C2h", "Cs", "D2h"}  # of each arrangement, subgroups
+    assert len(groups) > 1
+
+
+def test_operations_that_are_no_group_are_told_in_words() -> None:
+    turn = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]])
+    for operations in (np.stack([turn, turn]), np.zeros((0, 3, 3), dtype=int)):
+        with pytest.raises(InputError, match="do not form a point group"):
+            point_group(operations)
 
 
 def test_alternatives_of_a_group_keep_their_occupancies() -> None:
