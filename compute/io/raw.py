@@ -184,7 +184,7 @@ def ask_for_absorber(element: str | None, edge: str | None, faults: Faults) -> N
     if missing:
         what = " and ".join(missing)
         faults.warn(
-            f"the file does not say which {what} was measured: name it (import_spectra: "
+            f"the file does not say which {what} was measured: name it ("
             + ", ".join(f"--{name}" for name in missing)
             + ") or fill it in before publishing"
         )

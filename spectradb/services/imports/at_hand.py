@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from compute.edges import normalise_edge, normalise_element
 from compute.errors import InputError
+from compute.io import ColumnChoice
 from compute.structures.read import is_structure_name
 from spectradb.models import Brought, Kind, Spectrum, Status, Upload
 from spectradb.services.accounts import quotas
@@ -56,7 +57,7 @@ def curve_of(upload: Upload, part: int = 0) -> tuple[FloatArray, FloatArray]:
     if part >= len(parts):
         raise InputError("part", part, f"the file holds {len(parts)} spectra")
     if upload.curves is None:
-        raw = spectra_of(upload.name, bytes(upload.data))[part]
+        raw = spectra_of(upload.name, bytes(upload.data), upload.told.get("options"))[part]
         return raw.energy_ev, raw.intensity
     start = sum(one["n_points"] for one in parts[:part])
     energy, intensity = np.asarray(upload.curves)[:, start : start + parts[part]["n_points"]]
@@ -104,6 +105,7 @@ def send(upload: Upload, user: User) -> ImportedFile:
         element=said.get("element") or None,
         edge=said.get("edge") or None,
         contributor=user,
+        columns=ColumnChoice.checked(**upload.told.get("options", {})),
     )
     ids = [one["id"] for one in done.spectra if one.get("id")]
     rows = Spectrum.objects.filter(pk__in=ids, contributor=user, status=Status.DRAFT)

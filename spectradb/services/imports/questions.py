@@ -14,10 +14,10 @@ from compute.io import Choice, ColumnChoice, Question, QuestionError, read_bytes
 from compute.isolation import apart
 from spectradb.models import Upload
 from spectradb.services.imports.spectra import ImportedFile, import_file
-from spectradb.services.imports.uploads import keep
+from spectradb.services.imports.uploads import keep, keep_spectrum_file
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import User
+    from django.contrib.auth.models import AnonymousUser, User
 
 FloatArray = NDArray[np.float64]
 MAX_CURVES = 6  # in a preview
@@ -38,7 +38,12 @@ class OpenFile:
 
 
 def keep_open(
-    name: str, data: bytes, user: User | None, *, given: dict[str, str], options: dict[str, Any]
+    name: str,
+    data: bytes,
+    user: User | AnonymousUser | None,
+    *,
+    given: dict[str, str],
+    options: dict[str, Any],
 ) -> Upload:
     """Keep a file until its question is answered; ``given`` are its element and edge."""
     return keep(name, data, {_OPEN: {"given": given, "options": options}}, user)
@@ -57,9 +62,10 @@ def open_file(upload: Upload) -> OpenFile | None:
     return None
 
 
-def kept_open(tokens: Sequence[str], user: User) -> list[Upload]:
+def kept_open(tokens: Sequence[str], user: User | AnonymousUser) -> list[Upload]:
     """The person's own files of these tokens that wait for an answer, in their order."""
-    rows = Upload.objects.filter(token__in=list(tokens)[:MAX_FILES], requested_by=user)
+    owner = user if user.is_authenticated else None
+    rows = Upload.objects.filter(token__in=list(tokens)[:MAX_FILES], requested_by=owner)
     found = {row.token: row for row in rows if _OPEN in row.told}
     return [found[token] for token in tokens if token in found]
 
@@ -73,6 +79,27 @@ def take_over(tokens: Sequence[str], user: User) -> list[Upload]:
     found = {row.token: row for row in rows if _OPEN in row.told}
     Upload.objects.filter(pk__in=[row.pk for row in found.values()]).update(requested_by=user)
     return [found[token] for token in tokens if token in found]
+
+
+def read_named(upload: Upload, options: dict[str, Any], user: User | AnonymousUser) -> Upload:
+    """The file at hand, once a person has named its columns; it waits no more.
+
+    Raises
+    ------
+    QuestionError
+        If a second question follows; what was answered is kept.
+    ReadError, SkipFile, InputError
+        If it cannot be read by this answer.
+    """
+    options = {**upload.told[_OPEN]["options"], **options}
+    try:
+        row = keep_spectrum_file(upload.name, bytes(upload.data), user, options=options)
+    except QuestionError:
+        upload.told[_OPEN]["options"] = options
+        upload.save(update_fields=["told"])
+        raise
+    upload.delete()
+    return row
 
 
 def preview(opened: OpenFile) -> list[tuple[str, FloatArray, FloatArray]]:

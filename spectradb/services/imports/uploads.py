@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from django.utils import timezone
 from numpy.typing import NDArray
 
 from compute.errors import InputError
-from compute.io import RawSpectrum, read_bytes
+from compute.io import ColumnChoice, RawSpectrum, read_bytes
 from compute.isolation import apart
 from spectradb.models import Brought, Upload
 from spectradb.models.uploads import in_a_day
@@ -41,17 +42,29 @@ class Part:
     sample: str = ""
 
 
-def keep_spectrum_file(name: str, data: bytes, user: User | AnonymousUser | None) -> Upload:
+def keep_spectrum_file(
+    name: str,
+    data: bytes,
+    user: User | AnonymousUser | None,
+    *,
+    options: Mapping[str, Any] | None = None,
+) -> Upload:
     """Read a measured file once and keep it with its curves.
+
+    ``options`` name its columns (:meth:`compute.io.ColumnChoice.checked`), where it leaves them
+    open.
 
     Raises
     ------
+    QuestionError
+        If it leaves its columns open.
     ReadError, SkipFile
         If it cannot be read, or holds no spectrum.
     InputError
-        If none of its spectra is on an energy axis.
+        If none of its spectra is on an energy axis, or an option is none.
     """
-    raws = spectra_of(name, data)[:MAX_PARTS]
+    options = dict(options or {})
+    raws = spectra_of(name, data, options)[:MAX_PARTS]
     parts = [vars(_part(raw)) | {"warnings": list(raw.warnings[:20])} for raw in raws]
     curves = np.array(
         [
@@ -59,7 +72,8 @@ def keep_spectrum_file(name: str, data: bytes, user: User | AnonymousUser | None
             np.concatenate([raw.intensity for raw in raws]),
         ]
     )
-    return keep(name, data, {"parts": parts}, user, curves=curves)
+    told = {"parts": parts} | ({"options": options} if options else {})
+    return keep(name, data, told, user, curves=curves)
 
 
 def keep(
@@ -100,7 +114,9 @@ def forget_old() -> int:
     return n
 
 
-def spectra_of(name: str, data: bytes) -> list[RawSpectrum]:
+def spectra_of(
+    name: str, data: bytes, options: Mapping[str, Any] | None = None
+) -> list[RawSpectrum]:
     """The sample spectra of a file that are on an energy axis.
 
     Raises
@@ -108,7 +124,8 @@ def spectra_of(name: str, data: bytes) -> list[RawSpectrum]:
     ReadError, SkipFile, InputError
         As :func:`keep_spectrum_file`.
     """
-    raws = apart(read_bytes, PurePath(name).name, data)
+    columns = ColumnChoice.checked(**(options or {}))
+    raws = apart(read_bytes, PurePath(name).name, data, columns=columns)
     raws = [raw for raw in raws if raw.axis_unit == "eV"]
     found = [raw for raw in raws if raw.role != "reference"] or raws
     if not found:

@@ -19,9 +19,11 @@ from compute.io.question import QuestionError
 from spectradb.models import Brought, Upload
 from spectradb.plots import Curve, Figure, nice_range
 from spectradb.services.imports import at_hand
+from spectradb.services.imports.questions import keep_open, kept_open, read_named
 from spectradb.services.imports.share import DAYS, shares_of
 from spectradb.services.imports.uploads import keep, keep_spectrum_file
 from spectradb.services.learning.predictions import keep_structure_file
+from spectradb.views.imports.questions import options_of, questions_of
 from spectradb.views.imports.upload import FORMATS
 from spectradb.views.site.brought import File, address_of, find_file, gone, own, remember
 from spectradb.views.site.throttle import throttled
@@ -47,6 +49,8 @@ def bring(request: HttpRequest) -> HttpResponse:
         return _door(request)
     if token := request.POST.get("token"):
         return _answered(request, token)
+    if token := request.POST.get("file"):
+        return _named(request, token)
     file = request.FILES.get("file")
     if file is None:
         return _door(request, gettext("Choose a file."), 400)
@@ -64,7 +68,7 @@ def bring(request: HttpRequest) -> HttpResponse:
             row = keep_spectrum_file(name, data, request.user)
     except QuestionError as error:
         if not crystal:
-            return _door(request, _unread(name, error), 400)
+            return ask_columns(request, name, data)
         kept = keep(crystal, data, {}, request.user)
         return _door(request, status=400, question=error, kept=kept)
     except (ReadError, SkipFile, InputError) as error:
@@ -88,6 +92,26 @@ def _answered(request: HttpRequest, token: str) -> HttpResponse:
     return _brought(request, row)
 
 
+def ask_columns(request: HttpRequest, name: str, data: bytes, then: str = "") -> HttpResponse:
+    """The question of a measured file that leaves open what its columns hold; it waits for it."""
+    kept = keep_open(name, data, request.user, given={}, options={})
+    return _door(request, status=400, waits=kept, then=then)
+
+
+def _named(request: HttpRequest, token: str) -> HttpResponse:
+    """A measured file that waited, read with the columns that its person named."""
+    kept = next(iter(kept_open([token], request.user)), None)
+    if kept is None:
+        return _door(request, gone(), 404)
+    try:
+        row = read_named(kept, options_of(request, kept), request.user)
+    except QuestionError:
+        return _door(request, status=400, waits=kept)
+    except (ReadError, SkipFile, InputError) as error:
+        return _door(request, _unread(kept.name, error), 400, waits=kept)
+    return _brought(request, row)
+
+
 def _brought(request: HttpRequest, row: Upload) -> HttpResponse:
     """To its own page, or back to the page that it was dropped on."""
     remember(request, row)
@@ -102,7 +126,7 @@ def _brought(request: HttpRequest, row: Upload) -> HttpResponse:
 
 def _unread(name: str, error: Exception) -> str:
     words = gettext("Can’t read %(name)s: %(why)s")
-    return words % {"name": name, "why": in_words(error)}
+    return words % {"name": name, "why": in_words(error).removeprefix(f"{name}: ")}
 
 
 def _door(
@@ -112,6 +136,8 @@ def _door(
     *,
     question: QuestionError | None = None,
     kept: Upload | None = None,
+    waits: Upload | None = None,
+    then: str = "",
 ) -> HttpResponse:
     asked = question.question if question is not None else None
     context = {
@@ -122,7 +148,9 @@ def _door(
         "formats": FORMATS,
         "limit_mb": settings.SPECTRUM_MAX_MB,
         "structure_mb": settings.STRUCTURE_MAX_MB,
-        "then": request.POST.get("then") or request.GET.get("then") or "",
+        "columns": questions_of([waits]) if waits is not None else [],
+        "answer_at": reverse("bring"),
+        "then": then or request.POST.get("then") or request.GET.get("then") or "",
     }
     return render(request, "imports/bring.html", context, status=status)
 

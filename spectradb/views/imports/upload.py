@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -18,27 +17,16 @@ from django.views.decorators.http import require_http_methods, require_POST
 from compute.errors import InputError
 from spectradb.forms import UploadForm
 from spectradb.models import Spectrum, Upload
-from spectradb.plots import Curve, Figure, nice_range
-from spectradb.plots.figure import COLOURS
 from spectradb.services.accounts.roles import may_contribute
 from spectradb.services.curation.drafts import may_edit
 from spectradb.services.curation.workflow import CurationError, submit
 from spectradb.services.imports.at_hand import send
-from spectradb.services.imports.questions import (
-    OpenFile,
-    answer,
-    keep_open,
-    kept_open,
-    merged,
-    open_file,
-    preview,
-    take_over,
-)
+from spectradb.services.imports.questions import answer, keep_open, kept_open, take_over
 from spectradb.services.imports.spectra import ImportedFile, import_file
+from spectradb.views.imports.questions import options_of, questions_of
 from spectradb.views.site.brought import File, named_file
 from spectradb.views.site.throttle import throttled_posts
 from spectradb.views.site.turns import in_turn
-from spectradb.views.spectra.figures import Plot
 from spectradb.words import in_words
 
 if TYPE_CHECKING:
@@ -121,31 +109,12 @@ def answer_question(request: HttpRequest) -> HttpResponse:
         messages.error(request, gettext("These files are no longer kept: upload them again."))
         return redirect("upload")
     try:
-        results = [_result(one) for one in answer(uploads, _options(request, uploads[0]), user)]
+        results = [_result(one) for one in answer(uploads, options_of(request, uploads[0]), user)]
     except InputError as error:
         messages.error(request, in_words(error))
         results = []
     waiting = kept_open([upload.token for upload in uploads if upload.pk], user)
     return _page(request, UploadForm(), results, waiting)
-
-
-def _options(request: HttpRequest, upload: Upload) -> dict[str, Any]:
-    """The choice that was marked, or the columns that were typed in."""
-    opened = open_file(upload)
-    picked = request.POST.get("choice", "")
-    if opened is not None and picked.isdecimal():
-        choices = opened.question.choices
-        if int(picked[:4]) < len(choices):
-            return merged({}, choices[int(picked[:4])])
-    typed: dict[str, Any] = {
-        name: request.POST[name].strip()[:200]
-        for name in ("energy", "i0", "unit")
-        if request.POST.get(name, "").strip()
-    }
-    signals = [text.strip()[:200] for text in request.POST.get("signal", "").split(";")]
-    if any(signals):
-        typed["signal"] = [text for text in signals if text]
-    return typed
 
 
 def _page(
@@ -160,62 +129,11 @@ def _page(
         "form": form,
         "file": file,
         "results": results,
-        "questions": _questions(asked),
+        "questions": questions_of(asked),
         "formats": FORMATS,
         "limit_mb": settings.SPECTRUM_MAX_MB,
     }
     return render(request, "imports/upload.html", context, status=status)
-
-
-def _questions(asked: list[Upload]) -> list[dict[str, Any]]:
-    """One form for all files of one header that ask the same, with a preview of the first."""
-    groups: dict[tuple[str, str], list[OpenFile]] = {}
-    for upload in asked:
-        opened = open_file(upload)
-        if opened is not None:
-            key = (opened.question.header, opened.question.what)
-            groups.setdefault(key, []).append(opened)
-    shown = []
-    for number, files in enumerate(groups.values(), start=1):
-        question = files[0].question
-        table = [] if question.table is None else question.table[:4].tolist()
-        shown.append(
-            {
-                "number": number,
-                "what": question.what,
-                "choices": [choice.label for choice in question.choices],
-                "files": [one.upload for one in files],
-                "columns": list(enumerate(question.columns, start=1)),
-                "rows": [[f"{value:.6g}" for value in row] for row in table],
-                "plot": _preview(files[0], number),
-            }
-        )
-    return shown
-
-
-def _preview(opened: OpenFile, number: int) -> Plot | None:
-    """The choices drawn over the energy, each from 0 to 1."""
-    curves = []
-    low, high = float("inf"), float("-inf")
-    for index, (name, energy, signal) in enumerate(preview(opened)):
-        # The formula alone: the list below says what each is, and a legend has to fit on a phone.
-        name = name.partition(": ")[0].removesuffix(" as it stands")
-        span = float(np.ptp(signal)) or 1.0
-        colour = COLOURS[index % len(COLOURS)]
-        curves.append(
-            Curve(name, energy, (signal - signal.min()) / span, "theory", colour, key=name)
-        )
-        low, high = min(low, float(energy[0])), max(high, float(energy[-1]))
-    if not curves:
-        return None
-    figure = Figure(
-        gettext("Energy (eV)"),
-        gettext("Intensity (each from 0 to 1)"),
-        (low, high),
-        nice_range(0.0, 1.0),
-        curves=curves,
-    )
-    return Plot(f"preview-{number}", figure, gettext("Preview of the choices"))
 
 
 @login_required

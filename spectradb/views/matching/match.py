@@ -8,16 +8,19 @@ from django.contrib.auth.decorators import permission_required
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from compute.errors import InputError, ReadError, SkipFile
+from compute.io import QuestionError
 from spectradb.models import Match, MatchRun, Spectrum, Upload
 from spectradb.services.imports.at_hand import send
 from spectradb.services.imports.uploads import keep_spectrum_file
 from spectradb.services.matching.as_values import report_of
 from spectradb.services.matching.groups import groups
 from spectradb.services.matching.runs import Request, default_request, match_now
+from spectradb.views.imports.bring import ask_columns
 from spectradb.views.imports.upload import FORMATS
 from spectradb.views.matching.answer import answer_context
 from spectradb.views.matching.form import request_of
@@ -107,9 +110,12 @@ def _asked(request: HttpRequest) -> HttpResponse:
             words = gettext("%(name)s has %(size).1f MB; a file may have %(limit)d MB.")
             told = {"name": file.name, "size": size / 1e6, "limit": settings.SPECTRUM_MAX_MB}
             return _landing(request, words % told, 413)
+        data = file.read()
         try:
-            query = keep_spectrum_file(file.name or "file", file.read(), request.user)
+            query = keep_spectrum_file(file.name or "file", data, request.user)
             remember(request, query)
+        except QuestionError:
+            return ask_columns(request, file.name or "file", data, then=reverse("match"))
         except (ReadError, SkipFile, InputError) as error:
             words = gettext("Can’t read %(name)s: %(why)s")
             return _landing(request, words % {"name": file.name, "why": in_words(error)}, 400)

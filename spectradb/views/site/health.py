@@ -12,12 +12,16 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.templatetags.static import static
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from redis import RedisError
 
-_NOT_CRAWLED = ("admin/", "api/v1/", "optimade/", "export/", "account/", "jobs/", "*/fit/", "*?")
-"""Work for the server, or the same page in other words."""
+_NOT_CRAWLED = (
+    "admin/", "api/v1/", "optimade/", "export/", "account/", "jobs/", "*/fit/", "*?", "bring/",
+    "file/", "crystal/", "share/", "shared/", "compare/", "fit/", "normalisation/", "password/",
+)  # fmt: skip
+"""Work for the server, the same page in other words, or what is somebody's own."""
 
 
 @require_safe
@@ -73,6 +77,7 @@ def _cache() -> bool:
 def robots(request: HttpRequest) -> HttpResponse:
     """Pages of spectra and structures may be crawled."""
     lines = ["User-agent: *", *(f"Disallow: /{path}" for path in _NOT_CRAWLED), "Crawl-delay: 5"]
+    lines.append(f"Sitemap: {request.build_absolute_uri(reverse('sitemap'))}")
     return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; charset=utf-8")
 
 

@@ -218,3 +218,61 @@ def test_one_file_of_a_person_is_read_at_a_time(client: Client, rf: RequestFacto
         answer = client.post("/bring/", {"file": SimpleUploadedFile("ni.csv", scan())})
     assert answer.status_code == 429
     assert answer["Retry-After"]
+
+
+# --- what a file leaves open ---------------------------------------------------------------------
+
+
+def open_columns() -> bytes:
+    """A table of an energy and two signals, neither of which is called the spectrum."""
+    first = lorentzians(ENERGY, ((853.4, 0.8, 1.0),))
+    second = 2.0 + 3.0 * lorentzians(ENERGY, ((860.0, 0.8, 1.0),))
+    rows = [f"{e:.3f} {a:.5f} {b:.5f}" for e, a, b in zip(ENERGY, first, second, strict=True)]
+    return "\n".join(["# energy_eV ch1 ch2", *rows]).encode()
+
+
+@pytest.mark.parametrize(("door", "then"), [("/bring/", ""), ("/match/", "/match/")])
+def test_a_file_that_leaves_its_columns_open_asks_and_is_read_by_the_answer(
+    client: Client, door: str, then: str
+) -> None:
+    file = SimpleUploadedFile("two.dat", open_columns())
+    answer = client.post(door, {"file": file})
+    text = answer.content.decode()
+    assert answer.status_code == 400
+    assert "Which is the spectrum?" in text
+    assert 'action="/bring/"' in text
+    kept = Upload.objects.get()
+    assert "two.dat" not in client.get("/cite/").content.decode()
+    again = client.post("/bring/", {"file": kept.token})
+    assert "Which is the spectrum?" in again.content.decode()
+    wrong = client.post("/bring/", {"file": kept.token, "signal": "nothing"})
+    assert "nothing" in wrong.content.decode()
+    done = client.post("/bring/", {"file": kept.token, "signal": "ch2", "then": then})
+    row = Upload.objects.get()
+    assert done["Location"] == (f"{then}?file={row.token}" if then else f"/file/{row.token}/")
+    energy, intensity = at_hand.curve_of(row)
+    assert energy[int(np.argmax(intensity))] == pytest.approx(860.0, abs=0.2)
+    assert client.get(f"/compare/?file={row.token}").status_code == 200
+
+
+def test_the_columns_that_were_named_hold_when_the_file_is_sent() -> None:
+    client = Client()
+    client.force_login(make_user("somebody", "contributor"))
+    client.post("/bring/", {"file": SimpleUploadedFile("two.dat", open_columns())})
+    client.post("/bring/", {"file": Upload.objects.get().token, "signal": "ch2"})
+    client.post("/upload/", {"file": Upload.objects.get().token})
+    row = Spectrum.objects.get()
+    assert row.energy[int(np.argmax(row.intensity))] == pytest.approx(860.0, abs=0.2)
+
+
+def test_a_question_is_answered_by_whoever_brought_the_file_alone(client: Client) -> None:
+    client.force_login(make_user("somebody", "contributor"))
+    client.post("/bring/", {"file": SimpleUploadedFile("two.dat", open_columns())})
+    token = Upload.objects.get().token
+    assert Client().post("/bring/", {"file": token, "signal": "ch2"}).status_code == 404
+
+
+def test_the_page_of_a_file_asks_in_plain_words_what_it_is_of(client: Client) -> None:
+    text = client.get(f"/file/{bring(client)}/").content.decode()
+    assert "does not say which" in text
+    assert "import" not in text[text.index("does not say which") :][:200]

@@ -45,7 +45,10 @@ def test_alive_asks_nothing_and_ready_tells_what_is_missing(
 
 
 def test_crawlers_and_browsers_find_what_they_look_for() -> None:
-    assert "Disallow: /admin/" in Client().get("/robots.txt").content.decode()
+    lines = Client().get("/robots.txt").content.decode().split("\n")
+    own = ("admin", "bring", "file", "crystal", "shared", "compare")
+    assert {f"Disallow: /{name}/" for name in own} < set(lines)
+    assert "Sitemap: http://testserver/sitemap.xml" in lines
     assert Client().get("/favicon.ico")["Location"].endswith("icon.svg")
 
 
