@@ -85,7 +85,7 @@ def test_the_search_is_changed_without_uploading_again(
 def test_a_cif_becomes_a_spectrum_with_bands_and_trust(
     quiet: Page, live_server: Any, tmp_path: Path
 ) -> None:
-    squeezed()
+    squeezed(48)
     asked = TrainingRequest("krr-nmf", "rule", {"absorber": ["Ni"]}, options=FitOptions())
     assert isinstance(train_model(asked), TrainedModel)
     path = tmp_path / "squeezed.cif"
