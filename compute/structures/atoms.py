@@ -17,7 +17,14 @@ from math import isfinite
 from compute.errors import ReadError
 from compute.structures.blocks import Block, Value
 from compute.structures.findings import Finding
-from compute.structures.limits import FARTHEST, HIGHEST_CHARGE, MAX_LISTED, MAX_WORD, refuse_many
+from compute.structures.limits import (
+    FARTHEST,
+    HIGHEST_CHARGE,
+    LEAST_FILLED,
+    MAX_LISTED,
+    MAX_WORD,
+    refuse_many,
+)
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eEdD][+-]?\d+)?(?:\(\d*\.?\d*\))?")
 _LETTERS = re.compile(r"[A-Za-z]+")
@@ -109,8 +116,9 @@ def read_atoms(block: Block, known: Collection[str], name: str) -> tuple[list[At
             errors.append(f"{where}: {symbol or label!r} is not understood, it names no element")
             continue
         element, hydrogens = found
-        if occupancy is not None and occupancy <= 0:
-            findings.append(Finding("occupancy", f"{label} has occupancy 0 and is left out"))
+        if occupancy is not None and occupancy < LEAST_FILLED:
+            told = f"{label} has occupancy {max(occupancy, 0.0):g} and is left out"
+            findings.append(Finding("occupancy", told))
             continue
         charge = charges.get((symbol or "").lower(), charges.get(element.lower()))
         if charge is None and symbol:

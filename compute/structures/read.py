@@ -71,19 +71,25 @@ def _from_json(text: str, name: str) -> list[CrystalRead | ReadError]:
     if data == []:
         raise ReadError([f"{name}: holds no structure"])
     if not isinstance(data, list):
-        return [_from_dict(data, name)]
+        return [read_dict(data, name)]
     refuse_many(len(data), MAX_STRUCTURES, "structures", name)
     out: list[CrystalRead | ReadError] = []
     for n, one in enumerate(data):
         try:
-            out.append(_from_dict(one, f"{name}[{n}]"))
+            out.append(read_dict(one, f"{name}[{n}]"))
         except ReadError as error:
             out.append(error)
     return out
 
 
-def _from_dict(one: Any, place: str) -> CrystalRead:
-    """Plain dictionaries only: no class named inside the file is ever imported."""
+def read_dict(one: Any, place: str) -> CrystalRead:
+    """A structure of pymatgen's JSON; no class that is named inside is ever imported.
+
+    Raises
+    ------
+    ReadError
+        Naming the place (file and line or number).
+    """
     from pymatgen.core import Structure
 
     if not isinstance(one, dict):

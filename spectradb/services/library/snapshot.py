@@ -9,16 +9,21 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
-from django.db import transaction
+from django.db import DataError, IntegrityError, transaction
 
-from compute.errors import InputError, ReadError
+from compute import routes
+from compute.errors import ReadError, told
+from compute.isolation import apart
 from compute.sites.oxidation import STATED
+from compute.structures.read import read_dict
 from spectradb.models import Calculation, JobStatus, Site, Spectrum, Structure
 from spectradb.services.calculations import records
 from spectradb.services.calculations.inputs import (
@@ -35,6 +40,7 @@ FORMAT = "spectradb-library"
 FORMAT_VERSION = 2
 _READ = (1, FORMAT_VERSION)
 """Version 1 had no valences: its spectra are of derived ones."""
+_MOST_CHARACTERS = 4_000_000  # of a line: a crystal of 1000 atoms has a tenth
 _STRUCTURE_FIELDS = ("source_id", "name", "citation", "doi", "hypothetical")
 _CALCULATION_FIELDS = (
     "engine", "version", "route", "absorber", "edge", "parameters", "results",
@@ -114,19 +120,27 @@ def import_library(path: Path) -> Iterator[bool]:
     for number, record in _records(path):
         try:
             if "crystal" in record:
-                stored = _store(record)
+                stored = _store(record, f"{path.name}, line {number}")
             if stored is None or record["structure"] != stored.digest:
                 raise ValueError("names a structure that the file has not given")
             yield _load(record, stored)
-        except (KeyError, TypeError, ValueError, InputError) as error:
-            raise ReadError([f"{path.name}, line {number}: {error}"]) from error
+        except KeyError as error:
+            raise ReadError([f"{path.name}, line {number}: no {error}"]) from error
+        # Whatever has another form than what export_library writes.
+        except (
+            AttributeError,
+            DataError,
+            IntegrityError,
+            OverflowError,
+            TypeError,
+            ValueError,
+        ) as error:
+            raise ReadError([f"{path.name}, line {number}: {str(error)[:300]}"]) from error
 
 
-def _store(record: dict[str, Any]) -> _Stored:
+def _store(record: dict[str, Any], place: str) -> _Stored:
     """The structure of a line; what a person stated of it, where it is new here."""
-    from pymatgen.core import Structure as PymatgenStructure
-
-    crystal = PymatgenStructure.from_dict(record["crystal"])
+    crystal = apart(read_dict, record["crystal"], place).structure
     row, new = store_structure(crystal, source=SOURCE, **record["about"])
     by_atom = {atom: site for site in row.sites.all() for atom in site.equivalent_indices}
     sites = {
@@ -145,25 +159,49 @@ def _store(record: dict[str, Any]) -> _Stored:
 
 
 def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    number = 0
     try:
         with gzip.open(path, "rt", encoding="utf-8") as lines:
-            try:
-                header = json.loads(next(lines, "null"))
-            except json.JSONDecodeError:
-                header = None
-            if not isinstance(header, dict) or header.get("format") != FORMAT:
-                raise ReadError([f"{path.name}: not a library snapshot"])
-            if header.get("version") not in _READ:
-                raise ReadError([f"{path.name}: version {header.get('version')} is not known"])
-            for number, line in enumerate(lines, start=2):
-                yield number, json.loads(line)
-    except (OSError, EOFError, UnicodeDecodeError, json.JSONDecodeError) as error:
+            while line := lines.readline(_MOST_CHARACTERS + 1):
+                number += 1
+                if len(line) > _MOST_CHARACTERS:
+                    raise ReadError(
+                        [f"{path.name}, line {number}: longer than {_MOST_CHARACTERS:,} characters"]
+                    )
+                if number > 1:
+                    yield number, json.loads(line, parse_constant=_no_number)
+                else:
+                    _check_header(line, path)
+        if not number:
+            raise ReadError([f"{path.name}: not a library snapshot"])
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise ReadError([f"{path.name}: {error}"]) from error
+    except (ValueError, RecursionError) as error:
+        raise ReadError([f"{path.name}, line {number}: {str(error)[:300]}"]) from error
+
+
+def _no_number(name: str) -> Never:
+    raise ValueError(f"{name} is no number")
+
+
+def _check_header(line: str, path: Path) -> None:
+    try:
+        header = json.loads(line)
+    except (ValueError, RecursionError):
+        header = None
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise ReadError([f"{path.name}: not a library snapshot"])
+    if header.get("version") not in _READ:
+        raise ReadError([f"{path.name}: version {told(header.get('version'), 40)} is not known"])
 
 
 def _load(record: dict[str, Any], stored: _Stored) -> bool:
     values = record["calculation"]
     site = stored.sites[record["site"]]
+    if values["absorber"] != site.element:
+        raise ValueError(f"absorber {told(values['absorber'], 40)} at a site of {site.element}")
+    routes.check(site.element, values["edge"], values["route"])
+    curve = _curve(record)
     finished = {name: values[name] for name in _CALCULATION_FIELDS} | {
         "structure": stored.row,
         "site": site,
@@ -179,9 +217,6 @@ def _load(record: dict[str, Any], stored: _Stored) -> bool:
         site, valences(stored.row.sites.all()), values["edge"], values["route"], versions
     ):
         return False  # somebody has stated another valence here
-    first, last, count = record["energy"]
-    energy = np.linspace(first, last, int(count))
-    intensity = np.frombuffer(base64.b64decode(record["intensity"]), "<f4").astype(float)
     with transaction.atomic():
         row, new = Calculation.objects.get_or_create(input_hash=digest, defaults=finished)
         if not new:
@@ -192,5 +227,27 @@ def _load(record: dict[str, Any], stored: _Stored) -> bool:
             for name, value in finished.items():  # it was queued or failed
                 setattr(row, name, value)
             row.save()
-        records.store_records(row, records.Curve(energy, intensity, *record["offset"]))
+        records.store_records(row, curve)
     return True
+
+
+def _curve(record: dict[str, Any]) -> records.Curve:
+    """The numbers of a line; as many energies as it has intensities, whatever it says.
+
+    Raises
+    ------
+    ValueError
+        If they are not those of one spectrum.
+    """
+    intensity = np.frombuffer(base64.b64decode(record["intensity"]), "<f4").astype(float)
+    first, last, count = record["energy"]
+    if count != intensity.size or count < 2:
+        raise ValueError(f"{told(count, 40)} energies and {intensity.size} intensities")
+    if not (isfinite(first) and isfinite(last) and first < last):
+        raise ValueError(f"energies from {told(first, 40)} to {told(last, 40)} eV")
+    if not np.isfinite(intensity).all():
+        raise ValueError("an intensity that is no finite number")
+    offset, error = record["offset"]
+    if not all(one is None or isfinite(one) for one in (offset, error)):
+        raise ValueError(f"offset {told(record['offset'], 80)} eV is none")
+    return records.Curve(np.linspace(first, last, intensity.size), intensity, offset, error)

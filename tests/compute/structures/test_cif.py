@@ -136,6 +136,15 @@ def test_an_unknown_occupancy_is_one(missing: str) -> None:
     assert found.structure.composition.formula == "Ni4 O4"
 
 
+@pytest.mark.parametrize("none", ["0", "1e-320", "-0.0001"])
+def test_an_occupancy_of_nothing_leaves_the_atom_out(none: str) -> None:
+    columns = "label type_symbol fract_x fract_y fract_z occupancy"
+    rows = ("Ni1 Ni 0 0 0 1", "O1 O 0.5 0.5 0.5 1", f"O2 O 0.25 0.25 0.25 {none}")
+    found = read_one(cif(rows, tags=FM3M, columns=columns))
+    assert found.structure.composition.formula == "Ni4 O4"
+    assert "O2 has occupancy" in told(found)
+
+
 def test_an_atom_without_a_place_is_left_out_and_told() -> None:
     found = read_one(cif((*NIO, "H1 H ? ? ?"), tags=FM3M))
     assert found.structure.composition.formula == "Ni4 O4"
