@@ -115,9 +115,10 @@ def test_a_search_goes_on_where_it_stopped_and_beats_its_first_trial(tmp_path: P
     assert set(more.importance) <= {"n_components", "alpha", "gamma"}
 
 
+@pytest.mark.slow
 def test_hopeless_trials_are_given_up(tmp_path: Path) -> None:
     data = replace(halides(40), cache=tmp_path)  # described once for all trials
-    options = FitOptions(epochs=14, n_members=2)
+    options = FitOptions(epochs=24, n_members=2)
     found = tune(Mlp, data, options, 9, tmp_path / "s.sqlite3", "study")
     states = {trial["state"] for trial in found.trials}
     assert "PRUNED" in states

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 POLARIZATIONS = ("isotropic", "x", "y", "z", "plus", "minus")
 
-_USUAL = {
+USUAL = {
     "Sc": 3, "Ti": 4, "V": 3, "Cr": 3, "Mn": 2, "Fe": 3, "Co": 2, "Ni": 2, "Cu": 2,
 }  # fmt: skip
 """The charge at which an element opens of which only the name is asked."""
@@ -202,7 +202,7 @@ def _ion(get: Mapping[str, str], base: Opened | None) -> tuple[str, int]:
     """Element and charge: asked for, or of what was opened, or Ni2+; raises InputError."""
     asked = (get.get("ion") or "").strip()
     if not asked and (element := get.get("element")):
-        asked = f"{element}{get.get('charge') or _USUAL.get(element, '')}"
+        asked = f"{element}{get.get('charge') or USUAL.get(element, '')}"
     if not asked:
         return (base.case["element"], base.case["charge"]) if base is not None else ("Ni", 2)
     for element, listed in ions():

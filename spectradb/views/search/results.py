@@ -19,7 +19,7 @@ from spectradb.filters import SearchError, parse_text
 from spectradb.models import Kind, Spectrum, Structure
 from spectradb.services.search.facets import Choice, Found, search
 from spectradb.templatetags.science import edge_text, valence
-from spectradb.views.calculations.sliders import ions
+from spectradb.views.calculations.sliders import USUAL, ions
 from spectradb.views.search.recipe import python_recipe
 from spectradb.views.spectra.describe import site_labels, source_line
 from spectradb.views.spectra.figures import Plot, overlay_figure
@@ -254,6 +254,8 @@ def compute_address(query: dict[str, list[str]]) -> str:
         state = None
     charges = {charge: key for key, charge, _ in able[element]}
     key = charges.get(state) if state is not None else None  # type: ignore[call-overload]
+    if not key and element not in USUAL:
+        return ""
     return f"{reverse('multiplet')}?" + urlencode({"ion": key} if key else {"element": element})
 
 

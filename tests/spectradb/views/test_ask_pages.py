@@ -83,7 +83,7 @@ def test_an_adapted_model_comes_after_the_computed_ones_unless_it_is_the_default
 @pytest.fixture
 def model() -> TrainedModel:
     """Ni L2,3 of squeezed nickel oxides, by the cheapest kind of model."""
-    squeezed()
+    squeezed(48)
     asked = TrainingRequest("krr-nmf", "rule", {"absorber": ["Ni"]}, options=FitOptions())
     row = train_model(asked)
     assert row is not None
@@ -377,7 +377,7 @@ def test_a_model_whose_residuals_were_not_kept_says_how_to_have_them(
 def test_only_curators_train(
     role: str, status: int, django_capture_on_commit_callbacks: Any
 ) -> None:
-    squeezed()
+    squeezed(48)
     fields = {"name": "asked", "kind": "krr-nmf", "element": "Ni", "edge": "L23"}
     client = client_of(role)
     with django_capture_on_commit_callbacks(execute=True):
