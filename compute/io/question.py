@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from compute.edges import likely_edges
+from compute.edges import Edge, likely_edges
 from compute.errors import ReadError
 from compute.io.raw import Faults, FloatArray, RawSpectrum, ask_for_absorber
 
@@ -96,14 +96,25 @@ def with_absorber_hint(spectrum: RawSpectrum) -> RawSpectrum:
     faults = Faults()
     ask_for_absorber(spectrum.element, spectrum.edge, faults)
     text = faults.warnings[0]
-    rise = steepest_rise(spectrum.energy_ev, spectrum.intensity)
-    near = likely_edges(rise, max(15.0, 0.004 * rise)) if rise is not None else []
-    if spectrum.element:
-        near = [edge for edge in near if edge.element == spectrum.element]
+    rise, near = edges_at_rise(spectrum.energy_ev, spectrum.intensity, spectrum.element)
     if near:
-        names = ", ".join(str(edge) for edge in near[:4])
+        names = ", ".join(str(edge) for edge in near)
         text += f" (the steepest rise is at {rise:.1f} eV, near {names})"
     return replace(spectrum, warnings=(*spectrum.warnings, text))
+
+
+def edges_at_rise(
+    x: FloatArray, y: FloatArray, element: str | None = None
+) -> tuple[float, list[Edge]]:
+    """Energy of the steepest rise, eV, and the four likeliest edges near it.
+
+    Those of ``element`` alone where it is known; NaN and none for fewer than 8 points.
+    """
+    rise = steepest_rise(x, y)
+    if rise is None:
+        return np.nan, []
+    near = likely_edges(rise, max(15.0, 0.004 * rise))
+    return rise, [edge for edge in near if not element or edge.element == element][:4]
 
 
 def steepest_rise(x: FloatArray, y: FloatArray) -> float | None:

@@ -178,13 +178,17 @@ def absorber(
     return element or given.element, edge or given.edge
 
 
+ASKS_ABSORBER = "the file does not say which "
+"""How the warning of an open element or edge begins."""
+
+
 def ask_for_absorber(element: str | None, edge: str | None, faults: Faults) -> None:
     """Tell that element or edge is open: a question to whoever knows, never a guess."""
     missing = [name for name, value in (("element", element), ("edge", edge)) if value is None]
     if missing:
         what = " and ".join(missing)
         faults.warn(
-            f"the file does not say which {what} was measured: name it ("
+            f"{ASKS_ABSORBER}{what} was measured: name it ("
             + ", ".join(f"--{name}" for name in missing)
             + ") or fill it in before publishing"
         )

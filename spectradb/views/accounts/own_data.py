@@ -11,12 +11,14 @@ from django.contrib.auth.decorators import login_required
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from spectradb.models import Spectrum
 from spectradb.services.accounts.own_data import STAYS, delete_account, write_archive
+from spectradb.views.site.throttle import throttled_posts
 
 
 class ChangePassword(views.PasswordChangeView):
@@ -39,6 +41,7 @@ class _WithMail:
         return super().dispatch(request, *args, **kwargs)  # type: ignore[misc,no-any-return]
 
 
+@method_decorator(throttled_posts("register"), name="dispatch")
 class ResetPassword(_WithMail, views.PasswordResetView):
     http_method_names = ["get", "head", "post"]
     template_name = "accounts/password.html"

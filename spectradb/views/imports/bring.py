@@ -23,6 +23,7 @@ from spectradb.services.imports.questions import keep_open, kept_open, read_name
 from spectradb.services.imports.share import DAYS, shares_of
 from spectradb.services.imports.uploads import keep, keep_spectrum_file
 from spectradb.services.learning.predictions import keep_structure_file
+from spectradb.views.imports.notes import notes_of
 from spectradb.views.imports.questions import options_of, questions_of
 from spectradb.views.imports.upload import FORMATS
 from spectradb.views.site.brought import File, address_of, find_file, gone, own, remember
@@ -173,6 +174,7 @@ def file(request: HttpRequest, token: str) -> HttpResponse:
         "file": found,
         "spectrum": found.spectrum,
         "told": found.upload.told["parts"][found.part],
+        "notes": notes_of(found, own=True),
         "parts": parts,
         "plot": file_plot(found),
     }

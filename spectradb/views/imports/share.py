@@ -12,6 +12,7 @@ from spectradb.models import Brought, Upload
 from spectradb.services.imports.share import DAYS, revoke, share, shared
 from spectradb.views.calculations.crystal import crystal_context
 from spectradb.views.imports.bring import file_plot
+from spectradb.views.imports.notes import notes_of
 from spectradb.views.site.brought import File, own
 
 
@@ -47,7 +48,7 @@ def follow(request: HttpRequest, token: str) -> HttpResponse:
         told = upload.told["parts"][0]
         context = {
             "file": found, "told": told, "spectrum": found.spectrum, "plot": file_plot(found),
-            "own": False,
+            "own": False, "notes": notes_of(found, own=False),
         }  # fmt: skip
         response = render(request, "imports/file.html", context)
     response["X-Robots-Tag"] = "noindex, nofollow"

@@ -11,11 +11,13 @@ import pytest
 from django.conf import LazySettings
 from django.contrib.auth import get_user_model
 from django.core import mail
+from django.core.cache import cache
 from django.test import Client
 
 from spectradb.models import Kind, Measurement, Spectrum, Status, Upload
 from spectradb.services.imports.spectra import import_file
 from spectradb.services.imports.uploads import keep_spectrum_file
+from spectradb.throttle import Throttle
 from tests.factories import make_spectrum, make_user
 from tests.spectradb.matching.test_runs import csv
 
@@ -81,6 +83,19 @@ def test_a_password_is_reset_by_a_link_that_works_once_and_only_with_a_mail_serv
     client.post(form, {"new_password1": "a-new-Pass-99", "new_password2": "a-new-Pass-99"})
     assert client.login(username="anna", password="a-new-Pass-99")
     assert "This link has ended" in client.get(link, follow=True).content.decode()
+
+
+def test_links_for_new_passwords_are_mailed_at_a_bounded_rate(
+    client: Client, settings: LazySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_user("anna", email="anna@example.org")
+    settings.EMAIL_HOST = "mail.example.org"
+    monkeypatch.setattr(Throttle, "THROTTLE_RATES", {"register": "1/hour"})
+    cache.clear()
+    answers = [client.post("/password/", {"email": "anna@example.org"}) for _ in range(2)]
+    assert [one.status_code for one in answers] == [302, 429]
+    assert len(mail.outbox) == 1
+    cache.clear()
 
 
 def test_a_password_is_changed_by_who_knows_the_old_one(client: Client) -> None:

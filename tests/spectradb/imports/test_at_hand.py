@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -273,6 +274,12 @@ def test_a_question_is_answered_by_whoever_brought_the_file_alone(client: Client
 
 
 def test_the_page_of_a_file_asks_in_plain_words_what_it_is_of(client: Client) -> None:
-    text = client.get(f"/file/{bring(client)}/").content.decode()
-    assert "does not say which" in text
-    assert "import" not in text[text.index("does not say which") :][:200]
+    page = f"/file/{bring(client)}/"
+    text = client.get(page).content.decode()
+    assert "does not say which element and edge were measured: fill them in." in text
+    assert re.search(r"steepest rise is at 85\d\.\d eV, near .*Ni L3", text)
+    client.cookies["django_language"] = "ja"
+    assert "does not say" not in client.get(page).content.decode()
+    client.cookies["django_language"] = "en"
+    client.post(f"{page}say/", {"element": "Ni", "edge": "L23"})
+    assert "does not say" not in client.get(page).content.decode()
