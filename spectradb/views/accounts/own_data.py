@@ -41,7 +41,7 @@ class _WithMail:
         return super().dispatch(request, *args, **kwargs)  # type: ignore[misc,no-any-return]
 
 
-@method_decorator(throttled_posts("register"), name="dispatch")
+@method_decorator(throttled_posts("register"), name="dispatch")  # type: ignore[arg-type]
 class ResetPassword(_WithMail, views.PasswordResetView):
     http_method_names = ["get", "head", "post"]
     template_name = "accounts/password.html"

@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 from django.http import HttpRequest
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_lazy
 
 from spectradb.models import Upload
 from spectradb.plots import Curve, Figure, nice_range
 from spectradb.plots.figure import COLOURS
 from spectradb.services.imports.questions import OpenFile, merged, open_file, preview
 from spectradb.views.spectra.figures import Plot
+
+_SAID = (
+    (re.compile(r"(.+) as it stands"), gettext_lazy("%s as it stands")),
+    (re.compile(r"(.+): transmission"), gettext_lazy("%s: transmission")),
+    (
+        re.compile(r"(.+): fluorescence or yield over I0"),
+        gettext_lazy("%s: fluorescence or yield over I0"),
+    ),
+    (re.compile(r"(.+) is the energy"), gettext_lazy("%s is the energy")),
+    (
+        re.compile(r"The file does not say which of its columns is the spectrum \((.+)\)\."),
+        gettext_lazy("The file does not say which of its columns is the spectrum (%s)."),
+    ),
+)
+"""What readers ask most, in the page's language; what is rare stays as they say it."""
+
+
+def _said(text: str) -> str:
+    for pattern, words in _SAID:
+        if found := pattern.fullmatch(text):
+            return str(words) % found[1]
+    return text
 
 
 def options_of(request: HttpRequest, upload: Upload) -> dict[str, Any]:
@@ -49,8 +72,8 @@ def questions_of(asked: list[Upload]) -> list[dict[str, Any]]:
         shown.append(
             {
                 "number": number,
-                "what": question.what,
-                "choices": [choice.label for choice in question.choices],
+                "what": _said(question.what),
+                "choices": [_said(choice.label) for choice in question.choices],
                 "files": [one.upload for one in files],
                 "columns": list(enumerate(question.columns, start=1)),
                 "rows": [[f"{value:.6g}" for value in row] for row in table],

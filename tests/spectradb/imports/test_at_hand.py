@@ -242,7 +242,14 @@ def test_a_file_that_leaves_its_columns_open_asks_and_is_read_by_the_answer(
     assert answer.status_code == 400
     assert "Which is the spectrum?" in text
     assert 'action="/bring/"' in text
-    kept = Upload.objects.get()
+    assert "ch1 as it stands" in text
+    client.cookies["django_language"] = "ja"
+    asked = client.post(door, {"file": SimpleUploadedFile("two.dat", open_columns())})
+    assert "ch1をそのまま" in asked.content.decode()
+    assert "transmission" not in asked.content.decode()
+    client.cookies["django_language"] = "en"
+    kept = Upload.objects.order_by("pk")[0]
+    Upload.objects.exclude(pk=kept.pk).delete()
     assert "two.dat" not in client.get("/cite/").content.decode()
     again = client.post("/bring/", {"file": kept.token})
     assert "Which is the spectrum?" in again.content.decode()
