@@ -21,6 +21,8 @@ from ml.errors import LearningError
 
 WEIGHTS = "weights.safetensors"
 CONFIG = "model.json"
+HELD_OUT = "held_out.mean"
+"""Predictions of the training rows by members that had not seen them; not needed to predict."""
 LAYOUT = 2
 UNKNOWN_VERSION = 0
 """Of a model that was written before kinds had versions."""
@@ -91,8 +93,12 @@ def read(folder: Path) -> Stored:
 
 def halve(folder: Path) -> None:
     """Rewrite a model's weights in half the bytes: single precision as half, tables in double as
-    single. Half precision keeps 11 bits, an error of at most 5e-4 of each number."""
+    single. Half precision keeps 11 bits, an error of at most 5e-4 of each number.
+
+    What was predicted of the training rows goes: with their errors it would be their spectra."""
     arrays = load_file(folder / WEIGHTS)
+    if HELD_OUT in arrays:
+        arrays[HELD_OUT] = arrays[HELD_OUT][:0]
     save_file({name: _narrowed(values) for name, values in arrays.items()}, folder / WEIGHTS)
     told = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     for part in told.get("parts", []):

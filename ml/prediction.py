@@ -12,6 +12,9 @@ from scipy.ndimage import uniform_filter1d
 from scipy.optimize import lsq_linear
 from scipy.stats import norm
 
+from ml.checkpoints import HELD_OUT
+from ml.errors import LearningError
+
 Float = NDArray[np.float64]
 
 
@@ -233,7 +236,15 @@ class Validation:
         return float(square @ weights) / len(square)
 
     def of_training_rows(self, rows: NDArray[np.int64]) -> Predicted:
-        """What was said of these rows before they were learnt from."""
+        """What was said of these rows before they were learnt from.
+
+        Raises
+        ------
+        LearningError
+            If that was left out of the model (:func:`ml.checkpoints.halve`).
+        """
+        if not len(self.mean):
+            raise LearningError("model", "in the box", "is without its training rows")
         mean = self.mean[rows].astype(np.float64)
         return self.answer(mean, self.spread[rows], self.neighbours[rows])
 
@@ -251,7 +262,7 @@ class Validation:
         )
         return trust | {
             "energy_ev": self.energy_ev,
-            "held_out.mean": self.mean,
+            HELD_OUT: self.mean,
             "held_out.error": self.error,
             "held_out.spread": self.spread,
             "held_out.neighbours": self.neighbours,
@@ -271,7 +282,7 @@ class Validation:
         )
         return cls(
             arrays.pop("energy_ev"),
-            arrays.pop("held_out.mean"),
+            arrays.pop(HELD_OUT),
             arrays.pop("held_out.error"),
             arrays.pop("held_out.spread"),
             arrays.pop("held_out.neighbours"),

@@ -29,7 +29,7 @@ def load_beside(starter: Path) -> Iterator[str]:
         done = Loaded()
         for done in load_release(feff):  # noqa: B007
             pass
-        yield f"{done.new} spectra by FEFF, {done.structures} crystals."
+        yield f"{done.new} spectra by FEFF, {done.structures} crystals that were measured."
     for folder in sorted(path.parent for path in starter.glob(f"measured/*/{MANIFEST}")):
         measured = load_measured(folder)
         yield f"{measured.new} measured spectra, {measured.linked} of known crystals."

@@ -9,6 +9,7 @@ import pytest
 from django.conf import LazySettings
 
 from compute.errors import ReadError
+from ml.errors import LearningError
 from ml.kinds.base import FitOptions
 from ml.kinds.doors import load_model
 from spectradb.models import JobStatus, Spectrum, TrainedModel
@@ -48,6 +49,9 @@ def test_halved_weights_answer_as_the_model_in_full(box: Path):
     assert np.abs(after.mean - before.mean).max() < 0.01 * before.mean.max()
     assert np.abs(after.sigma / before.sigma - 1).max() < 0.03
     assert (after.neighbours == before.neighbours).mean() > 0.9  # near ties may change places
+    assert not len(half.validation.mean)  # with the errors it would be the training spectra
+    with pytest.raises(LearningError, match="without its training rows"):
+        half.validation.of_training_rows(np.arange(3))
     sizes = [
         (one / "weights.safetensors").stat().st_size
         for one in (box.parent / "full", box / "models" / "cu-k")
