@@ -27,6 +27,7 @@ _FIELDS = (
     "kind", "absorber", "edge", "filters", "data_hash", "split", "seed", "hyperparameters",
     "metrics", "curves", "held_out", "code_version", "seconds",
 )  # fmt: skip
+_NUMBERS = "left_out_because"
 _HELD_OUT = "scored-*.npz"  # beside a model: spectra that were held out, which are data
 
 
@@ -43,7 +44,10 @@ def write_shipped(
     shutil.rmtree(to, ignore_errors=True)
     shutil.copytree(trained.folder, to, ignore=shutil.ignore_patterns(_HELD_OUT))
     halve(to)
+    # Which spectra were left out is told by numbers of records, which are others elsewhere.
+    metrics = {name: told for name, told in trained.fields["metrics"].items() if name != _NUMBERS}
     fields = trained.fields | {
+        "metrics": metrics,
         "kind": request.kind,
         "filters": dict(request.query),
         "seed": request.options.seed,
