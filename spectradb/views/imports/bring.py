@@ -90,6 +90,7 @@ def _answered(request: HttpRequest, token: str) -> HttpResponse:
         return _door(request, status=400, question=error, kept=kept)
     except (ReadError, InputError) as error:
         return _door(request, _unread(kept.name, error), 400)
+    kept.delete()  # it is kept as what it was read as
     return _brought(request, row)
 
 

@@ -16,7 +16,7 @@ from pymatgen.core import Lattice
 from pymatgen.core import Structure as PymatgenStructure
 
 from compute.errors import InputError
-from spectradb.models import Structure
+from spectradb.models import Structure, Upload
 from spectradb.services.accounts.roles import CONTRIBUTOR, CURATOR
 from spectradb.services.curation.structures import overrule, restore_doubts
 from spectradb.services.curation.workflow import CurationError
@@ -140,6 +140,15 @@ def test_the_predict_page_asks_and_takes_the_answer(client: Client) -> None:
     answer = client.post(reverse("predict"), {"token": token, "space-group": "F m -3 m"})
     assert answer.status_code == 302
     assert "Fm" in client.get(answer["Location"]).content.decode()
+
+
+def test_a_crystal_that_is_brought_asks_and_is_kept_once_by_its_answer(client: Client) -> None:
+    file = SimpleUploadedFile("open.cif", cif(NIO).encode())
+    answer = client.post(reverse("bring"), {"file": file})
+    assert "names no symmetry" in answer.content.decode()
+    token = Upload.objects.get().token
+    answer = client.post(reverse("bring"), {"token": token, "space-group": "F m -3 m"})
+    assert answer["Location"] == reverse("crystal", args=[Upload.objects.get().token])
 
 
 EXPECTED: dict[str, tuple[str, str, str]] = {
