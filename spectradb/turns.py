@@ -23,7 +23,7 @@ from compute.isolation import within
 from spectradb.throttle import Throttle
 
 View = Callable[..., HttpResponse]
-ANSWER_SECONDS = 10.0  # in which a request that reads files is answered
+ANSWER_SECONDS = 8.0  # of reading: the request is then answered in ten, on a busy machine too
 RETRY_SECONDS = 5
 _WAIT_SECONDS = 1.0  # most files take less than a tenth of it
 _POLL_SECONDS = 0.05
@@ -39,7 +39,7 @@ class TurnTakenError(RuntimeError):
 
 @contextmanager
 def turn(request: HttpRequest) -> Iterator[None]:
-    """Inside, this person's files are read, in ten seconds at most.
+    """Inside, this person's files are read, within ``ANSWER_SECONDS``.
 
     Raises
     ------

@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from compute.errors import ReadError
 from compute.io.text import number
 
-_SAMPLE = 200
+_SAMPLE = 200  # lines
+_SAMPLE_CHARACTERS = 200_000  # of them, where lines are long
+_FEWEST = 5
 _LONGEST = 100_000
 _STAMP = re.compile(
     r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})[ T]+"
@@ -95,6 +97,8 @@ def style_of(lines: Sequence[str]) -> CellStyle:
     sample = [line for line in lines if start.match(line[:200]) and re.search(r"\d", line[:500])]
     # The data stand at the end of a long header: look where most of the numbers are.
     sample = sample[-_SAMPLE:]
+    longest = max(map(len, sample), default=1)
+    sample = sample[-max(_FEWEST, _SAMPLE_CHARACTERS // longest) :]
     counts: list[tuple[float, CellStyle]] = []
     for separator in ("tab", ";", "|", ",", "blank", "mixed"):
         for decimal in ".,":

@@ -46,11 +46,17 @@ BOUNDS: Mapping[str, tuple[float, float]] = MappingProxyType(
 )
 """By the last part of a key: lowest and highest, in the units of CASE.json."""
 
+_LEAST = {"temperature_k": 1e-6, "fwhm_gauss_ev": 1e-6}
+"""The least that is not zero, of what numbers are divided by."""
+
 
 def refuse_outside(name: str, value: float, given: object) -> None:
     """Raises InputError, naming the dotted key, the value and what it can be."""
-    low, high = BOUNDS[name.rpartition(".")[2]]
+    key = name.rpartition(".")[2]
+    low, high = BOUNDS[key]
     if low == 0.0 and value < low:
         raise InputError(name, given, "must not be below 0")
     if not low <= value <= high:
         raise InputError(name, given, f"must be {low:g} to {high:g}")
+    if 0.0 < value < _LEAST.get(key, 0.0):
+        raise InputError(name, given, f"must be 0 or at least {_LEAST[key]:g}")

@@ -32,6 +32,7 @@ from compute.peaks.seeds import esprit_candidates, noise_level, prune, rounding_
 from compute.peaks.signs import dips, points_down
 from compute.threads import single_blas
 
+_LEAST_SIGMA_EV = 1e-6  # below it a Gaussian is none: 0
 MIN_POINTS = 20
 DEFAULT_MAX_PEAKS = 40
 # Multiplications that a whole search may take: 2 to 4 s; the other steps get parts of it
@@ -324,4 +325,6 @@ def _checked_sigma(value: float | str, energy: Floats) -> float | None:
     sigma, span = float(value), float(energy[-1] - energy[0])
     if not 0.0 <= sigma < 0.25 * span:
         raise InputError("gaussian_sigma_ev", value, f"must lie between 0 and {0.25 * span:g} eV")
+    if 0.0 < sigma < _LEAST_SIGMA_EV:
+        raise InputError("gaussian_sigma_ev", value, f"must be 0 or at least {_LEAST_SIGMA_EV:g}")
     return sigma

@@ -58,6 +58,8 @@ SKEW = np.triu(np.ones((5, 5)), 1)
         ({"exchange_field_ev": 0.1}, "exchange_field_ev"),
         ({"exchange_field_ev": "xyz"}, "exchange_field_ev"),
         ({"temperature_k": -1}, "temperature_k"),
+        ({"temperature_k": 1e-320}, "temperature_k"),
+        ({"fwhm_gauss_ev": 1e-320}, "fwhm_gauss_ev"),
         ({"polarization": "left"}, "polarization"),
         ({"grid": {"start": 0, "stop": 1}}, "grid.step"),
         ({"grid": {"start": 0, "stop": 1, "step": 0}}, "grid.step"),

@@ -232,6 +232,7 @@ GOOD = three_peaks()
         (ENERGY, GOOD, {"gaussian_sigma_ev": "auto"}, "gaussian_sigma_ev"),
         (ENERGY, GOOD, {"gaussian_sigma_ev": float("nan")}, "gaussian_sigma_ev"),
         (ENERGY, GOOD, {"max_peaks": 0}, "max_peaks"),
+        (ENERGY, GOOD, {"gaussian_sigma_ev": 1e-320}, "gaussian_sigma_ev"),
         (ENERGY, GOOD, {"background": "shirley"}, "background"),
         (ENERGY, GOOD, {"edge_kind": "tanh"}, "edge_kind"),
         (ENERGY, GOOD, {"edge_splitting_ev": 11.0}, "edge_splitting_ev"),
