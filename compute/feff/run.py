@@ -130,11 +130,17 @@ def _watch(
     process: subprocess.Popen[bytes], folder: Path, limit_s: float, progress: Progress
 ) -> None:
     begun, told, looked, used = time.monotonic(), 0, 0.0, 0.0
-    while process.poll() is None:
+
+    def tell() -> list[str]:
+        nonlocal told
         stages = _stages(folder)
         for number in range(told, len(stages)):
             progress(stages[number], number + 1, len(STAGES))
         told = len(stages)
+        return stages
+
+    while process.poll() is None:
+        stages = tell()
         passed = time.monotonic() - begun
         if passed - looked > _COUNT_S:
             counted, looked = cpu_seconds(process.pid), passed
@@ -144,6 +150,7 @@ def _watch(
             took = f"{used:.0f} s of CPU time and {passed:.0f} s by the clock"
             raise FeffTimeout(f"FEFF was in stage {stage} after {took}; its limit is {limit_s:g} s")
         time.sleep(_POLL_S)
+    tell()  # the last ones may be shorter than a look
 
 
 def _stages(folder: Path) -> list[str]:
