@@ -28,7 +28,8 @@ from compute.structures.limits import (
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eEdD][+-]?\d+)?(?:\(\d*\.?\d*\))?")
 _LETTERS = re.compile(r"[A-Za-z]+")
-_CHARGE = re.compile(r"(\d+(?:\.\d+)?)?([+-])(\d+(?:\.\d+)?)?$")
+# Bounded, for a search tries it at every digit of what may be thousands of them.
+_CHARGE = re.compile(r"(\d{1,17}(?:\.\d{1,17})?)?([+-])(\d{1,17}(?:\.\d{1,17})?)?$")
 # Groups that labels name as one atom: the atom that scatters, and the hydrogen that goes with it.
 _GROUPS = {
     "wat": ("O", 2), "water": ("O", 2), "ow": ("O", 2), "hho": ("O", 2), "hoh": ("O", 2),
