@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cache
-from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,18 +28,17 @@ from compute.sites.oxidation import STATED, Valence, assign
 from compute.sites.polyhedra import nearest_shape
 from compute.sites.redox import is_possible
 from compute.sites.spin import spin_state
+from compute.sites.stated import NEUTRAL, by_atom, charge_of_atom, own_charge, stated_of
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 FloatArray = NDArray[np.float64]
 
-_NEUTRAL = 1e-3
 _GIVES = 0.2  # a bond-valence sum beyond this makes a cation, beyond its negative an anion
 BELIEVED = 1.0  # confidence of what a person states; a file's charge has less where it is odd
 _CONFIDENCE_OF_CHARGED = 0.7
 _CONFIDENCE_OF_CONTRADICTED = 0.3
-_HIGHEST_STATE = 9.0  # iridium's in IrO4+
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,9 +208,9 @@ def analyze_sites(
                 local_axes=local_axes(shape.name, shape.axes, vectors, rotations_of[index][1]),
             )
         )
-    own = [_own_charge(structure, index) for index in range(len(structure))]
+    own = [charge_of_atom(structure, index) for index in range(len(structure))]
     return assign_valences(
-        bare, elements, around, _by_atom(stated or {}, elements), len(structure),
+        bare, elements, around, by_atom(stated or {}, elements), len(structure),
         own=own, charge=own_charge(structure), bonds=covalent_bonds(structure, elements),
     )  # fmt: skip
 
@@ -220,7 +218,7 @@ def analyze_sites(
 def charge_warnings(sites: Sequence[Site]) -> tuple[str, ...]:
     """Why the oxidation states of a structure's sites do not fit together; empty where they do."""
     total = sum(site.oxidation_state * site.amount for site in sites)
-    if abs(total) < _NEUTRAL:
+    if abs(total) < NEUTRAL:
         return ()
     states = ", ".join(
         f"{site.element}[{site.index}] {site.oxidation_state:+g} × {site.amount:.4g}"
@@ -273,7 +271,7 @@ def assign_valences(
     bonds : Bonds
         Among the non-metals.
     """
-    by_person = _stated(sites, stated, n_atoms)
+    by_person = stated_of(sites, stated, n_atoms)
     known = [
         own[site.index] if value is None else value
         for site, value in zip(sites, by_person, strict=True)
@@ -282,7 +280,7 @@ def assign_valences(
     valences = assign(facts, charge=charge)
     total = sum(v.value * s.amount for v, s in zip(valences, sites, strict=True))
     # A structure's own charges may be a slip of the pen.
-    written = BELIEVED if abs(total - charge) < _NEUTRAL else _CONFIDENCE_OF_CHARGED
+    written = BELIEVED if abs(total - charge) < NEUTRAL else _CONFIDENCE_OF_CHARGED
     valences = [
         replace(v, confidence=min(written, _CONFIDENCE_OF_CONTRADICTED if wrong else BELIEVED))
         if v.source == STATED and value is None
@@ -301,23 +299,6 @@ def assign_valences(
         )
         out.append(replace(filled, spin_state=spin_state(filled)))
     return out
-
-
-def own_charge(structure: Structure) -> float:
-    """What a structure states as the charge of its atoms; 0 where it states nothing.
-
-    It is minus the number of hydrogens where those are known to be missing. The sum of the atoms'
-    own charges, which pymatgen writes for it, is no statement.
-    """
-    stated = structure._charge  # the property gives that sum where nothing is stated
-    if stated is None:
-        return 0.0
-    formal = sum(
-        float(getattr(specie, "oxi_state", None) or 0.0) * amount
-        for site in structure
-        for specie, amount in site.species.items()
-    )
-    return 0.0 if abs(stated - formal) < _NEUTRAL else float(stated)
 
 
 def _evidence(
@@ -391,53 +372,6 @@ def _trusted(site: Site, like: Set[int]) -> bool:
         and all(has_parameter(site.element, other) for other in site.ligand_elements)
         and like.isdisjoint(site.ligand_indices)
     )
-
-
-def _by_atom(stated: Mapping[int | str, float], elements: Sequence[str]) -> dict[int | str, float]:
-    """What is stated, ``"Fe:3"`` as the atom 3."""
-    out: dict[int | str, float] = {}
-    for key, value in sorted(stated.items(), key=lambda one: ":" in str(one[0])):
-        element, _, atom = str(key).partition(":")
-        if not atom:
-            out[key] = value
-        elif atom.isdecimal() and int(atom) < len(elements) and elements[int(atom)] == element:
-            out[int(atom)] = value
-        else:
-            raise InputError(f"oxidation_states[{key}]", value, "the structure has no such atom")
-    return out
-
-
-def _own_charge(structure: Structure, index: int) -> float | None:
-    charge = getattr(structure[index].specie, "oxi_state", None)
-    return None if charge is None else float(charge)
-
-
-def _stated(
-    sites: Sequence[Site], stated: Mapping[int | str, float], n_atoms: int
-) -> list[float | None]:
-    """What is stated of each site, after a check that everything stated has a place."""
-    elements = {site.element for site in sites}
-    for key, value in stated.items():
-        there = key in elements if isinstance(key, str) else 0 <= key < n_atoms
-        if not there:
-            what = "element" if isinstance(key, str) else "atom"
-            raise InputError(f"oxidation_states[{key}]", value, f"the structure has no such {what}")
-        if not (isfinite(value) and abs(value) <= _HIGHEST_STATE):
-            raise InputError(
-                f"oxidation_states[{key}]", value, f"must be within ±{_HIGHEST_STATE:g}"
-            )
-    out = []
-    for site in sites:
-        given = {float(stated[i]) for i in site.equivalent_indices if i in stated}
-        if len(given) > 1:
-            raise InputError(
-                f"oxidation_states[{site.index}]",
-                sorted(given),
-                f"one state for the equivalent atoms {list(site.equivalent_indices)}",
-            )
-        by_element = stated.get(site.element)
-        out.append(next(iter(given), None if by_element is None else float(by_element)))
-    return out
 
 
 def as_dict(site: Site) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from compute.ions import ELEMENTS_3D
-from compute.sites.analysis import Site, assign_valences, own_charge
+from compute.sites.analysis import Site, assign_valences
 from compute.sites.coordination import Neighbours, paired
 from compute.sites.fragments import covalent_bonds
 from compute.sites.metallic import limit_of_formal
@@ -21,6 +21,7 @@ from compute.sites.oxidation import STATED
 from compute.sites.redox import is_open_shell, prior_costs, usual_states
 from compute.sites.shares import Shared, share
 from compute.sites.spin import spin_state
+from compute.sites.stated import own_charge
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure

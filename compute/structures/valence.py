@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from math import floor
 from typing import TYPE_CHECKING
 
-from compute.sites.analysis import BELIEVED, Site, own_charge
+from compute.sites.analysis import BELIEVED, Site
 from compute.sites.bondvalence import error_of_sum, has_parameter
 from compute.sites.oxidation import STATED
 from compute.sites.redox import is_possible
+from compute.sites.stated import own_charge
 from compute.structures.findings import Finding, Weight
 
 if TYPE_CHECKING:

@@ -31,9 +31,9 @@ from spectradb.models import (
 )
 from spectradb.plots import sparkline_path
 from spectradb.services.imports.mp_client import Page, SourceError, XasDocument, XasQuery, XasSource
+from spectradb.services.imports.same_crystal import atom_order
 from spectradb.services.imports.structures import (
     StructureConflict,
-    atom_order,
     site_of_atom,
     store_structure,
 )

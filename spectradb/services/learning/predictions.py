@@ -17,11 +17,11 @@ from compute.structures.findings import Finding
 from ml.errors import LearningError
 from ml.kinds import KINDS
 from spectradb.models import JobStatus, Prediction, Structure, TrainedModel, Upload
+from spectradb.services.imports.same_crystal import known_structure
 from spectradb.services.imports.structure_files import ReadStructure, decoded, parse_each
 from spectradb.services.imports.structures import (
     analysed,
     describe,
-    known_structure,
     store_structure,
 )
 from spectradb.services.imports.uploads import keep

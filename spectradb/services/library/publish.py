@@ -16,7 +16,7 @@ from compute.l23.spectrum import BELOW_L3_EV
 from compute.packing import pack_curve, rounded
 from compute.thinning import near_duplicates
 from spectradb.models import JobStatus, Site, Spectrum, Structure
-from spectradb.services.imports.structures import content_hash
+from spectradb.services.imports.same_crystal import content_hash
 from spectradb.services.library.build import library_structures
 from spectradb.services.library.release import write_release
 

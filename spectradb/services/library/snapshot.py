@@ -32,7 +32,8 @@ from spectradb.services.calculations.inputs import (
     valences,
     versions_of,
 )
-from spectradb.services.imports.structures import analysed, atom_order, store_structure
+from spectradb.services.imports.same_crystal import atom_order
+from spectradb.services.imports.structures import analysed, store_structure
 from spectradb.services.library.build import SOURCE
 from spectradb.services.structures.sites import state_valences
 

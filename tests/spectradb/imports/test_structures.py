@@ -17,10 +17,9 @@ from pymatgen.core import Structure as PymatgenStructure
 from compute.errors import InputError
 from spectradb.models import Site, Structure
 from spectradb.services.calculations.inputs import input_hash, valences
+from spectradb.services.imports.same_crystal import atom_order, content_hash
 from spectradb.services.imports.structures import (
     StructureConflict,
-    atom_order,
-    content_hash,
     site_of_atom,
     store_structure,
 )
