@@ -1,9 +1,14 @@
-"""Where a training that is killed goes on: its state of every few seconds, in one file."""
+"""Where a training that is killed goes on: its state of every few seconds, in one file.
+
+Two groups of processes may train the same model at once. Either state serves both; who is done
+first removes it, and the other then keeps none or a new one.
+"""
 
 from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +36,15 @@ class Progress:
 
     def load(self) -> dict[str, Any] | None:
         """The state that was kept last, in every process of a group; None at the start."""
-        if self._file is None or not distributed.agreed(self._file.exists()):
+        if self._file is None:
             return None
-        # Numbers, tensors and texts only: nothing in the file is run.
-        state: dict[str, Any] = torch.load(self._file, map_location="cpu", weights_only=True)
-        return state
+        state: dict[str, Any] | None = None
+        # Read by one process: a later one could find another group's newer state, or none.
+        if distributed.rank() == 0:
+            with suppress(FileNotFoundError):
+                # Numbers, tensors and texts only: nothing in the file is run.
+                state = torch.load(self._file, map_location="cpu", weights_only=True)
+        return distributed.agreed(state)
 
     def due(self) -> bool:
         """Whether it is time to keep a state, and this is the process that does."""
@@ -43,11 +52,16 @@ class Progress:
         return self._file is not None and distributed.rank() == 0 and waited
 
     def save(self, state: dict[str, Any]) -> None:
-        """Instead of the one before; whole or not at all."""
+        """Instead of the one before; whole or not at all, also where another group that is done
+        removes the folder meanwhile."""
         if self._file is None or distributed.rank():
             return
-        with whole_or_not(self._file) as part:
-            torch.save(state, part)
+        with (
+            suppress(FileNotFoundError),
+            whole_or_not(self._file) as part,
+            part.open("wb") as file,
+        ):
+            torch.save(state, file)
         self._last = time.monotonic()
 
 

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from ml.data import Dataset
+from ml.files import remove
 from ml.kinds.base import Step, unfinished
 from ml.kinds.doors import fit_config
 from ml.kinds.mlp import Mlp, MlpSize
@@ -61,6 +63,31 @@ def test_it_goes_on_at_the_epoch_where_it_was_and_gives_the_same_model(
     assert place is not None
     assert place.exists()
     assert not unfinished(place).exists()
+
+
+def test_another_group_that_is_done_first_may_remove_the_states(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ml.resume._SECONDS", 0.0)
+    rows = data(tmp_path)
+    place = Mlp.place(CONFIG, rows)
+    assert place is not None
+    save, removed = torch.save, []
+
+    def removed_while_saving(state: object, file: object) -> None:
+        save(state, file)
+        if "model" in state and len(removed) < 3:  # type: ignore[operator]
+            removed.append(unfinished(place).exists())
+            remove(unfinished(place))
+
+    monkeypatch.setattr("torch.save", removed_while_saving)
+    model = fit_config(Mlp, rows, CONFIG, lambda step: None)
+    assert removed == [True] * 3
+    assert place.exists()
+    assert not unfinished(place).exists()
+    whole = fit_config(Mlp, data(tmp_path / "whole"), CONFIG, lambda step: None)
+    new = halides(5, seed=1)
+    np.testing.assert_allclose(model.predict(new).mean, whole.predict(new).mean, atol=1e-6)
 
 
 @pytest.mark.slow
