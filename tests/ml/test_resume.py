@@ -72,7 +72,8 @@ def test_another_group_that_is_done_first_may_remove_the_states(
     rows = data(tmp_path)
     place = Mlp.place(CONFIG, rows)
     assert place is not None
-    save, removed = torch.save, []
+    removed: list[bool] = []
+    save = torch.save
 
     def removed_while_saving(state: object, file: object) -> None:
         save(state, file)
