@@ -9,7 +9,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal -q
 
-.PHONY: demo test test-slow lint bench serve clean
+.PHONY: demo test test-numeric test-slow lint lock audit bench serve clean
 
 demo: $(VENV)/.site
 	$(BIN)/python manage.py demo --port $(PORT)
@@ -28,6 +28,17 @@ lint: $(VENV)/.tools
 	$(BIN)/ruff check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
+
+# Every version and hash of what requirements.txt leads to. torch is left out, with all that it alone
+# needs: which build a host takes hangs on its graphics processor.
+lock: $(VENV)/.tools
+	echo torch > $(VENV)/without.txt
+	$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-annotate \
+	  --no-header --excludes $(VENV)/without.txt requirements.txt --output-file requirements.lock
+
+audit: $(VENV)/.tools
+	$(BIN)/pip-audit --requirement requirements.lock --require-hashes --disable-pip \
+	  --progress-spinner off
 
 bench: $(VENV)/.tools
 	$(BIN)/python manage.py bench
