@@ -18,30 +18,27 @@ from pathlib import Path
 from typing import Any
 
 import django
-import numpy as np
-from pymatgen.core import Structure
 
 from compute import routes
-from compute.packing import LEVELS, unpack_curve
+from compute.packing import LEVELS
 from compute.sites import analyze_sites
 from tests.benchmarks.output import write
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spectradb.settings")
 django.setup()
 
-from spectradb.services.library.publish import SITE, variant_of, whole  # noqa: E402
+from spectradb.services.library.publish import SITE  # noqa: E402
+from spectradb.services.library.rebuild import Comparison, apart, crystal_of  # noqa: E402
 from spectradb.services.library.release import Release, read_release  # noqa: E402
 
 STARTER = Path(__file__).parents[2] / "spectradb" / "starter"
 SYMPREC = 0.01  # Å, as structures are stored with
-_SAME_EV = 1e-3
 
 
 def computed(release: Release, row: dict[str, Any]) -> Any:
     """The spectrum of a row, from its structure."""
     held = release.structures[row["structure"]]
-    variant = variant_of(held["recipe"]) if held["recipe"] else None
-    structure = variant.structure() if variant else Structure.from_dict(whole(held["cell"]))
+    structure = crystal_of(held)
     told = [dict(zip(SITE, site, strict=True)) for site in held["sites"]]
     stated = {_key(one): one["oxidation_state"] for one in told}
     sites = analyze_sites(structure, symprec=SYMPREC, stated=stated)
@@ -57,18 +54,6 @@ def computed(release: Release, row: dict[str, Any]) -> Any:
 def _key(site: dict[str, Any]) -> int | str:
     first = min(site["equivalent_indices"] or [site["index"]])
     return first if site["occupancy"] >= 1.0 else f"{site['element']}:{first}"
-
-
-def difference(release: Release, row: dict[str, Any]) -> tuple[float, float]:
-    """How far a curve is from what it is now, in steps of its quantisation; its energies, eV."""
-    found = computed(release, row)
-    kept = unpack_curve(row["largest"], row["curve"])
-    step = row["largest"] / LEVELS
-    energy = np.asarray(found.energy_ev)
-    if energy.size != row["n"]:
-        return np.inf, np.inf
-    off = max(abs(energy[0] - row["first_ev"]), abs(energy[-1] - row["last_ev"]))
-    return float(np.abs(np.asarray(found.intensity) - kept).max() / step), float(off)
 
 
 def lacking(release: Release) -> Counter[str]:
@@ -102,20 +87,21 @@ def main() -> None:
     release = read_release(given.folder)
     rows = [one for one in release.spectra if given.route in ("", one["route"])]
     chosen = random.Random(given.seed).sample(rows, min(given.spectra, len(rows)))
-    lines, steps = [], []
+    found = Comparison(len(chosen))
     for row in chosen:
-        off, shifted = difference(release, row)
-        steps.append(off)
-        if off > 1.0 or shifted > _SAME_EV:
-            held = release.structures[row["structure"]]["about"]["source_id"]
-            lines.append(f"{held}, {row['absorber']}: {off:.2f} steps, {shifted:.4f} eV")
-    same = len(chosen) - len(lines)
+        now = computed(release, row)
+        held = release.structures[row["structure"]]["about"]["source_id"]
+        name = f"{held}, {row['absorber']} {row['route']}"
+        found.add(name, *apart(row, now.energy_ev, now.intensity))
     head = (
-        f"{len(rows)} spectra; {same} of {len(chosen)} recomputed are the same, largest difference "
-        f"{max(steps, default=0.0):.2f} steps of 1/{LEVELS} of the maximum"
+        f"{len(rows)} spectra; {found.same} of {found.n} recomputed are the same, largest "
+        f"difference {found.largest_steps:.2f} steps of 1/{LEVELS} of the maximum"
     )
     table = [f"lacking: {name} | {n}" for name, n in lacking(release).items()]
-    write("\n".join([head, *lines, *(table or ["no record lacks anything"])]) + "\n", given.output)
+    write(
+        "\n".join([head, *found.differing, *(table or ["no record lacks anything"])]) + "\n",
+        given.output,
+    )
 
 
 if __name__ == "__main__":

@@ -116,7 +116,13 @@ def queue_library(elements: Collection[str] = tuple(VALENCES)) -> list[Calculati
 
 def progress(elements: Collection[str] = tuple(VALENCES)) -> LibraryProgress:
     """Of all calculations of the library for these absorbers."""
-    rows = Calculation.objects.filter(structure__in=library_structures(), absorber__in=elements)
+    return progress_of(
+        Calculation.objects.filter(structure__in=library_structures(), absorber__in=elements)
+    )
+
+
+def progress_of(rows: QuerySet[Calculation]) -> LibraryProgress:
+    """Of these calculations."""
     counts = dict(rows.order_by().values_list("job_status").annotate(n=Count("pk")))
     done = counts.get(JobStatus.DONE, 0)
     waiting = counts.get(JobStatus.QUEUED, 0) + counts.get(JobStatus.RUNNING, 0)

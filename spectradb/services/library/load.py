@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from django.db import transaction
 from django.utils import timezone
+from numpy.typing import NDArray
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
 from compute import routes
@@ -102,7 +103,7 @@ def load_release(folder: Path) -> Iterator[Loaded]:
         of_structure.setdefault(row["structure"], []).append(number)
     for chunk in _chunks(range(len(release.structures)), _CHUNK):
         with transaction.atomic():
-            stored = _structures([release.structures[n] for n in chunk], done)
+            stored = store_structures([release.structures[n] for n in chunk], done)
             wanted = [
                 (stored[release.structures[n]["digest"]], release.spectra[k], curves[k])
                 for n in chunk
@@ -112,13 +113,16 @@ def load_release(folder: Path) -> Iterator[Loaded]:
         yield done
 
 
+def energies_of(row: dict[str, Any]) -> NDArray[np.float64]:
+    """The energies of a spectrum's row, eV."""
+    if row["energy"]:
+        return np.frombuffer(row["energy"], "<f8")
+    return np.linspace(row["first_ev"], row["last_ev"], row["n"])
+
+
 def _curve(row: dict[str, Any], number: int) -> records.Curve:
     try:
-        energy = (
-            np.frombuffer(row["energy"], "<f8")
-            if row["energy"]
-            else np.linspace(row["first_ev"], row["last_ev"], row["n"])
-        )
+        energy = energies_of(row)
         intensity = unpack_curve(row["largest"], row["curve"])
     except (InputError, ValueError, TypeError) as error:
         raise ReadError([f"spectra, row {number}: {error}"]) from error
@@ -127,10 +131,10 @@ def _curve(row: dict[str, Any], number: int) -> records.Curve:
     return records.Curve(energy, intensity, row["offset_ev"], row["offset_err"])
 
 
-def _structures(
-    rows: list[dict[str, Any]], done: Loaded
+def store_structures(
+    rows: list[dict[str, Any]], done: Loaded | None = None
 ) -> dict[str, tuple[Structure, list[Site | None]]]:
-    """Row and sites of each structure by its digest, new ones stored."""
+    """Row and sites of each structure by its digest, new ones stored and counted in ``done``."""
     digests = [row["digest"] for row in rows]
     here = {
         one.content_hash: one
@@ -146,7 +150,8 @@ def _structures(
     made = [_structure(row, taken) for row in fresh]
     for one in bulk_create_with_history(made, Structure, batch_size=_BATCH):
         here[one.content_hash] = one
-    done.structures += len(made)
+    if done is not None:
+        done.structures += len(made)
     StructureElement.objects.bulk_create(
         StructureElement(structure=here[row["digest"]], element=element, fraction=fraction)
         for row in fresh

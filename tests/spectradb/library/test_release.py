@@ -16,6 +16,7 @@ from spectradb.models import Calculation, JobStatus, Site, Spectrum, Status, Str
 from spectradb.services.calculations.structures import run_calculation
 from spectradb.services.library.build import queue_library, store_crystals, store_variants
 from spectradb.services.library.load import load_release, n_parts
+from spectradb.services.library.rebuild import SAME_STEPS, compare, hours, queue_release
 from spectradb.services.library.release import read_release
 from spectradb.services.structures.sites import state_valence
 from tests.factories import make_user
@@ -151,3 +152,24 @@ def test_what_a_person_stated_of_a_valence_stays(release: Path):
     counts = load(release)
     assert (counts["new"], counts["kept_out"]) == (1, 1)
     assert Site.objects.get(element="Ti").oxidation_state == 3.0
+
+
+def test_a_release_computed_anew_from_its_own_recipes_is_the_same(release: Path, tmp_path: Path):
+    empty()
+    held = read_release(release)
+    assert set(hours(held)) == {"cheap"}
+    output = tmp_path / "queued.json"
+    call_command("build_library", "--of", str(release), "--queue-only", "--output", str(output))
+    assert json.loads(output.read_text()) == {"done": 0, "failed": 0, "open": 2}
+    assert [compare(held).n, compare(held).computed] == [2, 0]
+    for row in queue_release(held):  # the same rows again
+        assert run_calculation(row.pk)
+    found = compare(held)
+    assert found.whole, found.differing
+    assert (found.same, found.largest_steps <= SAME_STEPS) == (2, True)
+    call_command("build_library", "--of", str(release))  # nothing is left to do
+    held.spectra[0]["largest"] *= 1.01
+    assert (compare(held).same, len(compare(held).differing)) == (1, 1)
+    Spectrum.objects.filter(absorber="Ti").update(status=Status.WITHDRAWN)
+    with pytest.raises(CommandError, match="1 of 2 spectra.* 1 were not computed"):
+        call_command("build_library", "--of", str(release))
