@@ -17,6 +17,12 @@
 ``EMAIL_URL``            ``smtp://user:password@host:port``, ``smtps://`` or ``smtp+tls://``; unset,
                          nothing is mailed
 ``EMAIL_FROM``           sender of what is mailed; ``spectradb@localhost``
+``ORCID_CLIENT_ID``      what ORCID calls this site; unset, nobody signs in with it
+``ORCID_CLIENT_SECRET``  the secret that goes with it
+``OIDC_ISSUER``          address of another OpenID Connect provider to sign in with; none when unset
+``OIDC_CLIENT_ID``       what that one calls this site
+``OIDC_CLIENT_SECRET``   the secret that goes with it
+``OIDC_NAME``            what its button says; its host when unset
 ``SPECTRADB_VAR``        folder of the database, indexes, exports and models; ``var``
 ``STATIC_ROOT``          folder that ``collectstatic`` fills; ``staticfiles``
 ``QCLUSTER_WORKERS``     worker processes of one ``qcluster``; the number of cores
@@ -113,6 +119,49 @@ def _mail() -> tuple[str, int, str, str, bool, bool]:
     )
 
 
+def _openid() -> list[dict[str, Any]]:
+    """The OpenID Connect providers that people may sign in with."""
+    issuer = os.environ.get("OIDC_ISSUER", "").strip().rstrip("/")
+    asked = (
+        (
+            ("orcid", "ORCID", "https://orcid.org", ["openid"]),
+            os.environ.get("ORCID_CLIENT_ID", "").strip(),
+            os.environ.get("ORCID_CLIENT_SECRET", "").strip(),
+        ),
+        (
+            (
+                "oidc",
+                os.environ.get("OIDC_NAME", "").strip(),
+                issuer,
+                ["openid", "profile", "email"],
+            ),
+            os.environ.get("OIDC_CLIENT_ID", "").strip(),
+            os.environ.get("OIDC_CLIENT_SECRET", "").strip(),
+        ),
+    )
+    found = []
+    for (key, name, server, scope), client, secret in asked:
+        if not (client or secret or (key == "oidc" and issuer)):
+            continue
+        if not (client and secret and server):
+            needed = f"{key.upper()}_CLIENT_ID and {key.upper()}_CLIENT_SECRET"
+            raise ImproperlyConfigured(f"set {needed}{', and OIDC_ISSUER' * (key == 'oidc')}")
+        url = urlsplit(server)
+        if url.scheme != "https" and url.hostname not in {"localhost", "127.0.0.1", "::1"}:
+            raise ImproperlyConfigured(f"OIDC_ISSUER is {server!r}; only https can be believed")
+        options = {"server_url": server, "scope": scope, "oauth_pkce_enabled": True}
+        found.append(
+            {
+                "provider_id": key,
+                "name": name or str(url.hostname),
+                "client_id": client,
+                "secret": secret,
+                "settings": options,
+            }
+        )
+    return found
+
+
 def _secret_key(var: Path) -> str:
     """The signing key: given, or made once and kept with the data, readable by its owner only."""
     if key := os.environ.get("SECRET_KEY", "").strip():
@@ -149,6 +198,9 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "django.contrib.sitemaps",
+    "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "rest_framework",
     "django_filters",
     "drf_spectacular",
@@ -170,6 +222,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "spectradb.middleware.ContentSecurityPolicy",
     "simple_history.middleware.HistoryRequestMiddleware",
@@ -253,6 +306,10 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 REGISTRATION = _one_of("REGISTRATION", ("open", "confirm", "closed"))
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": _openid()}}
+SOCIALACCOUNT_ADAPTER = "spectradb.views.accounts.openid.Identities"
+ACCOUNT_ADAPTER = "spectradb.views.accounts.openid.Accounts"
+ACCOUNT_EMAIL_VERIFICATION = "none"  # spectradb.services.accounts.register says who waits
 CSRF_FAILURE_VIEW = "spectradb.views.site.pages.csrf_failure"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"

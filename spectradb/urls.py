@@ -8,7 +8,7 @@ from django.contrib.sitemaps.views import index, sitemap
 from django.urls import include, path
 from django.views.decorators.http import require_safe
 
-from spectradb.views.accounts import account, own_data
+from spectradb.views.accounts import account, openid, own_data
 from spectradb.views.calculations import crystal, multiplet
 from spectradb.views.curation import draft, revise
 from spectradb.views.exports import download
@@ -109,6 +109,9 @@ urlpatterns = [
     path("accessibility/", pages.accessibility, name="accessibility"),
     path("api/", pages.api_help, name="api-help"),
     path("login/", account.SignIn.as_view(), name="login"),
+    path("login/with/<slug:provider_id>/", openid.leave, name="openid_connect_login"),
+    path("login/with/<slug:provider_id>/back/", openid.come_back, name="openid_connect_callback"),
+    path("account/identities/<int:pk>/", openid.disconnect, name="identity-disconnect"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("register/", account.register, name="register"),
     path("register/<str:token>/", account.confirm, name="register-confirm"),

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from allauth.socialaccount.models import SocialAccount
 from django.db import transaction
 
 from spectradb.models import ApiKey, Measurement, SourceFile, Spectrum, Status, Upload
@@ -74,6 +75,7 @@ def _about(user: User) -> dict[str, Any]:
             {"name": key.name, "made": key.created.isoformat(), "revoked": key.revoked}
             for key in ApiKey.objects.filter(user=user)
         ],
+        "identities": list(SocialAccount.objects.filter(user=user).values("provider", "uid")),
         "spectra": list(Spectrum.objects.filter(contributor=user).values_list("pk", flat=True)),
         "files_at_hand": list(
             Upload.objects.filter(requested_by=user).values_list("name", flat=True)

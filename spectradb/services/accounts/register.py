@@ -34,10 +34,13 @@ def mails() -> bool:
     return waits() and bool(settings.EMAIL_HOST)
 
 
-def admit(user: User) -> None:
-    """Give a new account its role; where accounts wait, it cannot sign in yet."""
+def admit(user: User, *, confirmed: bool = False) -> None:
+    """Give a new account its role; where accounts wait, it cannot sign in yet.
+
+    ``confirmed`` where somebody whom we believe has verified its e-mail address: no link has to.
+    """
     give_role(user, CONTRIBUTOR)
-    if waits():
+    if waits() and not (mails() and confirmed):
         user.is_active = False
         user.save(update_fields=["is_active"])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
@@ -23,6 +24,7 @@ from spectradb.services.accounts import register as service
 from spectradb.services.accounts.roles import CONTRIBUTOR, CURATOR, may_contribute, may_curate
 from spectradb.services.accounts.sign_in import SignInForm
 from spectradb.services.imports.at_hand import adopt
+from spectradb.views.accounts import openid
 from spectradb.views.site.brought import tokens_of
 from spectradb.views.site.context import THEMES
 from spectradb.views.site.throttle import throttled_posts
@@ -40,7 +42,10 @@ class SignIn(LoginView):
     authentication_form = SignInForm
 
     def get_context_data(self, **values: Any) -> dict[str, Any]:
-        return super().get_context_data(**values) | {"mail": bool(settings.EMAIL_HOST)}
+        return super().get_context_data(**values) | {
+            "mail": bool(settings.EMAIL_HOST),
+            "providers": openid.providers(),
+        }
 
     def form_valid(self, form: Any) -> HttpResponse:
         answer = super().form_valid(form)
@@ -121,11 +126,23 @@ def account(request: HttpRequest) -> HttpResponse:
             "mine": mine[:50],
             "roles": roles,
             "may_curate": may_curate(request.user),
+            **_identities(request.user),
         },
     )
     if issued:
         response["Cache-Control"] = "no-store"
     return response
+
+
+def _identities(user: User) -> dict[str, Any]:
+    """What else opens the account, and what could."""
+    names = openid.providers()
+    mine = list(SocialAccount.objects.filter(user=user)) if names else []
+    taken = {one.provider for one in mine}
+    return {
+        "identities": [(one, names.get(one.provider, one.provider)) for one in mine],
+        "providers": {key: name for key, name in names.items() if key not in taken},
+    }
 
 
 @login_required

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tempfile
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout, views
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.forms import SetPasswordForm
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
@@ -20,12 +22,20 @@ from spectradb.models import Spectrum
 from spectradb.services.accounts.own_data import STAYS, delete_account, write_archive
 from spectradb.views.site.throttle import throttled_posts
 
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
 
 class ChangePassword(views.PasswordChangeView):
     http_method_names = ["get", "head", "post"]
     template_name = "accounts/password.html"
     success_url = reverse_lazy("account")
     extra_context = {"change": True}
+
+    def get_form_class(self) -> Any:
+        """Nothing old is asked of an account that is opened by a provider and has none."""
+        usable = self.request.user.has_usable_password()
+        return super().get_form_class() if usable else SetPasswordForm
 
     def form_valid(self, form: object) -> HttpResponse:
         messages.success(self.request, gettext("Your password is changed."))
@@ -88,8 +98,12 @@ def delete(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         if user.is_superuser:
             error = gettext("An administrator’s account is deleted by another administrator.")
-        elif not user.check_password(request.POST.get("password", "")):
-            error = gettext("This is not your password.")
+        elif not _confirmed(user, request.POST.get("password", "")):
+            error = (
+                gettext("This is not your password.")
+                if user.has_usable_password()
+                else gettext("This is not your user name.")
+            )
         else:
             logout(request)
             delete_account(user)
@@ -101,3 +115,8 @@ def delete(request: HttpRequest) -> HttpResponse:
         "n_stay": mine.filter(status__in=STAYS).count(),
     }
     return render(request, "accounts/delete.html", context, status=400 if error else 200)
+
+
+def _confirmed(user: User, text: str) -> bool:
+    """By the password; by the name of an account that has none."""
+    return user.check_password(text) if user.has_usable_password() else text == user.username

@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from spectradb.middleware import is_api
+from spectradb.views.accounts.openid import providers
 from spectradb.views.search.recipe import python_recipe
 
 
@@ -32,7 +33,7 @@ def accessibility(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def privacy(request: HttpRequest) -> HttpResponse:
-    return render(request, "site/privacy.html")
+    return render(request, "site/privacy.html", {"providers": providers()})
 
 
 @require_safe

@@ -171,6 +171,9 @@ PAGES: dict[str, Route | list[Route]] = {
     "accessibility": _get(),
     "api-help": _get(),
     "login": Route({"GET": ALL, "POST": ALL, "PUT": ALL}),  # Django takes a PUT as a POST
+    "openid_connect_login": _post(_NONE, "provider of nothing"),
+    "openid_connect_callback": _get(_NONE, "provider of nothing"),
+    "identity-disconnect": _post("L0000", "identity of nobody"),
     "logout": _post(ALL),
     "register": _both(ALL, ALL),
     "register-confirm": _get("NNNNN", "token of nothing"),

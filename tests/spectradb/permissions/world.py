@@ -121,5 +121,7 @@ def _others(owner: Any, keep: Any) -> None:
     keep("key", "", pk=key.pk)
     keep("token of nothing", "", token="x")
     keep("section of nothing", "", section="x")
+    keep("provider of nothing", "", provider_id="x")
+    keep("identity of nobody", "", pk=0)
     keep("link of nothing", "", uidb64="x", token="x")
     keep("path", "", rest="nothing")
