@@ -33,6 +33,7 @@
 ``EXPORT_AT_ONCE_MB``    largest download that is written while one waits, larger by a job; 50
 ``EXPORT_MAX_MB``        largest download that a job writes; 20000
 ``ACCOUNT_MAX_MB``       files that an account may keep here, sent or at hand; 2000
+``ACCOUNT_SERIES_MAX_MB`` series that an account may keep here, those being sent too; 20000
 ``ACCOUNT_MAX_JOBS``     jobs of an account that may wait or run at once; 500
 ``THROTTLE_ANON``        requests of a visitor to the API; ``300/min``
 ``THROTTLE_USER``        requests of an account to the API; ``1200/min``
@@ -349,6 +350,7 @@ TRAINING_CACHE_GB = _integer("TRAINING_CACHE_GB", 20)
 EXPORT_AT_ONCE_MB = _integer("EXPORT_AT_ONCE_MB", 50)
 EXPORT_MAX_MB = _integer("EXPORT_MAX_MB", 20_000)
 ACCOUNT_MAX_MB = _integer("ACCOUNT_MAX_MB", 2_000)
+ACCOUNT_SERIES_MAX_MB = _integer("ACCOUNT_SERIES_MAX_MB", 20_000)
 ACCOUNT_MAX_JOBS = _integer("ACCOUNT_MAX_JOBS", 500)
 DATA_UPLOAD_MAX_NUMBER_FILES = 20
 DATA_UPLOAD_MAX_MEMORY_SIZE = FILE_UPLOAD_MAX_MEMORY_SIZE = (SPECTRUM_MAX_MB + 5) * 10**6

@@ -15,6 +15,7 @@ from spectradb.services.matching import reliability as match_reliability
 from spectradb.services.matching import runs as match_runs
 from spectradb.services.peaks import fit as fit_peaks
 from spectradb.services.queue import jobs
+from spectradb.services.series import incoming
 
 _OPEN = [JobStatus.QUEUED, JobStatus.RUNNING]
 
@@ -22,6 +23,7 @@ _OPEN = [JobStatus.QUEUED, JobStatus.RUNNING]
 def take_up_again() -> int:
     """Each minute: jobs of dead workers, messages the broker lost, files kept a day, indexes."""
     uploads.forget_old()
+    incoming.forget_old()
     again = jobs.take_up_again()
     if not Calculation.objects.filter(job_status__in=_OPEN).exists():
         tend_matching()
@@ -57,6 +59,11 @@ def run_calculation(pk: int) -> bool:
 def run_brought(pk: int) -> bool:
     """The spectrum of one site of a crystal at hand."""
     return brought.run_brought(pk)
+
+
+def run_series_upload(pk: int) -> bool:
+    """Read the files of one series that somebody has sent."""
+    return incoming.run_upload(pk)
 
 
 def run_match(pk: int) -> bool:

@@ -21,6 +21,7 @@ from spectradb.views.peaks import fit
 from spectradb.views.queue import jobs
 from spectradb.views.search import home
 from spectradb.views.search import results as browse
+from spectradb.views.series import send, tus
 from spectradb.views.site import health, pages, records
 from spectradb.views.spectra import compare, normalise, spectrum
 from spectradb.views.structures import structure
@@ -78,6 +79,12 @@ urlpatterns = [
     path("normalisation/", normalise.of_file, name="file-normalisation"),
     path("upload/", upload.upload, name="upload"),
     path("upload/answer/", upload.answer_question, name="upload-answer"),
+    path("series/upload/", send.send, name="series-upload"),
+    path("series/upload/<str:token>/", send.sent, name="series-sent"),
+    path("series/upload/<str:token>/again/", send.again, name="series-again"),
+    path("series/upload/<str:token>/forget/", send.forget, name="series-forget"),
+    path("series/upload/<str:token>/files/", tus.files, name="series-files"),
+    path("series/upload/<str:token>/files/<int:pk>/", tus.file, name="series-file"),
     path("multiplet/", multiplet.multiplet, name="multiplet"),
     path("multiplet/load/", multiplet.load, name="multiplet-load"),
     path("multiplet/case.json", multiplet.case_file, name="multiplet-case"),

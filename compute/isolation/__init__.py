@@ -8,6 +8,15 @@ limits of memory and time, and says in words what became of it.
 from __future__ import annotations
 
 from compute.isolation.budget import ALLOWANCE, Allowance, unlimited, within
-from compute.isolation.parent import StoppedError, apart, start
+from compute.isolation.parent import StoppedError, apart, apart_within, start
 
-__all__ = ["ALLOWANCE", "Allowance", "StoppedError", "apart", "start", "unlimited", "within"]
+__all__ = [
+    "ALLOWANCE",
+    "Allowance",
+    "StoppedError",
+    "apart",
+    "apart_within",
+    "start",
+    "unlimited",
+    "within",
+]

@@ -31,8 +31,10 @@ _WARM = {
     "compute.io": "compute.io.warm",
     "compute.structures": "compute.structures.warm",
     "compute.sites": "compute.structures.warm",
+    "compute.series": "compute.series.warm",
 }
 """By package of a function: the module whose ``warm()`` loads what it needs."""
+_READY = ("compute.io", "compute.structures")  # of what a page waits for
 _SERVER = "from compute.isolation.server import main; main()"
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -74,17 +76,30 @@ def apart(
     ComputeError
         What the function raises.
     """
+    return apart_within(ALLOWANCE, function, *args, **kwargs)
+
+
+def apart_within(
+    allowance: Allowance, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """The same with an allowance of its own, such as for a long job; its child serves once.
+
+    Raises
+    ------
+    StoppedError, ComputeError
+        As :func:`apart`.
+    """
     if server.is_child() or is_trusted() or not hasattr(os, "fork"):
         return function(*args, **kwargs)
     package = ".".join(function.__module__.split(".")[:2])
     call = pickle.dumps((function, args, kwargs), protocol=5)
-    return _ask(call, _WARM.get(package, _WARM["compute.io"]), ALLOWANCE)
+    return _ask(call, _WARM.get(package, _WARM["compute.io"]), allowance)
 
 
 def start() -> None:
     """Make children ready: the first call then waits for nothing."""
     if not server.is_child() and hasattr(os, "fork"):
-        for warm in dict.fromkeys(_WARM.values()):
+        for warm in dict.fromkeys(_WARM[package] for package in _READY):
             _keep(_line(warm), warm)
 
 
@@ -115,7 +130,7 @@ def _asked(call: bytes, warm: str, cpu: float, wall: float, allowance: Allowance
         outcome, value, last = answer_of(data) if data else ("died", None, True)
     except (OSError, ValueError, pickle.UnpicklingError):
         outcome, value, last = "died", None, True
-    if last:
+    if last or allowance is not ALLOWANCE:  # its limit of memory holds for good
         line.close()
     else:
         _keep(line, warm)

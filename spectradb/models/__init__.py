@@ -7,6 +7,7 @@ from spectradb.models.matches import Match, MatchRun
 from spectradb.models.predictions import Prediction, TrainedModel
 from spectradb.models.provenance import Calculation, Measurement, SourceFile
 from spectradb.models.series import Series
+from spectradb.models.series_uploads import SeriesFile, SeriesUpload
 from spectradb.models.spectra import ImmutableArray, Kind, Quantity, Spectrum, SpectrumEdge, Status
 from spectradb.models.structures import Site, Structure, StructureElement
 from spectradb.models.uploads import Brought, BroughtSpectrum, Share, Upload
@@ -30,6 +31,8 @@ __all__ = [
     "Prediction",
     "Quantity",
     "Series",
+    "SeriesFile",
+    "SeriesUpload",
     "Site",
     "SourceFile",
     "Spectrum",

@@ -51,7 +51,7 @@ class Series(models.Model):
     file_name = models.CharField(max_length=120, help_text="In the storage of series")
     n_bytes = models.PositiveBigIntegerField()
     sha256 = models.CharField(max_length=64, help_text="Of the stored file")
-    content_hash = models.CharField(max_length=64, unique=True)
+    content_hash = models.CharField(max_length=64, db_index=True)
     source_names = models.JSONField(default=list, blank=True, help_text="Files that it came from")
     header = models.JSONField(default=dict, blank=True)
     warnings = models.JSONField(default=list, blank=True)
@@ -79,6 +79,8 @@ class Series(models.Model):
         verbose_name_plural = "series"
         ordering = ["id"]
         constraints = [
+            # The same series brought by two people is a draft of each, and one file.
+            models.UniqueConstraint(fields=["content_hash", "contributor"], name="series_once"),
             models.CheckConstraint(
                 condition=Q(energy_min__lt=F("energy_max")), name="series_range"
             ),

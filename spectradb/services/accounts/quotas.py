@@ -9,7 +9,16 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Sum
 from django.utils.translation import gettext
 
-from spectradb.models import Calculation, Export, JobStatus, PeakFit, SourceFile, Upload
+from spectradb.models import (
+    Calculation,
+    Export,
+    JobStatus,
+    PeakFit,
+    Series,
+    SeriesUpload,
+    SourceFile,
+    Upload,
+)
 from spectradb.services.accounts.roles import may_curate
 
 if TYPE_CHECKING:
@@ -59,12 +68,43 @@ def check_storage(user: User | None, n_bytes: int) -> None:
     )
 
 
+def check_series(user: User, n_bytes: int) -> None:
+    """Refuse series of ``n_bytes`` beyond what an account may keep of them, those on the way too.
+
+    Raises
+    ------
+    QuotaError
+    """
+    left = series_bytes_left(user)
+    if n_bytes > left:
+        raise QuotaError(
+            gettext(
+                "%(more).1f MB more do not fit: %(left).1f of the %(limit)d MB that this account "
+                "may keep of series are left. Delete drafts, or ask the site’s administrators."
+            )
+            % {
+                "more": n_bytes / 1e6,
+                "left": left / 1e6,
+                "limit": settings.ACCOUNT_SERIES_MAX_MB,
+            }
+        )
+
+
+def series_bytes_left(user: User) -> int:
+    """Bytes of series that this person may still bring, none where all are used up."""
+    stored = Series.objects.filter(contributor=user).aggregate(n=Sum("n_bytes"))["n"] or 0
+    # Of what is read already the series counts; what failed keeps its files until it expires.
+    coming = SeriesUpload.objects.filter(requested_by=user).exclude(job_status=JobStatus.DONE)
+    announced = coming.aggregate(n=Sum("n_bytes"))["n"] or 0
+    return max(0, settings.ACCOUNT_SERIES_MAX_MB * 10**6 - stored - announced)
+
+
 def open_jobs(user: User) -> int:
     """Calculations, fits and exports of this person that wait or run."""
     calculations = Calculation.objects.filter(requesters=user, job_status__in=_OPEN).count()
     return calculations + sum(
         model.objects.filter(requested_by=user, job_status__in=_OPEN).count()
-        for model in (PeakFit, Export)
+        for model in (PeakFit, Export, SeriesUpload)
     )
 
 

@@ -21,6 +21,8 @@ from spectradb.services.backup.archive import BackupError
 LEFT_OUT = {
     "sessions.session": "signed-in sessions: people sign in again",
     "django_q.ormq": "messages of the queue: they are made anew from the jobs that wait",
+    "spectradb.seriesupload": "series that are being sent: their files are not backed up either",
+    "spectradb.seriesfile": "of the same",
     "django_q.task": "what django-q noted of past runs; results stand on the jobs",
 }
 _BATCH = 500

@@ -29,6 +29,7 @@ from spectradb.models import (
     JobStatus,
     MatchRun,
     PeakFit,
+    SeriesUpload,
 )
 from spectradb.models.jobs import Job
 from spectradb.models.predictions import TrainedModel
@@ -54,8 +55,9 @@ _TASKS: dict[type[Job], str] = {
     Export: "spectradb.tasks.run_export",
     ImportRun: "spectradb.tasks.run_import",
     BroughtSpectrum: "spectradb.tasks.run_brought",
+    SeriesUpload: "spectradb.tasks.run_series_upload",
 }
-_TIMEOUTS: dict[type[Job], int] = {TrainedModel: 4 * 3600}
+_TIMEOUTS: dict[type[Job], int] = {TrainedModel: 4 * 3600, SeriesUpload: 2 * 3600}
 """Seconds that a job may take where that is more than the queue's own limit."""
 _FEFF_TIMEOUT = 7 * 3600
 """The same of a calculation by FEFF, which has a limit of its own for each of two edges."""

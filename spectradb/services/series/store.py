@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,18 +19,18 @@ from django.db import IntegrityError, transaction
 from numpy.typing import NDArray
 
 from compute.errors import ReadError
-from compute.series.io import RawSeries, read_series
-from compute.series.io.store import Stored, Written, write
+from compute.isolation import Allowance, apart_within
+from compute.series.io.convert import Converted, convert
+from compute.series.io.store import Stored
 from spectradb.models import Quantity, Series, Status
 from spectradb.services.imports.fields import plain_json, short_text
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-_SPARE_BYTES = 256 * 2**20  # of the disk, that stays free
 _PREVIEW = 128
 _STALE_SECONDS = 24 * 3600
-_HDF5_ALLOWANCE = 1.1
+_READING = Allowance(memory_bytes=2**30, cpu_seconds=60.0, wall_factor=20.0)
 
 
 @dataclass(frozen=True)
@@ -61,10 +60,12 @@ def import_series(
     element: str | None = None,
     edge: str | None = None,
     contributor: User | None = None,
+    most_bytes: int | None = None,
 ) -> ImportedSeries:
-    """Store the series of these paths as a draft, whole or not at all; once, however often asked.
+    """Store the series of these paths as a draft, whole or not at all; once a contributor.
 
-    Files of a folder that fail are told in ``errors`` and left out.
+    Files of a folder that fail are told in ``errors`` and left out. With ``most_bytes`` they come
+    from a stranger: they are read in a child with limits, and their values take no more.
 
     Raises
     ------
@@ -73,45 +74,54 @@ def import_series(
     InputError
         Axes, an element or an edge that cannot be.
     """
-    raw, errors = read_series(paths, axes=axes, element=element, edge=edge)
     folder = Path(settings.VAR_DIR) / "series-incoming"
     folder.mkdir(parents=True, exist_ok=True)
     _clear(folder)
-    _has_room(raw, folder)
     with tempfile.TemporaryDirectory(dir=folder, prefix="import-") as place:
         path = Path(place) / "series.h5"
-        written = write(raw, path)
-        warnings = list(raw.warnings)
-        if written.gaps:
-            warnings.append(f"{written.gaps} of {raw.n_spectra} spectra hold no value")
-        content = _content_hash(raw, path)
-        row = Series.objects.filter(content_hash=content).first()
-        is_new = row is None
-        if row is None:
-            row, is_new = _stored(raw, written, path, content, warnings, paths, contributor)
+        if most_bytes is None:
+            raw = convert(paths, path, axes=axes, element=element, edge=edge)
+        else:
+            raw = apart_within(
+                _allowance(paths), convert, paths, path,
+                axes=axes, element=element, edge=edge, most_bytes=most_bytes,
+            )  # fmt: skip
+        row, is_new = _stored(raw, path, paths, contributor)
     told = [{key: axis[key] for key in ("name", "unit", "size")} for axis in row.axes]
     return ImportedSeries(
-        row.pk, is_new, told, row.absorber, row.edge, row.n_spectra, row.n_channels, warnings,
-        errors,
+        row.pk, is_new, told, row.absorber, row.edge, row.n_spectra, row.n_channels, raw.warnings,
+        raw.errors,
     )  # fmt: skip
 
 
+def _allowance(paths: Sequence[Path]) -> Allowance:
+    """Time by the size of the files; address space for an array that is mapped from its file."""
+    n_bytes = sum(path.stat().st_size for path in paths)
+    mapped = sum(path.stat().st_size for path in paths if path.suffix.lower() == ".npy")
+    return replace(
+        _READING,
+        memory_bytes=_READING.memory_bytes + 2 * mapped,
+        cpu_seconds=_READING.cpu(n_bytes),
+    )
+
+
 def _stored(
-    raw: RawSeries,
-    written: Written,
-    path: Path,
-    content: str,
-    warnings: list[str],
-    paths: Sequence[Path],
-    contributor: User | None,
+    raw: Converted, path: Path, paths: Sequence[Path], contributor: User | None
 ) -> tuple[Series, bool]:
     """The file first, then the row: a file without a row is nothing that anybody sees."""
+    content = raw.content_hash
+    alike = Series.objects.filter(content_hash=content)
+    if known := alike.filter(contributor=contributor).first():
+        return known, False
     storage = storages["series"]
-    name = f"{content[:2]}/{content}.h5"
-    if storage.exists(name):  # no row has it: left by an import that was killed
-        storage.delete(name)
-    with path.open("rb") as file:
-        name = storage.save(name, File(file))
+    name, n_bytes, sha256 = f"{content[:2]}/{content}.h5", raw.written.n_bytes, raw.written.sha256
+    if other := alike.first():  # of somebody else: a row of one's own, the same file
+        name, n_bytes, sha256 = other.file_name, other.n_bytes, other.sha256
+    else:
+        if storage.exists(name):  # no row has it: left by an import that was killed
+            storage.delete(name)
+        with path.open("rb") as file:
+            name = storage.save(name, File(file))
     quantity = raw.quantity if raw.quantity in Quantity.values else Quantity.ARBITRARY
     row = Series(
         title=short_text(str(raw.header.get("title") or paths[0].stem), 200),
@@ -123,29 +133,29 @@ def _stored(
             {**axis.told(), "first": float(axis.values[0]), "last": float(axis.values[-1])}
             for axis in raw.axes
         ],
-        n_spectra=raw.n_spectra,
+        n_spectra=raw.written.level.size,
         n_channels=raw.energy_ev.size,
         energy_min=float(raw.energy_ev[0]),
         energy_max=float(raw.energy_ev[-1]),
         file_name=name,
-        n_bytes=written.n_bytes,
-        sha256=written.sha256,
+        n_bytes=n_bytes,
+        sha256=sha256,
         content_hash=content,
         source_names=[one.name for one in paths][:1000],
-        header=plain_json(dict(raw.header)),
-        warnings=warnings,
+        header=plain_json(raw.header),
+        warnings=raw.warnings,
         status=Status.DRAFT,
         contributor=contributor,
         licence="" if contributor is not None else Series._meta.get_field("licence").default,
         energy=raw.energy_ev,
-        summed=written.total,
-        preview=_preview(written.level.reshape(raw.shape or (1,))),
+        summed=raw.written.total,
+        preview=_preview(raw.written.level.reshape(raw.shape or (1,))),
     )
     try:
         with transaction.atomic():
             row.save()
     except IntegrityError:  # the same series, imported at the same time
-        return Series.objects.get(content_hash=content), False
+        return alike.get(contributor=contributor), False
     return row, True
 
 
@@ -177,35 +187,11 @@ def opened(row: Series) -> Iterator[Stored]:
         raise ReadError([f"{row.file_name}: the file of series {row.pk} is missing"]) from error
 
 
-def _content_hash(raw: RawSeries, path: Path) -> str:
-    """Of energies, axes and values, whatever the file around them looks like."""
-    digest = hashlib.sha256(np.ascontiguousarray(raw.energy_ev, "<f8").tobytes())
-    for axis in raw.axes:
-        digest.update(repr((axis.name, axis.unit)).encode())
-        digest.update(np.ascontiguousarray(axis.values, "<f8").tobytes())
-    digest.update(repr((raw.element, raw.edge)).encode())
-    with Stored(path) as stored:
-        for _, rows in stored.parts(1024):
-            digest.update(np.ascontiguousarray(rows).tobytes())
-    return digest.hexdigest()
-
-
 def _clear(folder: Path) -> None:
     """What imports that were killed have left."""
     for one in folder.glob("import-*"):
         if time.time() - one.stat().st_mtime > _STALE_SECONDS:
             shutil.rmtree(one, ignore_errors=True)
-
-
-def _has_room(raw: RawSeries, folder: Path) -> None:
-    """Refuse what the disk cannot hold twice (as it is written, and as it is stored)."""
-    values = raw.n_spectra * raw.energy_ev.size * np.dtype(raw.dtype).itemsize
-    needed = int(2 * _HDF5_ALLOWANCE * values) + _SPARE_BYTES
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise ReadError(
-            [f"{needed / 1e9:.1f} GB are needed to store the series, {free / 1e9:.1f} GB are free"]
-        )
 
 
 def _preview(level: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -17,6 +17,7 @@ Rights = str | dict[str, str]
 ALL, MEMBERS, SIGNED = "YYYYY", "NYYYY", "LYYYY"
 CURATORS, CURATORS_SIGNED = "NNNYY", "LNNYY"
 NOBODY = "NNNNN"
+OWN = "L0Y00"  # whoever is signed in is asked about their own alone
 _NONE = "00000"  # what is at hand is its owner's alone
 
 
@@ -111,6 +112,12 @@ PAGES: dict[str, Route | list[Route]] = {
     "export-file": _get(EXPORT, "export"),
     "upload": _both(SIGNED, SIGNED),
     "upload-answer": _post(SIGNED),
+    "series-upload": _both(SIGNED, SIGNED),
+    "series-sent": _get(OWN, "series upload"),
+    "series-again": _post(OWN, "series upload"),
+    "series-forget": _post(OWN, "series upload"),
+    "series-files": _post(OWN, "series upload"),
+    "series-file": Route(dict.fromkeys(("HEAD", "PATCH", "DELETE"), OWN), "file of series"),
     "multiplet": [
         Route({"GET": ALL}, refused_only=True),
         Route({"GET": CALCULATION}, "calculation query", "calculation={pk}"),
@@ -269,6 +276,7 @@ OWNERS: dict[str, str] = {
     "TrainedModel.requested_by": "stays; models are public",
     "ImportRun.requested_by": "stays; imports are public",
     "Upload.requested_by": "goes",
+    "SeriesUpload.requested_by": "goes; a series that was made of it is a Series",
     "ApiKey.user": "goes",
     "BroughtSpectrum.requested_by": "goes with the file that it is of",
     "Structure.overruled_by": "stays; structures are public",

@@ -15,6 +15,8 @@ from spectradb.models import (
     JobStatus,
     MatchRun,
     Prediction,
+    SeriesFile,
+    SeriesUpload,
     SourceFile,
     TrainedModel,
     Upload,
@@ -119,6 +121,10 @@ def _others(owner: Any, keep: Any) -> None:
     keep("prediction", "", pk=prediction.pk)
     key, _ = ApiKey.issue(owner, "script")
     keep("key", "", pk=key.pk)
+    sent = SeriesUpload.objects.create(requested_by=owner, n_files=1, n_bytes=9)
+    file = SeriesFile.objects.create(upload=sent, name="a.h5", n_bytes=9)
+    keep("series upload", "", token=sent.token)
+    keep("file of series", "", token=sent.token, pk=file.pk)
     keep("token of nothing", "", token="x")
     keep("section of nothing", "", section="x")
     keep("provider of nothing", "", provider_id="x")
