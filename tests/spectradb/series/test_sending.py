@@ -213,7 +213,7 @@ def test_quota_disk_and_statements_are_checked_before_anything_is_sent(
     assert anna.announce(1, 100, axes="t").status_code == 400
     assert anna.announce(0, 100).status_code == 400
     usage = type("Usage", (), {"free": 300 * 2**20})
-    monkeypatch.setattr(incoming.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
     settings.ACCOUNT_SERIES_MAX_MB = 10_000
     assert "no room" in anna.announce(1, 10**9).json()["detail"]
     assert SeriesUpload.objects.count() == 1
