@@ -26,12 +26,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
+from scipy.linalg.lapack import dpotrf, dpotri, dpotrs, dtrtrs
 from scipy.special import digamma, gammaln
 
 from compute.errors import ConvergenceError
+from compute.matching.discrepancy_kernels import fill, with_noise
 from compute.matching.grid import Array, ComparisonGrid
 from compute.matching.shapes import Shape
 
@@ -179,7 +179,7 @@ class Covariance:
         y, slope = shape.value[window], shape.slope[window]
         bend = np.sqrt(0.5) * m.warp_ev**2 * shape.curvature[window]
         out = np.zeros((y.size, y.size), order="F")
-        _fill(
+        fill(
             self._common, window.start, self._warp, self._area, noise, scale,
             m.warp_ev * slope, bend, m.area * y, m.step * _running_area(y), out,
         )  # fmt: skip
@@ -242,38 +242,7 @@ def compare(
     error : float
         Those expected of this candidate over those of the covariance.
     """
-    factor, design = _factor_and_design(shape, window, covariance, noise, scale * size * error)
-    n = query.size
-    solved = dpotrs(factor, np.column_stack([query, design]), lower=1)[0]
-    normal = design.T @ solved[:, 1:]
-    right = design.T @ solved[:, 0]
-    basic = [0, 1, 2]
-    basic_normal = normal[np.ix_(basic, basic)]
-    coefficient = np.linalg.solve(basic_normal, right[basic])
-    misfit = float(query @ solved[:, 0] - right[basic] @ coefficient)
-    log_determinant = 2.0 * float(np.log(np.diag(factor)).sum())
-    log_evidence = -0.5 * (log_determinant + float(np.linalg.slogdet(basic_normal)[1]))
-    freedom = covariance.model.freedom if size == 1.0 else np.inf
-    log_evidence += student_log_density(misfit, n - 3, freedom)
-    steps = np.zeros(3)
-    if free.any():
-        use = [*basic, *(3 + np.flatnonzero(free))]
-        joint = normal[np.ix_(use, use)]
-        # The steps' own prior keeps flat directions still.
-        ridge = np.array([0.0, 0.0, 0.0, *(STEP_PRECISION[free] / scale**2)])
-        full = np.linalg.solve(joint + np.diag(ridge), right[use])
-        steps[free] = full[3:] / max(full[0], 1e-3 * scale)
-    line = design[:, 1:3]
-    both = np.column_stack([query, design[:, 0]])
-    flat = both - line @ np.linalg.solve(line.T @ line, line.T @ both)
-    (own, cross), (_, other) = flat.T @ flat
-    r_squared = float(max(cross, 0.0) ** 2 / max(own * other, 1e-30))
-    scale_, offset, slope = coefficient.tolist()
-    shift_step, variance_step, gamma_step = steps.tolist()
-    return Fitted(
-        log_evidence, misfit, scale_, offset, slope, -shift_step, variance_step, gamma_step, n,
-        r_squared, float(own) / n,
-    )  # fmt: skip
+    return _compared(query, shape, window, covariance, noise, scale, error, free, (size,))[0]
 
 
 def compare_sizes(
@@ -293,13 +262,63 @@ def compare_sizes(
     is the mean over the sizes; steps, scale and background are those of the size that explains
     the query best; the misfit stays that under the errors expected.
     """
-    tried = [
-        compare(query, shape, window, covariance, noise, scale, free, size, error)
-        for size in covariance.model.sizes
-    ]
+    sizes = covariance.model.sizes
+    tried = _compared(query, shape, window, covariance, noise, scale, error, free, sizes)
     evidence = np.array([one.log_evidence for one in tried]) + beside
     best = tried[int(np.argmax(evidence))]
     return replace(best, log_evidence=float(log_mean_exp(evidence)), misfit=tried[0].misfit)
+
+
+def _compared(
+    query: Array,
+    shape: Shape,
+    window: slice,
+    covariance: Covariance,
+    noise: Array,
+    scale: float,
+    error: float,
+    free: NDArray[np.bool_],
+    sizes: tuple[float, ...],
+) -> list[Fitted]:
+    """`compare` under each of several sizes of theory's errors, which share all else."""
+    n = query.size
+    design = _design(shape, window)
+    both = np.asfortranarray(np.column_stack([query, design]))
+    line = design[:, 1:3]
+    flat = both[:, :2] - line @ np.linalg.solve(line.T @ line, line.T @ both[:, :2])
+    (own, cross), (_, other) = flat.T @ flat
+    r_squared = float(max(cross, 0.0) ** 2 / max(own * other, 1e-30))
+    expected = covariance.total(shape, window, np.zeros(noise.size), 1.0)
+    grams = np.empty((len(sizes), 7, 7))
+    log_determinants = np.empty(len(sizes))
+    for k, size in enumerate(sizes):
+        factor = _factor(with_noise(expected, noise, (scale * size * error) ** 2))
+        white = dtrtrs(factor, both, lower=1)[0]
+        grams[k] = white.T @ white
+        log_determinants[k] = 2.0 * np.log(np.diag(factor)).sum()
+    normal, right = grams[:, 1:4, 1:4], grams[:, 1:4, 0]
+    coefficients = np.linalg.solve(normal, right[:, :, None])[:, :, 0]
+    misfits = grams[:, 0, 0] - (right * coefficients).sum(axis=1)
+    evidence = -0.5 * (log_determinants + np.linalg.slogdet(normal)[1])
+    found = []
+    for k, size in enumerate(sizes):
+        steps = np.zeros(3)
+        if free.any():
+            use = np.array([1, 2, 3, *(4 + np.flatnonzero(free))])
+            joint = grams[k][use[:, None], use]
+            # The steps' own prior keeps flat directions still.
+            joint[np.arange(3, use.size), np.arange(3, use.size)] += STEP_PRECISION[free] / scale**2
+            full = np.linalg.solve(joint, grams[k, use, 0])
+            steps[free] = full[3:] / max(full[0], 1e-3 * scale)
+        freedom = covariance.model.freedom if size == 1.0 else np.inf
+        misfit = float(misfits[k])
+        scale_, offset, slope = coefficients[k].tolist()
+        shift_step, variance_step, gamma_step = steps.tolist()
+        found.append(Fitted(
+            float(evidence[k]) + student_log_density(misfit, n - 3, freedom), misfit, scale_,
+            offset, slope, -shift_step, variance_step, gamma_step, n, r_squared, float(own) / n,
+        ))  # fmt: skip
+    return found
 
 
 def noise_misfit(
@@ -363,17 +382,25 @@ def _factor_and_design(
     shape: Shape, window: slice, covariance: Covariance, noise: Array, scale: float
 ) -> tuple[Array, Array]:
     """Lower Cholesky factor of C + noise in the query's units, and the design (n, 6)."""
-    y = shape.value[window]
-    total = covariance.total(shape, window, noise, scale)
+    return _factor(covariance.total(shape, window, noise, scale)), _design(shape, window)
+
+
+def _factor(total: Array) -> Array:
+    """Lower Cholesky factor (n, n) of a lower triangle, which is overwritten."""
     factor, info = dpotrf(total, lower=1, overwrite_a=1, clean=0)
     if info != 0:
         raise ConvergenceError("factorisation of the discrepancy covariance", float(info), 0.0)
+    return np.asarray(factor)
+
+
+def _design(shape: Shape, window: slice) -> Array:
+    """Candidate, straight line, and what shift, sigma² and gamma would change (n, 6)."""
+    y = shape.value[window]
     column = np.arange(y.size, dtype=np.float64)
-    design = np.column_stack([
+    return np.column_stack([
         y, np.ones(y.size), column,
         shape.slope[window], shape.by_variance[window], shape.by_gamma[window],
     ])  # fmt: skip
-    return factor, design
 
 
 def _running_area(y: Array) -> Array:
@@ -381,45 +408,3 @@ def _running_area(y: Array) -> Array:
     running = np.cumsum(y - y.min())
     result: Array = running / running[-1]
     return result
-
-
-@njit(cache=True, nogil=True)
-def _fill(
-    common: Array,
-    first: int,
-    warp: Array,
-    area: Array,
-    noise: Array,
-    scale: float,
-    slope: Array,
-    bend: Array,
-    y: Array,
-    running: Array,
-    out: Array,
-) -> None:
-    """Lower triangle of scale² C + noise.
-
-    Parameters
-    ----------
-    common : float64 (size, size)
-        The part that is the same for all candidates.
-    first : int
-        Column of the grid where the window starts.
-    warp, area, noise : float64 (size,)
-        Correlations, and the noise's covariance, by distance in columns.
-    slope, bend, y, running : float64 (n,)
-        The candidate's own parts, each times its amplitude.
-    out : float64 (n, n)
-        Changed in place.
-    """
-    n = y.size
-    square = scale * scale
-    for j in range(n):
-        for i in range(j, n):
-            k = warp[i - j]
-            own = (
-                (slope[i] * slope[j] + bend[i] * bend[j] * k) * k
-                + y[i] * y[j] * area[i - j]
-                + running[i] * running[j]
-            )
-            out[i, j] = square * (own + common[first + i, first + j]) + noise[i - j]

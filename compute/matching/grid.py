@@ -8,6 +8,7 @@ positions between the samples of an undersampled peak do no harm, and rows are s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import erfc, exp
 
 import numpy as np
@@ -40,10 +41,12 @@ class ComparisonGrid:
     size: int
     sigma_ev: float
 
-    @property
+    @cached_property
     def energy_ev(self) -> Array:
-        """Energies (size,), eV."""
-        return self.start_ev + self.step_ev * np.arange(self.size, dtype=np.float64)
+        """Energies (size,), eV; read only."""
+        energy: Array = self.start_ev + self.step_ev * np.arange(self.size, dtype=np.float64)
+        energy.flags.writeable = False
+        return energy
 
     @property
     def stop_ev(self) -> float:
