@@ -32,7 +32,7 @@ class Residual:
 
 def residuals(site: Site, spectra: Iterable[Measured]) -> list[Residual]:
     """Of each unmixed spectrum beside the likeliest of its own valence, or its own compound."""
-    from spectradb.services.matching.region import edge_region
+    from compute.matching.region import edge_region
 
     found = []
     for one in spectra:
@@ -47,7 +47,7 @@ def residuals(site: Site, spectra: Iterable[Measured]) -> list[Residual]:
         ]
         if not own:
             continue
-        curve = edge_region(*curve_of(one), group, library, MAX_SHIFT_EV)
+        curve = edge_region(*curve_of(one), group.absorber, group.edge, library.grid, MAX_SHIFT_EV)
         best = library.match(*curve, top=1, max_shift_ev=MAX_SHIFT_EV, among=own).matches[0]
         laid = library.overlay(*curve, best)
         grid = library.grid.energy_ev

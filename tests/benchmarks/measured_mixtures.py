@@ -29,15 +29,17 @@ WITHIN = 0.15
 def mixtures(site: Site, spectra: list[Measured]) -> Iterator[str]:
     """Lines of the report, of manganese: the element of which one set holds several valences."""
     from compute.ions import d_electrons
+    from compute.matching.region import edge_region
     from spectradb.services.matching.groups import whole_valences
-    from spectradb.services.matching.region import edge_region
 
     group, library = site.of("Mn")
     parts: dict[int, list[tuple[Array, Array]]] = {}
     for one in spectra:
         if one.source.startswith("Mn_Classifier") and one.single:
             (valence,) = one.valences
-            curve = edge_region(*curve_of(one), group, library, MAX_SHIFT_EV)
+            curve = edge_region(
+                *curve_of(one), group.absorber, group.edge, library.grid, MAX_SHIFT_EV
+            )
             holes = 10 - (d_electrons("Mn", valence) or 0)
             parts.setdefault(valence, []).append(_by_the_atom(*curve, holes))
     right, covered, apart, agreed = [], [], [], []

@@ -48,7 +48,7 @@ class Site:
 
     def pair(self, one: Measured) -> KnownPair | None:
         """What a measured spectrum teaches; None where its valence was never computed."""
-        from spectradb.services.matching.region import edge_region
+        from compute.matching.region import edge_region
         from spectradb.services.matching.teaching import expectations
 
         group, library = self.of(one.element)
@@ -58,7 +58,7 @@ class Site:
         if not same:
             return None
         ids = [pk for pk in same if self.formula[int(str(pk))] == one.compound]
-        curve = edge_region(*curve_of(one), group, library, MAX_SHIFT_EV)
+        curve = edge_region(*curve_of(one), group.absorber, group.edge, library.grid, MAX_SHIFT_EV)
         return library.pair(*curve, group=label[same[0]], ids=ids)
 
     def taught(self, teachers: Iterable[Measured]) -> list[Calibration]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from argparse import _ArgumentGroup
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +19,31 @@ _TOLD_EVERY = 2.0  # seconds
 class Command(JsonCommand):
     help = (
         "Maps of a series with errors: fractions of references and whether something else is "
-        "there, factors without references (nmf, mcr), or single numbers (parameters). Stopped "
-        "and asked again, it goes on where it was."
+        "there, valence and compound by the library, factors without references (nmf, mcr), or "
+        "single numbers (parameters). Corrections are done in the order in which they are listed. "
+        "Stopped and asked again, it goes on where it was."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("id", type=int, metavar="ID", help="number of the series")
         parser.add_argument(
-            "--method", default="references", choices=("references", "nmf", "mcr", "parameters")
+            "--method",
+            default="references",
+            choices=("references", "library", "nmf", "mcr", "parameters"),
         )
         parser.add_argument(
             "--references", nargs="+", default=[], metavar="ID", help="spectra by number, or files"
         )
-        parser.add_argument("--components", type=int, metavar="N", help="of nmf and mcr")
+        parser.add_argument(
+            "--components", type=_number_or_auto, metavar="N|auto",
+            help="of nmf and mcr, auto as many as are predicted; of references, auto drops those "
+            "that the spectra do not ask for",
+        )  # fmt: skip
+        parser.add_argument(
+            "--smooth", default="alike", choices=("alike", "none"),
+            help="of the library: each spectrum with those of its neighbours that differ from it "
+            "by no more than noise, or by itself",
+        )  # fmt: skip
         parser.add_argument(
             "--free", default="", metavar="shift,width", help="of each spectrum by itself"
         )
@@ -46,6 +60,7 @@ class Command(JsonCommand):
         parser.add_argument(
             "--output", metavar="MAPS.h5", help="where the maps go; series-ID-METHOD.h5 without"
         )
+        _corrections(parser.add_argument_group("corrections, in the order of their work"))
 
     def handle(
         self,
@@ -53,7 +68,8 @@ class Command(JsonCommand):
         id: int,
         method: str,
         references: list[str],
-        components: int | None,
+        components: int | str | None,
+        smooth: str,
         free: str,
         noise: str | None,
         quantity: list[str],
@@ -62,21 +78,27 @@ class Command(JsonCommand):
         **options: Any,
     ) -> None:
         from spectradb.models import Series
-        from spectradb.services.series.analyse import Asked, analyse
+        from spectradb.services.series.analyse import analyse
+        from spectradb.services.series.writing import Asked
 
         row = Series.objects.filter(pk=id).first()
         if row is None:
             raise CommandError(f"{id}: there is no such series")
         if method == "references" and not references:
             raise CommandError("--references: name at least one")
+        if method == "references" and isinstance(components, int):
+            raise CommandError(f"--components {components}: of references it is auto or nothing")
         asked = Asked(
             method,
             tuple(references),
-            components,
+            components if isinstance(components, int) else None,
             tuple(one.strip() for one in free.split(",") if one.strip()),
             noise,
             tuple(quantity),
             tuple((low, high) for low, high in window),
+            _asked(options),
+            select=method == "references" and components == "auto",
+            smooth=smooth if method == "library" else "alike",
         )
         target = Path(output or f"series-{id}-{method}.h5")
         if not target.absolute().parent.is_dir():
@@ -102,3 +124,64 @@ class Command(JsonCommand):
         for text in warnings:
             self.say(text)
         self.say(f"{row.n_spectra} spectra: {target}")
+
+
+def _number_or_auto(text: str) -> int | str:
+    return text if text == "auto" else int(text)
+
+
+def _corrections(group: _ArgumentGroup) -> None:
+    group.add_argument(
+        "--dead-time", nargs=2, type=float, metavar=("TAU", "T"),
+        help="seconds dead after a count, and of measurement for each channel",
+    )  # fmt: skip
+    group.add_argument("--dead", action="store_true", help="dead spectra and channels are gaps")
+    group.add_argument(
+        "--spikes", nargs="?", type=float, const=8.0, metavar="LIMIT",
+        help="single channels above their neighbours are gaps; robust deviations, 8",
+    )  # fmt: skip
+    group.add_argument("--i0", metavar="ID", help="over the monitor, a series of the same places")
+    group.add_argument(
+        "--align", metavar="self|ID",
+        help="drift, seen in the spectra or in a series of zero losses or of a reference channel",
+    )  # fmt: skip
+    group.add_argument(
+        "--calibrate", type=float, metavar="EV",
+        help="energy of the steepest rise of what --align looks at",
+    )  # fmt: skip
+    group.add_argument(
+        "--power-law", nargs=2, type=float, metavar=("LO", "HI"), help="off, by each spectrum, eV"
+    )
+    group.add_argument(
+        "--low-loss", metavar="ID|FILE", help="plural scattering off, by Fourier ratio"
+    )
+    group.add_argument(
+        "--over-absorption", metavar="FORMULA", help="of the fluorescence of a thick sample"
+    )
+    group.add_argument(
+        "--angles", nargs=2, type=float, default=(45.0, 45.0), metavar=("IN", "OUT"),
+        help="of --over-absorption, degrees from the surface; 45 45",
+    )  # fmt: skip
+    group.add_argument("--bin", type=int, default=1, metavar="N", help="channels become one")
+
+
+def _asked(options: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """Names and values of the corrections asked for, in their order."""
+    formula = options["over_absorption"]
+    values = {
+        "dead_time": _pair(options["dead_time"]),
+        "dead": options["dead"] or None,
+        "spikes": options["spikes"],
+        "i0": options["i0"],
+        "drift": options["align"],
+        "calibrate": options["calibrate"],
+        "power_law": _pair(options["power_law"]),
+        "low_loss": options["low_loss"],
+        "over_absorption": None if formula is None else (formula, *options["angles"]),
+        "bin": options["bin"] if options["bin"] != 1 else None,
+    }
+    return tuple((name, value) for name, value in values.items() if value is not None)
+
+
+def _pair(values: Sequence[float] | None) -> tuple[float, ...] | None:
+    return None if values is None else tuple(values)

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from compute.errors import InputError
 from compute.matching import Match as Found
 from compute.matching import Overlay, features, pair_features
+from compute.matching.region import edge_region
 from spectradb.models import Spectrum
 from spectradb.services.matching.groups import Group, groups
 from spectradb.services.matching.index import library_of
 from spectradb.services.matching.match import Candidate, checked_query, match_curve
 from spectradb.services.matching.options import MatchOptions
-from spectradb.services.matching.region import edge_region
 
 FloatArray = NDArray[np.float64]
 
@@ -72,7 +72,9 @@ def overlay(
     energy, values = checked_query(energy_ev, intensity, options)
     group = Group(candidate.absorber, candidate.edge, candidate.kind)
     library = library_of(group)
-    e, v = edge_region(energy, values, group, library, options.max_shift_ev)
+    e, v = edge_region(
+        energy, values, group.absorber, group.edge, library.grid, options.max_shift_ev
+    )
     shared = {f: getattr(candidate, f) for f in Found.__dataclass_fields__ if hasattr(candidate, f)}
     return library.overlay(e, v, Found(**shared, at_shift_limit=False))
 
@@ -116,7 +118,9 @@ def mixture(
     energy, values = checked_query(energy_ev, intensity, options)
     group = _group(energy, values, options, without)
     library = library_of(group)
-    e, v = edge_region(energy, values, group, library, options.max_shift_ev)
+    e, v = edge_region(
+        energy, values, group.absorber, group.edge, library.grid, options.max_shift_ev
+    )
     public = set(group.rows().values_list("pk", flat=True))
     among = [pk for pk in library.ids if pk in public and pk != without]
     found = library.mix(e, v, max_components, max_shift_ev=options.max_shift_ev, among=among)

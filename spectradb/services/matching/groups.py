@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from compute.errors import InputError
 from compute.matching.l23 import WhiteLines, white_lines
+from compute.matching.region import around_edges
 from spectradb.models import Kind, Spectrum
-from spectradb.services.matching.region import around_edges
 from spectradb.services.spectra.normalise import normalise
 
 FloatArray = NDArray[np.float64]

@@ -71,7 +71,7 @@ def levels_of(seen: Sequence[Seen]) -> list[Level]:
     for level in ("element", "valence", "family", "compound"):
         total: defaultdict[str, float] = defaultdict(float)
         for one in seen:
-            for value, share in _values(one, level).items():
+            for value, share in values_of(one, level).items():
                 total[value] += share * one.probability
         ranked = sorted(total.items(), key=lambda pair: -pair[1])
         if not ranked:
@@ -106,7 +106,7 @@ def described(one: AlternativeShare) -> str:
     return f"a full 3d shell ({one.oxidation_state}+): no white line, a step"
 
 
-def _values(one: Seen, level: LevelName) -> dict[str, float]:
+def values_of(one: Seen, level: LevelName) -> dict[str, float]:
     """Values of a level and their shares; a mixed valence belongs to both its neighbours."""
     if level == "element":
         return {one.absorber: 1.0}

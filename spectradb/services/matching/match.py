@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +17,12 @@ from compute.isolation import apart
 from compute.matching import AlternativeShare, MatchResult
 from compute.matching import Match as Found
 from compute.matching.grid import MIN_POINTS, checked_curve
+from compute.matching.region import edge_region, smooth_share
 from compute.matching.search import EXACT
 from spectradb.models import Spectrum
 from spectradb.services.matching.groups import Group, groups, whole_valences
 from spectradb.services.matching.index import library_of
+from spectradb.services.matching.joining import Weighed, seen_of, weighed
 from spectradb.services.matching.levels import (
     CompoundShare,
     Level,
@@ -29,7 +32,6 @@ from spectradb.services.matching.levels import (
     levels_of,
 )
 from spectradb.services.matching.options import MatchOptions
-from spectradb.services.matching.region import edge_region, smooth_share
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -38,8 +40,6 @@ FloatArray = NDArray[np.float64]
 
 _OVERLAP = 0.5  # of a library's range that the query has to cover
 _SURELY_KEV = 10.0  # no spectrum in eV ends below
-_UNSEEN = 0.05  # of what is claimed where a smooth background explains more; convention
-_BETWEEN_GROUPS = 0.3  # factor on log-evidence between elements, as within an uncalibrated one
 
 
 @dataclass(frozen=True)
@@ -169,37 +169,21 @@ def match_curve(
     """
     energy, values = checked_query(energy_ev, intensity, options)
     wanted = None if within is None else set(within.values_list("pk", flat=True))
-    found: list[tuple[Group, MatchResult]] = []
-    edgeless: list[tuple[Group, MatchResult]] = []
+    answered: list[tuple[Group, MatchResult, float]] = []
     reasons: list[str] = []
     for group in searched_groups(energy, options):
         try:
-            answered = _in_group(group, energy, values, options, wanted, without)
+            result = _in_group(group, energy, values, options, wanted, without)
         except InputError as error:
             reasons.append(f"{group.absorber} {group.edge}: {error}")
             continue
-        if answered is not None:
-            result, smooth = answered
-            seen = result.matches[0].r_squared >= smooth
-            (found if seen else edgeless).append((group, result))
-    range_ev = (float(energy[0]), float(energy[-1]))
-    if found:
-        return _joined(found, options, range_ev)
-    if not edgeless:
+        if result is not None:
+            answered.append((group, *result))
+    if not answered:
         where = f"{energy[0]:.1f} to {energy[-1]:.1f} eV"
         told = "; ".join(reasons) or _out_of_reach(energy, options)
         raise InputError("energy_ev", where, told)
-    answer = _joined([(g, _unseen(result)) for g, result in edgeless], options, range_ev)
-    told = "No edge is seen: a smooth background explains more than any candidate."
-    return replace(answer, warnings=[told, *answer.warnings])
-
-
-def _unseen(result: MatchResult) -> MatchResult:
-    """What is left of an answer to a curve in which no edge is seen: hardly anything."""
-    scaled = [replace(one, probability=_UNSEEN * one.probability) for one in result.matches]
-    named = [replace(one, probability=_UNSEEN * one.probability) for one in result.alternatives]
-    none = 1.0 - _UNSEEN * (1.0 - result.none_of_these)
-    return replace(result, matches=scaled, alternatives=named, none_of_these=none)
+    return _joined(weighed(answered), options, (float(energy[0]), float(energy[-1])))
 
 
 def searched_groups(energy: FloatArray, options: MatchOptions) -> list[Group]:
@@ -270,30 +254,22 @@ def _in_group(
     if not allowed:
         return None
     among = None if len(allowed) == len(library) else allowed
-    e, v = edge_region(energy, values, group, library, options.max_shift_ev)
+    e, v = edge_region(
+        energy, values, group.absorber, group.edge, library.grid, options.max_shift_ev
+    )
     top = max(options.top, EXACT)  # all that are compared: valences and edges sum over them
     result = library.match(e, v, top=top, max_shift_ev=options.max_shift_ev, among=among)
     return result, smooth_share(e, v)
 
 
-def _joined(
-    found: list[tuple[Group, MatchResult]], options: MatchOptions, range_ev: tuple[float, float]
-) -> Answer:
-    """One list from several libraries, weighed by the evidence of their best candidates.
-
-    A library in which nothing fits says little of the others: a survey over several edges need
-    show one of them only.
-    """
-    best = np.array([result.matches[0].score for _, result in found])
-    none = np.array([result.none_of_these for _, result in found])
-    weight = np.exp(_BETWEEN_GROUPS * (best - best.max())) * np.maximum(1.0 - none, 1e-6)
-    weight /= weight.sum()
-    pooled: list[tuple[Found, float, Group]] = []
-    for w, (group, result) in zip(weight.tolist(), found, strict=True):
-        pooled += [(m, w * m.probability, group) for m in result.matches]
-    pooled.sort(key=lambda one: (-one[1], -one[0].score))
-    valences, edges, seen = _summed(pooled)
-    levels, none_of_these = levels_of(seen), float(weight @ none)
+def _joined(answers: Weighed, options: MatchOptions, range_ev: tuple[float, float]) -> Answer:
+    """One list from several libraries."""
+    found, weight = answers.found, answers.weight
+    pooled = answers.pooled()
+    numbers = [int(str(m.spectrum_id)) for m, _, _ in pooled]
+    sites = Spectrum.objects.without_arrays().select_related("site").in_bulk(numbers)
+    valences, edges, seen = _summed(pooled, sites)
+    levels, none_of_these = levels_of(seen), answers.none_of_these
     alternatives = _alternatives(found, weight.tolist())
     pooled = pooled[: options.top]
     rows = (
@@ -304,6 +280,7 @@ def _joined(
     matches = [_candidate(m, p, group, rows[m.spectrum_id]) for m, p, group in pooled]
     leading = found[int(np.argmax(weight))][1]
     used = [result for w, (_, result) in zip(weight, found, strict=True) if w > 0.01]
+    no_edge = "No edge is seen: a smooth background explains more than any candidate."
     return Answer(
         matches=matches,
         valences=valences,
@@ -318,7 +295,7 @@ def _joined(
         n_library=sum(result.n_library for _, result in found),
         p_value=leading.p_value,
         range_ev=range_ev,
-        warnings=leading.warnings,
+        warnings=leading.warnings if answers.seen else [no_edge, *leading.warnings],
     )
 
 
@@ -335,29 +312,17 @@ def _alternatives(
 
 
 def _summed(
-    pooled: list[tuple[Found, float, Group]],
+    pooled: list[tuple[Found, float, Group]], rows: Mapping[int, Spectrum]
 ) -> tuple[list[ValenceShare], list[EdgeShare], list[Seen]]:
     """Probabilities by oxidation state and by edge, likeliest first, and what levels sum over."""
-    numbers = [int(str(m.spectrum_id)) for m, _, _ in pooled]
-    rows = Spectrum.objects.without_arrays().select_related("site").in_bulk(numbers)
     seen = []
     by_valence: defaultdict[tuple[str, int | None], float] = defaultdict(float)
     by_edge: defaultdict[tuple[str, str], float] = defaultdict(float)
-    for number, (_, probability, group) in zip(numbers, pooled, strict=True):
+    for found, probability, group in pooled:
         by_edge[group.absorber, group.edge] += probability
-        row = rows[number]
-        state = row.site.oxidation_state if row.site else None
-        seen.append(
-            Seen(
-                probability,
-                group.absorber,
-                state,
-                row.site.ligands if row.site else "",
-                row.site.coordination_number if row.site else None,
-                row.formula,
-            )
-        )
-        for valence, share in whole_valences(state).items():
+        one = seen_of(probability, group.absorber, rows[int(str(found.spectrum_id))])
+        seen.append(one)
+        for valence, share in whole_valences(one.oxidation_state).items():
             by_valence[group.absorber, valence] += share * probability
     return (
         sorted((ValenceShare(*k, p) for k, p in by_valence.items()), key=lambda v: -v.probability),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from compute.errors import InputError, ReadError, SkipFile
 from compute.matching import Overlay
+from compute.matching.region import edge_region
 from spectradb.filters import EVERYTHING, apply_where
 from spectradb.models import Match, MatchRun, Spectrum, Upload
 from spectradb.services.imports.at_hand import curve_of
@@ -24,7 +25,6 @@ from spectradb.services.matching.match import (
     searched_groups,
 )
 from spectradb.services.matching.options import MatchOptions
-from spectradb.services.matching.region import edge_region
 from spectradb.services.queue import jobs
 
 if TYPE_CHECKING:
@@ -155,7 +155,11 @@ def _work(run: MatchRun) -> _Found:
     lead = answer.matches[0]
     group = Group(lead.absorber, lead.edge, lead.kind)
     checked = checked_query(energy, values, options)
-    measured = np.array(edge_region(*checked, group, library_of(group), options.max_shift_ev))
+    measured = np.array(
+        edge_region(
+            *checked, group.absorber, group.edge, library_of(group).grid, options.max_shift_ev
+        )
+    )
     mixed = None
     if within is None and answer.n_library >= 3:
         of_edge = replace(options, absorber=lead.absorber, edge=lead.edge, kind=lead.kind)

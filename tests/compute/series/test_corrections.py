@@ -10,9 +10,9 @@ from compute.series.corrections import (
     align,
     bin_channels,
     mark_dead,
-    remove_power_law,
     remove_spikes,
 )
+from compute.series.undone import remove_power_law
 from tests.compute.series.made import CHANNELS, peaks
 
 RNG = np.random.default_rng(0)

@@ -20,6 +20,7 @@ from compute.errors import InputError, ReadError
 from compute.series.references import Unmixing
 from spectradb.models import Series, Spectrum
 from spectradb.services.series import analyse as analyses
+from spectradb.services.series import writing
 from spectradb.services.series.spectrum import spectrum_of
 from spectradb.services.series.store import import_series, opened
 
@@ -76,9 +77,9 @@ def test_references_become_maps_with_errors(stored, truth, reference_files, tmp_
 
 
 def test_an_analysis_that_was_stopped_goes_on(stored, reference_files, tmp_path, monkeypatch):
-    monkeypatch.setattr(analyses, "PART", 50)
+    monkeypatch.setattr(writing, "PART", 50)
     row = Series.objects.get()
-    asked = analyses.Asked("references", tuple(map(str, reference_files)), noise="poisson")
+    asked = writing.Asked("references", tuple(map(str, reference_files)), noise="poisson")
     whole, again = tmp_path / "whole.h5", tmp_path / "again.h5"
     list(analyses.analyse(row, asked, whole))
     work = analyses.analyse(row, asked, again)

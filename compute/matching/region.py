@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
 from compute.edges import edge_energy
 from compute.errors import InputError
-from compute.matching import SpectrumLibrary
-from compute.matching.grid import MIN_POINTS
-from compute.matching.l23 import WhiteLines
-
-if TYPE_CHECKING:
-    from spectradb.services.matching.groups import Group
+from compute.matching.grid import MIN_POINTS, ComparisonGrid
+from compute.matching.l23 import WhiteLines, white_lines
 
 FloatArray = NDArray[np.float64]
 
@@ -24,25 +18,32 @@ USUAL_SHIFT_EV = 5.0  # of an energy axis: so far before an edge its foot may be
 def edge_region(
     energy: FloatArray,
     values: FloatArray,
-    group: Group,
-    library: SpectrumLibrary,
+    absorber: str,
+    edge: str,
+    grid: ComparisonGrid,
     max_shift_ev: float,
 ) -> tuple[FloatArray, FloatArray]:
-    """The part of a query that one library can explain, counts over a power-law background.
+    """The part of a query that a library of this edge can explain, counts over a power law.
 
     Of 3d L2,3 edges that is a fixed range around the query's own edges, so that what else was
-    scanned has no say.
+    scanned has no say; of others what the library's ``grid`` reaches.
+
+    Raises
+    ------
+    InputError
+        If it holds fewer than 8 points there.
     """
-    if group.lines is not None:
-        return around_edges(energy, values, group.lines, max_shift_ev)
+    lines = white_lines(absorber, edge)
+    if lines is not None:
+        return around_edges(energy, values, lines, max_shift_ev)
     try:
-        start = edge_energy(group.absorber, group.edge)
+        start = edge_energy(absorber, edge)
     except InputError:
         start = None
     if start is not None:
         values = _over_background(energy, values, start, max_shift_ev)
-    low = library.grid.start_ev - max_shift_ev - 2.0
-    high = library.grid.stop_ev + max_shift_ev + 2.0
+    low = grid.start_ev - max_shift_ev - 2.0
+    high = grid.stop_ev + max_shift_ev + 2.0
     return _inside(energy, values, low, high)
 
 

@@ -1,0 +1,132 @@
+"""Maps of a series without references: factors, and what of the library each of them is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compute.errors import InputError
+from compute.series.factor import Factors, components_by_validation, mcr, nmf
+from compute.series.steps import gaps_beyond
+from spectradb.models import Series
+from spectradb.services.matching.match import match_curve
+from spectradb.services.matching.options import MatchOptions
+from spectradb.services.series.references import references_on
+from spectradb.services.series.source import Source
+from spectradb.services.series.writing import Asked, Parts, Progress, provenance, rows_of
+
+Floats = NDArray[np.float64]
+
+WHOLE_BYTES = 2**30  # that a method may hold which needs all spectra at once
+_JUDGED = 1000  # spectra that the number of components is found from
+_WHOLE = 0.99  # of the spectra, that have to reach over a channel for it to be compared
+
+
+def by_factors(row: Series, source: Source, asked: Asked, output: Path) -> Iterator[Progress]:
+    """NMF or MCR of all spectra at once.
+
+    Raises
+    ------
+    InputError
+        More than `WHOLE_BYTES` of spectra, or fewer than two without gaps.
+    """
+    size = row.n_spectra * source.n_channels * 4
+    if size > WHOLE_BYTES:
+        raise InputError(
+            "method", asked.method, f"needs all {size / 1e9:.1f} GB at once: bin first"
+        )
+    curves, inside, more = references_on(asked.references, source.energy_ev)
+    spectra, numbers = _all(source)
+    spectra, energy = spectra[:, inside], source.energy_ev[inside]
+    reach = gaps_beyond(spectra, _WHOLE)
+    spectra, energy = spectra[:, reach], energy[reach]
+    gaps = np.asarray(np.isnan(spectra).any(axis=1))
+    whole = spectra[~gaps] if gaps.any() else spectra
+    if len(whole) < 2:
+        raise InputError("series", row.pk, "has fewer than two spectra without gaps")
+    warnings = [f"{int(gaps.sum())} spectra with gaps are left out"] if gaps.any() else []
+    warnings += [*more, *source.warnings]
+    known = np.array([one.values[reach] for one in curves])
+    count = asked.components or components_by_validation(whole[:: -(-len(whole) // _JUDGED)])
+    found, names = _factors(whole, count, asked.method, known)
+    names = [*[one.name for one in curves][: len(found.components) - len(names)], *names]
+    unit = np.linalg.pinv(found.components @ found.components.T)
+    err = found.residual[:, None] * np.sqrt(np.maximum(np.diag(unit), 0))
+    digests = [*source.digests, *(one.digest for one in curves)]
+    parts = Parts(asked.key(row, digests), row.n_spectra)
+    values: dict[str, Floats] = {**numbers, "residual": _spread(found.residual, gaps)}
+    for j, name in enumerate(names):
+        values[f"components/{name}/value"] = _spread(found.amounts[:, j], gaps)
+        values[f"components/{name}/err"] = _spread(err[:, j], gaps)
+    if not parts.done:
+        parts.put(values)
+    told = {"names": names, "loss": found.loss, "warnings": warnings,
+            "matched": matched(row, energy, found.components, names)}  # fmt: skip
+    told = provenance(row, source, asked) | told
+    parts.finish(output, source, energy, found.components, told)
+    yield Progress(row.n_spectra, row.n_spectra, warnings)
+
+
+def matched(row: Series, energy: Floats, components: Floats, names: list[str]) -> list[Any]:
+    """What each component is by the library: a sentence, the likeliest spectrum, probabilities.
+
+    Components may be mixtures of each other (rotational ambiguity): a mixture is told as what it
+    is most like, or as none of these.
+    """
+    options = MatchOptions(absorber=row.absorber or None, edge=row.edge or None)
+    found: list[dict[str, Any]] = []
+    for name, curve in zip(names, components, strict=True):
+        try:
+            answer = match_curve(energy, curve, options)
+        except InputError as error:
+            found.append({"component": name, "told": str(error), "spectrum_id": None})
+            continue
+        best = answer.matches[0]
+        found.append({
+            "component": name,
+            "told": answer.told,
+            "spectrum_id": best.spectrum_id,
+            "formula": best.formula,
+            "oxidation_state": best.oxidation_state,
+            "probability": best.probability,
+            "none_of_these": answer.none_of_these,
+        })  # fmt: skip
+    return found
+
+
+def _all(source: Source) -> tuple[NDArray[np.float32], dict[str, Floats]]:
+    spectra = np.empty((source.n_spectra, source.n_channels), np.float32)
+    numbers: dict[str, list[Floats]] = {}
+    done = 0
+    for rows, of_part in source.parts(rows_of(source.n_channels)):
+        spectra[done : done + len(rows)] = rows
+        done += len(rows)
+        for name, values in of_part.items():
+            numbers.setdefault(name, []).append(values)
+    return spectra, {name: np.concatenate(one) for name, one in numbers.items()}
+
+
+def _factors(
+    whole: NDArray[np.float32], count: int, method: str, known: Floats
+) -> tuple[Factors, list[str]]:
+    """Factors, and names of those that are no reference."""
+    if method == "nmf":
+        found = nmf(whole, count)
+        return found, [f"component{i + 1}" for i in range(count)]
+    start = nmf(whole, count).components.astype(float)
+    if len(known):
+        start = np.vstack([known, start[: max(count - len(known), 0)]])
+    found = mcr(whole, start, known=len(known))
+    free = range(len(known), len(found.components))
+    return found, [f"component{i + 1}" for i in free]
+
+
+def _spread(values: Floats, gaps: NDArray[np.bool_]) -> Floats:
+    """Values of the spectra without gaps at their places."""
+    out = np.full(gaps.shape, np.nan)
+    out[~gaps] = values
+    return out
