@@ -1,7 +1,7 @@
 """Corrections one after the other, settled once for a series and then applied part by part.
 
-The order is that in which detector, monitor and sample have left their marks: dead time, dead
-channels, spikes, I0, drift, background, plural scattering, over-absorption; binning comes last.
+The order is that in which detector, monitor and sample have left their marks: dead time, spikes,
+dead channels, I0, drift, background, plural scattering, over-absorption; binning comes last.
 What a step needs of the series as a whole (the median of each channel, the mean spectrum) it takes
 from a sample of it, so that a part is corrected alike whichever parts have been before.
 """
@@ -157,10 +157,10 @@ class Chain:
         if wanted.dead_time_s is not None:
             dead_s, live_s = wanted.dead_time_s
             take(_Plain(lambda rows: undo_dead_time(rows, dead_s, live_s)))
-        if wanted.dead:
-            take(_Plain(Dead.judged(y).of))
         if wanted.spikes is not None:
             take(_Plain(Spikes.judged(y, wanted.spikes).of))
+        if wanted.dead:
+            take(_Plain(Dead.judged(y).of))
         if wanted.i0 is not None:
             if wanted.i0.energy_ev.size not in (1, energy.size):
                 raise InputError("i0", wanted.i0.energy_ev.size, f"channels; {energy.size} here")

@@ -171,9 +171,7 @@ def even_step(energy_ev: Floats) -> float:
     """
     steps = np.diff(energy_ev)
     if np.ptp(steps) > _EVEN * steps.mean():
-        raise InputError(
-            "energy_ev", float(np.ptp(steps)), "are uneven steps"
-        )
+        raise InputError("energy_ev", float(np.ptp(steps)), "are uneven steps")
     return float(steps.mean())
 
 

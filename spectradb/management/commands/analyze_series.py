@@ -135,11 +135,11 @@ def _corrections(group: _ArgumentGroup) -> None:
         "--dead-time", nargs=2, type=float, metavar=("TAU", "T"),
         help="seconds dead after a count, and of measurement for each channel",
     )  # fmt: skip
-    group.add_argument("--dead", action="store_true", help="dead spectra and channels are gaps")
     group.add_argument(
         "--spikes", nargs="?", type=float, const=8.0, metavar="LIMIT",
         help="single channels above their neighbours are gaps; robust deviations, 8",
     )  # fmt: skip
+    group.add_argument("--dead", action="store_true", help="dead spectra and channels are gaps")
     group.add_argument("--i0", metavar="ID", help="over the monitor, a series of the same places")
     group.add_argument(
         "--align", metavar="self|ID",
@@ -170,8 +170,8 @@ def _asked(options: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     formula = options["over_absorption"]
     values = {
         "dead_time": _pair(options["dead_time"]),
-        "dead": options["dead"] or None,
         "spikes": options["spikes"],
+        "dead": options["dead"] or None,
         "i0": options["i0"],
         "drift": options["align"],
         "calibrate": options["calibrate"],

@@ -24,8 +24,8 @@ Floats = NDArray[np.float64]
 # In the order of their work; what each is given.
 CORRECTIONS = {
     "dead_time": "seconds after an event, and of measurement for each channel",
-    "dead": "True",
     "spikes": "threshold in robust deviations",
+    "dead": "True",
     "i0": "number of the series of the monitor",
     "drift": "'self', or the number of the series of a zero loss or a reference channel",
     "calibrate": "energy of the steepest rise of what the drift is seen in, eV",
@@ -152,7 +152,7 @@ class Source:
             power_law_ev=get("power_law"),
             low_loss=None if get("low_loss") is None else self._low_loss(str(get("low_loss"))),
             over_absorption=self._alpha(get("over_absorption")),
-            bin=int(get("bin") or 1),
+            bin=int(self._asked.get("bin", 1)),
         )
 
     def _channel(self, name: str, number: Any) -> Channel:
