@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from compute.errors import InputError
 from compute.ions import ELEMENTS_3D, d_electrons
-from compute.multiplet.case import ChargeTransfer, OneElectronField
+from compute.multiplet.transfer import ChargeTransfer, OneElectronField
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure

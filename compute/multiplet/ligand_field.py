@@ -1,8 +1,9 @@
-"""The ligand-field model of one case as integrals: 2p and 3d shells, and a ligand shell.
+"""The ligand-field model of one case as integrals: 2p and 3d shells, and ligand shells.
 
 Conventions are DESIGN section 4. Spin-orbitals are complex harmonics (m, spin) of 2p, then 3d,
-then the ligand's d-like orbitals; their charge is twice m_j. In this basis Coulomb, spin-orbit
-and the dipole are real, and so is any field with a mirror plane through x and z.
+then the ligands' d-like orbitals that give electrons, then those that take them; their charge is
+twice m_j. In this basis Coulomb, spin-orbit and the dipole are real, and so is any field with a
+mirror plane through x and z.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ _COULOMB_KEYS = ("F0dd", "F2dd", "F4dd", "F0pd", "F2pd", "G1pd", "G3pd")
 
 def build_problem(case: Case) -> Problem:
     """Integrals, configurations and operators of a case."""
-    ct = case.charge_transfer
-    shells = (6, 10) if ct is None else (6, 10, 10)
+    ct, back = case.charge_transfer, case.back_donation
+    shells = (6, 10) + (10,) * (ct is not None) + (10,) * (back is not None)
     n = sum(shells)
     fields = case.fields
     frame = best_frame(
@@ -39,15 +40,15 @@ def build_problem(case: Case) -> Problem:
     def integrals(values: dict[str, float], field: list[Array], shifts: list[float]) -> Integrals:
         crystal, *others = (angular.to_complex_harmonics(matrix) for matrix in field)
         h = np.zeros((n, n), complex)
-        d, l = slice(6, 16), slice(16, 26)
+        d = slice(6, 16)
         h[d, d] = angular.with_spin(crystal) + values["zeta_3d"] * angular.spin_orbit(2) + exchange
         if values["zeta_2p"]:
             h[:6, :6] = values["zeta_2p"] * angular.spin_orbit(1)
-        if others:
-            hopping, ligand = others
+        for start, hopping, levels in zip((16, 26), others[::2], others[1::2], strict=False):
+            l = slice(start, start + 10)
             h[d, l] = angular.with_spin(hopping)
             h[l, d] = h[d, l].conj().T
-            h[l, l] = angular.with_spin(ligand)
+            h[l, l] = angular.with_spin(levels)
         two = _coulomb(n, tuple(values[key] for key in _COULOMB_KEYS))
         return Integrals(OneElectron.from_matrix(h), two, tuple(shifts))
 
@@ -73,6 +74,12 @@ def build_problem(case: Case) -> Problem:
         first = [k * ct.delta + pairs[k] + filled[0] for k in range(len(before))]
         final_delta = ct.delta + ct.u_dd - ct.u_pd
         second = [k * final_delta + pairs[k] + filled[1] for k in range(len(after))]
+        if back is not None:
+            before = [(*one, 0) for one in before] + [(6, case.n_d - 1, 10, 1)]
+            after = [(*one, 0) for one in after] + [(5, case.n_d, 10, 1)]
+            first.append(back.delta + filled[0])
+            # The core hole holds back the electron that is to leave 3d.
+            second.append(back.delta + ct.u_pd - ct.u_dd + filled[1])
 
     both = [matrix for field in turned for matrix in field]
     return Problem(
@@ -115,7 +122,7 @@ def _breaks_time_reversal(matrix: Array) -> bool:
 
 @lru_cache(maxsize=4)
 def _charges(shells: tuple[int, ...]) -> tuple[int, ...]:
-    ls = (1, 2, 2)[: len(shells)]
+    ls = (1, 2, 2, 2)[: len(shells)]
     return tuple(2 * m + s for l in ls for m in range(-l, l + 1) for s in (1, -1))
 
 
@@ -143,7 +150,7 @@ def _spherical_dipoles(n: int) -> tuple[Array, Array, Array]:
 
 
 def _vectors(shells: tuple[int, ...], axes: Array) -> dict[str, tuple[Array, Array]]:
-    """(z, plus) of S, L and J over all shells (the ligand's l = 2 is that of its symmetry).
+    """(z, plus) of S, L and J over all shells (the ligands' l = 2 is that of their symmetry).
 
     Along the case's axes, like the dipoles.
     """
@@ -165,7 +172,7 @@ def _own_vectors(shells: tuple[int, ...]) -> dict[str, tuple[Array, Array]]:
     s_z, s_plus = angular.spin_operators(n // 2)
     l_z, l_plus = np.zeros((n, n)), np.zeros((n, n))
     start = 0
-    for size, l in zip(shells, (1, 2, 2), strict=False):
+    for size, l in zip(shells, (1, 2, 2, 2), strict=False):
         part = slice(start, start + size)
         l_z[part, part], l_plus[part, part] = (angular.with_spin(m) for m in angular.momentum(l))
         start += size

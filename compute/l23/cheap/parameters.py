@@ -43,7 +43,7 @@ from compute.l23.hopping import (
 from compute.l23.prepared import TEMPERATURE_K, PreparedCase, absorbing_shell
 from compute.l23.splitting import effective_splitting as total_splitting
 from compute.l23.splitting import hund_exchange
-from compute.multiplet.case import ChargeTransfer, OneElectronField
+from compute.multiplet.transfer import ChargeTransfer, OneElectronField
 from compute.orbitals import gaunt, site_operations, symmetrised
 from compute.units import BOHR_ANGSTROM, HARTREE_EV
 

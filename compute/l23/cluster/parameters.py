@@ -33,7 +33,7 @@ from compute.l23.cluster.scf import Field, Occupation, d_electrons, solve_field
 from compute.l23.cluster.slater import slater_scale
 from compute.l23.cluster.spinorbit import zeta_2p
 from compute.l23.prepared import TEMPERATURE_K, PreparedCase, absorbing_shell
-from compute.multiplet.case import ChargeTransfer, OneElectronField
+from compute.multiplet.transfer import ChargeTransfer, OneElectronField
 from compute.orbitals import site_operations, symmetrised
 from compute.units import HARTREE_EV
 

@@ -260,6 +260,7 @@ def _transfer(case: Json, changes: Mapping[str, Any], steps: Mapping[str, float]
             case[state] = {key: value for key, value in case[state].items() if value}
     if not wanted:
         case["charge_transfer"] = None
+        case.pop("back_donation", None)
         if final := case.get("final_field"):
             case["final_field"] = {"crystal_field": final["crystal_field"]}
         return

@@ -276,6 +276,11 @@ def kept(opened: Opened) -> list[str]:
         told.append(gettext("the 5 × 5 matrix of hoppings: V moves its means"))
     if any(any(row) for row in transfer.get("ligand", [])):
         told.append(gettext("the energies of the ligand orbitals"))
+    if back := case.get("back_donation"):
+        told.append(
+            gettext("an electron of 3d in empty ligand orbitals, %s eV above")
+            % f"{back['delta']:g}"
+        )
     if final:
         told.append(gettext("the fields beside the core hole, which move along"))
     if _own_integrals(case):

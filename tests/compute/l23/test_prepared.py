@@ -13,7 +13,8 @@ from compute.crystals.published import crystal
 from compute.errors import InputError
 from compute.l23 import routes
 from compute.l23.prepared import PreparedCase
-from compute.multiplet.case import OneElectronField, parse_case
+from compute.multiplet.case import parse_case
+from compute.multiplet.transfer import OneElectronField
 from compute.sites import analyze_sites
 
 
