@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from spectradb.said import said
+
 _FIELDS = {
     "ten_dq": "10Dq", "ds": "Ds", "dt": "Dt", "delta": "Δ", "u_dd": "Udd", "u_pd": "Upd",
     "v_eg": "V(eg)", "v_t2g": "V(t2g)", "v": "hopping matrix", "ligand": "ligand energies",
@@ -38,8 +40,11 @@ _CODE = re.compile(r"\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b")
 
 
 def in_words(told: object) -> str:
-    """An error or a warning as a page says it."""
-    text = str(told)
+    """An error or a warning as a page says it, in the reader's language."""
+    return said(_without_code(str(told)))
+
+
+def _without_code(text: str) -> str:
     text = _COMMAND.sub("", text) if not _name(text) else text
     value = ""
     if got := _GOT.search(text):

@@ -14,6 +14,7 @@ from spectradb.filters.fields import (
     SingleKey,
     TextKey,
 )
+from spectradb.filters.prototypes import of_type
 from spectradb.filters.structures import (
     STRUCTURE_KEYS,
     SiteKeys,
@@ -196,7 +197,8 @@ def matching_text(text: str) -> Q:
         ids = Structure.objects.filter(
             Q(source_id__iexact=asked.source_id) | Q(space_group_symbol__iexact=asked.source_id)
         )
-        condition &= Q(structure__in=ids.values("pk"))
+        lines = Measurement.objects.filter(beamline__iexact=asked.source_id)  # BL-12C too
+        condition &= Q(structure__in=ids.values("pk")) | Q(measurement__in=lines.values("pk"))
     if asked.absorber or asked.edge:
         condition &= with_edge(
             [asked.absorber] if asked.absorber else [], [asked.edge] if asked.edge else []
@@ -206,6 +208,9 @@ def matching_text(text: str) -> Q:
     if asked.doi:
         cited = Structure.objects.filter(doi__iexact=asked.doi)
         condition &= Q(doi__iexact=asked.doi) | Q(structure__in=cited.values("pk"))
+    if asked.prototype:
+        built = Structure.objects.filter(of_type(asked.prototype))
+        condition &= Q(structure__in=built.values("pk"))
     if asked.kind:
         condition &= Q(kind=asked.kind)
     if asked.chemsys:

@@ -18,6 +18,7 @@ from spectradb.filters.fields import (
     StrictFilterSet,
     TextKey,
 )
+from spectradb.filters.prototypes import of_type, structure_type
 from spectradb.filters.text import parse_text
 from spectradb.models import Site, Spectrum, Structure, StructureElement
 
@@ -46,6 +47,9 @@ class StructureKeys(StrictFilterSet):
     space_group = Key(
         method="in_space_group", help_text="Number (225) or symbol (Fm-3m) of the space group."
     )
+    prototype = Key(
+        coerce=structure_type, method="of_types", help_text="perovskite, spinel, rutile, rocksalt …"
+    )
     hypothetical = FlagKey(help_text="Whether the structure has never been observed.")
     energy_above_hull_min = BoundKey("energy_above_hull", lookup="gte", help_text="eV per atom.")
     energy_above_hull_max = BoundKey("energy_above_hull", lookup="lte", help_text="eV per atom.")
@@ -63,6 +67,14 @@ class StructureKeys(StrictFilterSet):
         for element in value:
             queryset = queryset.filter(~_holds(element))
         return queryset
+
+    def of_types(
+        self, queryset: QuerySet[Structure], name: str, value: list[str]
+    ) -> QuerySet[Structure]:
+        meant = Q()
+        for one in value:
+            meant |= of_type(one)
+        return queryset.filter(meant)
 
     def in_space_group(
         self, queryset: QuerySet[Structure], name: str, value: list[str]
@@ -160,6 +172,8 @@ class StructureFilterSet(StructureKeys, SiteKeys):
             queryset = queryset.filter(spectra__pk=asked.spectrum_id)
         if asked.source_id:
             queryset = queryset.filter(source_id__iexact=asked.source_id, is_primary=True)
+        if asked.prototype:
+            queryset = queryset.filter(of_type(asked.prototype))
         if asked.chemsys:
             queryset = queryset.filter(chemical_system=asked.chemsys)
         if asked.formula:

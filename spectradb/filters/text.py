@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cache
 
 from django.utils import translation
@@ -16,6 +17,7 @@ from spectradb.filters.chemistry import (
     plain,
     reduced_formula,
 )
+from spectradb.filters.prototypes import SPACED, TYPES, type_named
 
 # N and O alone are elements.
 _EDGE = re.compile(r"K|[LM]|[LMNO](?:[1-7]|[1-7][,-]?[1-7])", re.IGNORECASE)
@@ -56,6 +58,7 @@ class SearchText:
     formula: str = ""
     valence: float | None = None  # of the absorber
     doi: str = ""
+    prototype: str = ""
     words: list[str] = field(default_factory=list)
 
 
@@ -84,7 +87,10 @@ def parse_text(text: str) -> SearchText:
     """Read a line of free text; anything not understood is kept as a word to look for."""
     found = SearchText()
     # A comma parts a list, but not the 2,3 of an edge.
-    tokens = [one for one in re.split(r"[\s;、，]+|,(?!\d)|(?<!\d),", plain(text)) if one]
+    line = plain(text)
+    for spaced, joined in SPACED.items():
+        line = re.sub(spaced, joined, line, flags=re.IGNORECASE)
+    tokens = [one for one in re.split(r"[\s;、，]+|,(?!\d)|(?<!\d),", line) if one]
     for n, token in enumerate(tokens):
         following = tokens[n + 1] if n + 1 < len(tokens) else ""
         _read_token(
@@ -121,6 +127,12 @@ def _names() -> dict[str, str]:
     return found
 
 
+def alike(word: str) -> list[str]:
+    """Names of elements and structure types that a misspelt word may mean, the nearest first."""
+    known = [name for name in (*_names(), *TYPES) if name.isascii()]
+    return get_close_matches(word.lower(), known, n=2, cutoff=0.8)
+
+
 def _is_symbol(token: str) -> bool:
     return token.capitalize() in SYMBOLS
 
@@ -152,6 +164,8 @@ def _read_token(
         found.absorber, found.valence = ion
     elif named := elements_named(token):
         found.elements += named
+    elif (prototype := type_named(token)) and not found.prototype:
+        found.prototype = prototype
     elif _SOURCE_ID.fullmatch(token):
         found.source_id = token
     elif is_edge and not found.edge and (after_element or not _is_symbol(token)):

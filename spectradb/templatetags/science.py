@@ -283,6 +283,24 @@ def with_query(context: template.Context, *drop: str, **change: str | int | None
     return f"?{query.urlencode()}"
 
 
+def _ordering(context: template.Context) -> str:
+    return str(context["request"].GET.get("ordering", ""))
+
+
+@register.simple_tag(takes_context=True)
+def sort_address(context: template.Context, key: str) -> str:
+    """This page's query string, ordered by a column; the other way round where it is already."""
+    down = _ordering(context) == key
+    return str(with_query(context, ordering=f"-{key}" if down else key))
+
+
+@register.simple_tag(takes_context=True)
+def sorted_by(context: template.Context, key: str) -> SafeString:
+    """``aria-sort`` of a column's head, where the page is ordered by it."""
+    way = {key: "ascending", f"-{key}": "descending"}.get(_ordering(context))
+    return format_html(' aria-sort="{}"', way) if way else mark_safe("")
+
+
 @register.filter
 def rich(text: str) -> SafeString:
     """The plots' markup as HTML: ``_{…}`` lowered, ``^{…}`` raised, ``~{…}`` underlined."""

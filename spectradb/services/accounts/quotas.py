@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.db.models import Sum
+from django.db.models import Exists, OuterRef, Sum
 from django.utils.translation import gettext
 
 from spectradb.models import (
@@ -35,9 +35,10 @@ class QuotaError(PermissionDenied):
 
 
 def stored_bytes(user: User) -> int:
-    """Bytes of the files behind this person's spectra, each counted once, and of those at hand."""
+    """Bytes of the files behind this person's spectra and of those at hand, each counted once."""
     files = SourceFile.objects.filter(measurements__spectrum__contributor=user).distinct()
-    uploads = Upload.objects.filter(requested_by=user)
+    sent = files.filter(n_bytes=OuterRef("n_bytes"), data=OuterRef("data"))
+    uploads = Upload.objects.filter(~Exists(sent), requested_by=user)
     return sum(rows.aggregate(n=Sum("n_bytes"))["n"] or 0 for rows in (files, uploads))
 
 

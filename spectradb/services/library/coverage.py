@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from django.db.models import Count
 
 from spectradb.models import Spectrum
 
+WHOLE = 0.05
+"""A valence so near a whole one is that one: sums of bond valences are not exact."""
 MOST_LIGANDS = 8
 """Ligands with a block of columns of their own; the rest share one."""
 
@@ -23,10 +26,20 @@ class Environment:
 
 @dataclass(frozen=True)
 class Ion:
-    """A row: absorber and valence; None where the site or its valence is not known."""
+    """A row: absorber and valence; None where the site or its valence is not known.
+
+    A shared charge (2.33 of Fe in Fe₃O₄) stands in the one row between two whole ones, as 2.5.
+    """
 
     absorber: str
     valence: float | None
+
+    @property
+    def between(self) -> tuple[int, int] | None:
+        """The whole charges that a shared one lies between."""
+        if self.valence is None or self.valence % 1 == 0:
+            return None
+        return math.floor(self.valence), math.ceil(self.valence)
 
 
 @dataclass(frozen=True)
@@ -40,6 +53,8 @@ class Coverage:
     n_spectra: int
     n_known: int
     """Of these, with a known site."""
+    states: dict[Ion, list[float]]
+    """The valences that a row holds, as the sites have them."""
 
 
 def coverage(*, kind: str = "", hypothetical: bool | None = None, edge: str = "L23") -> Coverage:
@@ -63,9 +78,12 @@ def coverage(*, kind: str = "", hypothetical: bool | None = None, edge: str = "L
     found: dict[tuple[Ion, str, int | None], int] = defaultdict(int)
     by_ligand: dict[str, int] = defaultdict(int)
     totals: dict[Ion, int] = defaultdict(int)
+    states: dict[Ion, set[float]] = defaultdict(set)
     for absorber, state, ligands, number, n in cells:
-        ion = Ion(absorber, None if state is None else round(state, 2))
+        ion = _row_of(absorber, state)
         totals[ion] += n
+        if state is not None:
+            states[ion].add(state)
         if ligands:
             found[ion, ligands, number] += n
             by_ligand[ligands] += n
@@ -87,7 +105,15 @@ def coverage(*, kind: str = "", hypothetical: bool | None = None, edge: str = "L
         dict(totals),
         sum(totals.values()),
         sum(by_ligand.values()),
+        {ion: sorted(found_of) for ion, found_of in states.items()},
     )
+
+
+def _row_of(absorber: str, state: float | None) -> Ion:
+    if state is None:
+        return Ion(absorber, None)
+    whole = round(state)
+    return Ion(absorber, float(whole) if abs(state - whole) < WHOLE else math.floor(state) + 0.5)
 
 
 @dataclass(frozen=True)
@@ -113,7 +139,7 @@ def gaps(*, edge: str = "L23") -> list[Gap]:
     real: set[tuple[Ion, str]] = set()
     made: dict[Ion, set[str]] = defaultdict(set)
     for absorber, state, ligands, hypothetical in rows:
-        ion = Ion(absorber, None if state is None else round(state, 2))
+        ion = _row_of(absorber, state)
         if hypothetical:
             made[ion].add(ligands)
         else:

@@ -52,6 +52,42 @@
   addEventListener("load", reachable);
   document.addEventListener("htmx:after:swap", reachable);
 
+  // An address holds what was chosen, not what was left empty.
+  document.addEventListener("formdata", (event) => {
+    if (event.target.method !== "get") return;
+    const kept = [...event.formData].filter(([, value]) => value !== "");
+    for (const name of new Set(event.formData.keys())) event.formData.delete(name);
+    for (const [name, value] of kept) event.formData.append(name, value);
+  });
+
+  // What refuses is told in its own words above the page, and what was there stays; an answer that
+  // holds the part that was asked for is shown, whatever its status.
+  const refuse = (title, words) => {
+    const note = $("#refused") ?? Object.assign(document.createElement("div"), { id: "refused", className: "note bad" });
+    note.setAttribute("role", "alert");
+    note.replaceChildren(Object.assign(document.createElement("strong"), { textContent: title }), ` ${words}`);
+    $("#main > .wrap").prepend(note);
+    note.scrollIntoView({ block: "center" });
+  };
+  const again = (source) => {
+    source?.removeAttribute("aria-busy");
+    for (const button of source?.querySelectorAll(".nojs-only") ?? []) button.classList.remove("nojs-only");
+  };
+  document.addEventListener("htmx:response:error", ({ detail: { ctx } }) => {
+    const page = new DOMParser().parseFromString(ctx.text, "text/html");
+    if (ctx.select && page.querySelector(ctx.select)) return;
+    ctx.swap = "none";
+    ctx.push = ctx.replace = "false";
+    refuse($("main h1", page)?.textContent ?? "", $("main h1 + p", page)?.textContent ?? "");
+    again(ctx.sourceElement);
+  });
+  document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
+    if (!ctx?.sourceElement) return;
+    refuse("", $("#live").dataset.lost);
+    again(ctx.sourceElement);
+  });
+  document.addEventListener("htmx:before:swap", () => $("#refused")?.remove());
+
   // A question before what cannot be undone.
   document.addEventListener("submit", (event) => {
     const words = event.target.dataset?.confirm;

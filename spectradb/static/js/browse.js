@@ -49,6 +49,8 @@
     if (exporting && window.HTMLDialogElement) {
       event.preventDefault();
       fetch(exporting.href, { headers: { "HX-Request": "true" } }).then((answer) => answer.text()).then((text) => {
+        // What refuses is a page of its own: go there.
+        if (!text.includes('id="export-form"')) { location.href = exporting.href; return; }
         const page = new DOMParser().parseFromString(text, "text/html");
         const body = $("#export-body");
         body.replaceChildren(document.adoptNode(page.querySelector("#export-form")));

@@ -91,7 +91,7 @@
       modebar: { bgcolor: "rgba(0,0,0,0)", color: colours["ink-3"], activecolor: colours.accent },
       hoverlabel: { bgcolor: colours.surface, bordercolor: colours["line-strong"], font: { color: colours.ink, size: 13 } },
       dragmode: ranged(box) ? "select" : matchMedia("(pointer: coarse)").matches ? false : "zoom", selectdirection: "h", uirevision: "keep",
-      xaxis: { ...axis, range: figure.x.range, title: { text: rich(figure.x.label), font: { size: 14, color: colours.ink }, standoff: 8 },
+      xaxis: { ...axis, exponentformat: "none", hoverformat: ".7~g", range: figure.x.range, title: { text: rich(figure.x.label), font: { size: 14, color: colours.ink }, standoff: 8 },
         anchor: split ? "y2" : "y", nticks: box.clientWidth < 500 ? 4 : 8 },
       yaxis: { ...axis, range: figure.y.range, domain: split ? [0.27, 1] : [0, 1], showticklabels: figure.y.numbers,
         title: { text: rich(figure.y.label), font: { size: 14, color: colours.ink } , standoff: 6 } },

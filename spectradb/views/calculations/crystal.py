@@ -24,6 +24,7 @@ from spectradb.services.search.nearest import nearest_to_curve
 from spectradb.templatetags.science import edge_text
 from spectradb.views.site.brought import own
 from spectradb.views.site.throttle import throttled
+from spectradb.views.site.turns import in_turn
 from spectradb.views.spectra.figures import Plot, edge_markers, shown_range, style
 from spectradb.words import in_words
 
@@ -48,6 +49,7 @@ def crystal(request: HttpRequest, token: str) -> HttpResponse:
 
 @require_POST
 @throttled
+@in_turn
 def compute(request: HttpRequest, token: str) -> HttpResponse:
     """All that can be computed at once; or one site by the careful route, as a job."""
     upload = _own(request, token)

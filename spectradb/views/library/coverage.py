@@ -67,13 +67,16 @@ def _elements(found: Coverage, kind: str, real: str) -> list[dict[str, Any]]:
         rows = []
         for ion in ions:
             cells = []
+            states = found.states.get(ion, [])
             for place in found.environments:
                 n = found.counts.get((ion, place), 0)
                 cells.append(
                     {
                         "n": n,
                         "shade": sum(n >= step for step in _STEPS),
-                        "address": _address(ion, place, kind, real) if n and place.ligands else "",
+                        "address": _address(ion, states, place, kind, real)
+                        if n and place.ligands
+                        else "",
                         "place": place,
                     }
                 )
@@ -82,18 +85,18 @@ def _elements(found: Coverage, kind: str, real: str) -> list[dict[str, Any]]:
                     "ion": ion,
                     "cells": cells,
                     "total": found.totals[ion],
-                    "address": _address(ion, None, kind, real),
+                    "address": _address(ion, states, None, kind, real),
                 }
             )
         elements.append({"symbol": absorber, "rows": rows, "n": len(rows)})
     return elements
 
 
-def _address(ion: Ion, place: Environment | None, kind: str, real: str) -> str:
+def _address(ion: Ion, states: list[float], place: Environment | None, kind: str, real: str) -> str:
     """The results that a cell counts."""
     query: dict[str, Any] = {"absorber": ion.absorber, "edge": "L23"}
-    if ion.valence is not None:
-        query["oxidation_state"] = f"{ion.valence:g}"
+    if states:
+        query["oxidation_state"] = ",".join(repr(one).removesuffix(".0") for one in states)
     if place is not None:
         query["ligands"] = place.ligands
         if place.coordination is not None:

@@ -26,6 +26,7 @@ from spectradb.services.accounts.roles import may_contribute
 from spectradb.services.peaks import fit as service
 from spectradb.services.peaks import proposals
 from spectradb.services.peaks.fit import FitOptions
+from spectradb.services.peaks.lines import lines_of
 from spectradb.throttle import throttled as bounded
 from spectradb.views.site.brought import File, named_file
 from spectradb.views.site.throttle import too_many_questions
@@ -96,6 +97,8 @@ def _shown(request: HttpRequest, spectrum: Spectrum, file: File | None = None) -
             "error": error,
             "order": _order_plot(found) if found else None,
             "order_words": _order_words(found) if found else "",
+            "lines": lines_of(spectrum, *form["options"].energy_range) if found else None,
+            "computed": spectrum.kind == Kind.THEORY,
             "may_keep": file is None and may_contribute(request.user),
             "may_accept": file is None and proposals.may_accept(request.user, spectrum),
             "query": request.GET.urlencode(),

@@ -20,6 +20,7 @@ from spectradb.models import Calculation, Export, ImportRun, JobStatus, PeakFit,
 from spectradb.models.visibility import CURATE
 from spectradb.services.accounts.roles import may_curate
 from spectradb.services.queue import jobs as service
+from spectradb.views.spectra.provenance import route_words
 
 KINDS: dict[str, tuple[type, str]] = {
     "calculations": (Calculation, "Calculations"),
@@ -92,7 +93,16 @@ def calculation(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(
         rows.select_related("structure", "site").defer("structure__data", "sticks"), pk=pk
     )
-    return render(request, "queue/calculation.html", {"row": row, "d": _described("", row)})
+    return render(
+        request,
+        "queue/calculation.html",
+        {
+            "row": row,
+            "d": _described("", row),
+            "route": route_words(row) or "–",
+            "may_curate": may_curate(request.user),
+        },
+    )
 
 
 @require_safe

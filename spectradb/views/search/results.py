@@ -16,6 +16,7 @@ from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.http import require_safe
 
 from spectradb.filters import SearchError, parse_text
+from spectradb.filters.text import alike
 from spectradb.models import Kind, Spectrum, Structure
 from spectradb.services.search.facets import Choice, Found, search
 from spectradb.templatetags.science import edge_text, valence
@@ -48,6 +49,7 @@ LABELS = {
     "oxidation_state": gettext_lazy("Oxidation state"),
     "ligands": gettext_lazy("Ligands"),
     "crystal_system": gettext_lazy("Crystal system"),
+    "prototype": gettext_lazy("Structure type"),
     "energy_above_hull_min": gettext_lazy("Above hull ≥"),
     "energy_above_hull_max": gettext_lazy("Above hull ≤"),
     "peak_position_min": gettext_lazy("Peak above"),
@@ -124,6 +126,7 @@ def results(request: HttpRequest) -> HttpResponse:
     }
     if not rows:
         context["ways_out"] = _ways_out(query, request)
+        context["near"] = _near(query, request)
         context["compute"] = compute_address(query)
     elif context["view"] == "overlay":
         full = Spectrum.objects.filter(pk__in=[row.pk for row in rows[:20]]).select_related(
@@ -235,6 +238,21 @@ def _ways_out(query: dict[str, list[str]], request: HttpRequest) -> list[dict[st
         if n:
             ways.append({"chip": chip, "n": n})
     return sorted(ways, key=lambda way: -way["n"])
+
+
+def _near(query: dict[str, list[str]], request: HttpRequest) -> list[dict[str, Any]]:
+    """What is like the line of text and would be found: other spellings, the same elements."""
+    text = query.get("q", [""])[0]
+    meant = parse_text(text)
+    others = [text.replace(word, near) for word in meant.words for near in alike(word)]
+    if meant.formula:
+        others.append(" ".join(re.findall(r"[A-Z][a-z]?", meant.formula)))
+    near = []
+    for other in dict.fromkeys(others):
+        n = search({**query, "q": [other]}, request.user).n_spectra
+        if n:
+            near.append({"text": other, "n": n, "to": "?" + urlencode({**query, "q": other}, True)})
+    return near[:3]
 
 
 def compute_address(query: dict[str, list[str]]) -> str:

@@ -28,7 +28,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
 
 SECTIONS = {
     "results": "browse",
-    "coverage": "browse",
+    "coverage": "coverage",
     "spectrum": "browse",
     "structure": "browse",
     "spectrum-fit": "browse",
@@ -40,8 +40,12 @@ SECTIONS = {
     "predict": "predict",
     "predict-structure": "predict",
     "predict-upload": "predict",
-    "models": "predict",
-    "model": "predict",
+    "models": "models",
+    "model": "models",
+    "model-residuals": "models",
+    "upload": "upload",
+    "upload-answer": "upload",
+    "spectrum-draft": "upload",
     "multiplet": "multiplet",
     "crystal": "multiplet",
     "jobs": "jobs",

@@ -52,9 +52,17 @@ def route_line(calculation: Calculation) -> str:
     ) % {"n": n}
 
 
+def place_of(measurement: Measurement) -> str:
+    """Facility and beamline; once, where the beamline's name begins with its facility's."""
+    facility, beamline = measurement.facility, measurement.beamline
+    if facility and beamline.casefold().startswith(facility.casefold()):
+        return beamline
+    return " ".join(part for part in (facility, beamline) if part)
+
+
 def measurement_line(measurement: Measurement) -> str:
     """Facility and beamline, mode, temperature."""
-    place = " ".join(part for part in (measurement.facility, measurement.beamline) if part)
+    place = place_of(measurement)
     parts = [place]
     if measurement.mode:
         parts.append(gettext(measurement.get_mode_display()))

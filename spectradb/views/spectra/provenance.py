@@ -15,6 +15,7 @@ from compute.sites.oxidation import STATED
 from spectradb.models import Calculation, Measurement, Site, Spectrum
 from spectradb.templatetags.science import (
     edge,
+    edge_text,
     filesize,
     formula,
     number,
@@ -27,7 +28,7 @@ from spectradb.templatetags.science import (
     valence,
 )
 from spectradb.views.calculations.levels import spin_words
-from spectradb.views.spectra.describe import name_of, route_line, site_labels
+from spectradb.views.spectra.describe import name_of, place_of, route_line, site_labels
 
 Fact = tuple[str, str]
 
@@ -236,7 +237,7 @@ def citation(spectrum: Spectrum) -> SafeString:
 def bibtex(spectrum: Spectrum, url: str) -> str:
     """The same as BibTeX."""
     year = (spectrum.published_at or spectrum.created).year
-    title = f"{spectrum.absorber} {spectrum.edge} spectrum of {name_of(spectrum)}"
+    title = f"{spectrum.absorber} {edge_text(spectrum.edge)} spectrum of {name_of(spectrum)}"
     return (
         f"@misc{{sdb{spectrum.pk},\n  title = {{{title}, SDB-{spectrum.pk}, version "
         f"{spectrum.version}}},\n  author = {{{{SpectraDB}}}},\n  year = {{{year}}},\n"
@@ -256,7 +257,7 @@ def _calculation_facts(calculation: Calculation, spectrum: Spectrum) -> list[tup
         solver += gettext("states")
     rows: list[tuple[str, Any]] = [
         (gettext("Engine"), _engine(calculation)),
-        (gettext("Route"), _route(calculation)),
+        (gettext("Route"), route_words(calculation)),
         (gettext("Solver"), solver),
         (gettext("Run time"), seconds(calculation.seconds) if calculation.seconds else ""),
         (gettext("Input hash"), _mono(calculation.input_hash)),
@@ -308,7 +309,8 @@ def _engine(calculation: Calculation) -> str:
     return words
 
 
-def _route(calculation: Calculation) -> str:
+def route_words(calculation: Calculation) -> str:
+    """How a spectrum was computed, as pages say it."""
     names = {
         "explicit": gettext("given parameters"),
         "cheap": gettext("point charges and hopping"),
@@ -322,7 +324,7 @@ def _route(calculation: Calculation) -> str:
 
 
 def _measurement_facts(measurement: Measurement) -> list[tuple[str, Any]]:
-    place = " ".join(part for part in (measurement.facility, measurement.beamline) if part)
+    place = place_of(measurement)
     file = measurement.file
     rows: list[tuple[str, Any]] = [
         (gettext("Sample"), measurement.sample_name),

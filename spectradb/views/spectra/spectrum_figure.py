@@ -14,6 +14,7 @@ from spectradb.models import Kind, Peak, PeakFit, Spectrum
 from spectradb.plots import Curve, Figure, Marker, Sticks, nice_range
 from spectradb.services.spectra.compare import best_shift, scaled
 from spectradb.services.spectra.normalise import Normalised, normalise
+from spectradb.templatetags.science import edge_text
 from spectradb.views.spectra.describe import name_of
 from spectradb.views.spectra.figures import (
     arrays,
@@ -110,7 +111,7 @@ def caption(shown: Spectrum, figure: Figure) -> str:
     at = float(energy[inside][int(np.argmax(intensity[inside]))])
     words = {
         "kind": gettext("Measured") if shown.kind == Kind.EXPERIMENT else gettext("Computed"),
-        "edge": f"{shown.absorber} {shown.edge}".strip(),
+        "edge": f"{shown.absorber} {edge_text(shown.edge)}".strip(),
         "name": name_of(shown),
         "lo": f"{lo:.0f}",
         "hi": f"{hi:.0f}",

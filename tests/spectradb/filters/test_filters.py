@@ -165,7 +165,7 @@ def test_lists_defer_arrays() -> None:
 def test_a_search_is_read_as_people_write_it(text: str) -> None:
     nio = make_structure("NiO", name="bunsenite, rocksalt, no perovskite-like", doi="10.1000/nio")
     row = make_spectrum(structure=nio, site=make_site(nio))
-    mno = make_structure("MnO", space_group_symbol="P1")
+    mno = make_structure("MnO", space_group_symbol="P1", space_group_number=1)
     make_spectrum(structure=mno, site=make_site(mno, element="Mn"), absorber="Mn")
     assert found(q=text) == {row.pk}
 
@@ -196,3 +196,55 @@ def test_a_symbol_in_small_letters_is_an_element_unless_it_is_a_word_in_a_line()
     assert parse_text("fe").elements == ["Fe"]
     assert parse_text("in").elements == ["In"]
     assert parse_text("oxides in water").words == ["in", "water"]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("perovskite", "perovskite"), ("Perovskites", "perovskite"),
+        ("ペロブスカイト型", "perovskite"),
+        ("spinel-type", "spinel"), ("スピネル", "spinel"), ("rutile", "rutile"),
+        ("ルチル型構造", "rutile"),
+        ("rock salt", "rocksalt"), ("halite", "rocksalt"), ("Zinc Blende", "zincblende"),
+        ("layered rocksalt", "layered rocksalt"), ("garnets", "garnet"),
+    ],
+)  # fmt: skip
+def test_a_structure_type_is_read_however_it_is_written(text: str, kind: str) -> None:
+    found = parse_text(f"{text} Ni L3")
+    assert (found.prototype, found.words, found.edge) == (kind, [], "L3")
+
+
+def test_a_prototype_is_told_by_formula_group_and_neighbours() -> None:
+    def crystal(formula: str, group: int, *coordination: int, name: str = "") -> int:
+        anonymous = {"CaTiO3": "ABC3", "CaCO3": "ABC3", "LiCoO2": "ABC2", "CuFeO2": "ABC2"}
+        structure = make_structure(
+            formula, formula_anonymous=anonymous.get(formula, "AB2"), name=name,
+            space_group_number=group,
+        )  # fmt: skip
+        sites = [
+            make_site(structure, index=k, coordination_number=n) for k, n in enumerate(coordination)
+        ]
+        return make_spectrum(structure=structure, site=sites[0]).pk
+
+    perovskite = crystal("CaTiO3", 62, 6, 10, 4)
+    crystal("CaCO3", 62, 9, 3, 4)  # aragonite
+    crystal("CaCO3", 167, 6, 3, 3)  # calcite
+    layered, copper = crystal("LiCoO2", 166, 6, 6, 6), crystal("CuFeO2", 166, 6, 2, 4)
+    named = crystal("TiO2", 1, 6, name="Rutile")
+    made = crystal("NiO2", 123, 6, name="perovskite prototype")
+    assert found(q="perovskite") == found(prototype="perovskite") == {perovskite, made}
+    assert found(q="ペロブスカイト Ni L3") == {perovskite, made}
+    assert found(prototype=["rutile", "delafossite"]) == {named, copper}
+    assert found(q="layered rocksalt") == {layered}
+    with pytest.raises(SearchError, match="not a structure type"):
+        found(prototype="unobtainium")
+
+
+def test_each_part_of_a_record_is_searched() -> None:
+    wanted = make_spectrum(
+        "experiment", formula="NiO", doi="10.1000/own", measurement_facility="Photon Factory",
+        measurement_beamline="BL-12C", measurement_sample_name="nickel foam 3",
+    )  # fmt: skip
+    make_spectrum("experiment", formula="MnO", measurement_facility="ALS")
+    for text in ("Photon Factory", "BL-12C", "foam", "10.1000/OWN", f"SDB-{wanted.pk}", "NiO"):
+        assert found(q=text) == {wanted.pk}, text

@@ -38,3 +38,14 @@ def test_each_word_of_the_box_can_be_dropped(client: Client) -> None:
     page = client.get("/spectra/?q=NiO+Pd").content.decode()
     assert "1 without" in page
     assert "q=NiO" in page
+
+
+@pytest.mark.django_db
+def test_what_is_like_it_and_would_be_found_is_offered(client: Client) -> None:
+    structure = make_structure("NiO")
+    make_spectrum(structure=structure, site=make_site(structure), formula="NiO")
+    page = client.get("/spectra/?q=nikel").content.decode()
+    assert 'href="?q=nickel"' in page
+    page = client.get("/spectra/?q=Ni7O9").content.decode()
+    assert 'href="?q=Ni+O"' in page or 'href="?q=O+Ni"' in page
+    assert "Is this meant?" not in client.get("/spectra/?q=unobtainium").content.decode()
