@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from compute.routes import ROUTES
 from ml.errors import LearningError
 from spectradb.filters import EVERYTHING, apply_where
 from spectradb.models import Kind, Quantity, Spectrum, Status
@@ -20,6 +21,7 @@ REASONS = {
     "status": "not published",
     "unstated": "what the intensity is, is not stated",
     "quantity": "of another quantity",
+    "route": "by another route of computation",
     "structure": "without a structure and site",
     "repeated": "another record of the same calculation",
     "grid": "not on the energy grid",
@@ -60,7 +62,9 @@ def select(query: Mapping[str, Sequence[str]], quantity: str = "") -> Selected:
     """The published spectra of a search whose intensities are of one stated quantity.
 
     Of several the most common is taken unless ``quantity`` says which; raw measured spectra count
-    as normalised. A search that names ``status`` or ``quantity`` gets what it names, as stored.
+    as normalised. Of several routes of computation likewise: their energies and shapes differ by
+    more than crystals do. A search that names ``status``, ``quantity`` or ``route`` gets what it
+    names, as stored.
 
     Raises
     ------
@@ -97,6 +101,7 @@ def select(query: Mapping[str, Sequence[str]], quantity: str = "") -> Selected:
     (absorber, edge) = next(iter(edges))
     rows = found if "status" in query else found.filter(status=Status.PUBLISHED)
     if named:
+        rows = rows if "route" in query else _of_one_route(rows, left_out)
         return Selected(rows, absorber, edge, ",".join(sorted(kept)), left_out=left_out)
     chosen = quantity or max(kept, key=lambda one: len(kept[one]))
     others = [pk for other, pks in kept.items() if other != chosen for pk in pks]
@@ -109,9 +114,23 @@ def select(query: Mapping[str, Sequence[str]], quantity: str = "") -> Selected:
         wanted |= Q(kind=Kind.EXPERIMENT, quantity__in=_RAW)
     elif chosen in _RAW:
         wanted &= Q(kind=Kind.THEORY)
-    return Selected(
-        rows.filter(wanted), absorber, edge, chosen, chosen == Quantity.NORMALISED, left_out
-    )
+    rows = rows.filter(wanted)
+    rows = rows if "route" in query else _of_one_route(rows, left_out)
+    return Selected(rows, absorber, edge, chosen, chosen == Quantity.NORMALISED, left_out)
+
+
+def _of_one_route(rows: QuerySet[Spectrum], left_out: LeftOut) -> QuerySet[Spectrum]:
+    """Without those of the less common routes; what no route of ours computed stays."""
+    by_route: dict[str, list[int]] = {}
+    ours = rows.filter(calculation__route__in=ROUTES).order_by()
+    for pk, route in ours.values_list("pk", "calculation__route").iterator():
+        by_route.setdefault(route, []).append(pk)
+    usual = max(by_route, key=lambda one: (len(by_route[one]), one), default="")
+    others = sorted(set(by_route) - {usual})
+    if not others:
+        return rows
+    left_out["route"] = [pk for route in others for pk in by_route[route]]
+    return rows.exclude(calculation__route__in=others)
 
 
 def told_left_out(left_out: LeftOut) -> list[dict[str, Any]]:

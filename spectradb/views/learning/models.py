@@ -330,6 +330,7 @@ def _left_out(row: TrainedModel) -> list[dict[str, Any]]:
         "status": gettext("not published"),
         "unstated": gettext("whose quantity is not stated"),
         "quantity": gettext("of another quantity"),
+        "route": gettext("by another route of computation"),
         "structure": gettext("without a structure and site"),
         "repeated": gettext("records of a calculation that is there already"),
         "grid": gettext("not on the energy grid"),

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from ml.errors import LearningError
-from spectradb.models import Quantity, Spectrum, Status, TrainedModel
+from spectradb.models import Calculation, Quantity, Spectrum, Status, TrainedModel
 from spectradb.services.learning.selection import select, told_left_out
 from spectradb.services.learning.training_data import training_rows
 from tests.factories import make_spectrum
@@ -49,6 +49,19 @@ def test_only_one_stated_quantity_is_learnt_from() -> None:
     assert asked.spectra.count() == 3
     assert select(WHERE, asked.quantity).spectra.count() == 3  # of a model that was trained so
     assert select(WHERE, Quantity.ARBITRARY).spectra.count() == 1
+
+
+def test_spectra_of_the_commonest_route_alone_are_learnt_from() -> None:
+    store({1: 4.1, 2: 4.2, 3: 4.3, 4: 4.4})
+    made = Calculation.objects.order_by("pk").values_list("pk", flat=True)
+    for pk, route in zip(made, ("cheap", "cheap", "cluster", ""), strict=True):
+        Calculation.objects.filter(pk=pk).update(route=route)
+    found = select(WHERE)
+    kept = found.spectra.values_list("calculation__route", flat=True)
+    assert sorted(kept) == ["", "cheap", "cheap"]
+    assert told(found.left_out) == {"route": 1}
+    asked = select(WHERE | {"route": ["cluster"]})
+    assert (asked.spectra.count(), asked.left_out) == (1, {})
 
 
 def test_raw_measured_spectra_are_normalised() -> None:

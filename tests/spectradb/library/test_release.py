@@ -145,6 +145,23 @@ def test_an_older_release_says_so_and_a_newer_one_replaces_the_librarys_own(rele
     assert done.older["cheap"][1].split()[1] == "multiplet-next"
 
 
+def test_a_release_that_holds_more_adds_it_and_touches_no_record_of_a_person(release: Path):
+    mine = make_user("anna", "contributor")
+    Spectrum.objects.filter(absorber="Sc").delete()  # as an earlier release had it
+    Calculation.objects.filter(absorber="Sc").delete()
+    held = Spectrum.objects.get()
+    copy = Spectrum.objects.get(pk=held.pk)
+    copy.pk, copy._state.adding = None, True
+    copy.contributor, copy.status, copy.content_hash = mine, Status.DRAFT, "a" * 64
+    copy.save()
+    told = ("pk", "status", "contributor", "content_hash", "citation", "title", "sparkline")
+    before = list(Spectrum.objects.order_by("pk").values_list(*told))
+    counts = load(release)
+    assert (counts["new"], counts["unchanged"], counts["withdrawn"]) == (1, 1, 0)
+    rest = Spectrum.objects.exclude(absorber="Sc").order_by("pk")
+    assert list(rest.values_list(*told)) == before
+
+
 def test_what_a_person_stated_of_a_valence_stays(release: Path):
     Spectrum.objects.all().delete()
     Calculation.objects.all().delete()
