@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from compute.edges import normalise_edge, normalise_element
 from spectradb.filters.chemistry import elements_of, looks_like_formula
-from spectradb.models import ApiKey, Kind, Measurement, Spectrum, Structure
+from spectradb.models import ApiKey, Kind, Measurement, Series, Spectrum, Structure
 
 
 class RegisterForm(BaseUserCreationForm):  # type: ignore[type-arg]
@@ -173,50 +173,16 @@ _Measured = forms.modelform_factory(
 )
 
 
-class RecordForm(SeenForm):
-    """Columns of the spectrum and, under ``m_…``, of its measurement."""
+class IdentityForm(SeenForm):
+    """What a record says of itself: element, edge, licence."""
 
     edge = forms.CharField(label=_("Edge"), required=False, widget=forms.Select)
     licence = forms.CharField(label=_("Licence"), required=False, widget=forms.Select)
-
-    class Meta:
-        model = Spectrum
-        fields = (
-            "absorber", "edge", "structure", "site", "formula", "title", "technique", "quantity",
-            "licence", "citation", "doi",
-        )  # fmt: skip
-        labels: ClassVar[dict[str, Any]] = {
-            "absorber": _("Element"), "edge": _("Edge"), "structure": _("Structure"),
-            "site": _("Site"), "formula": _("Formula"), "title": _("Title"),
-            "technique": _("Technique"), "quantity": _("Intensity is"), "licence": _("Licence"),
-            "citation": _("Citation"), "doi": "DOI",
-        }  # fmt: skip
-        help_texts: ClassVar[dict[str, Any]] = {
-            "absorber": _("Element symbol."),
-            "formula": _("Of the sample."),
-        }
-        widgets = {"citation": forms.Textarea(attrs={"rows": 2})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._offer("edge", EDGES, blank=gettext("not known"))
         self._offer("licence", LICENCES, blank=gettext("none"))
-        if self.instance.kind == Kind.THEORY:  # what was computed is the calculation's to say
-            for name in _CALCULATED & self.fields.keys():
-                self.fields[name].disabled = True
-        measured = self.instance.measurement
-        if measured is not None:
-            for name, field in _Measured(instance=measured).fields.items():
-                self.fields[f"m_{name}"] = field
-                self.initial[f"m_{name}"] = getattr(measured, name)
-        for name in {"quantity", "m_mode"} & self.fields.keys():
-            offered = self.fields[name].widget
-            assert isinstance(offered, forms.Select)
-            offered.choices = [(value, gettext(str(label))) for value, label in offered.choices]
-
-    def rows(self) -> list[Model]:
-        measured = self.instance.measurement
-        return [self.instance, *([measured] if measured is not None else [])]
 
     def _offer(self, name: str, known: tuple[str, ...], blank: str) -> None:
         """The usual values, and the present one where it is another."""
@@ -238,6 +204,66 @@ class RecordForm(SeenForm):
         if given and normalise_edge(given) is None:
             raise forms.ValidationError(gettext("“%s” is not the name of an edge.") % given)
         return normalise_edge(given) or ""
+
+
+class SampleForm(IdentityForm):
+    """The formula and the source of what a contributor sends."""
+
+    def clean_formula(self) -> str:
+        given = str(self.cleaned_data["formula"]).strip()
+        if given and not looks_like_formula(given):
+            raise ValidationError(gettext("“%s” is no formula; write one such as NiO.") % given)
+        return given
+
+    def clean_doi(self) -> str:
+        given = str(self.cleaned_data["doi"]).strip()
+        given = re.sub(r"^(https?://(dx\.)?doi\.org/|doi:\s*)", "", given, flags=re.IGNORECASE)
+        if given and not re.fullmatch(r"10\.\d{4,9}/\S+", given):
+            raise ValidationError(
+                gettext("“%s” is no DOI; it begins with 10. and a slash follows.") % given
+            )
+        return given
+
+
+class RecordForm(IdentityForm):
+    """Columns of the spectrum and, under ``m_…``, of its measurement."""
+
+    class Meta:
+        model = Spectrum
+        fields = (
+            "absorber", "edge", "structure", "site", "formula", "title", "technique", "quantity",
+            "licence", "citation", "doi",
+        )  # fmt: skip
+        labels: ClassVar[dict[str, Any]] = {
+            "absorber": _("Element"), "edge": _("Edge"), "structure": _("Structure"),
+            "site": _("Site"), "formula": _("Formula"), "title": _("Title"),
+            "technique": _("Technique"), "quantity": _("Intensity is"), "licence": _("Licence"),
+            "citation": _("Citation"), "doi": "DOI",
+        }  # fmt: skip
+        help_texts: ClassVar[dict[str, Any]] = {
+            "absorber": _("Element symbol."),
+            "formula": _("Of the sample."),
+        }
+        widgets = {"citation": forms.Textarea(attrs={"rows": 2})}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.kind == Kind.THEORY:  # what was computed is the calculation's to say
+            for name in _CALCULATED & self.fields.keys():
+                self.fields[name].disabled = True
+        measured = self.instance.measurement
+        if measured is not None:
+            for name, field in _Measured(instance=measured).fields.items():
+                self.fields[f"m_{name}"] = field
+                self.initial[f"m_{name}"] = getattr(measured, name)
+        for name in {"quantity", "m_mode"} & self.fields.keys():
+            offered = self.fields[name].widget
+            assert isinstance(offered, forms.Select)
+            offered.choices = [(value, gettext(str(label))) for value, label in offered.choices]
+
+    def rows(self) -> list[Model]:
+        measured = self.instance.measurement
+        return [self.instance, *([measured] if measured is not None else [])]
 
     def clean(self) -> dict[str, Any]:
         found = super().clean() or self.cleaned_data
@@ -267,7 +293,7 @@ class RecordForm(SeenForm):
         return changed
 
 
-class DraftForm(RecordForm):
+class DraftForm(RecordForm, SampleForm):
     """What its contributor says of a draft; a structure by its number or source id."""
 
     structure = forms.CharField(label=_("Structure"), required=False, max_length=40)
@@ -281,21 +307,6 @@ class DraftForm(RecordForm):
         super().__init__(*args, **kwargs)
         shown = self.instance.structure
         self.initial["structure"] = f"SDB-S{shown.pk}" if shown is not None else ""
-
-    def clean_formula(self) -> str:
-        given = str(self.cleaned_data["formula"]).strip()
-        if given and not looks_like_formula(given):
-            raise ValidationError(gettext("“%s” is no formula; write one such as NiO.") % given)
-        return given
-
-    def clean_doi(self) -> str:
-        given = str(self.cleaned_data["doi"]).strip()
-        given = re.sub(r"^(https?://(dx\.)?doi\.org/|doi:\s*)", "", given, flags=re.IGNORECASE)
-        if given and not re.fullmatch(r"10\.\d{4,9}/\S+", given):
-            raise ValidationError(
-                gettext("“%s” is no DOI; it begins with 10. and a slash follows.") % given
-            )
-        return given
 
     def clean_structure(self) -> Structure | None:
         given = str(self.cleaned_data["structure"]).strip()
@@ -325,3 +336,13 @@ class DraftForm(RecordForm):
             words = gettext("%(formula)s holds no %(element)s")
             self.add_error("formula", words % {"formula": formula, "element": absorber})
         return found
+
+
+class SeriesForm(SampleForm):
+    """What its contributor says of a draft of a series."""
+
+    class Meta:
+        model = Series
+        fields = ("absorber", "edge", "formula", "title", "licence", "citation", "doi")
+        labels = RecordForm.Meta.labels
+        widgets = {"citation": forms.Textarea(attrs={"rows": 2})}

@@ -32,6 +32,7 @@
 ``TRAINING_CACHE_GB``    how much of it at most; the longest unused goes first; 20
 ``EXPORT_AT_ONCE_MB``    largest download that is written while one waits, larger by a job; 50
 ``EXPORT_MAX_MB``        largest download that a job writes; 20000
+``SERIES_CACHE_MB``      copies here of series whose storage is remote; 20000
 ``ACCOUNT_MAX_MB``       files that an account may keep here, sent or at hand; 2000
 ``ACCOUNT_SERIES_MAX_MB`` series that an account may keep here, those being sent too; 20000
 ``ACCOUNT_MAX_JOBS``     jobs of an account that may wait or run at once; 500
@@ -349,6 +350,7 @@ TRAINING_CACHE_DAYS = _integer("TRAINING_CACHE_DAYS", 30)
 TRAINING_CACHE_GB = _integer("TRAINING_CACHE_GB", 20)
 EXPORT_AT_ONCE_MB = _integer("EXPORT_AT_ONCE_MB", 50)
 EXPORT_MAX_MB = _integer("EXPORT_MAX_MB", 20_000)
+SERIES_CACHE_MB = _integer("SERIES_CACHE_MB", 20_000)
 ACCOUNT_MAX_MB = _integer("ACCOUNT_MAX_MB", 2_000)
 ACCOUNT_SERIES_MAX_MB = _integer("ACCOUNT_SERIES_MAX_MB", 20_000)
 ACCOUNT_MAX_JOBS = _integer("ACCOUNT_MAX_JOBS", 500)

@@ -15,6 +15,7 @@ from spectradb.services.matching import reliability as match_reliability
 from spectradb.services.matching import runs as match_runs
 from spectradb.services.peaks import fit as fit_peaks
 from spectradb.services.queue import jobs
+from spectradb.services.series import analyses as series_analyses
 from spectradb.services.series import incoming
 
 _OPEN = [JobStatus.QUEUED, JobStatus.RUNNING]
@@ -84,3 +85,8 @@ def measure_reliability(absorber: str, edge: str, kind: str) -> None:
 def run_training(pk: int) -> bool:
     """Train one queued model."""
     return train_model.run_training(pk)
+
+
+def run_series_analysis(pk: int) -> bool:
+    """The maps of one series by one method."""
+    return series_analyses.run_analysis(pk)

@@ -21,6 +21,12 @@ from spectradb.views.peaks import fit
 from spectradb.views.queue import jobs
 from spectradb.views.search import home
 from spectradb.views.search import results as browse
+from spectradb.views.series import analyses as series_analyses
+from spectradb.views.series import answers as series_answers
+from spectradb.views.series import browse as series_browse
+from spectradb.views.series import draft as series_draft
+from spectradb.views.series import files as series_files
+from spectradb.views.series import page as series_page
 from spectradb.views.series import send, tus
 from spectradb.views.site import health, pages, records
 from spectradb.views.spectra import compare, normalise, spectrum
@@ -58,6 +64,46 @@ urlpatterns = [
     path("spectra/<int:pk>/original/", download.source_file, name="source-file"),
     path(
         "spectra/<int:pk>/download/<str:format>/", download.spectrum_file, name="spectrum-download"
+    ),
+    path("series/", series_browse.browse, name="series-browse"),
+    path("series/combine/", series_draft.from_spectra, name="series-combine"),
+    path("series/<int:pk>/", series_page.series, name="series"),
+    path("series/<int:pk>/series.h5", series_files.series_file, name="series-file"),
+    path("series/<int:pk>/values.<str:format>", series_answers.values, name="series-values"),
+    path("series/<int:pk>/spectrum.svg", series_files.spectrum_svg, name="series-spectrum-drawing"),
+    path(
+        "series/<int:pk>/picture.<str:format>",
+        series_answers.series_picture,
+        name="series-picture",
+    ),
+    path("series/<int:pk>/spectrum/", series_analyses.make_spectrum, name="series-spectrum"),
+    path("series/<int:pk>/draft/", series_draft.draft, name="series-draft"),
+    path("series/<int:pk>/step/", series_draft.step, name="series-step"),
+    path("series/<int:pk>/analyse/", series_analyses.analyse, name="series-analyse"),
+    path(
+        "series/<int:pk>/analyses/<int:analysis_pk>/act/",
+        series_analyses.act,
+        name="series-analysis-act",
+    ),
+    path(
+        "series/<int:pk>/analyses/<int:analysis_pk>/map.<str:format>",
+        series_answers.series_map,
+        name="series-map",
+    ),
+    path(
+        "series/<int:pk>/analyses/<int:analysis_pk>/maps.<str:format>",
+        series_files.maps,
+        name="series-maps",
+    ),
+    path(
+        "series/<int:pk>/analyses/<int:analysis_pk>/along-<int:number>.svg",
+        series_files.along_svg,
+        name="series-along",
+    ),
+    path(
+        "series/<int:pk>/analyses/<int:analysis_pk>/report/",
+        series_files.report,
+        name="series-report",
     ),
     path("structures/<int:pk>/", structure.structure, name="structure"),
     path("structures/<int:pk>/structure.cif", download.structure_cif, name="structure-cif"),

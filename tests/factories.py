@@ -14,6 +14,8 @@ from spectradb.models import (
     Measurement,
     Peak,
     PeakFit,
+    Series,
+    SeriesAnalysis,
     Site,
     Spectrum,
     Status,
@@ -170,6 +172,52 @@ def make_peak_fit(spectrum: Spectrum, *peaks: tuple[float, float, float], **fiel
         for index, (position, hwhm, area) in enumerate(peaks)
     )
     return fit
+
+
+def make_series(shape: tuple[int, ...] = (3, 4), **fields: Any) -> Series:
+    """A published map of counts of two Mn L2,3 lines on 60 channels, with its file."""
+    from compute.series.io import RawSeries
+    from compute.series.io.raw import Axis
+    from spectradb.services.series.store import store_series
+
+    energy = 640 + 0.5 * np.arange(60)
+    lines = [
+        lorentzians(energy, ((place, 1.0, 1.0), (place + 11, 1.5, 0.5))) for place in (645, 648)
+    ]
+    share = np.linspace(0, 1, int(np.prod(shape)))[:, None]
+    counts = 500 * (0.1 + share * lines[0] + (1 - share) * lines[1])
+    values = np.random.default_rng(next(_numbers)).poisson(counts).astype("<f4")
+    axes = tuple(
+        Axis(name, "nm", 2.0 * np.arange(size))
+        for name, size in zip("zyx"[-len(shape) :], shape, strict=True)
+    )
+    raw = RawSeries(
+        axes, energy, lambda: iter([values]), "made", "<f4", "Mn", "L23", "counts", "EELS"
+    )
+    row = Series.objects.get(pk=store_series(raw, "made", ["made.h5"]).id)
+    given = {"status": Status.PUBLISHED, "formula": "MnO", "licence": "CC BY 4.0"}
+    for name, value in {**given, **fields}.items():
+        setattr(row, name, value)
+    row.save()
+    return row
+
+
+def make_series_analysis(series: Series, **fields: Any) -> SeriesAnalysis:
+    """A finished analysis with its maps: two factors, unless told otherwise."""
+    from dataclasses import asdict
+
+    from spectradb.services.queue import jobs
+    from spectradb.services.series.analyse import Asked
+    from spectradb.services.series.analyses import keep_maps, work
+
+    asked = fields.pop("asked", Asked("nmf", components=2))
+    given = {"public": True, "input_hash": f"analysis-{next(_numbers)}"}
+    row = SeriesAnalysis.objects.create(
+        series=series, method=asked.method, options=asdict(asked), **{**given, **fields}
+    )
+    assert jobs.run(SeriesAnalysis, row.pk, work, keep_maps), row.error
+    row.refresh_from_db()
+    return row
 
 
 def make_user(name: str = "", role: str = "", **fields: Any) -> User:

@@ -8,6 +8,7 @@ from rest_framework.routers import DefaultRouter
 
 from spectradb.api.account import ApiKeyViewSet
 from spectradb.api.ask import MatchRunView, MatchView, PredictView
+from spectradb.api.series import SeriesAnalysisViewSet, SeriesViewSet
 from spectradb.api.transfer import ExportViewSet, UploadView
 from spectradb.api.views import (
     CalculationViewSet,
@@ -32,6 +33,8 @@ router.register("fits", PeakFitViewSet, "fit")
 router.register("calculations", CalculationViewSet, "calculation")
 router.register("models", TrainedModelViewSet, "model")
 router.register("predictions", PredictionViewSet, "prediction")
+router.register("series", SeriesViewSet, "series")
+router.register("series-analyses", SeriesAnalysisViewSet, "series-analysis")
 router.register("exports", ExportViewSet, "export")
 router.register("keys", ApiKeyViewSet, "key")
 

@@ -7,6 +7,7 @@ from spectradb.filters.jobs import (
     PredictionFilterSet,
     TrainedModelFilterSet,
 )
+from spectradb.filters.series import SeriesAnalysisFilterSet, SeriesFilterSet
 from spectradb.filters.spectra import SpectrumFilterSet
 from spectradb.filters.structures import SiteFilterSet, StructureFilterSet
 from spectradb.filters.text import SearchText, parse_text
@@ -20,6 +21,8 @@ __all__ = [
     "PredictionFilterSet",
     "SearchError",
     "SearchText",
+    "SeriesAnalysisFilterSet",
+    "SeriesFilterSet",
     "SiteFilterSet",
     "SpectrumFilterSet",
     "StrictFilterSet",

@@ -15,12 +15,15 @@ from spectradb.filters.jobs import (
     PredictionFilterSet,
     TrainedModelFilterSet,
 )
+from spectradb.filters.series import SeriesAnalysisFilterSet, SeriesFilterSet
 from spectradb.filters.spectra import SpectrumFilterSet
 from spectradb.filters.structures import SiteFilterSet, StructureFilterSet
 from spectradb.models import (
     Calculation,
     PeakFit,
     Prediction,
+    Series,
+    SeriesAnalysis,
     Site,
     Spectrum,
     Structure,
@@ -38,6 +41,8 @@ FILTERSETS: dict[type[Model], type[StrictFilterSet]] = {
     PeakFit: PeakFitFilterSet,
     TrainedModel: TrainedModelFilterSet,
     Prediction: PredictionFilterSet,
+    Series: SeriesFilterSet,
+    SeriesAnalysis: SeriesAnalysisFilterSet,
 }
 
 

@@ -7,6 +7,7 @@ from spectradb.models.matches import Match, MatchRun
 from spectradb.models.predictions import Prediction, TrainedModel
 from spectradb.models.provenance import Calculation, Measurement, SourceFile
 from spectradb.models.series import Series
+from spectradb.models.series_analyses import SeriesAnalysis
 from spectradb.models.series_uploads import SeriesFile, SeriesUpload
 from spectradb.models.spectra import ImmutableArray, Kind, Quantity, Spectrum, SpectrumEdge, Status
 from spectradb.models.structures import Site, Structure, StructureElement
@@ -31,6 +32,7 @@ __all__ = [
     "Prediction",
     "Quantity",
     "Series",
+    "SeriesAnalysis",
     "SeriesFile",
     "SeriesUpload",
     "Site",

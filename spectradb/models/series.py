@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+import numpy as np
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from numpy.typing import NDArray
 from simple_history.models import HistoricalRecords
 
 from spectradb.models.fields import ArrayField
@@ -24,7 +26,7 @@ class SeriesQuerySet(models.QuerySet["Series"]):
 
     def without_arrays(self) -> Self:
         """For lists: the arrays stay in the database."""
-        return self.defer("energy", "summed", "preview")
+        return self.defer("energy", "summed", "counted", "preview")
 
 
 class Series(models.Model):
@@ -41,7 +43,8 @@ class Series(models.Model):
     formula = models.CharField(max_length=120, blank=True)
     quantity = models.CharField(max_length=10, choices=Quantity, default=Quantity.ARBITRARY)
     axes = models.JSONField(
-        help_text="[{name, unit, size, first, last}], outermost first; the energy follows them."
+        help_text="[{name, unit, size, first, last}], outermost first; the energy follows them. "
+        "Where steps differ, with all values."
     )
     n_spectra = models.PositiveIntegerField()
     n_channels = models.PositiveIntegerField()
@@ -58,6 +61,7 @@ class Series(models.Model):
 
     status = models.CharField(max_length=9, choices=Status, default=Status.DRAFT)
     status_note = models.TextField(blank=True, help_text="Reason of the last decision")
+    submitted_at = models.DateTimeField(null=True, blank=True)
     published_at = models.DateTimeField(null=True, blank=True)
     created = models.DateTimeField(auto_now_add=True)
     updated = models.DateTimeField(auto_now=True)
@@ -70,9 +74,12 @@ class Series(models.Model):
 
     energy = ArrayField(help_text="(n_channels,) float64, eV, ascending")
     summed = ArrayField(help_text="(n_channels,) float64, sum of all spectra")
+    counted = ArrayField(
+        null=True, blank=True, help_text="(n_channels,) float64, how many spectra have a value"
+    )
     preview = ArrayField(help_text="Mean of each spectrum, thinned to at most 128 on an axis")
 
-    history = HistoricalRecords(excluded_fields=["energy", "summed", "preview"])
+    history = HistoricalRecords(excluded_fields=["energy", "summed", "counted", "preview"])
     objects = SeriesQuerySet.as_manager()
 
     class Meta:
@@ -92,3 +99,15 @@ class Series(models.Model):
     def __str__(self) -> str:
         sizes = " × ".join(str(axis["size"]) for axis in self.axes)
         return f"SDB-M{self.pk} {self.absorber} {self.edge} ({sizes})"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of the axes, outermost first; () for a single spectrum."""
+        return tuple(int(axis["size"]) for axis in self.axes)
+
+    def axis_values(self, number: int) -> NDArray[np.float64]:
+        """(size,) float64: where the spectra stand on one axis, in its unit."""
+        axis = self.axes[number]
+        if "values" in axis:
+            return np.asarray(axis["values"], float)
+        return np.linspace(axis["first"], axis["last"], int(axis["size"]))

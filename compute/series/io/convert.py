@@ -28,6 +28,8 @@ class Converted:
     ----------
     content_hash : str
         SHA-256 of energies, axes and values, whatever the files around them look like.
+    counted : float64 (m,)
+        How many spectra have a value in each channel.
     errors : list of str
         Files of a folder that failed and are left out.
     """
@@ -40,6 +42,7 @@ class Converted:
     technique: str
     written: Written
     content_hash: str
+    counted: Floats
     header: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -73,14 +76,26 @@ def convert(
         Axes, an element or an edge that cannot be.
     """
     raw, errors = read_series(paths, axes=axes, element=element, edge=edge)
+    return convert_read(raw, target, errors=errors, most_bytes=most_bytes)
+
+
+def convert_read(
+    raw: RawSeries,
+    target: Path,
+    *,
+    errors: Sequence[str] = (),
+    most_bytes: int | None = None,
+) -> Converted:
+    """Write what a reader gave, as :func:`convert`."""
     _check_room(raw, target.parent, most_bytes)
     written = write(raw, target)
     warnings = list(raw.warnings)
     if written.gaps:
         warnings.append(f"{written.gaps} of {raw.n_spectra} spectra hold no value")
+    content, counted = _seen(raw, target)
     return Converted(
         raw.axes, raw.energy_ev, raw.element, raw.edge, raw.quantity, raw.technique, written,
-        _content_hash(raw, target), dict(raw.header), warnings, errors,
+        content, counted, dict(raw.header), warnings, list(errors),
     )  # fmt: skip
 
 
@@ -99,13 +114,16 @@ def _check_room(raw: RawSeries, folder: Path, most_bytes: int | None) -> None:
         )
 
 
-def _content_hash(raw: RawSeries, path: Path) -> str:
+def _seen(raw: RawSeries, path: Path) -> tuple[str, Floats]:
+    """The content hash, and (m,) how many spectra have a value in each channel."""
     digest = hashlib.sha256(np.ascontiguousarray(raw.energy_ev, "<f8").tobytes())
     for axis in raw.axes:
         digest.update(repr((axis.name, axis.unit)).encode())
         digest.update(np.ascontiguousarray(axis.values, "<f8").tobytes())
     digest.update(repr((raw.element, raw.edge)).encode())
+    counted = np.zeros(raw.energy_ev.size)
     with Stored(path) as stored:
         for _, rows in stored.parts(1024):
             digest.update(np.ascontiguousarray(rows).tobytes())
-    return digest.hexdigest()
+            counted += np.isfinite(rows).sum(axis=0)
+    return digest.hexdigest(), counted

@@ -15,6 +15,7 @@ from spectradb.models import (
     JobStatus,
     PeakFit,
     Series,
+    SeriesAnalysis,
     SeriesUpload,
     SourceFile,
     Upload,
@@ -101,11 +102,11 @@ def series_bytes_left(user: User) -> int:
 
 
 def open_jobs(user: User) -> int:
-    """Calculations, fits and exports of this person that wait or run."""
+    """Calculations, fits, exports and analyses of this person that wait or run."""
     calculations = Calculation.objects.filter(requesters=user, job_status__in=_OPEN).count()
     return calculations + sum(
         model.objects.filter(requested_by=user, job_status__in=_OPEN).count()
-        for model in (PeakFit, Export, SeriesUpload)
+        for model in (PeakFit, Export, SeriesUpload, SeriesAnalysis)
     )
 
 

@@ -20,7 +20,10 @@ CONTRIBUTOR = "contributor"
 CURATOR = "curator"
 
 _CONTRIBUTES = ("add_spectrum", "change_spectrum", "add_peakfit", "add_calculation", "add_export")
-_CURATED_MODELS = ("spectrum", "structure", "site", "measurement", "calculation", "peakfit")
+_CURATED_MODELS = (
+    "spectrum", "structure", "site", "measurement", "calculation", "peakfit", "series",
+    "seriesanalysis",
+)  # fmt: skip
 _CURATES = (
     *_CONTRIBUTES,
     "curate_spectrum",

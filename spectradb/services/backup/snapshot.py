@@ -22,9 +22,12 @@ from spectradb.services.backup import archive, rows
 ROWS, FILES = "rows/", "files/"
 KEY = "secret_key"
 _ALIAS = "backup"
-_NOT_KEPT = {"numba", "match", "training", "series-incoming", "series-uploads"}
+_NOT_KEPT = {
+    "numba", "match", "training", "series-incoming", "series-uploads", "series-maps",
+    "series-copies", "series-checked",
+}  # fmt: skip
 """Folders of ``var/`` that are made anew (compiled kernels, indexes for matching, descriptors), and
-series that are just being written or sent."""
+series and maps that are just being sent, written, copied or checked."""
 SECRETS = (
     "the signing key (sessions, mailed links, messages of the queue)",
     "password hashes, e-mail addresses and hashes of API keys",

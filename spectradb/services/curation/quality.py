@@ -13,7 +13,7 @@ from typing import Any
 from django.utils.translation import gettext
 
 from compute.errors import InputError
-from spectradb.models import Kind, Quantity, Spectrum, Status
+from spectradb.models import Kind, Quantity, Series, Spectrum, Status
 from spectradb.services.calculations.inputs import OUTDATED, is_of, valences
 
 PASS, CHECK, FAIL = "pass", "check", "fail"
@@ -65,6 +65,17 @@ def missing(row: Spectrum) -> list[str]:
         (row.formula or row.structure_id, gettext("formula of the sample")),
         (row.licence, gettext("licence")),
         (measured is not None and measured.mode, gettext("mode of detection")),
+    ]
+    return [words for value, words in wanted if not value]
+
+
+def missing_of_series(row: Series) -> list[str]:
+    """What a series has to say before a curator looks at it, in words."""
+    wanted = [
+        (row.absorber, gettext("element")),
+        (row.edge, gettext("edge")),
+        (row.formula, gettext("formula of the sample")),
+        (row.licence, gettext("licence")),
     ]
     return [words for value, words in wanted if not value]
 

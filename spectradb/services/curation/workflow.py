@@ -6,14 +6,15 @@
       ^                   │ └────reject────> rejected
       └────send back──────┘
 
-Every step is kept in the history with who took it and why.
+Every step is kept in the history with who took it and why. Series go the same way as spectra; what
+depends on which of the two it is stands in :func:`_before` and :func:`_after`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -21,12 +22,20 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from simple_history.models import DeletedObject
 
-from spectradb.models import Calculation, Spectrum, Status
+from spectradb.models import Calculation, Series, Spectrum, Status
 from spectradb.services.accounts.roles import may_contribute, may_curate
-from spectradb.services.curation.quality import blocking, keep_checks, missing
+from spectradb.services.curation.quality import (
+    blocking,
+    keep_checks,
+    missing,
+    missing_of_series,
+)
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
+
+
+R = TypeVar("R", Spectrum, Series)
 
 
 class CurationError(ValueError):
@@ -55,32 +64,32 @@ STEPS: dict[str, Step] = {
 }
 
 
-def submit(spectrum: Spectrum, user: User | AnonymousUser, note: str = "") -> Spectrum:
+def submit(row: R, user: User | AnonymousUser, note: str = "") -> R:
     """Hand a draft to the curators; the automatic checks run now. Its author or a curator may."""
-    return decide(spectrum, "submit", user, note)
+    return decide(row, "submit", user, note)
 
 
-def publish(spectrum: Spectrum, user: User | AnonymousUser, note: str = "") -> Spectrum:
+def publish(row: R, user: User | AnonymousUser, note: str = "") -> R:
     """Show a submitted spectrum to everyone; a failed check blocks it."""
-    return decide(spectrum, "publish", user, note)
+    return decide(row, "publish", user, note)
 
 
-def send_back(spectrum: Spectrum, user: User | AnonymousUser, note: str) -> Spectrum:
+def send_back(row: R, user: User | AnonymousUser, note: str) -> R:
     """Return a submitted spectrum to its author, saying what to mend."""
-    return decide(spectrum, "send_back", user, note)
+    return decide(row, "send_back", user, note)
 
 
-def reject(spectrum: Spectrum, user: User | AnonymousUser, note: str) -> Spectrum:
+def reject(row: R, user: User | AnonymousUser, note: str) -> R:
     """Refuse a submitted spectrum for good, saying why."""
-    return decide(spectrum, "reject", user, note)
+    return decide(row, "reject", user, note)
 
 
-def withdraw(spectrum: Spectrum, user: User | AnonymousUser, note: str) -> Spectrum:
+def withdraw(row: R, user: User | AnonymousUser, note: str) -> R:
     """Take a published spectrum out of the library; its page says why."""
-    return decide(spectrum, "withdraw", user, note)
+    return decide(row, "withdraw", user, note)
 
 
-def decide(spectrum: Spectrum, action: str, user: User | AnonymousUser, note: str = "") -> Spectrum:
+def decide(row: R, action: str, user: User | AnonymousUser, note: str = "") -> R:
     """Take one step; returns the row as it is now.
 
     Raises
@@ -95,52 +104,74 @@ def decide(spectrum: Spectrum, action: str, user: User | AnonymousUser, note: st
     step, note = STEPS[action], note.strip()
     with transaction.atomic():
         # SQLite's transactions are IMMEDIATE, so there the lock is on the whole database.
-        row = Spectrum.objects.select_for_update(of=("self",)).get(pk=spectrum.pk)
-        if not may_take(action, row, user):
-            raise PermissionDenied(f"you may not {action.replace('_', ' ')} SDB-{row.pk}")
-        if row.status != step.start:
+        held = type(row)._default_manager.select_for_update(of=("self",)).get(pk=row.pk)
+        name = number_of(held)
+        if not may_take(action, held, user):
+            raise PermissionDenied(f"you may not {action.replace('_', ' ')} {name}")
+        if held.status != step.start:
+            kind = "spectrum" if isinstance(held, Spectrum) else "series"
             raise CurationError(
-                f"SDB-{row.pk} is {row.status}; only a {step.start.value} spectrum can be "
+                f"{name} is {held.status}; only a {step.start.value} {kind} can be "
                 f"{step.done.lower()}"
             )
         if step.needs_note and not note:
             raise CurationError("A note is needed: say why.")
+        _before(held, action)
         now = timezone.now()
-        if action in {"submit", "publish"}:
-            keep_checks(row)
+        if action == "submit":
+            held.submitted_at = now
+        if action == "publish":
+            held.published_at = now
+        held.status, held.status_note = step.end, note
+        save_with_reason(held, user, f"{step.done}. {note}".strip())
+        if isinstance(held, Spectrum):
+            _after(held, action, user)
+    return held
+
+
+def number_of(row: Spectrum | Series) -> str:
+    """How it is cited: SDB-7, or SDB-M7 of a series."""
+    return f"SDB-{row.pk}" if isinstance(row, Spectrum) else f"SDB-M{row.pk}"
+
+
+def _before(row: Spectrum | Series, action: str) -> None:
+    """Checks, and what the record has to say first."""
+    if isinstance(row, Spectrum) and action in {"submit", "publish"}:
+        keep_checks(row)
         if action == "publish" and (reasons := blocking(row.checks)):
             raise CurationError(f"SDB-{row.pk} cannot be published. {' '.join(reasons)}")
-        if action == "submit" and (absent := missing(row)):
+    if action == "submit":
+        absent = missing(row) if isinstance(row, Spectrum) else missing_of_series(row)
+        if absent:
             raise CurationError(
-                f"SDB-{row.pk} does not say: {', '.join(absent)}. Complete it first."
+                f"{number_of(row)} does not say: {', '.join(absent)}. Complete it first."
             )
-        if action == "submit":
-            row.submitted_at = now
-        if action == "publish":
-            row.published_at = now
-        row.status, row.status_note = step.end, note
-        save_with_reason(row, user, f"{step.done}. {note}".strip())
-        if action == "publish" and row.replaces_id is not None:
-            _retire(row.replaces_id, row, user)
-        if action == "publish" and row.calculation_id is not None:
-            _send_back_others(row, user)
-            retire_earlier(row, user)
-    return row
 
 
-def may_take(action: str, spectrum: Spectrum, user: User | AnonymousUser) -> bool:
+def _after(row: Spectrum, action: str, user: User | AnonymousUser) -> None:
+    """What a newly published spectrum does to others."""
+    if action == "publish" and row.replaces_id is not None:
+        _retire(row.replaces_id, row, user)
+    if action == "publish" and row.calculation_id is not None:
+        _send_back_others(row, user)
+        retire_earlier(row, user)
+
+
+def may_take(action: str, row: Spectrum | Series, user: User | AnonymousUser) -> bool:
     """Whether this person may take the step: authors submit their own, curators do all."""
     if may_curate(user):
         return True
-    return action == "submit" and may_contribute(user) and spectrum.contributor_id == user.pk
+    return action == "submit" and may_contribute(user) and row.contributor_id == user.pk
 
 
-def save_with_reason(spectrum: Spectrum, user: User | AnonymousUser | None, reason: str) -> None:
+def save_with_reason(
+    row: Spectrum | Series, user: User | AnonymousUser | None, reason: str
+) -> None:
     """Save, and keep in the history who did it and why."""
-    spectrum._change_reason = reason  # type: ignore[attr-defined]  # of simple_history
+    row._change_reason = reason  # type: ignore[union-attr]  # of simple_history
     if user is not None and user.is_authenticated:
-        spectrum._history_user = user  # type: ignore[attr-defined]
-    spectrum.save()
+        row._history_user = user  # type: ignore[union-attr]
+    row.save()
 
 
 def _retire(older_id: int, newer: Spectrum, user: User | AnonymousUser) -> None:
@@ -201,7 +232,7 @@ class BulkResult:
 
 
 def decide_all(
-    spectra: Iterable[Spectrum], action: str, user: User | AnonymousUser, note: str = ""
+    rows: Iterable[R], action: str, user: User | AnonymousUser, note: str = ""
 ) -> BulkResult:
     """Take one step for many; one that cannot be taken is told and stops no other.
 
@@ -211,13 +242,13 @@ def decide_all(
         If this person may not take it at all.
     """
     result = BulkResult()
-    for spectrum in spectra:
+    for row in rows:
         try:
-            decide(spectrum, action, user, note)
+            decide(row, action, user, note)
         except CurationError as error:
-            result.refused[spectrum.pk] = str(error)
+            result.refused[row.pk] = str(error)
         else:
-            result.done.append(spectrum.pk)
+            result.done.append(row.pk)
     return result
 
 

@@ -29,6 +29,7 @@ from spectradb.models import (
     JobStatus,
     MatchRun,
     PeakFit,
+    SeriesAnalysis,
     SeriesUpload,
 )
 from spectradb.models.jobs import Job
@@ -56,8 +57,13 @@ _TASKS: dict[type[Job], str] = {
     ImportRun: "spectradb.tasks.run_import",
     BroughtSpectrum: "spectradb.tasks.run_brought",
     SeriesUpload: "spectradb.tasks.run_series_upload",
+    SeriesAnalysis: "spectradb.tasks.run_series_analysis",
 }
-_TIMEOUTS: dict[type[Job], int] = {TrainedModel: 4 * 3600, SeriesUpload: 2 * 3600}
+_TIMEOUTS: dict[type[Job], int] = {
+    TrainedModel: 4 * 3600,
+    SeriesUpload: 2 * 3600,
+    SeriesAnalysis: 4 * 3600,
+}
 """Seconds that a job may take where that is more than the queue's own limit."""
 _FEFF_TIMEOUT = 7 * 3600
 """The same of a calculation by FEFF, which has a limit of its own for each of two edges."""
@@ -159,6 +165,11 @@ def _end(row: Job, status: JobStatus, **values: Any) -> bool:
             **values,
         )
     )
+
+
+def note(row: Job, **values: Any) -> bool:
+    """Tell how far a running job is; False once it is another's, or cancelled."""
+    return bool(_held(row).update(**values))
 
 
 def _held(row: Job) -> QuerySet[Any]:

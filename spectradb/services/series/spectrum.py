@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 from django.db import transaction
 
 from compute.errors import InputError
@@ -13,7 +12,7 @@ from compute.io import RawSpectrum
 from spectradb.models import Series, Spectrum
 from spectradb.services.curation.quality import keep_checks
 from spectradb.services.imports.measured_rows import measured_rows
-from spectradb.services.series.store import opened
+from spectradb.services.series.values import Region, summed
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -24,35 +23,18 @@ def spectrum_of(
 ) -> Spectrum:
     """The sum over ``[start, stop)`` on each axis as a draft; all of an axis that is not given.
 
-    It remembers series and region; asked for again, it is the same record.
+    It remembers series and region; asked for again, it is the same record, unless that is a draft
+    of another person.
 
     Raises
     ------
     InputError
         A region outside the series, or without a value.
     """
-    sizes = [int(axis["size"]) for axis in row.axes]
-    if len(region) > len(sizes):
-        raise InputError("region", list(region), f"the series has {len(sizes)} axes")
-    cut = [*region, *[(0, size) for size in sizes[len(region) :]]]
-    for (start, stop), size, axis in zip(cut, sizes, row.axes, strict=True):
-        if not 0 <= start < stop <= size:
-            raise InputError(f"region.{axis['name']}", (start, stop), f"is within 0 … {size}")
-    part = ", ".join(
-        f"{axis['name']} {start}" + (f"…{stop - 1}" if stop - start > 1 else "")
-        for (start, stop), axis in zip(cut, row.axes, strict=True)
-    )[:120]
-    total, count = np.zeros(row.n_channels), np.zeros(row.n_channels)
-    with opened(row) as stored:
-        energy = stored.energy_ev
-        # runs along the last axis lie together in the file
-        last = cut[-1] if cut else (0, 1)
-        for place in np.ndindex(*[stop - start for start, stop in cut[:-1]]):
-            outer = [index + start for index, (start, _) in zip(place, cut[:-1], strict=True)]
-            base = int(np.ravel_multi_index([*outer, last[0]], sizes)) if sizes else 0
-            rows = np.asarray(stored.rows(base, base + last[1] - last[0]), float)
-            total += np.nan_to_num(rows).sum(axis=0)
-            count += np.isfinite(rows).sum(axis=0)
+    asked = Region.checked(region, row)
+    cut, part = asked.cut, asked.words(row)[:120]
+    found = summed(row, asked)
+    energy, total, count = found.energy_ev, found.total, found.count
     if not count.max():
         raise InputError("region", part, "holds no value")
     kept = count > 0
@@ -78,6 +60,10 @@ def spectrum_of(
     )
     measurement, draft = measured_rows(raw, row.content_hash, part, contributor=contributor)
     known = Spectrum.objects.filter(content_hash=draft.content_hash).first()
+    if known is not None and contributor is not None and not _sees(contributor, known):
+        # Another person's draft: each has a record of their own, and learns of no other.
+        draft.content_hash = draft.hash_content(row.content_hash, part, contributor.pk)
+        known = Spectrum.objects.filter(content_hash=draft.content_hash).first()
     if known is not None:
         return known
     measurement.series = row
@@ -89,6 +75,10 @@ def spectrum_of(
         keep_checks(draft)
         draft.save()
     return draft
+
+
+def _sees(user: User, row: Spectrum) -> bool:
+    return Spectrum.objects.visible_to(user).filter(pk=row.pk).exists()
 
 
 _QUANTITIES = ("mu", "normalised", "counts", "arbitrary")

@@ -13,22 +13,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from django.conf import settings
-from django.core.files import File
-from django.core.files.storage import storages
 from django.db import IntegrityError, transaction
 from numpy.typing import NDArray
 
-from compute.errors import ReadError
 from compute.isolation import Allowance, apart_within
-from compute.series.io.convert import Converted, convert
+from compute.series.io import RawSeries
+from compute.series.io.convert import Converted, convert, convert_read
+from compute.series.io.raw import Axis
 from compute.series.io.store import Stored
 from spectradb.models import Quantity, Series, Status
 from spectradb.services.imports.fields import plain_json, short_text
+from spectradb.services.series.local import keep, local_file
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 _PREVIEW = 128
+_EVEN = 1e-4  # of the range, within which steps count as the same
 _STALE_SECONDS = 24 * 3600
 _READING = Allowance(memory_bytes=2**30, cpu_seconds=60.0, wall_factor=20.0)
 
@@ -86,7 +87,29 @@ def import_series(
                 _allowance(paths), convert, paths, path,
                 axes=axes, element=element, edge=edge, most_bytes=most_bytes,
             )  # fmt: skip
-        row, is_new = _stored(raw, path, paths, contributor)
+        names = [one.name for one in paths]
+        return _told(raw, *_stored(raw, path, paths[0].stem, names, contributor))
+
+
+def store_series(
+    raw: RawSeries, title: str, source_names: Sequence[str], *, contributor: User | None = None
+) -> ImportedSeries:
+    """Store what was made here, not read; ``title`` where it has none of its own.
+
+    Raises
+    ------
+    ReadError
+        More data than disk.
+    """
+    folder = Path(settings.VAR_DIR) / "series-incoming"
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix="import-") as place:
+        path = Path(place) / "series.h5"
+        made = convert_read(raw, path)
+        return _told(made, *_stored(made, path, title, source_names, contributor))
+
+
+def _told(raw: Converted, row: Series, is_new: bool) -> ImportedSeries:
     told = [{key: axis[key] for key in ("name", "unit", "size")} for axis in row.axes]
     return ImportedSeries(
         row.pk, is_new, told, row.absorber, row.edge, row.n_spectra, row.n_channels, raw.warnings,
@@ -106,33 +129,32 @@ def _allowance(paths: Sequence[Path]) -> Allowance:
 
 
 def _stored(
-    raw: Converted, path: Path, paths: Sequence[Path], contributor: User | None
+    raw: Converted,
+    path: Path,
+    title: str,
+    source_names: Sequence[str],
+    contributor: User | None,
 ) -> tuple[Series, bool]:
     """The file first, then the row: a file without a row is nothing that anybody sees."""
     content = raw.content_hash
     alike = Series.objects.filter(content_hash=content)
     if known := alike.filter(contributor=contributor).first():
         return known, False
-    storage = storages["series"]
     name, n_bytes, sha256 = f"{content[:2]}/{content}.h5", raw.written.n_bytes, raw.written.sha256
     if other := alike.first():  # of somebody else: a row of one's own, the same file
         name, n_bytes, sha256 = other.file_name, other.n_bytes, other.sha256
     else:
-        if storage.exists(name):  # no row has it: left by an import that was killed
-            storage.delete(name)
-        with path.open("rb") as file:
-            name = storage.save(name, File(file))
+        # One that is there already has no row: it was left by an import that was killed.
+        name = keep(name, path)
+        local_file(name, n_bytes, sha256)  # as it was written, now and later
     quantity = raw.quantity if raw.quantity in Quantity.values else Quantity.ARBITRARY
     row = Series(
-        title=short_text(str(raw.header.get("title") or paths[0].stem), 200),
+        title=short_text(str(raw.header.get("title") or title), 200),
         technique=raw.technique[:12],
         absorber=raw.element or "",
         edge=raw.edge or "",
         quantity=quantity,
-        axes=[
-            {**axis.told(), "first": float(axis.values[0]), "last": float(axis.values[-1])}
-            for axis in raw.axes
-        ],
+        axes=[_axis(axis) for axis in raw.axes],
         n_spectra=raw.written.level.size,
         n_channels=raw.energy_ev.size,
         energy_min=float(raw.energy_ev[0]),
@@ -141,7 +163,7 @@ def _stored(
         n_bytes=n_bytes,
         sha256=sha256,
         content_hash=content,
-        source_names=[one.name for one in paths][:1000],
+        source_names=list(source_names)[:1000],
         header=plain_json(raw.header),
         warnings=raw.warnings,
         status=Status.DRAFT,
@@ -149,6 +171,7 @@ def _stored(
         licence="" if contributor is not None else Series._meta.get_field("licence").default,
         energy=raw.energy_ev,
         summed=raw.written.total,
+        counted=raw.counted,
         preview=_preview(raw.written.level.reshape(raw.shape or (1,))),
     )
     try:
@@ -159,32 +182,27 @@ def _stored(
     return row, True
 
 
+def _axis(axis: Axis) -> dict[str, Any]:
+    """As the row keeps it; every value where the steps differ."""
+    first, last = float(axis.values[0]), float(axis.values[-1])
+    told = {**axis.told(), "first": first, "last": last}
+    even = np.linspace(first, last, axis.size)
+    if np.abs(axis.values - even).max() > _EVEN * max(abs(last - first), abs(first)):
+        told["values"] = axis.values.tolist()
+    return told
+
+
 @contextmanager
 def opened(row: Series) -> Iterator[Stored]:
-    """The stored series; from a remote storage by a copy that goes afterwards.
+    """The stored series, on this machine and checked (:mod:`~spectradb.services.series.local`).
 
     Raises
     ------
     ReadError
         If the file is missing or is not the one that was stored.
     """
-    storage = storages["series"]
-    try:
-        local: Path | None = Path(storage.path(row.file_name))
-    except NotImplementedError:
-        local = None
-    try:
-        with tempfile.TemporaryDirectory(prefix="spectradb-series-") as place:
-            if local is None:
-                local = Path(place) / "series.h5"
-                with storage.open(row.file_name) as source, local.open("wb") as target:
-                    shutil.copyfileobj(source, target, 2**20)
-            if local.stat().st_size != row.n_bytes:
-                raise ReadError([f"{row.file_name}: not the {row.n_bytes} bytes that were stored"])
-            with Stored(local) as stored:
-                yield stored
-    except FileNotFoundError as error:
-        raise ReadError([f"{row.file_name}: the file of series {row.pk} is missing"]) from error
+    with Stored(local_file(row.file_name, row.n_bytes, row.sha256)) as stored:
+        yield stored
 
 
 def _clear(folder: Path) -> None:

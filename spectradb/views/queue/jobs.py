@@ -16,7 +16,15 @@ from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from spectradb.models import Calculation, Export, ImportRun, JobStatus, PeakFit, TrainedModel
+from spectradb.models import (
+    Calculation,
+    Export,
+    ImportRun,
+    JobStatus,
+    PeakFit,
+    SeriesAnalysis,
+    TrainedModel,
+)
 from spectradb.models.visibility import CURATE
 from spectradb.services.accounts.roles import may_curate
 from spectradb.services.queue import jobs as service
@@ -26,6 +34,7 @@ KINDS: dict[str, tuple[type, str]] = {
     "calculations": (Calculation, "Calculations"),
     "fits": (PeakFit, "Peak fits"),
     "exports": (Export, "Exports"),
+    "analyses": (SeriesAnalysis, "Analyses of series"),
     "imports": (ImportRun, "Imports"),
     "trainings": (TrainedModel, "Trainings"),
 }
@@ -159,6 +168,11 @@ def _rows(kind: str, request: HttpRequest) -> QuerySet[Any]:
         )
     if kind == "trainings":
         rows = rows.defer("held_out", "request", "metrics", "hyperparameters")
+    if kind == "analyses":
+        seen_analyses = SeriesAnalysis.objects.visible_to(request.user).select_related("series")
+        rows = seen_analyses.defer(
+            "told", "series__energy", "series__summed", "series__counted", "series__preview"
+        )
     if kind == "exports":
         rows = Export.objects.visible_to(request.user)
     return rows
@@ -182,6 +196,8 @@ def _described(kind: str, row: Any) -> dict[str, Any]:
         words["site"] = row.site
         words["structure"] = row.structure
         words["record"] = getattr(row, "record_id", None)
+    elif isinstance(row, SeriesAnalysis):
+        words["series"] = row.series_id
     elif isinstance(row, PeakFit):
         words["record"], words["formula"] = row.spectrum_id, row.spectrum.formula
     return words

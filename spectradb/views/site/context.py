@@ -27,6 +27,11 @@ def site(request: HttpRequest) -> dict[str, Any]:
 
 
 SECTIONS = {
+    "series-browse": "series",
+    "series": "series",
+    "series-report": "series",
+    "series-combine": "series",
+    "series-draft": "series",
     "results": "browse",
     "coverage": "coverage",
     "spectrum": "browse",

@@ -31,11 +31,15 @@ SPECTRUM = _by_status("YYYYY", "00YYY")
 """Also of whatever hangs on one: its figures, files, fits, matches, calculation."""
 SPECTRUM_PAGE = SPECTRUM | {"withdrawn": "GGYYY"}
 OWN_SPECTRUM = _by_status("LNYYY", "L0YYY")  # its author and the curators
+OWN_SERIES = _by_status("LYYYY", "L0YYY")  # whoever sees it, signed in
 ORDERS = {
     "own": "00YYY",  # asked for by the owner; nothing is made of it yet
     "operator": "YYYYY",
     "gone": "000YY",  # whoever asked has left
 }
+ANALYSIS = {"own": "00YYY", "shared": "YYYYY", "of draft": "00YYY"}
+"""Asked for by the owner of a published series for themselves, for everyone; of their draft."""
+CHANGED_ANALYSIS = {"own": "L0YYY", "shared": "LNYYY", "of draft": "L0YYY"}
 EXPORT = {"own": "00YYY", "visitor": "YYYYY", "gone": "000YY"}
 CALCULATION = SPECTRUM | ORDERS
 CHANGED_CALCULATION = _by_status("LNYYY", "L0YYY") | {
@@ -86,7 +90,29 @@ _DRAFT = _by_status("LNNNN", "L0NNN") | {"draft": "L0YNN"}
 _SUBMITS = _by_status("LNYNN", "L0YNN")  # what cannot be sent any more is told so
 _DECIDES = _by_status("LNNYY", "L0NYY")  # over the API
 
+_SERIES_STEP = _by_status("LNNYY", "L0NYY")  # on the page
+
+SERIES_PAGES: dict[str, Route | list[Route]] = {
+    "series-browse": _get(),
+    "series-combine": _both(SIGNED, SIGNED),
+    "series": _get(SPECTRUM, "series"),
+    "series-file": _get(SPECTRUM, "series"),
+    "series-values": _get(SPECTRUM, "series bin"),
+    "series-picture": _get(SPECTRUM, "series bin"),
+    "series-spectrum-drawing": _get(SPECTRUM, "series"),
+    "series-spectrum": _post(OWN_SERIES, "series", at="0,0"),
+    "series-draft": _both(_DRAFT, _DRAFT, "series"),
+    "series-step": _post(_SERIES_STEP, "series", do="publish"),
+    "series-analyse": _post(OWN_SERIES, "series", method="nothing"),
+    "series-analysis-act": _post(CHANGED_ANALYSIS, "analysis", do="nothing"),
+    "series-map": _get(ANALYSIS, "analysis bin"),
+    "series-maps": _get(ANALYSIS, "analysis h5"),
+    "series-along": _get("00000", "analysis along"),  # it has two axes
+    "series-report": _get(ANALYSIS, "analysis"),
+}
+
 PAGES: dict[str, Route | list[Route]] = {
+    **SERIES_PAGES,
     "home": _get(),
     "results": _get(),
     "spectrum": [_get(SPECTRUM_PAGE, "measured"), _get(SPECTRUM_PAGE, "computed")],
@@ -216,6 +242,23 @@ API: dict[str, Route | list[Route]] = {
     },
     "spectrum-submit": _post(OWN_SPECTRUM, "measured"),
     "spectrum-revise": _post(OWN_SPECTRUM, "measured"),
+    "series-list": _get(),
+    "series-detail": _get(SPECTRUM, "series"),
+    "series-values": _get(SPECTRUM, "series"),
+    "series-file": _get(SPECTRUM, "series"),
+    "series-spectrum": _post(OWN_SERIES, "series", region="0,0"),
+    "series-analyses": _post(OWN_SERIES, "series", method="nothing"),
+    **{
+        f"series-{step}": _post(_DECIDES, "series", note="why")
+        for step in ("publish", "reject", "send-back", "withdraw")
+    },
+    "series-submit": _post(OWN_SPECTRUM, "series"),
+    "series-analysis-list": _get(),
+    "series-analysis-detail": _get(ANALYSIS, "api analysis"),
+    "series-analysis-map": _get(ANALYSIS, "api analysis"),
+    "series-analysis-file": _get(ANALYSIS, "api analysis"),
+    "series-analysis-cancel": _post(CHANGED_ANALYSIS, "api analysis"),
+    "series-analysis-retry": _post(CHANGED_ANALYSIS, "api analysis"),
     "fit-list": _get(),
     "fit-detail": _get(SPECTRUM, "fit"),
     "calculation-list": _get(),
@@ -249,6 +292,8 @@ ADMIN: dict[str, str] = {
     "spectradb_site": CHANGED,
     "spectradb_calculation": CHANGED,
     "spectradb_peakfit": CHANGED,
+    "spectradb_series": CHANGED,
+    "spectradb_seriesanalysis": CHANGED,
     "spectradb_trainedmodel": NEITHER,
     "spectradb_sourcefile": NEITHER,
     "spectradb_apikey": NEITHER,
@@ -269,6 +314,8 @@ ADMIN_PAGES = {
 OWNERS: dict[str, str] = {
     "Spectrum.contributor": "stays; what is not published is the curators' alone",
     "Series.contributor": "stays; what is not published is the curators' alone",
+    "SeriesAnalysis.requested_by": "stays; seen as its series is where it is public, else the "
+    "curators' alone",
     "Calculation.requesters": "stays; without a record it is the curators' alone",
     "Export.requested_by": "stays; the curators' alone",
     "PeakFit.requested_by": "stays; seen as its spectrum is",

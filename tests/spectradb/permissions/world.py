@@ -23,7 +23,15 @@ from spectradb.models import (
 )
 from spectradb.services.exports.jobs import folder
 from spectradb.services.imports.uploads import Part
-from tests.factories import make_peak_fit, make_site, make_spectrum, make_structure, make_user
+from tests.factories import (
+    make_peak_fit,
+    make_series,
+    make_series_analysis,
+    make_site,
+    make_spectrum,
+    make_structure,
+    make_user,
+)
 from tests.spectradb.permissions.table import PEOPLE, STATUSES
 
 
@@ -92,8 +100,32 @@ def make_world() -> World:
             job_status=JobStatus.DONE, file_name="none.csv",
         )  # fmt: skip
         keep("export", state, pk=export.pk)
+    _series(owner, keep)
     _others(owner, keep)
     return World(clients, rows)
+
+
+def _series(owner: Any, keep: Any) -> None:
+    """Series in every state, and analyses of them."""
+    published = None
+    for status in STATUSES:
+        row = make_series((3, 4), status=status, contributor=owner)
+        keep("series", status, pk=row.pk)
+        keep("series bin", status, pk=row.pk, format="bin")
+        if status == "draft":
+            draft = row
+        if status == "published":
+            published = row
+    for state, series, public in (
+        ("own", published, False), ("shared", published, True), ("of draft", draft, True)
+    ):  # fmt: skip
+        analysis = make_series_analysis(series, public=public, requested_by=owner)
+        address = {"pk": series.pk, "analysis_pk": analysis.pk}
+        keep("analysis", state, **address)
+        keep("analysis bin", state, **address, format="bin")
+        keep("analysis h5", state, **address, format="h5")
+        keep("analysis along", state, **address, number=0)
+        keep("api analysis", state, pk=analysis.pk)
 
 
 def _others(owner: Any, keep: Any) -> None:

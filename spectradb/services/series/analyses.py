@@ -1,0 +1,228 @@
+"""Analyses of series as jobs: asked for on a page, done by a worker, kept as a file of maps."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.core.files.storage import storages
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext
+
+from compute.errors import InputError
+from compute.series.parameters import QUANTITIES
+from compute.series.version import VERSION
+from spectradb.models import JobStatus, Series, SeriesAnalysis, Spectrum
+from spectradb.services.accounts.quotas import check_jobs
+from spectradb.services.accounts.roles import may_contribute, may_curate
+from spectradb.services.queue import jobs
+from spectradb.services.series.analyse import METHODS, Asked, analyse
+from spectradb.services.series.local import digest_of, keep
+from spectradb.services.series.references import references_on
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
+_TOLD_EVERY = 1.0  # seconds between two notes of how far it is
+MAX_REFERENCES, MAX_COMPONENTS = 20, 20
+
+
+class Stopped(Exception):
+    """The job was cancelled, or went to another worker, while it ran."""
+
+    cause = "Cancelled"
+    permanent = True
+
+
+@dataclass(frozen=True)
+class Made:
+    """A finished file of maps, stored."""
+
+    file_name: str
+    n_bytes: int
+    sha256: str
+    told: dict[str, Any]
+    warnings: list[str]
+
+
+def as_asked(options: dict[str, Any]) -> Asked:
+    """What a row keeps as JSON."""
+    return Asked(**{name: _tuples(value) for name, value in options.items()})
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(one) for one in value) if isinstance(value, list) else value
+
+
+def check(row: Series, asked: Asked, user: User) -> list[str]:
+    """Refuse what cannot be done before it is queued; what has to be told.
+
+    References are numbers of spectra that this person sees: no file of the server is read.
+
+    Raises
+    ------
+    InputError
+        Naming the field.
+    """
+    if asked.method not in METHODS:
+        raise InputError("method", asked.method, f"is one of {', '.join(METHODS)}")
+    for one in asked.references:
+        if not one.isdecimal() or len(one) > 18:
+            raise InputError("references", one, "is no number of a spectrum")
+    if len(asked.references) > MAX_REFERENCES:
+        raise InputError("references", len(asked.references), f"are at most {MAX_REFERENCES}")
+    seen = Spectrum.objects.visible_to(user).filter(pk__in=asked.references)
+    known = {str(pk) for pk in seen.values_list("pk", flat=True)}
+    for one in asked.references:
+        if one not in known:
+            raise InputError("references", one, "there is no such spectrum")
+    if asked.method == "references" and not asked.references:
+        raise InputError("references", "", "name at least one spectrum")
+    if asked.components is not None and not 1 <= asked.components <= MAX_COMPONENTS:
+        raise InputError("components", asked.components, f"are 1 to {MAX_COMPONENTS}")
+    if asked.method == "parameters":
+        for name in asked.quantities:
+            if name not in QUANTITIES:
+                raise InputError("quantity", name, f"is one of {', '.join(QUANTITIES)}")
+            if asked.windows and QUANTITIES[name][1] != len(asked.windows):
+                raise InputError("window", asked.windows, f"{name} takes {QUANTITIES[name][1]}")
+    for low, high in asked.windows:
+        if not row.energy_min <= low < high <= row.energy_max:
+            raise InputError(
+                "window", f"{low:g}–{high:g}",
+                f"lies within {row.energy_min:g} to {row.energy_max:g} eV, the lower one first",
+            )  # fmt: skip
+    return references_on(asked.references, row.energy)[2] if asked.references else []
+
+
+def request_analysis(row: Series, asked: Asked, user: User) -> SeriesAnalysis:
+    """Queue an analysis; asked for again by the same person, it is the row that is there.
+
+    Raises
+    ------
+    PermissionDenied
+        If the person may not contribute.
+    InputError
+        What cannot be done (:func:`check`).
+    QuotaError
+        If this person has too many jobs waiting.
+    """
+    if not may_contribute(user):
+        raise PermissionDenied(gettext("Only contributors ask for analyses."))
+    check(row, asked, user)
+    public = may_curate(user) or row.contributor_id == user.pk
+    digest = input_hash(row, asked, None if public else user)
+    found = SeriesAnalysis.objects.filter(input_hash=digest).first()
+    if found is not None and found.job_status not in (JobStatus.FAILED, JobStatus.CANCELLED):
+        return found
+    check_jobs(user)
+    if found is not None:
+        jobs.retry(SeriesAnalysis.objects.filter(pk=found.pk))
+        found.refresh_from_db()
+        return found
+    try:
+        with transaction.atomic():
+            made = SeriesAnalysis.objects.create(
+                series=row, method=asked.method, options=asdict(asked), public=public,
+                input_hash=digest, requested_by=user,
+            )  # fmt: skip
+            jobs.enqueue(SeriesAnalysis, [made.pk])
+    except IntegrityError:  # asked twice at the same time
+        return SeriesAnalysis.objects.get(input_hash=digest)
+    return made
+
+
+def input_hash(row: Series, asked: Asked, user: User | None) -> str:
+    """SHA-256 of series, question and version; of the person where it is theirs alone."""
+    told = [VERSION, row.content_hash, asdict(asked), None if user is None else user.pk]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def run_analysis(pk: int) -> bool:
+    """Do one queued analysis; whether this call finished it."""
+    return jobs.run(SeriesAnalysis, pk, work, keep_maps)
+
+
+def work(row: SeriesAnalysis) -> Made:
+    """The long part of the job. A worker that dies leaves the parts that are done to the next.
+
+    Raises
+    ------
+    Stopped
+        Once it is cancelled.
+    ComputeError
+        What cannot be analysed or read.
+    """
+    asked = as_asked(row.options)
+    folder = Path(settings.VAR_DIR) / "series-maps"
+    folder.mkdir(parents=True, exist_ok=True)
+    output = folder / f"analysis-{row.pk}.h5"
+    start = said = time.monotonic()
+    first: int | None = None
+    warnings: list[str] = []
+    for step in analyse(row.series, asked, output):
+        now, warnings = time.monotonic(), list(step.warnings)
+        if first is None:
+            first, start = step.done, now
+        if now - said < _TOLD_EVERY and step.done < step.total:
+            continue
+        rate = (step.done - first) / (now - start) if now > start else 0.0
+        if not jobs.note(row, done=step.done, rate=rate or None):
+            raise Stopped(f"analysis {row.pk} was cancelled")
+        said = now
+    try:
+        name = keep(f"maps/{row.pk}-{row.input_hash[:16]}.h5", output)
+        return Made(
+            name, output.stat().st_size, digest_of(output), _told(output, row.series), warnings
+        )
+    finally:
+        output.unlink(missing_ok=True)
+
+
+def _told(path: Path, series: Series) -> dict[str, Any]:
+    import h5py
+
+    from spectradb.services.series.maps import Maps
+
+    with h5py.File(path, "r") as file:
+        maps = Maps(file, series.shape)
+        return {**maps.told, "components": maps.components, "keys": maps.keys}
+
+
+def keep_maps(row: SeriesAnalysis, made: Made) -> None:
+    """Note where the maps are."""
+    row.file_name, row.n_bytes, row.sha256 = made.file_name, made.n_bytes, made.sha256
+    row.told, row.warnings = made.told, made.warnings
+    row.done = row.series.n_spectra
+    row.save(update_fields=[
+        "file_name", "n_bytes", "sha256", "told", "warnings", "done"])  # fmt: skip
+
+
+def may_change(row: SeriesAnalysis, user: User | AnonymousUser) -> bool:
+    """Whether this person cancels, repeats and removes it: who asked, and curators."""
+    return may_curate(user) or (user.is_authenticated and row.requested_by_id == user.pk)
+
+
+def cancel(row: SeriesAnalysis) -> bool:
+    """Stop one that waits or runs; whether there was something to stop."""
+    return bool(jobs.cancel(SeriesAnalysis.objects.filter(pk=row.pk)))
+
+
+def discard(rows: QuerySet[SeriesAnalysis] | Iterable[SeriesAnalysis]) -> int:
+    """Remove analyses with their files; how many."""
+    n = 0
+    for row in rows:
+        name = row.file_name
+        row.delete()
+        if name:
+            storages["series"].delete(name)
+        n += 1
+    return n

@@ -1,0 +1,101 @@
+"""Series, their axes and their maps in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext
+
+from spectradb.models import Series, SeriesAnalysis
+from spectradb.services.series.values import Region
+
+_UNITS = {"shift": "eV", "width": "eV²"}
+
+
+def name_of(row: Series) -> str:
+    """Title, else formula, else number."""
+    return row.title or row.formula or f"SDB-M{row.pk}"
+
+
+def size_words(row: Series) -> str:
+    """``512 × 512 × 1024``: the axes, then the energies."""
+    return " × ".join(str(size) for size in (*row.shape, row.n_channels))
+
+
+def axis_label(axis: dict[str, Any]) -> str:
+    """``x (nm)``; without a unit what it is: the place in the order."""
+    return f"{axis['name']} ({axis['unit']})" if axis["unit"] else str(axis["name"])
+
+
+def method_words(method: str) -> str:
+    return {
+        "references": gettext("Fractions of references"),
+        "library": gettext("Match with the library"),
+        "nmf": gettext("Factors without references (NMF)"),
+        "mcr": gettext("Factors with known ones (MCR-ALS)"),
+        "parameters": gettext("Single numbers"),
+    }.get(method, method)
+
+
+def quantity_words(name: str) -> str:
+    return {
+        "white_line_ratio": gettext("White-line ratio"),
+        "centre_of_mass": gettext("Centre of mass (eV)"),
+        "e0": gettext("E₀ (eV)"),
+        "peak_position": gettext("Peak position (eV)"),
+    }.get(name, name)
+
+
+def map_words(key: str, method: str) -> str:
+    """What a map of this key shows."""
+    parts = key.split("/")
+    if parts[0] == "components" and len(parts) > 2:
+        name = quantity_words(parts[1]) if method == "parameters" else parts[1]
+        return {
+            "value": name,
+            "err": gettext("σ of %s") % name,
+            "upper": gettext("95 %% limit of %s") % name,
+        }.get(parts[2], f"{name}, {parts[2]}")
+    if parts[0] == "moved":
+        what = parts[1].removesuffix("_err")
+        words = {"shift": gettext("Shift"), "width": gettext("Width")}.get(what, what)
+        words = f"{words} ({_UNITS[what]})" if what in _UNITS else words
+        return gettext("σ of %s") % words if parts[1].endswith("_err") else words
+    return {
+        "residual": gettext("Residual (1: noise)"),
+        "none_of_these": gettext("None of these (probability)"),
+        "p_value": gettext("Residual, p-value"),
+        "total": gettext("Sum of all phases"),
+    }.get(key, key.replace("_", " "))
+
+
+def analysis_words(row: SeriesAnalysis) -> str:
+    """What was asked, in a line."""
+    asked = row.options
+    parts = [method_words(row.method)]
+    if asked.get("references"):
+        parts.append(", ".join(f"SDB-{one}" for one in asked["references"]))
+    if asked.get("components"):
+        parts.append(gettext("%d components") % asked["components"])
+    if asked.get("quantities"):
+        parts.append(", ".join(quantity_words(one) for one in asked["quantities"]))
+    if asked.get("windows"):
+        parts.append(", ".join(f"{low:g}–{high:g} eV" for low, high in asked["windows"]))
+    if asked.get("free"):
+        words = {"shift": gettext("shift"), "width": gettext("width")}
+        free = ", ".join(words.get(one, one) for one in asked["free"])
+        parts.append(gettext("free by spectrum: %s") % free)
+    return "; ".join(parts)
+
+
+def region_words(region: Region, row: Series) -> str:
+    """Axes and what is read on them: ``x 3.5 nm, y 2–4 nm``; all of it is the mean of all."""
+    if region.is_whole:
+        return gettext("mean of all")
+    words = []
+    for k, ((start, stop), axis) in enumerate(zip(region.cut, row.axes, strict=True)):
+        values = row.axis_values(k)
+        low, high = values[start], values[stop - 1]
+        value = f"{low:.5g}" if stop - start == 1 else f"{low:.5g}…{high:.5g}"
+        words.append(f"{axis['name']} {value} {axis['unit']}".strip())
+    return ", ".join(words).replace("-", "−")
