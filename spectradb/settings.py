@@ -24,6 +24,7 @@
 ``OIDC_CLIENT_SECRET``   the secret that goes with it
 ``OIDC_NAME``            what its button says; its host when unset
 ``SPECTRADB_VAR``        folder of the database, indexes, exports and models; ``var``
+``READ_ONLY``            ``1``: the site only shows; the database is opened for reading
 ``STATIC_ROOT``          folder that ``collectstatic`` fills; ``staticfiles``
 ``QCLUSTER_WORKERS``     worker processes of one ``qcluster``; the number of cores
 ``SPECTRUM_MAX_MB``      largest measured file that a person may send; 20
@@ -58,6 +59,7 @@ import os
 import secrets
 from ipaddress import ip_network
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -170,6 +172,8 @@ def _secret_key(var: Path) -> str:
         return key
     path = var / "secret_key"
     if not path.exists():
+        if READ_ONLY:
+            raise ImproperlyConfigured(f"READ_ONLY: {path} is missing; set SECRET_KEY")
         var.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
             file.write(secrets.token_urlsafe(64))
@@ -182,6 +186,9 @@ IS_CHECKOUT = (BASE_DIR / "manage.py").is_file()
 HOME_DIR = BASE_DIR if IS_CHECKOUT else Path.cwd()
 VAR_DIR = Path(os.environ.get("SPECTRADB_VAR") or HOME_DIR / "var").resolve()
 VERSION = __version__
+READ_ONLY = _flag("READ_ONLY")
+if READ_ONLY:  # compiled kernels find their place beside nothing that may be written
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(gettempdir()) / f"spectradb-{os.getuid()}"))
 if not IS_CHECKOUT:  # Numba would keep its compiled kernels beside the installed modules
     os.environ.setdefault("NUMBA_CACHE_DIR", str(VAR_DIR / "numba"))
 
@@ -224,6 +231,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "spectradb.read_only.ReadOnly",
     "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "spectradb.middleware.ContentSecurityPolicy",
@@ -254,6 +262,8 @@ def _database() -> dict[str, Any]:
     """SQLite in WAL mode with a busy timeout unless ``DATABASE_URL`` says otherwise."""
     url = os.environ.get("DATABASE_URL", "").strip() or f"sqlite:///{VAR_DIR / 'spectradb.sqlite3'}"
     config: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=60))
+    if READ_ONLY:
+        return _for_reading(config)
     if config["ENGINE"] == "django.db.backends.sqlite3":
         Path(config["NAME"]).parent.mkdir(parents=True, exist_ok=True)
         config["OPTIONS"] = {
@@ -264,6 +274,23 @@ def _database() -> dict[str, Any]:
                 "PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY;"
             ),
         }
+    return config
+
+
+def _for_reading(config: dict[str, Any]) -> dict[str, Any]:
+    """A connection that cannot write.
+
+    SQLite reads a file in WAL mode only beside a folder that it may write to, or as a file that
+    nobody changes: what a log beside it holds would then be missing, so such a log is no such file.
+    """
+    if config["ENGINE"] != "django.db.backends.sqlite3":
+        config["OPTIONS"] = {"options": "-c default_transaction_read_only=on"}
+        return config
+    path = Path(config["NAME"])
+    log = path.with_name(path.name + "-wal")
+    fixed = not os.access(path.parent, os.W_OK) and not (log.exists() and log.stat().st_size)
+    config["NAME"] = f"{path.absolute().as_uri()}?{'immutable=1' if fixed else 'mode=ro'}"
+    config["OPTIONS"] = {"timeout": 30, "init_command": "PRAGMA query_only=ON;"}
     return config
 
 

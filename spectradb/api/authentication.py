@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
@@ -36,7 +37,8 @@ class ApiKeyAuthentication(BaseAuthentication):
         if key is None:
             raise AuthenticationFailed("This key is unknown or revoked.")
         now = timezone.now()
-        if key.last_used is None or now - key.last_used > _NOTE_USE_EVERY:
+        old = key.last_used is None or now - key.last_used > _NOTE_USE_EVERY
+        if old and not settings.READ_ONLY:
             ApiKey.objects.filter(pk=key.pk).update(last_used=now)
         return key.user, key
 

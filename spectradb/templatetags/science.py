@@ -222,14 +222,16 @@ def seconds(value: float | None) -> str:
 
 @register.filter
 def filesize(n_bytes: int | None) -> str:
-    """Bytes as kB or MB, of 1000."""
+    """Bytes as kB, MB or GB, of 1000."""
     if n_bytes is None:
         return "–"
     if n_bytes < 1_000:
         return f"{n_bytes} B"
     if n_bytes < 1_000_000:
         return f"{n_bytes / 1_000:.0f} kB"
-    return f"{n_bytes / 1_000_000:.1f} MB"
+    if n_bytes < 1_000_000_000:
+        return f"{n_bytes / 1_000_000:.1f} MB"
+    return f"{n_bytes / 1_000_000_000:.1f} GB"
 
 
 @register.filter

@@ -21,6 +21,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
     return {
         "theme": theme if theme in THEMES else "",
         "version": settings.VERSION,
+        "read_only": settings.READ_ONLY,
         "section": SECTIONS.get(name or "", ""),
         "tray": SimpleLazyObject(lambda: tray(request)),
     }

@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from spectradb.middleware import is_api
+from spectradb.read_only import refused, told
 from spectradb.views.accounts.openid import providers
 from spectradb.views.search.recipe import python_recipe
 
@@ -85,6 +86,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """
     from django.template import loader
 
+    if refused(sys.exception()):
+        return told(request)
     away = isinstance(sys.exception(), OperationalError | InterfaceError)
     status = 503 if away else 500
     response: HttpResponse
