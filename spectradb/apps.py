@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.db.models.signals import post_migrate
 
 
@@ -15,6 +16,10 @@ class SpectraConfig(AppConfig):
     def ready(self) -> None:
         from spectradb import checks  # noqa: F401  (registers the system checks)
 
+        if settings.SENTRY_DSN:
+            from spectradb.error_reports import start_sentry
+
+            start_sentry(settings.SENTRY_DSN)
         # After auth's own receiver, which makes the permissions that roles are given.
         post_migrate.connect(_make_standing_rows, sender=self)
 

@@ -48,6 +48,9 @@
 ``THROTTLE_ASK``         matches, fits and predictions asked for; ``120/hour``
 ``MP_API_KEY``           Materials Project key; never logged
 ``MP_API_ENDPOINT``      another address of the Materials Project's API
+``ERROR_EMAILS``         who is mailed faults of the code (``EMAIL_URL``); comma-separated, nobody
+``SENTRY_DSN``           where faults are sent by Sentry's protocol; nowhere
+``METRICS_TOKEN``        opens ``/metrics`` to Prometheus; unset, there is none
 ``LOG_LEVEL``            of the log on stderr; ``WARNING``, with ``INFO`` a line a request
 ``LOG_FORMAT``           ``plain`` or ``json``, an object a line; ``plain``
 =======================  ======================================================
@@ -55,8 +58,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import secrets
+import socket
 from ipaddress import ip_network
 from pathlib import Path
 from tempfile import gettempdir
@@ -166,6 +171,11 @@ def _openid() -> list[dict[str, Any]]:
     return found
 
 
+def _needs(package: str, name: str) -> None:
+    if importlib.util.find_spec(package) is None:
+        raise ImproperlyConfigured(f"{name}: pip install -r requirements-operate.txt first")
+
+
 def _secret_key(var: Path) -> str:
     """The signing key: given, or made once and kept with the data, readable by its owner only."""
     if key := os.environ.get("SECRET_KEY", "").strip():
@@ -237,6 +247,21 @@ MIDDLEWARE = [
     "spectradb.middleware.ContentSecurityPolicy",
     "simple_history.middleware.HistoryRequestMiddleware",
 ]
+
+METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "").strip()
+if METRICS_TOKEN:
+    _needs("django_prometheus", "METRICS_TOKEN")
+    # Every process of a host counts into files there, which are added up; before its first import.
+    _counted = Path(gettempdir()) / f"spectradb-{os.getuid()}" if READ_ONLY else VAR_DIR
+    os.environ.setdefault(
+        "PROMETHEUS_MULTIPROC_DIR", str(_counted / "metrics" / socket.gethostname())
+    )
+    Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True, exist_ok=True)
+    MIDDLEWARE = [
+        "django_prometheus.middleware.PrometheusBeforeMiddleware",
+        *MIDDLEWARE,
+        "django_prometheus.middleware.PrometheusAfterMiddleware",
+    ]
 
 ROOT_URLCONF = "spectradb.urls"
 WSGI_APPLICATION = "spectradb.wsgi.application"
@@ -431,7 +456,11 @@ SPECTACULAR_SETTINGS = {
 # Public over TLS needs PUBLIC_HTTPS=1; on plain loopback http, secure cookies would break login.
 PUBLIC_HTTPS = _flag("PUBLIC_HTTPS")
 SECURE_SSL_REDIRECT = PUBLIC_HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # asked for by the host itself, without TLS
+SECURE_REDIRECT_EXEMPT = [
+    r"^healthz$",
+    r"^readyz$",
+    r"^metrics$",
+]  # by the host itself, without TLS
 SESSION_COOKIE_SECURE = PUBLIC_HTTPS
 CSRF_COOKIE_SECURE = PUBLIC_HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if PUBLIC_HTTPS else 0
@@ -451,6 +480,12 @@ EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD, EMAIL_USE_TLS, EMA
 MP_API_KEY = os.environ.get("MP_API_KEY", "")
 MP_API_ENDPOINT = os.environ.get("MP_API_ENDPOINT", "")
 
+ADMINS = [("", address) for address in _names("ERROR_EMAILS")]
+EMAIL_SUBJECT_PREFIX = "[SpectraDB] "
+SENTRY_DSN = os.environ.get("SENTRY_DSN", "").strip()
+if SENTRY_DSN:
+    _needs("sentry_sdk", "SENTRY_DSN")
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -464,7 +499,13 @@ LOGGING = {
             "class": "logging.StreamHandler",
             "formatter": _one_of("LOG_FORMAT", ("plain", "json")),
             "filters": ["request"],
-        }
+        },
+        "mail": {"class": "spectradb.error_reports.ErrorMail", "level": "ERROR"},
     },
-    "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL", "WARNING")},
+    # Django's own mails hold forms, cookies and settings.
+    "loggers": {"django": {"handlers": [], "level": "INFO"}},
+    "root": {
+        "handlers": ["stderr", *(["mail"] if ADMINS else [])],
+        "level": os.environ.get("LOG_LEVEL", "WARNING"),
+    },
 }

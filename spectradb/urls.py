@@ -28,7 +28,7 @@ from spectradb.views.series import draft as series_draft
 from spectradb.views.series import files as series_files
 from spectradb.views.series import page as series_page
 from spectradb.views.series import send, tus
-from spectradb.views.site import health, pages, records
+from spectradb.views.site import health, metrics, pages, records
 from spectradb.views.spectra import compare, normalise, spectrum
 from spectradb.views.structures import structure
 
@@ -182,6 +182,7 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("healthz", health.alive, name="alive"),
     path("readyz", health.ready, name="ready"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("robots.txt", health.robots, name="robots"),
     path("favicon.ico", health.favicon, name="favicon"),
     path("admin/", admin.site.urls),

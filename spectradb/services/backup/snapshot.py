@@ -23,7 +23,7 @@ ROWS, FILES = "rows/", "files/"
 KEY = "secret_key"
 _ALIAS = "backup"
 _NOT_KEPT = {
-    "numba", "match", "training", "series-incoming", "series-uploads", "series-maps",
+    "numba", "match", "training", "metrics", "series-incoming", "series-uploads", "series-maps",
     "series-copies", "series-checked",
 }  # fmt: skip
 """Folders of ``var/`` that are made anew (compiled kernels, indexes for matching, descriptors), and

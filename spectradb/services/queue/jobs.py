@@ -8,6 +8,7 @@ still holds.
 
 from __future__ import annotations
 
+import logging
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -40,9 +41,11 @@ from spectradb.services.queue.failures import (
     in_words,
     is_permanent,
     may_pass,
+    told_apart,
 )
 from spectradb.services.queue.workers import Heartbeat, identity, is_alive
 
+_log = logging.getLogger(__name__)
 J = TypeVar("J", bound=Job)
 R = TypeVar("R")
 
@@ -59,6 +62,7 @@ _TASKS: dict[type[Job], str] = {
     SeriesUpload: "spectradb.tasks.run_series_upload",
     SeriesAnalysis: "spectradb.tasks.run_series_analysis",
 }
+KINDS = tuple(_TASKS)
 _TIMEOUTS: dict[type[Job], int] = {
     TrainedModel: 4 * 3600,
     SeriesUpload: 2 * 3600,
@@ -148,6 +152,8 @@ def run(model: type[J], pk: int, work: Callable[[J], R], store: Callable[[J, R],
             store(row, result)
     # Whatever stops a job is told on its row; the worker goes on with the next.
     except Exception as error:
+        if not hasattr(told_apart(error), "cause"):  # a fault of ours, not of what was asked
+            _log.error("A job of kind %s failed", model.__name__, exc_info=error)
         fail(row, error)
         return False
     return True

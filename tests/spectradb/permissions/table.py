@@ -214,6 +214,7 @@ PAGES: dict[str, Route | list[Route]] = {
     "revoke-key": _post("L0Y00", "key"),
     "theme": _post(ALL),
     **{name: _get() for name in ("alive", "ready", "robots", "favicon")},
+    "metrics": _get(_NONE),  # without a token there are none
     "set_language": Route(dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), ALL)),
 }
 

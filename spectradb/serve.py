@@ -1,0 +1,40 @@
+"""How gunicorn serves the site: ``gunicorn -c python:spectradb.serve spectradb.wsgi``.
+
+What is stated on its command line or in ``GUNICORN_CMD_ARGS`` wins.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spectradb.settings")
+
+bind = "127.0.0.1:8000"
+workers = 2 * (os.cpu_count() or 1) + 1  # gunicorn's own advice
+timeout = 60  # s: a request reads files for ten at most
+max_requests, max_requests_jitter = 2000, 200  # what a library leaks goes with its process
+
+
+def on_starting(server: Any) -> None:
+    """Metrics of the processes before this start are no longer counted."""
+    folder = _metrics()
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in folder.glob("*.db"):
+            path.unlink(missing_ok=True)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """What a worker counted stays, what it was at that moment goes."""
+    if _metrics() is not None:
+        from prometheus_client.multiprocess import mark_process_dead
+
+        mark_process_dead(worker.pid)
+
+
+def _metrics() -> Path | None:
+    from django.conf import settings
+
+    return Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]) if settings.METRICS_TOKEN else None
