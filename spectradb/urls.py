@@ -68,7 +68,7 @@ urlpatterns = [
     path("series/", series_browse.browse, name="series-browse"),
     path("series/combine/", series_draft.from_spectra, name="series-combine"),
     path("series/<int:pk>/", series_page.series, name="series"),
-    path("series/<int:pk>/series.h5", series_files.series_file, name="series-file"),
+    path("series/<int:pk>/series.h5", series_files.series_file, name="series-download"),
     path("series/<int:pk>/values.<str:format>", series_answers.values, name="series-values"),
     path("series/<int:pk>/spectrum.svg", series_files.spectrum_svg, name="series-spectrum-drawing"),
     path(

@@ -137,7 +137,9 @@ def notebook(analysis: SeriesAnalysis, address: str) -> dict[str, Any]:
         f"SHA-256 of the maps: `{analysis.sha256}`."
     )
     sources = [load, values, along if one_axis else images, curves]
-    cells = [{"cell_type": "markdown", "id": "title", "metadata": {}, "source": title}]
+    cells: list[dict[str, Any]] = [
+        {"cell_type": "markdown", "id": "title", "metadata": {}, "source": title}
+    ]
     cells += [
         {"cell_type": "code", "id": f"cell-{k}", "metadata": {}, "execution_count": None,
          "outputs": [], "source": text}

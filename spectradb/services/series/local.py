@@ -13,9 +13,10 @@ import os
 import tempfile
 import time
 from pathlib import Path
-from typing import IO, Any
+from typing import BinaryIO
 
 from django.conf import settings
+from django.core.files import File
 from django.core.files.storage import Storage, storages
 
 from compute.errors import ReadError
@@ -52,8 +53,6 @@ def local_file(name: str, n_bytes: int, sha256: str) -> Path:
 
 def keep(name: str, path: Path) -> str:
     """Store a file under a name; the name that it got. One of that name from before is replaced."""
-    from django.core.files import File
-
     storage = storages["series"]
     if storage.exists(name):
         storage.delete(name)
@@ -110,7 +109,7 @@ def _write(note: Path, text: str) -> None:
     Path(file.name).replace(note)
 
 
-def _digest(file: IO[Any]) -> str:
+def _digest(file: BinaryIO) -> str:
     return hashlib.file_digest(file, "sha256").hexdigest()
 
 

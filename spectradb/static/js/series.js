@@ -39,9 +39,10 @@
     const [main, err, none, ...parts] = await Promise.all([
       one.url ? floats(one.url) : null, optional(one.err), optional(one.none),
       ...(one.parts ?? []).map(floats)]);
+    const errs = await Promise.all($("#trust")?.value === "sigma" ? (one.errs ?? []).map(floats) : []);
     if (one !== shown) return;
     const first = main ?? parts[0];
-    layer = { shape: first.shape, main, err, none, parts, range: [...first.range] };
+    layer = { errs, shape: first.shape, main, err, none, parts, range: [...first.range] };
     canvas.height = first.shape[0];
     canvas.width = first.shape[1];
     fit();
@@ -51,6 +52,9 @@
   const opacity = (k) => {
     const trust = $("#trust")?.value;
     if (trust === "none_of_these" && layer.none) return 1 - layer.none.values[k];
+    if (trust === "sigma" && layer.errs.length) {
+      return 1 / (1 + (Math.max(...layer.errs.map((one) => one.values[k])) / 0.25) ** 2);
+    }
     if (trust === "sigma" && layer.err) {
       const s = (layer.main.range[1] - layer.main.range[0]) / 4;
       return 1 / (1 + (layer.err.values[k] / s) ** 2);
@@ -308,7 +312,7 @@
       update();
     } else if (event.key === "Enter" && live) { a = live; keep(); }
     else if (event.key === "b" && live) { b = live; keep(); }
-    else if (event.key === "Escape") { live = b = anchor = null; a = whole(); keep(); }
+    else if (event.key === "Escape") { live = b = anchor = cursor = null; a = whole(); keep(); }
     else return;
     event.preventDefault();
   });

@@ -21,6 +21,7 @@ Floats = NDArray[np.float64]
 PHASES_KEY = "phases"
 TRUSTS = ("", "none_of_these", "sigma")
 _MOST_LINES = 12
+_PHASES_SIGMA = 0.25
 
 
 @dataclass(frozen=True)
@@ -153,11 +154,16 @@ def opacity(maps: Maps, key: str, trust: str, frame: tuple[int, ...]) -> Floats 
     """How opaque each pixel is: less where something else is likely, or σ is large.
 
     ``none_of_these``: one less its probability. ``sigma``: 1/(1 + (σ/s)²), s a quarter of what the
-    scale of the map reaches over.
+    scale of the map reaches over; of phases over one another the largest σ, s a quarter.
     """
     if trust == "none_of_these":
         none = maps.find("none_of_these")
         return None if none is None or not np.isfinite(none).any() else 1 - none[frame]
+    if trust == "sigma" and key == PHASES_KEY:
+        errs = [maps.find(f"components/{name}/err") for name in maps.components]
+        known = [one[frame] for one in errs if one is not None]
+        worst = np.nanmax(known, axis=0) if known else None
+        return None if worst is None else np.asarray(1 / (1 + (worst / _PHASES_SIGMA) ** 2))
     if trust == "sigma" and key.endswith("/value"):
         err = maps.find(key.removesuffix("value") + "err")
         if err is not None:

@@ -236,6 +236,10 @@ def _pictures(
             "key": PHASES_KEY, "label": gettext("Phases over one another"), "none": none,
             "parts": [address(key, "bin") for key in parts],
             "names": [key.split("/")[1] for key in parts],
+            "errs": [
+                address(err, "bin") for key in parts
+                if (err := key.removesuffix("value") + "err") in keys
+            ],
             "png": address(PHASES_KEY, "png"), "svg": address(PHASES_KEY, "svg"),
         })  # fmt: skip
     for key, label in maps:

@@ -325,8 +325,15 @@ def route_words(calculation: Calculation) -> str:
 
 def _measurement_facts(measurement: Measurement) -> list[tuple[str, Any]]:
     place = place_of(measurement)
-    file = measurement.file
+    file, series = measurement.file, measurement.series_id
+    whole = reverse("series", args=[series]) if series is not None else ""
     rows: list[tuple[str, Any]] = [
+        (
+            gettext("Series"),
+            format_html('<a href="{}">SDB-M{}</a>, {}', whole, series, measurement.file_part)
+            if whole
+            else "",
+        ),
         (gettext("Sample"), measurement.sample_name),
         (gettext("Preparation"), measurement.sample_preparation),
         (gettext("Measured at"), place),

@@ -22,7 +22,14 @@ from schemathesis.specs.openapi.checks import (
 
 from spectradb.models import ApiKey
 from spectradb.wsgi import application
-from tests.factories import make_peak_fit, make_site, make_spectrum, make_user
+from tests.factories import (
+    make_peak_fit,
+    make_series,
+    make_series_analysis,
+    make_site,
+    make_spectrum,
+    make_user,
+)
 
 CHECKS = [
     not_a_server_error,
@@ -50,6 +57,7 @@ def filled(db: None) -> dict[str, str]:
         spectrum = make_spectrum(kind, structure=site.structure, site=site)
     make_peak_fit(spectrum, (853.0, 0.3, 1.0))
     make_spectrum("experiment", status="submitted")
+    make_series_analysis(make_series())
     curator = make_user(role="curator")
     return {"Authorization": f"Bearer {ApiKey.issue(curator, 'test')[1]}"}
 

@@ -96,7 +96,7 @@ SERIES_PAGES: dict[str, Route | list[Route]] = {
     "series-browse": _get(),
     "series-combine": _both(SIGNED, SIGNED),
     "series": _get(SPECTRUM, "series"),
-    "series-file": _get(SPECTRUM, "series"),
+    "series-download": _get(SPECTRUM, "series"),
     "series-values": _get(SPECTRUM, "series bin"),
     "series-picture": _get(SPECTRUM, "series bin"),
     "series-spectrum-drawing": _get(SPECTRUM, "series"),

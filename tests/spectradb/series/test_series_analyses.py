@@ -1,0 +1,209 @@
+"""Analyses as jobs: asked for once, seen by the rule, stopped, gone on with; files checked."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.core.files.base import ContentFile
+from django.core.files.storage import Storage, storages
+
+from compute.errors import InputError, ReadError
+from spectradb.models import JobStatus, Series, SeriesAnalysis
+from spectradb.services.accounts.quotas import QuotaError
+from spectradb.services.curation.workflow import CurationError, publish, send_back, submit
+from spectradb.services.queue import jobs
+from spectradb.services.series import analyses as service
+from spectradb.services.series import local
+from spectradb.services.series.analyse import Asked
+from spectradb.services.series.combine import combine
+from spectradb.services.series.local import local_file
+from spectradb.services.series.store import opened
+from tests.factories import make_series, make_series_analysis, make_spectrum, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+class Remote(Storage):
+    """A storage without paths on this machine."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+
+    def _open(self, name, mode="rb"):
+        return ContentFile(self.files[name])
+
+
+ASKED = Asked("nmf", components=2)
+
+
+def test_the_same_question_is_one_row_for_each_person():
+    row, anna, ben = (
+        make_series(),
+        make_user("anna", "contributor"),
+        make_user("ben", "contributor"),
+    )
+    first = service.request_analysis(row, ASKED, anna)
+    assert service.request_analysis(row, ASKED, anna).pk == first.pk
+    other = service.request_analysis(row, ASKED, ben)
+    assert other.pk != first.pk
+    assert set(SeriesAnalysis.objects.visible_to(anna)) == {first}
+    assert not SeriesAnalysis.objects.visible_to(None).exists()
+
+
+def test_what_the_owner_of_a_series_asks_for_is_seen_with_it():
+    anna = make_user("anna", "contributor")
+    row = make_series(contributor=anna)
+    made = service.request_analysis(row, ASKED, anna)
+    assert SeriesAnalysis.objects.visible_to(None).get() == made
+    Series.objects.update(status="draft")
+    assert not SeriesAnalysis.objects.visible_to(None).exists()
+    assert SeriesAnalysis.objects.visible_to(anna).get() == made
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        (Asked("references"), "references"),
+        (Asked("references", references=("/etc/passwd",)), "references"),
+        (Asked("references", references=("77",)), "references"),
+        (Asked("nmf", components=0), "components"),
+        (Asked("parameters", quantities=("colour",)), "quantity"),
+        (Asked("parameters", quantities=("e0",), windows=((641.0, 645.0),)), "window"),
+        (Asked("parameters", windows=((1.0, 2.0),)), "window"),
+        (Asked("guess"), "method"),
+    ],
+)
+def test_what_cannot_be_analysed_is_refused_before_it_is_queued(asked, field):
+    with pytest.raises(InputError) as told:
+        service.request_analysis(make_series(), asked, make_user("anna", "contributor"))
+    assert told.value.field == field
+    assert not SeriesAnalysis.objects.exists()
+
+
+def test_another_persons_draft_is_no_reference():
+    hidden = make_spectrum(
+        "experiment", status="draft", contributor=make_user("ben", "contributor")
+    )
+    asked = Asked("references", references=(str(hidden.pk),))
+    with pytest.raises(InputError, match="no such spectrum"):
+        service.request_analysis(make_series(), asked, make_user("anna", "contributor"))
+
+
+def test_visitors_and_full_accounts_are_refused(settings):
+    row = make_series()
+    with pytest.raises(PermissionDenied):
+        service.request_analysis(row, ASKED, make_user("nobody"))
+    settings.ACCOUNT_MAX_JOBS = 0
+    with pytest.raises(QuotaError):
+        service.request_analysis(row, ASKED, make_user("anna", "contributor"))
+
+
+def test_a_cancelled_analysis_stops_and_can_be_asked_for_again(monkeypatch):
+    row, anna = make_series((6, 6)), make_user("anna", "contributor")
+    made = service.request_analysis(row, ASKED, anna)
+
+    def cancelled(*arguments, **options):
+        jobs.cancel(SeriesAnalysis.objects.filter(pk=made.pk))
+        yield from steps(*arguments, **options)
+
+    steps = service.analyse
+    monkeypatch.setattr(service, "analyse", cancelled)
+    assert not service.run_analysis(made.pk)
+    made.refresh_from_db()
+    assert (made.job_status, made.file_name) == (JobStatus.CANCELLED, "")
+    monkeypatch.setattr(service, "analyse", steps)
+    assert service.request_analysis(row, ASKED, anna).pk == made.pk
+    assert service.run_analysis(made.pk)
+    made.refresh_from_db()
+    assert made.job_status == JobStatus.DONE
+    assert made.told["components"] == ["component1", "component2"]
+
+
+def test_removing_an_analysis_removes_its_file():
+    made = make_series_analysis(make_series())
+    name = made.file_name
+    assert storages["series"].exists(name)
+    service.discard([made])
+    assert not storages["series"].exists(name)
+
+
+def test_a_damaged_file_is_told_in_words():
+    row = make_series()
+    path = Path(storages["series"].path(row.file_name))
+    data = bytearray(path.read_bytes())
+    data[-40] ^= 1
+    path.write_bytes(bytes(data))
+    os.utime(path, (1, 1))
+    with pytest.raises(ReadError, match="is damaged"), opened(row):
+        pass
+
+
+def test_a_file_is_checked_once(monkeypatch):
+    row = make_series()
+    monkeypatch.setattr(local, "_digest", lambda _: pytest.fail("read again"))
+    local_file(row.file_name, row.n_bytes, row.sha256)
+
+
+def test_a_remote_file_is_copied_once_and_copies_are_bounded(settings, monkeypatch):
+    rows = [make_series(), make_series()]
+    remote = Remote()
+    for row in rows:
+        with storages["series"].open(row.file_name) as file:
+            remote.files[row.file_name] = file.read()
+    monkeypatch.setattr(local, "storages", {"series": remote})
+    settings.SERIES_CACHE_MB = 1.5 * rows[0].n_bytes / 1e6
+    first = local_file(rows[0].file_name, rows[0].n_bytes, rows[0].sha256)
+    monkeypatch.setattr(remote, "open", lambda _: pytest.fail("copied again"))
+    assert local_file(rows[0].file_name, rows[0].n_bytes, rows[0].sha256) == first
+    monkeypatch.undo()
+    monkeypatch.setattr(local, "storages", {"series": remote})
+    assert local_file(rows[1].file_name, rows[1].n_bytes, rows[1].sha256).is_file()
+    assert not first.exists()
+
+
+def test_a_series_goes_from_draft_to_published_with_what_it_has_to_say():
+    anna, curator = make_user("anna", "contributor"), make_user("cura", "curator")
+    row = make_series(contributor=anna, status="draft", formula="")
+    with pytest.raises(CurationError, match="formula"):
+        submit(row, anna)
+    row.formula = "MnO"
+    row.save()
+    row = submit(row, anna)
+    with pytest.raises(PermissionDenied):
+        publish(row, anna)
+    row = send_back(row, curator, "Which sample?")
+    row = publish(submit(row, anna), curator)
+    assert (row.status, row.published_at is not None) == ("published", True)
+    reasons = row.history.values_list("history_change_reason", flat=True)
+    assert "Sent back. Which sample?" in reasons
+
+
+def test_spectra_of_one_edge_become_a_series():
+    import numpy as np
+
+    energy = np.linspace(640.0, 660.0, 101)
+    spectra = [
+        make_spectrum("experiment", absorber="Mn", quantity="counts", formula="MnO",
+                      energy=energy[k:], intensity=np.arange(101.0)[k:] + k)
+        for k in range(3)
+    ]  # fmt: skip
+    made = combine(spectra, axis="t", unit="min", values=[0, 1, 5])
+    assert any("interpolated" in text for text in made.warnings)
+    assert any("640.4" in text for text in made.warnings)
+    row = Series.objects.get(pk=made.id)
+    assert row.axis_values(0).tolist() == [0, 1, 5]
+    assert (row.formula, row.source_names[0]) == ("MnO", f"SDB-{spectra[0].pk}")
+    with opened(row) as stored:
+        np.testing.assert_allclose(stored.rows(0, 3)[:, 0], [2, 3, 4])
+    assert not combine(spectra, axis="t", unit="min", values=[0, 1, 5]).is_new
+
+
+def test_spectra_that_do_not_belong_together_are_refused():
+    one, other = make_spectrum("experiment"), make_spectrum("experiment", absorber="Mn")
+    with pytest.raises(InputError, match="one absorber"):
+        combine([one, other])
+    with pytest.raises(InputError, match="2 numbers"):
+        combine([one, make_spectrum("experiment")], values=[1.0])
