@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from datetime import date, timedelta
 from typing import Any, ClassVar
 
 from django import forms
@@ -13,6 +14,7 @@ from django.contrib.auth.forms import BaseUserCreationForm
 from django.core.exceptions import ValidationError
 from django.db.models import BinaryField, Model
 from django.http import QueryDict
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -148,7 +150,8 @@ def state_of(*rows: Model) -> str:
 
 EDGES = ("K", "L1", "L2", "L3", "L23", "M1", "M23", "M2", "M3", "M45", "M4", "M5", "N45")
 LICENCES = ("CC BY 4.0", "CC0 1.0", "CC BY-SA 4.0", "ODbL 1.0", "Public domain")
-_CALCULATED = {"absorber", "edge", "structure", "site", "technique", "quantity"}
+EMBARGO_YEARS = 5  # a year mistyped would hide a record for ever
+_CALCULATED = {"absorber", "edge", "structure", "site", "technique", "quantity", "embargo_until"}
 MEASURED = (
     "facility", "beamline", "mode", "monochromator", "resolution_ev", "temperature_k",
     "sample_name", "sample_formula", "sample_preparation", "measured_on",
@@ -232,19 +235,23 @@ class RecordForm(IdentityForm):
         model = Spectrum
         fields = (
             "absorber", "edge", "structure", "site", "formula", "title", "technique", "quantity",
-            "licence", "citation", "doi",
+            "licence", "citation", "doi", "embargo_until",
         )  # fmt: skip
         labels: ClassVar[dict[str, Any]] = {
             "absorber": _("Element"), "edge": _("Edge"), "structure": _("Structure"),
             "site": _("Site"), "formula": _("Formula"), "title": _("Title"),
             "technique": _("Technique"), "quantity": _("Intensity is"), "licence": _("Licence"),
-            "citation": _("Citation"), "doi": "DOI",
+            "citation": _("Citation"), "doi": "DOI", "embargo_until": _("Embargo until"),
         }  # fmt: skip
         help_texts: ClassVar[dict[str, Any]] = {
             "absorber": _("Element symbol."),
             "formula": _("Of the sample."),
+            "embargo_until": _("Once accepted, it is shown to everyone on this day (UTC)."),
         }
-        widgets = {"citation": forms.Textarea(attrs={"rows": 2})}
+        widgets: ClassVar[dict[str, Any]] = {
+            "citation": forms.Textarea(attrs={"rows": 2}),
+            "embargo_until": forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -264,6 +271,19 @@ class RecordForm(IdentityForm):
     def rows(self) -> list[Model]:
         measured = self.instance.measurement
         return [self.instance, *([measured] if measured is not None else [])]
+
+    def clean_embargo_until(self) -> date | None:
+        given: date | None = self.cleaned_data["embargo_until"]
+        if given is None or given == self.instance.embargo_until:
+            return given
+        today = timezone.localdate()
+        if given <= today:
+            raise forms.ValidationError(gettext("Write a day to come, or none."))
+        if given > today + timedelta(days=EMBARGO_YEARS * 366):
+            raise forms.ValidationError(gettext("At most %d years from now.") % EMBARGO_YEARS)
+        if self.instance.is_public:
+            raise forms.ValidationError(gettext("It is public already."))
+        return given
 
     def clean(self) -> dict[str, Any]:
         found = super().clean() or self.cleaned_data
@@ -301,6 +321,7 @@ class DraftForm(RecordForm, SampleForm):
     class Meta(RecordForm.Meta):
         fields = (  # type: ignore[assignment]  # some of those
             "absorber", "edge", "formula", "title", "quantity", "licence", "citation", "doi",
+            "embargo_until",
         )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -8,6 +8,7 @@ from ipaddress import ip_address, ip_network
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext
 
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -21,6 +22,12 @@ _POLICY = (
 _OF_PROXIES = (
     "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_X_REQUEST_ID",
 )  # fmt: skip
+_SHARED = re.compile(
+    r"/(?:api/v1|optimade)/|/spectra/\d+/(?:download/\w+/|original/|embed/|plot\.svg)$"
+    r"|/structures/\d+/structure\.cif$|/collections/\d+/(?:download/\w+/|feed\.atom)$"
+    r"|/feed\.atom$"
+)
+_EXPOSED = "Content-Disposition, Content-Length, ETag, Link, Retry-After"
 _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -33,6 +40,29 @@ class ContentSecurityPolicy:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         response.headers.setdefault("Content-Security-Policy", _POLICY)
+        return response
+
+
+class AnonymousCors:
+    """Let scripts of any site read what every visitor may: the API, downloads, a framed plot.
+
+    Only a GET or HEAD that carries neither a cookie nor a key is answered so, and credentials are
+    never allowed: what a browser gets to read across sites is what anybody can fetch. Nothing is
+    answered to a preflight, so that a foreign script cannot send a key either.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if request.method not in ("GET", "HEAD") or not _SHARED.match(request.path_info):
+            return response
+        # The answer to a person differs from the one to a visitor: caches keep them apart.
+        patch_vary_headers(response, ("Cookie", "Authorization"))
+        if not (request.META.get("HTTP_COOKIE") or request.META.get("HTTP_AUTHORIZATION")):
+            response["Access-Control-Allow-Origin"] = "*"
+            response["Access-Control-Expose-Headers"] = _EXPOSED
         return response
 
 

@@ -23,6 +23,8 @@
 ``OIDC_CLIENT_ID``       what that one calls this site
 ``OIDC_CLIENT_SECRET``   the secret that goes with it
 ``OIDC_NAME``            what its button says; its host when unset
+``SITE_URL``             address of the site in mails, such as ``https://spectra.example.org``;
+                         unset, mails name records by their number
 ``SPECTRADB_VAR``        folder of the database, indexes, exports and models; ``var``
 ``READ_ONLY``            ``1``: the site only shows; the database is opened for reading
 ``STATIC_ROOT``          folder that ``collectstatic`` fills; ``staticfiles``
@@ -43,6 +45,7 @@
 ``THROTTLE_SIGN_IN``     failed sign-ins to one account from one address; ``10/hour``
 ``THROTTLE_SIGN_INS``    failed sign-ins to any account from one address; ``100/hour``
 ``THROTTLE_REGISTER``    accounts made from one address; ``10/hour``
+``THROTTLE_COMMENT``     comments of an account to the curators; ``20/hour``
 ``THROTTLE_OPTIMADE``    requests to OPTIMADE; ``300/min``
 ``THROTTLE_COMPUTE``     multiplets of the sliders; ``900/min``
 ``THROTTLE_ASK``         matches, fits and predictions asked for; ``120/hour``
@@ -233,6 +236,7 @@ MIDDLEWARE = [
     "spectradb.logs.RequestLog",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "spectradb.middleware.AnonymousCors",
     "django.middleware.gzip.GZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -442,6 +446,7 @@ REST_FRAMEWORK: dict[str, Any] = {
         "ask": os.environ.get("THROTTLE_ASK", "120/hour"),
         "sign-in": os.environ.get("THROTTLE_SIGN_IN", "10/hour"),
         "sign-ins": os.environ.get("THROTTLE_SIGN_INS", "100/hour"),
+        "comment": os.environ.get("THROTTLE_COMMENT", "20/hour"),
         "register": os.environ.get("THROTTLE_REGISTER", "10/hour"),
     },
 }
@@ -476,6 +481,8 @@ X_FRAME_OPTIONS = "DENY"
 
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = os.environ.get("EMAIL_FROM", "spectradb@localhost")
 EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD, EMAIL_USE_TLS, EMAIL_USE_SSL = _mail()
+EMAIL_TIMEOUT = 30  # s
+SITE_URL = os.environ.get("SITE_URL", "").strip().rstrip("/")
 
 MP_API_KEY = os.environ.get("MP_API_KEY", "")
 MP_API_ENDPOINT = os.environ.get("MP_API_ENDPOINT", "")

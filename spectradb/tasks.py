@@ -6,6 +6,7 @@ from spectradb.models import Calculation, Export, JobStatus
 from spectradb.services.calculations import brought
 from spectradb.services.calculations import explicit as run_case
 from spectradb.services.calculations import structures as compute_spectra
+from spectradb.services.curation import mails
 from spectradb.services.exports import jobs as exports
 from spectradb.services.imports import uploads
 from spectradb.services.learning import train as train_model
@@ -22,9 +23,10 @@ _OPEN = [JobStatus.QUEUED, JobStatus.RUNNING]
 
 
 def take_up_again() -> int:
-    """Each minute: jobs of dead workers, messages the broker lost, files kept a day, indexes."""
+    """Each minute: jobs of dead workers, lost messages, old files, mails that are due, indexes."""
     uploads.forget_old()
     incoming.forget_old()
+    mails.send_due()
     again = jobs.take_up_again()
     if not Calculation.objects.filter(job_status__in=_OPEN).exists():
         tend_matching()
@@ -38,6 +40,11 @@ def tend_matching() -> None:
     """
     match_index.refresh_all()
     match_reliability.measure_next()
+
+
+def send_mails() -> int:
+    """Mail what is due; how many went out."""
+    return mails.send_due()
 
 
 def run_export(pk: int) -> bool:

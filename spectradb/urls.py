@@ -10,7 +10,9 @@ from django.views.decorators.http import require_safe
 
 from spectradb.views.accounts import account, openid, own_data
 from spectradb.views.calculations import crystal, multiplet
-from spectradb.views.curation import draft, revise
+from spectradb.views.collections import edit, lists, page
+from spectradb.views.collections.feed import feed
+from spectradb.views.curation import comments, draft, notices, revise
 from spectradb.views.exports import download
 from spectradb.views.imports import bring, share, upload
 from spectradb.views.learning import models, predict, residuals
@@ -121,6 +123,19 @@ urlpatterns = [
     path("share/<str:token>/", share.make, name="share"),
     path("share/<str:token>/revoke/", share.take_back, name="share-revoke"),
     path("shared/<str:token>/", share.follow, name="shared"),
+    path("shared/<str:token>/download/<str:format>/", share.download, name="shared-download"),
+    path("collections/", lists.collections, name="collections"),
+    path("collections/add/", lists.add, name="collection-add"),
+    path("collections/<int:pk>/", page.collection, name="collection"),
+    path("collections/<int:pk>/edit/", edit.head, name="collection-edit"),
+    path("collections/<int:pk>/entry/", edit.entry, name="collection-entry"),
+    path("collections/<int:pk>/step/", edit.step, name="collection-step"),
+    path("collections/<int:pk>/delete/", edit.delete, name="collection-delete"),
+    path("collections/<int:pk>/share/", edit.share_it, name="collection-share"),
+    path("collections/<int:pk>/feed.atom", feed, name="collection-feed"),
+    path("collections/<int:pk>/download/<str:format>/", page.download, name="collection-download"),
+    path("notices/", notices.notices, name="notices"),
+    path("spectra/<int:pk>/comment/", comments.comment, name="spectrum-comment"),
     path("fit/", fit.fit_file, name="file-fit"),
     path("normalisation/", normalise.of_file, name="file-normalisation"),
     path("upload/", upload.upload, name="upload"),

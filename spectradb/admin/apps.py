@@ -17,4 +17,4 @@ class SpectraAdminConfig(AdminConfig):
         # Providers are named in the settings, addresses kept on accounts: none of it is edited.
         admin.site.unregister([EmailAddress, SocialAccount, SocialApp, SocialToken])
         # Autodiscovery finds this very package, imported before there were models.
-        from spectradb.admin import catalogue, series, spectra  # noqa: F401
+        from spectradb.admin import catalogue, people, series, spectra  # noqa: F401

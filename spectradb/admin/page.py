@@ -60,6 +60,7 @@ def context_of(row: Spectrum, request: HttpRequest) -> dict[str, Any]:
         "previous_url": _change_url(place.previous),
         "next_url": _change_url(place.next),
         "story": history_of(row),
+        "comments": list(row.comments.select_related("author", "answered_by").order_by("-pk")[:20]),
         "older": older,
         "version_changes": _changes(older, row) if older is not None else [],
         "fits": list(done_fits(row).defer("residual", "order_trace")[:10]),

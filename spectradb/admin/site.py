@@ -26,7 +26,13 @@ class SpectraAdminSite(AdminSite):
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
-        from spectradb.services.curation import workflow as curation  # after the apps are loaded
+        from spectradb.models import Collection, Comment, Status  # after the apps are loaded
+        from spectradb.services.curation import workflow as curation
 
-        more = {"waiting": curation.queue().count(), **(extra_context or {})}
+        more = {
+            "waiting": curation.queue().count(),
+            "n_comments": Comment.objects.unanswered().count(),
+            "n_collections": Collection.objects.filter(status=Status.SUBMITTED).count(),
+            **(extra_context or {}),
+        }
         return super().index(request, more)

@@ -9,13 +9,14 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from spectradb.admin.decisions import Decided, QueueFilter
 from spectradb.admin.forms import MEASURED, RecordForm
 from spectradb.admin.page import context_of, with_story
-from spectradb.models import Kind, Spectrum
+from spectradb.models import Kind, Spectrum, Status
 from spectradb.services.curation import workflow as curation
 from spectradb.services.curation.quality import CHECK, FAIL, keep_checks
 from spectradb.services.curation.workflow import CurationError
@@ -92,7 +93,7 @@ class SpectrumAdmin(Decided, _SpectrumAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Spectrum | None = None) -> Any:
         identity = (
             ("absorber", "edge"), "structure", "site", "formula", "title",
-            ("technique", "quantity"), "licence", ("citation", "doi"),
+            ("technique", "quantity"), "licence", ("citation", "doi"), "embargo_until",
         )  # fmt: skip
         sets: list[tuple[str, dict[str, Any]]] = [("Identity", {"fields": identity})]
         if obj is not None and obj.kind == Kind.EXPERIMENT:
@@ -116,6 +117,8 @@ class SpectrumAdmin(Decided, _SpectrumAdmin):
         if not form.changed_data:
             return
         measured = form.save_measurement()
+        if obj.status == Status.PUBLISHED and "embargo_until" in form.changed_data:
+            obj.published_at = curation.shown_from(obj, timezone.now())
         own = [n for n in form.changed_data if not n.startswith("m_") and n != "seen"]
         keep_checks(obj)
         curation.save_with_reason(obj, request.user, f"Edited {', '.join([*own, *measured])}.")

@@ -171,8 +171,8 @@ class SpectrumSerializer(FieldsSerializer[Spectrum]):
             "structure", "site", "calculation", "measurement", "normalisation",
             "energy_offset_ev", "energy_offset_err", "n_points", "energy_min", "energy_max",
             "energy_unit", "status", "status_note", "checks", "quality", "submitted_at",
-            "published_at", "created", "updated", "licence", "citation", "doi", "content_hash",
-            "version", "replaces", "sparkline", "energy", "intensity",
+            "published_at", "embargo_until", "created", "updated", "licence", "citation", "doi",
+            "content_hash", "version", "replaces", "sparkline", "energy", "intensity",
         )  # fmt: skip
         read_only_fields = fields
 

@@ -8,6 +8,7 @@ from rest_framework.routers import DefaultRouter
 
 from spectradb.api.account import ApiKeyViewSet
 from spectradb.api.ask import MatchRunView, MatchView, PredictView
+from spectradb.api.collections import CollectionViewSet
 from spectradb.api.series import SeriesAnalysisViewSet, SeriesViewSet
 from spectradb.api.transfer import ExportViewSet, UploadView
 from spectradb.api.views import (
@@ -36,6 +37,7 @@ router.register("predictions", PredictionViewSet, "prediction")
 router.register("series", SeriesViewSet, "series")
 router.register("series-analyses", SeriesAnalysisViewSet, "series-analysis")
 router.register("exports", ExportViewSet, "export")
+router.register("collections", CollectionViewSet, "collection")
 router.register("keys", ApiKeyViewSet, "key")
 
 app_name = "api"

@@ -1,9 +1,11 @@
 """The tables."""
 
-from spectradb.models.accounts import ApiKey
+from spectradb.models.accounts import ApiKey, Preferences
+from spectradb.models.collections import Collection, CollectionEntry
 from spectradb.models.fits import Peak, PeakFit
 from spectradb.models.jobs import Export, ImportRun, JobStatus
 from spectradb.models.matches import Match, MatchRun
+from spectradb.models.notices import Comment, Notice
 from spectradb.models.predictions import Prediction, TrainedModel
 from spectradb.models.provenance import Calculation, Measurement, SourceFile
 from spectradb.models.series import Series
@@ -19,6 +21,9 @@ __all__ = [
     "Share",
     "ApiKey",
     "Calculation",
+    "Collection",
+    "CollectionEntry",
+    "Comment",
     "Export",
     "ImmutableArray",
     "ImportRun",
@@ -27,9 +32,11 @@ __all__ = [
     "Match",
     "MatchRun",
     "Measurement",
+    "Notice",
     "Peak",
     "PeakFit",
     "Prediction",
+    "Preferences",
     "Quantity",
     "Series",
     "SeriesAnalysis",

@@ -36,3 +36,20 @@ class ApiKey(models.Model):
             user_id=user.pk, name=name, prefix=text[:8], key_hash=cls.hash(text)
         )
         return key, text
+
+
+class Preferences(models.Model):
+    """What a person has chosen; one without a row has the defaults."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="preferences"
+    )
+    mail_notices = models.BooleanField(
+        default=True, help_text="Whether what became of a record is mailed too"
+    )
+
+    class Meta:
+        verbose_name_plural = "preferences"
+
+    def __str__(self) -> str:
+        return f"Of {self.user_id}"

@@ -13,7 +13,7 @@ from simple_history.models import HistoricalRecords
 
 from spectradb.models.fields import ArrayField
 from spectradb.models.spectra import Quantity, Status
-from spectradb.models.visibility import as_condition, spectra_seen_by
+from spectradb.models.visibility import as_condition, seen_by
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 class SeriesQuerySet(models.QuerySet["Series"]):
     def visible_to(self, user: User | AnonymousUser | None) -> Self:
-        """What this person may see, by the rule of spectra."""
-        return self.filter(as_condition(spectra_seen_by(user)))
+        """What this person may see (:mod:`spectradb.models.visibility`)."""
+        return self.filter(as_condition(seen_by(user)))
 
     def without_arrays(self) -> Self:
         """For lists: the arrays stay in the database."""

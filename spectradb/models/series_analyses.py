@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from spectradb.models.jobs import Job, JobStatus
 from spectradb.models.series import Series
-from spectradb.models.visibility import CURATE, as_condition, spectra_seen_by
+from spectradb.models.visibility import CURATE, as_condition, seen_by
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class SeriesAnalysisQuerySet(models.QuerySet["SeriesAnalysis"]):
     def visible_to(self, user: User | AnonymousUser | None) -> Self:
         """Of series that this person sees: the public ones and their own; curators see all."""
-        rows = self.filter(as_condition(spectra_seen_by(user), "series__"))
+        rows = self.filter(as_condition(seen_by(user), "series__"))
         if user is None or not user.is_authenticated:
             return rows.filter(public=True)
         if user.has_perm(CURATE):

@@ -17,7 +17,7 @@ from simple_history.models import HistoricalRecords
 from spectradb.models.fields import ArrayField, pack_array
 from spectradb.models.provenance import Calculation, Measurement
 from spectradb.models.structures import Site, Structure
-from spectradb.models.visibility import as_condition, spectra_seen_by
+from spectradb.models.visibility import as_condition, public_spectra, spectra_seen_by
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -60,7 +60,8 @@ class Quantity(models.TextChoices):
 
 class SpectrumQuerySet(models.QuerySet["Spectrum"]):
     def published(self) -> Self:
-        return self.filter(status=Status.PUBLISHED)
+        """What everyone sees: published, and under no embargo."""
+        return self.filter(as_condition([public_spectra()]))
 
     def visible_to(self, user: User | AnonymousUser | None) -> Self:
         """What this person may see (:mod:`spectradb.models.visibility`)."""
@@ -121,7 +122,14 @@ class Spectrum(models.Model):
     checks = models.JSONField(default=list, blank=True, help_text="Automatic checks and reasons")
     quality = models.FloatField(null=True, blank=True, help_text="0 … 1")
     submitted_at = models.DateTimeField(null=True, blank=True)
-    published_at = models.DateTimeField(null=True, blank=True)
+    published_at = models.DateTimeField(
+        null=True, blank=True, help_text="When everyone sees it; the end of its embargo, if later"
+    )
+    embargo_until = models.DateField(
+        null=True,
+        blank=True,
+        help_text="The day on which it is shown to everyone, once a curator has published it",
+    )
     created = models.DateTimeField(auto_now_add=True)
     updated = models.DateTimeField(auto_now=True)
     contributor = models.ForeignKey(
@@ -163,6 +171,11 @@ class Spectrum(models.Model):
                 condition=Q(kind="theory", calculation__isnull=False, measurement__isnull=True)
                 | Q(kind="experiment", calculation__isnull=True, measurement__isnull=False),
                 name="spectrum_one_provenance",
+            ),
+            # A calculation is anyone's to ask for.
+            models.CheckConstraint(
+                condition=Q(embargo_until__isnull=True) | Q(kind="experiment"),
+                name="spectrum_embargo_measured",
             ),
             models.UniqueConstraint(
                 fields=["calculation", "contributor"], name="spectrum_record_of_person"
@@ -226,6 +239,16 @@ class Spectrum(models.Model):
     def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
         super().refresh_from_db(*args, **kwargs)
         self._remember_arrays()
+
+    @property
+    def is_public(self) -> bool:
+        """Whether everyone sees it today."""
+        return self.status == Status.PUBLISHED and not self.under_embargo
+
+    @property
+    def under_embargo(self) -> bool:
+        """Whether it names a day that has not come."""
+        return self.embargo_until is not None and self.embargo_until > timezone.localdate()
 
     def _remember_arrays(self) -> None:
         self._stored_arrays = {name: self.__dict__[name] for name in ARRAYS & self.__dict__.keys()}

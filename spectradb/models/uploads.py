@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
+from spectradb.models.collections import Collection
 from spectradb.models.fields import ArrayField
 from spectradb.models.jobs import Job
 
@@ -89,12 +91,24 @@ class BroughtSpectrum(Job):
 
 
 class Share(models.Model):
-    """A link by which others see a file: whoever has it, until it expires or is taken back."""
+    """A link by which others see a file or a collection, until it expires or is taken back."""
 
     token = models.CharField(max_length=24, unique=True, default=new_token)
-    upload = models.ForeignKey(Upload, models.CASCADE, related_name="shares")
+    upload = models.ForeignKey(Upload, models.CASCADE, null=True, blank=True, related_name="shares")
+    collection = models.ForeignKey(
+        Collection, models.CASCADE, null=True, blank=True, related_name="shares"
+    )
     created = models.DateTimeField(auto_now_add=True)
     expires = models.DateTimeField(db_index=True)
 
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(upload__isnull=False, collection__isnull=True)
+                | Q(upload__isnull=True, collection__isnull=False),
+                name="share_of_one_thing",
+            )
+        ]
+
     def __str__(self) -> str:
-        return f"{self.upload}, until {self.expires:%Y-%m-%d}"
+        return f"{self.upload or self.collection}, until {self.expires:%Y-%m-%d}"

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from allauth.socialaccount.models import SocialAccount
 from django.db import transaction
 
-from spectradb.models import ApiKey, Measurement, SourceFile, Spectrum, Status, Upload
+from spectradb.models import (
+    ApiKey,
+    Collection,
+    Comment,
+    Measurement,
+    Notice,
+    SourceFile,
+    Spectrum,
+    Status,
+    Upload,
+)
 from spectradb.services.curation.workflow import save_with_reason
 from spectradb.services.exports.write import export_spectra
 
@@ -40,10 +50,10 @@ def write_archive(user: User, to: BinaryIO) -> None:
 
 
 def delete_account(user: User) -> int:
-    """Delete an account with its keys, files at hand and unpublished spectra; how many stay.
+    """Delete an account, its keys, files, comments and what is not public; how many spectra stay.
 
-    What was published stays without the account; where it states no citation, it keeps the
-    person's name as one.
+    What was published stays without the account; where it states no citation or authors, it keeps
+    the person's name as such.
     """
     name = user.get_full_name() or user.get_username()
     with transaction.atomic():
@@ -59,6 +69,9 @@ def delete_account(user: User) -> int:
             row.citation = row.citation or name
             row.contributor = None
             save_with_reason(row, None, "Its contributor has deleted their account.")
+        lists = Collection.objects.filter(contributor=user)
+        lists.exclude(status__in=STAYS).delete()
+        lists.filter(authors="").update(authors=name)
         user.delete()
     return len(stay)
 
@@ -77,6 +90,18 @@ def _about(user: User) -> dict[str, Any]:
         ],
         "identities": list(SocialAccount.objects.filter(user=user).values("provider", "uid")),
         "spectra": list(Spectrum.objects.filter(contributor=user).values_list("pk", flat=True)),
+        "collections": [
+            {
+                "title": row.title,
+                "description": row.description,
+                "authors": row.authors,
+                "status": row.status,
+                "entries": list(row.entries.values("spectrum", "note")),
+            }
+            for row in Collection.objects.filter(contributor=user)
+        ],
+        "comments": list(Comment.objects.filter(author=user).values("spectrum", "text", "answer")),
+        "notices": list(Notice.objects.filter(user=user).values("spectrum", "kind", "reason")),
         "files_at_hand": list(
             Upload.objects.filter(requested_by=user).values_list("name", flat=True)
         ),

@@ -22,7 +22,7 @@ CURATOR = "curator"
 _CONTRIBUTES = ("add_spectrum", "change_spectrum", "add_peakfit", "add_calculation", "add_export")
 _CURATED_MODELS = (
     "spectrum", "structure", "site", "measurement", "calculation", "peakfit", "series",
-    "seriesanalysis",
+    "seriesanalysis", "comment", "collection",
 )  # fmt: skip
 _CURATES = (
     *_CONTRIBUTES,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _KEPT = (
     "kind", "technique", "absorber", "edge", "structure", "site", "formula", "title", "quantity",
     "normalisation", "energy_offset_ev", "energy_offset_err", "licence", "citation", "doi",
+    "embargo_until",
 )  # fmt: skip
 
 

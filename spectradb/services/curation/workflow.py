@@ -6,14 +6,16 @@
       ^                   │ └────reject────> rejected
       └────send back──────┘
 
-Every step is kept in the history with who took it and why. Series go the same way as spectra; what
-depends on which of the two it is stands in :func:`_before` and :func:`_after`.
+Every step is kept in the history with who took it and why, and told to the contributor. Series and
+collections go the same way as spectra; what depends on which it is stands in :func:`_before` and
+:func:`_after`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime, time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.core.exceptions import PermissionDenied
@@ -22,8 +24,9 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from simple_history.models import DeletedObject
 
-from spectradb.models import Calculation, Series, Spectrum, Status
+from spectradb.models import Calculation, Collection, Series, Spectrum, Status
 from spectradb.services.accounts.roles import may_contribute, may_curate
+from spectradb.services.curation.notices import tell
 from spectradb.services.curation.quality import (
     blocking,
     keep_checks,
@@ -35,7 +38,16 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
 
-R = TypeVar("R", Spectrum, Series)
+Record = Spectrum | Series | Collection
+R = TypeVar("R", Spectrum, Series, Collection)
+
+
+_KINDS: dict[type[Record], str] = {
+    Spectrum: "spectrum",
+    Series: "series",
+    Collection: "collection",
+}
+_LETTERS: dict[type[Record], str] = {Spectrum: "", Series: "M", Collection: "C"}
 
 
 class CurationError(ValueError):
@@ -109,9 +121,8 @@ def decide(row: R, action: str, user: User | AnonymousUser, note: str = "") -> R
         if not may_take(action, held, user):
             raise PermissionDenied(f"you may not {action.replace('_', ' ')} {name}")
         if held.status != step.start:
-            kind = "spectrum" if isinstance(held, Spectrum) else "series"
             raise CurationError(
-                f"{name} is {held.status}; only a {step.start.value} {kind} can be "
+                f"{name} is {held.status}; only a {step.start.value} {_KINDS[type(held)]} can be "
                 f"{step.done.lower()}"
             )
         if step.needs_note and not note:
@@ -121,26 +132,37 @@ def decide(row: R, action: str, user: User | AnonymousUser, note: str = "") -> R
         if action == "submit":
             held.submitted_at = now
         if action == "publish":
-            held.published_at = now
+            held.published_at = shown_from(held, now)
         held.status, held.status_note = step.end, note
+        if action == "withdraw" and isinstance(held, Spectrum) and held.under_embargo:
+            held.status = Status.REJECTED  # nobody has seen it, so that nothing tells of it
         save_with_reason(held, user, f"{step.done}. {note}".strip())
+        if action != "submit":
+            tell(held, user)
         if isinstance(held, Spectrum):
             _after(held, action, user)
     return held
 
 
-def number_of(row: Spectrum | Series) -> str:
-    """How it is cited: SDB-7, or SDB-M7 of a series."""
-    return f"SDB-{row.pk}" if isinstance(row, Spectrum) else f"SDB-M{row.pk}"
+def number_of(row: Record) -> str:
+    """How it is cited: SDB-7, SDB-M7 of a series, SDB-C7 of a collection."""
+    return f"SDB-{_LETTERS[type(row)]}{row.pk}"
 
 
-def _before(row: Spectrum | Series, action: str) -> None:
+def _before(row: Record, action: str) -> None:
     """Checks, and what the record has to say first."""
     if isinstance(row, Spectrum) and action in {"submit", "publish"}:
         keep_checks(row)
         if action == "publish" and (reasons := blocking(row.checks)):
             raise CurationError(f"SDB-{row.pk} cannot be published. {' '.join(reasons)}")
-    if action == "submit":
+        if action == "publish" and row.under_embargo and _replaces_public(row):
+            raise CurationError(
+                f"SDB-{row.pk} takes the place of a public record: it cannot be under embargo."
+            )
+    if isinstance(row, Collection):
+        if action in {"submit", "publish"} and not row.entries.exists():
+            raise CurationError(f"{number_of(row)} is empty.")
+    elif action == "submit":
         absent = missing(row) if isinstance(row, Spectrum) else missing_of_series(row)
         if absent:
             raise CurationError(
@@ -157,16 +179,30 @@ def _after(row: Spectrum, action: str, user: User | AnonymousUser) -> None:
         retire_earlier(row, user)
 
 
-def may_take(action: str, row: Spectrum | Series, user: User | AnonymousUser) -> bool:
-    """Whether this person may take the step: authors submit their own, curators do all."""
+def may_take(action: str, row: Record, user: User | AnonymousUser) -> bool:
+    """Whether this person may take the step: authors submit their own, curators do all.
+
+    Who has published a list of records may take it back; the records themselves stay.
+    """
     if may_curate(user):
         return True
-    return action == "submit" and may_contribute(user) and row.contributor_id == user.pk
+    own = may_contribute(user) and row.contributor_id == user.pk
+    return own and (action == "submit" or (action == "withdraw" and isinstance(row, Collection)))
 
 
-def save_with_reason(
-    row: Spectrum | Series, user: User | AnonymousUser | None, reason: str
-) -> None:
+def shown_from(row: Record, published: datetime) -> datetime:
+    """When everyone sees what is published then: at once, or when a spectrum's embargo ends."""
+    if not isinstance(row, Spectrum) or row.embargo_until is None:
+        return published
+    ends = datetime.combine(row.embargo_until, time.min, tzinfo=published.tzinfo)
+    return max(published, ends)
+
+
+def _replaces_public(row: Spectrum) -> bool:
+    return Spectrum.objects.published().filter(pk=row.replaces_id or 0).exists()
+
+
+def save_with_reason(row: Record, user: User | AnonymousUser | None, reason: str) -> None:
     """Save, and keep in the history who did it and why."""
     row._change_reason = reason  # type: ignore[union-attr]  # of simple_history
     if user is not None and user.is_authenticated:
@@ -181,6 +217,7 @@ def _retire(older_id: int, newer: Spectrum, user: User | AnonymousUser) -> None:
         older.status = Status.WITHDRAWN
         older.status_note = f"Replaced by SDB-{newer.pk}, version {newer.version}."
         save_with_reason(older, user, older.status_note)
+        tell(older, user)
 
 
 def shown_of_same_site(row: Calculation) -> QuerySet[Spectrum]:
@@ -210,6 +247,7 @@ def retire_earlier(published: Spectrum, user: User | AnonymousUser | None) -> No
         other.status = Status.WITHDRAWN
         other.status_note = f"Computed again as SDB-{published.pk}."
         save_with_reason(other, user, other.status_note)
+        tell(other, user)
 
 
 def _send_back_others(published: Spectrum, user: User | AnonymousUser) -> None:
@@ -221,6 +259,7 @@ def _send_back_others(published: Spectrum, user: User | AnonymousUser) -> None:
         other.status = Status.DRAFT
         other.status_note = f"This calculation is published as SDB-{published.pk}."
         save_with_reason(other, user, other.status_note)
+        tell(other, user)
 
 
 @dataclass

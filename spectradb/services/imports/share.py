@@ -1,18 +1,22 @@
-"""Links by which others see a file at hand: random, expiring, taken back at any time."""
+"""Links by which others see a file at hand or a collection: random, expiring, to be taken back."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from spectradb.models import Share, Upload
+from spectradb.models import Collection, Share, Status, Upload
 
 DAYS = (1, 7, 30)
+ENDED = (Status.REJECTED, Status.WITHDRAWN)
+"""States of a collection in which its links show nothing: a curator has taken it away."""
+Shared = Upload | Collection
 
 
-def share(upload: Upload, days: int) -> Share:
+def share(what: Shared, days: int) -> Share:
     """A new link, for at most as long as the file itself is kept.
 
     Raises
@@ -23,25 +27,34 @@ def share(upload: Upload, days: int) -> Share:
     if days not in DAYS:
         raise ValueError(f"{days} days: choose one of {DAYS}")
     until = timezone.now() + timedelta(days=days)
-    if upload.expires is not None:
-        until = min(until, upload.expires)
-    return Share.objects.create(upload=upload, expires=until)
+    if isinstance(what, Upload) and what.expires is not None:
+        until = min(until, what.expires)
+    return Share.objects.create(**_of(what), expires=until)
 
 
-def shares_of(upload: Upload) -> QuerySet[Share]:
+def shares_of(what: Shared) -> QuerySet[Share]:
     """Links that work, the newest first."""
-    return Share.objects.filter(upload=upload, expires__gt=timezone.now()).order_by("-pk")
+    return Share.objects.filter(**_of(what), expires__gt=timezone.now()).order_by("-pk")
 
 
-def revoke(upload: Upload, token: str) -> bool:
-    """Take a link of this file back; whether there was one."""
-    return bool(Share.objects.filter(upload=upload, token=token).delete()[0])
+def revoke(what: Shared, token: str) -> bool:
+    """Take a link of this back; whether there was one."""
+    return bool(Share.objects.filter(**_of(what), token=token).delete()[0])
 
 
-def shared(token: str) -> Upload | None:
-    """The file that a working link shows."""
+def shared(token: str) -> Shared | None:
+    """What a working link shows."""
     now = timezone.now()
-    found = Share.objects.filter(token=token, expires__gt=now).select_related("upload").first()
-    if found is None or (found.upload.expires is not None and found.upload.expires <= now):
+    rows = Share.objects.filter(token=token, expires__gt=now)
+    found = rows.select_related("upload", "collection").first()
+    if found is None:
         return None
-    return found.upload
+    if found.upload is not None:
+        ended = found.upload.expires is not None and found.upload.expires <= now
+        return None if ended else found.upload
+    collection = found.collection
+    return None if collection is None or collection.status in ENDED else collection
+
+
+def _of(what: Shared) -> dict[str, Any]:
+    return {"upload" if isinstance(what, Upload) else "collection": what}

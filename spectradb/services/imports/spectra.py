@@ -15,6 +15,7 @@ from compute.errors import InputError, ReadError, SkipFile
 from compute.io import COLUMNS_HEADER, LIMITS, ColumnChoice, QuestionError, RawSpectrum, read_bytes
 from compute.isolation import apart
 from spectradb.models import Measurement, SourceFile, Spectrum, Status, Structure
+from spectradb.models.visibility import as_condition, public_spectra
 from spectradb.services.accounts.quotas import QuotaError, check_storage
 from spectradb.services.curation.quality import keep_checks
 from spectradb.services.imports.measured_rows import measured_rows
@@ -217,7 +218,7 @@ def _store_all(
         sha256=digest,
         defaults={"name": Path(name).name[:255], "n_bytes": len(data), "data": data},
     )
-    seen = Spectrum.objects.filter(Q(contributor=contributor) | Q(status=Status.PUBLISHED))
+    seen = Spectrum.objects.filter(Q(contributor=contributor) | as_condition([public_spectra()]))
     known: dict[str, Spectrum] = {}
     for one in seen.filter(measurement__file=file).select_related("measurement").order_by("pk"):
         assert one.measurement is not None  # by the filter

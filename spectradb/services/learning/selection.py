@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from compute.routes import ROUTES
 from ml.errors import LearningError
@@ -19,6 +20,7 @@ LeftOut = dict[str, list[int]]
 
 REASONS = {
     "status": "not published",
+    "embargo": "under embargo",
     "unstated": "what the intensity is, is not stated",
     "quantity": "of another quantity",
     "route": "by another route of computation",
@@ -30,6 +32,7 @@ REASONS = {
     "normalisation": "that cannot be normalised",
 }
 MOST_TOLD = 100  # spectra that are named for each reason
+_READ = ("pk", "status", "embargo_until", "quantity", "kind", "absorber", "edge")
 _RAW = (Quantity.MU, Quantity.COUNTS)
 _SEVERAL = 6  # edges that an error names
 
@@ -64,7 +67,7 @@ def select(query: Mapping[str, Sequence[str]], quantity: str = "") -> Selected:
     Of several the most common is taken unless ``quantity`` says which; raw measured spectra count
     as normalised. Of several routes of computation likewise: their energies and shapes differ by
     more than crystals do. A search that names ``status``, ``quantity`` or ``route`` gets what it
-    names, as stored.
+    names, as stored. What is under embargo is never learnt from.
 
     Raises
     ------
@@ -79,12 +82,14 @@ def select(query: Mapping[str, Sequence[str]], quantity: str = "") -> Selected:
     left_out: LeftOut = {}
     kept: dict[str, list[int]] = {}
     edges: Counter[tuple[str, str]] = Counter()
-    named = "quantity" in query
-    for pk, status, raw, kind, absorber, edge in (
-        found.order_by().values_list("pk", "status", "quantity", "kind", "absorber", "edge")
+    named, today = "quantity" in query, timezone.localdate()
+    for pk, status, embargo, raw, kind, absorber, edge in (
+        found.order_by().values_list(*_READ)
     ).iterator():
         made = Quantity.NORMALISED if kind == Kind.EXPERIMENT and raw in _RAW and not named else raw
-        if status != Status.PUBLISHED and "status" not in query:
+        if embargo is not None and embargo > today:
+            left_out.setdefault("embargo", []).append(pk)
+        elif status != Status.PUBLISHED and "status" not in query:
             left_out.setdefault("status", []).append(pk)
         elif made == Quantity.ARBITRARY and not named:
             left_out.setdefault("unstated", []).append(pk)
@@ -99,7 +104,9 @@ def select(query: Mapping[str, Sequence[str]], quantity: str = "") -> Selected:
             "search", dict(query), f"selects several edges, {some}; name one absorber and edge"
         )
     (absorber, edge) = next(iter(edges))
-    rows = found if "status" in query else found.filter(status=Status.PUBLISHED)
+    rows = found.published()
+    if "status" in query:
+        rows = found.filter(Q(embargo_until=None) | Q(embargo_until__lte=today))
     if named:
         rows = rows if "route" in query else _of_one_route(rows, left_out)
         return Selected(rows, absorber, edge, ",".join(sorted(kept)), left_out=left_out)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from spectradb.models import Match, MatchRun, Status
+from spectradb.models import Match, MatchRun
+from spectradb.models.visibility import as_condition, public_spectra
 
 _TOLD = (
     "calibrated", "range_ev", "p_value", "warnings", "valences", "edges", "compounds", "levels",
@@ -44,5 +45,6 @@ def report_of(run: MatchRun) -> dict[str, Any]:
 
 def _shown(run: MatchRun) -> list[Match]:
     """Candidates that are still public, best first."""
-    rows = run.matches.filter(candidate__status=Status.PUBLISHED).select_related("candidate")
+    rows = run.matches.filter(as_condition([public_spectra()], "candidate__"))
+    rows = rows.select_related("candidate")
     return list(rows.defer("candidate__energy", "candidate__intensity", "overlay").order_by("rank"))

@@ -19,7 +19,7 @@ from django.db.models import Max, QuerySet
 from numpy.typing import NDArray
 
 from spectradb.models import Spectrum
-from spectradb.models.visibility import Alternatives
+from spectradb.models.visibility import Alternatives, EmptyOrBy
 
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -38,7 +38,7 @@ CODED: dict[str, str] = {
 }
 """Key of the search language → column, kept as a code a row."""
 
-_PLAIN = ("pk", "structure_id", "contributor_id", "published_at")
+_PLAIN = ("pk", "structure_id", "contributor_id", "published_at", "embargo_until")
 _OVERLAP = timedelta(seconds=10)  # a slow transaction may commit rows stamped a little earlier
 
 
@@ -49,6 +49,8 @@ class Columns:
     ----------
     pk, structure, contributor, published : int64 (n,)
         −1 where there is none; ``published`` in µs.
+    embargo : int64 (n,)
+        Days as :meth:`datetime.date.toordinal` counts them; −1 where there is none.
     codes : dict of int64 (n,)
         For each of :data:`CODED` an index into ``values``.
     values : dict of list
@@ -57,7 +59,7 @@ class Columns:
 
     def __init__(self) -> None:
         self.pk = np.empty(0, np.int64)
-        self.structure = self.contributor = self.published = self.pk
+        self.structure = self.contributor = self.published = self.embargo = self.pk
         self.codes: dict[str, Ints] = dict.fromkeys(CODED, self.pk)
         self.values: dict[str, list[Any]] = {name: [None] for name in CODED}
         self._index: dict[str, dict[Any, int]] = {name: {None: 0} for name in CODED}
@@ -75,7 +77,8 @@ class Columns:
             self._merge(rows.filter(updated__gt=self._last - _OVERLAP))
         if self.pk.size != count:
             # Rows were deleted, or this is the first time.
-            self.pk = self.structure = self.contributor = self.published = np.empty(0, np.int64)
+            self.pk = self.structure = self.contributor = np.empty(0, np.int64)
+            self.published = self.embargo = self.pk
             self.codes = dict.fromkeys(CODED, self.pk)
             self._merge(rows)
         self._last = last
@@ -91,8 +94,13 @@ class Columns:
             found |= one
         return found
 
-    def among(self, name: str, values: Iterable[Any]) -> Mask:
-        """Rows whose value of a column is one of these."""
+    def among(self, name: str, values: Iterable[Any] | EmptyOrBy) -> Mask:
+        """Rows whose value of a column is one of these; the embargo alone is asked by a day."""
+        if isinstance(values, EmptyOrBy):
+            if name != "embargo_until":
+                raise KeyError(name)
+            come: Mask = self.embargo <= values.day.toordinal()
+            return come
         if name == "contributor":
             return _member(self.contributor, values)
         wanted = np.zeros(len(self.values[name]), bool)
@@ -166,6 +174,8 @@ class Columns:
         )
         times = [none if v is None else round(v.timestamp() * 1e6) for v in columns[3]]
         self.published = joined(self.published, np.array(times, np.int64))
+        days = [none if v is None else v.toordinal() for v in columns[4]]
+        self.embargo = joined(self.embargo, np.array(days, np.int64))
         for name, values in zip(CODED, columns[len(_PLAIN) :], strict=True):
             codes = np.fromiter((self._code(name, v) for v in values), np.int64, len(values))
             self.codes[name] = joined(self.codes[name], codes)

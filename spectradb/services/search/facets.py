@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from django.core.cache import cache
 from django.db.models import Count, Max
+from django.utils import timezone
 
 from spectradb.filters import SearchError, filterset
 from spectradb.filters.spectra import further_edges, main_edge
 from spectradb.filters.structures import STRUCTURE_KEYS, structures_where
-from spectradb.models import Spectrum, Status
+from spectradb.models import Spectrum
 from spectradb.models.visibility import spectra_seen_by
 from spectradb.services.search.columns import CODED, Columns, Ints, Mask, columns
 
@@ -164,10 +165,13 @@ def _coordination(held: Columns, chosen: Mask) -> dict[Any, Any]:
 
 
 def library_stamp() -> str:
-    """Changes whenever a spectrum is added or a curator decides; two look-ups by key."""
+    """Changes when a spectrum is added, a curator decides, or a day begins; two look-ups by key.
+
+    With the day, since embargoes end by themselves.
+    """
     newest = Spectrum.objects.order_by().aggregate(last=Max("pk"))["last"]
     change = Spectrum.history.order_by().aggregate(last=Max("history_id"))["last"]
-    return f"{newest}:{change}"
+    return f"{newest}:{change}:{timezone.localdate().toordinal()}"
 
 
 def totals() -> dict[str, Any]:
@@ -175,7 +179,7 @@ def totals() -> dict[str, Any]:
     key = f"totals:{library_stamp()}"
     found: dict[str, Any] | None = cache.get(key)
     if found is None:
-        published = Spectrum.objects.filter(status=Status.PUBLISHED).order_by()
+        published = Spectrum.objects.published().order_by()
         cells = list(
             published.exclude(absorber="")
             .values_list("absorber", "edge", "kind")

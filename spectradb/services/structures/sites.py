@@ -26,6 +26,7 @@ from spectradb.services.calculations.inputs import (
     orbit_key,
     valences,
 )
+from spectradb.services.curation.notices import tell
 from spectradb.services.curation.workflow import save_with_reason
 from spectradb.services.imports.structures import SYMPREC
 
@@ -192,8 +193,10 @@ def _sort_out(
             row.status = Status.WITHDRAWN
             row.status_note = f"{OUTDATED}; its own is now {site.oxidation_state:+g}."
             save_with_reason(row, user, row.status_note)
+            tell(row, user)
             done.withdrawn.append(row.pk)
         elif row.status == Status.WITHDRAWN and fits and row.status_note.startswith(OUTDATED):
             row.status, row.status_note = Status.PUBLISHED, ""
             save_with_reason(row, user, "The valences of its structure are again what they were.")
+            tell(row, user)
             done.restored.append(row.pk)

@@ -21,6 +21,8 @@
     const exporting = bar.querySelector("[data-export]");
     exporting.dataset.all ??= exporting.getAttribute("href");
     exporting.href = n ? `${exporting.dataset.all.split("?")[0]}?id=${[...selected].join(",")}` : exporting.dataset.all;
+    const collecting = bar.querySelector("[data-collect]");
+    collecting.href = `${collecting.href.split("?")[0]}?ids=${[...selected].join(",")}`;
     const all = $("[data-all]");
     if (all) {
       const on = picks().filter((box) => box.checked).length;

@@ -29,7 +29,7 @@ _GROUPS = (
     ),
     ("edge", ("absorber", "edge", "title", "quantity")),
     ("measurement", tuple(f"m_{n}" for n in MEASURED if not n.startswith("sample"))),
-    ("use", ("licence", "citation", "doi")),
+    ("use", ("licence", "citation", "doi", "embargo_until")),
 )  # fmt: skip
 _NEEDED = ("absorber", "edge", "formula", "licence", "m_mode")
 

@@ -48,7 +48,7 @@ def spectrum_file(request: HttpRequest, pk: int, format: str) -> HttpResponse | 
         return response
     if format not in ("xdi", "json", "hdf5"):
         raise Http404
-    return _written(Spectrum.objects.filter(pk=pk), format, f"SDB-{pk}", None)
+    return written(Spectrum.objects.filter(pk=pk), format, f"SDB-{pk}")
 
 
 @require_safe
@@ -91,8 +91,8 @@ def export(request: HttpRequest) -> HttpResponse | FileResponse:
     if request.GET.get("go") and format in FORMATS and n:
         columns = [name for name in request.GET.getlist("columns") if name in COLUMNS] or None
         if estimated_bytes(rows, format) <= settings.EXPORT_AT_ONCE_MB * 10**6:
-            return _written(rows, format, f"spectradb-{n}-spectra", columns)
-        return _queued(request, query, format, columns)
+            return written(rows, format, f"spectradb-{n}-spectra", columns)
+        return queued(request, query, format, columns)
     return render(
         request,
         "exports/export.html",
@@ -121,9 +121,13 @@ def export_file(request: HttpRequest, pk: int) -> HttpResponse | FileResponse:
     return FileResponse(path.open("rb"), as_attachment=True, filename=path.name)
 
 
-def _queued(
-    request: HttpRequest, query: dict[str, list[str]], format: str, columns: list[str] | None
+def queued(
+    request: HttpRequest,
+    query: dict[str, list[str]],
+    format: str,
+    columns: list[str] | None = None,
 ) -> HttpResponse:
+    """Ask for a file that a worker writes, and go where it will be."""
     if not request.user.is_authenticated:
         return redirect(f"{reverse('login')}?next={request.path}")
     try:
@@ -133,8 +137,8 @@ def _queued(
     return redirect(f"{reverse('jobs')}?kind=exports")
 
 
-def _written(
-    rows: QuerySet[Spectrum], format: str, name: str, columns: list[str] | None
+def written(
+    rows: QuerySet[Spectrum], format: str, name: str, columns: list[str] | None = None
 ) -> FileResponse:
     """Write to a file that is gone once it has been sent."""
     key = "zip" if format == "xdi" and rows.count() > 1 else format

@@ -1,16 +1,17 @@
-"""Links to a file at hand: made and taken back by its owner, followed by whoever has one."""
+"""Links to a file at hand, made and taken back by its owner; what any link shows."""
 
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
-from spectradb.models import Brought, Upload
+from spectradb.models import Brought, Collection, Upload
 from spectradb.services.imports.share import DAYS, revoke, share, shared
 from spectradb.views.calculations.crystal import crystal_context
+from spectradb.views.collections.page import file_of, show_linked, to_one_reader
 from spectradb.views.imports.bring import file_plot
 from spectradb.views.imports.notes import notes_of
 from spectradb.views.site.brought import File, own
@@ -40,6 +41,8 @@ def follow(request: HttpRequest, token: str) -> HttpResponse:
     upload = shared(token)
     if upload is None:
         raise Http404(gettext("This link has ended."))
+    if isinstance(upload, Collection):
+        return to_one_reader(show_linked(request, upload, token))
     if upload.kind == Brought.STRUCTURE:
         context = crystal_context(request, upload) | {"own": False}
         response = render(request, "calculations/crystal.html", context)
@@ -51,10 +54,16 @@ def follow(request: HttpRequest, token: str) -> HttpResponse:
             "own": False, "notes": notes_of(found, own=False),
         }  # fmt: skip
         response = render(request, "imports/file.html", context)
-    response["X-Robots-Tag"] = "noindex, nofollow"
-    response["Referrer-Policy"] = "no-referrer"
-    response["Cache-Control"] = "private, no-store"
-    return response
+    return to_one_reader(response)
+
+
+@require_safe
+def download(request: HttpRequest, token: str, format: str) -> HttpResponse | FileResponse:
+    """The records of a collection that a link shows, as a file."""
+    collection = shared(token)
+    if not isinstance(collection, Collection):
+        raise Http404(gettext("This link has ended."))
+    return to_one_reader(file_of(request, collection, format))
 
 
 def _page(upload: Upload) -> str:

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from compute.errors import InputError, ReadError, SkipFile
 from compute.io import QuestionError
 from spectradb.models import Match, MatchRun, Spectrum, Upload
+from spectradb.models.visibility import as_condition, public_spectra
 from spectradb.services.imports.at_hand import send
 from spectradb.services.imports.uploads import keep_spectrum_file
 from spectradb.services.matching.as_values import report_of
@@ -155,7 +156,7 @@ def _landing(
 
 def _run(request: HttpRequest, token: str) -> MatchRun:
     """The run of an address, if this person may see what it asks about."""
-    published = Match.objects.filter(candidate__status="published")
+    published = Match.objects.filter(as_condition([public_spectra()], "candidate__"))
     matches: QuerySet[Match] = published.select_related(
         "candidate__structure", "candidate__site", "candidate__measurement"
     ).defer("candidate__energy", "candidate__intensity", "candidate__structure__data")

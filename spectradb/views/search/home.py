@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 
 from compute.edges import edge_energy, members
 from spectradb.elements import BY_SYMBOL, Element, grid
-from spectradb.models import Kind, Spectrum, Status
+from spectradb.models import Kind, Spectrum
 from spectradb.plots import RidgeLine, draw_ridge
 from spectradb.services.search.facets import library_stamp, totals
 from spectradb.views.spectra.describe import site_labels, source_line
@@ -182,9 +182,8 @@ def _ridge() -> SafeString | None:
     lines = []
     for symbol, valence, colour in _RIDGE:
         spectrum = (
-            Spectrum.objects.filter(
-                status=Status.PUBLISHED, kind=Kind.THEORY, absorber=symbol, edge="L23"
-            )
+            Spectrum.objects.published()
+            .filter(kind=Kind.THEORY, absorber=symbol, edge="L23")
             .filter(site__oxidation_state=valence)
             .select_related("calculation")
             .order_by("-site__coordination_number", "pk")

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
+from spectradb.services.curation.notices import n_unread
 from spectradb.views.site.brought import tray
 
 THEMES = ("light", "dark")
@@ -24,6 +25,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "read_only": settings.READ_ONLY,
         "section": SECTIONS.get(name or "", ""),
         "tray": SimpleLazyObject(lambda: tray(request)),
+        "n_unread": SimpleLazyObject(lambda: n_unread(request.user)),
     }
 
 
@@ -39,6 +41,9 @@ SECTIONS = {
     "structure": "browse",
     "spectrum-fit": "browse",
     "structures": "browse",
+    "collections": "browse",
+    "collection": "browse",
+    "collection-add": "browse",
     "compare": "compare",
     "match": "match",
     "match-run": "match",

@@ -16,7 +16,7 @@ from django.utils.safestring import mark_safe
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_safe
 
-from spectradb.models import Kind, Spectrum
+from spectradb.models import Collection, Kind, Spectrum, Status
 from spectradb.plots.standalone import standalone
 from spectradb.templatetags.science import edge_text
 from spectradb.views.spectra.describe import name_of, source_line
@@ -144,10 +144,30 @@ class PublishedSpectra(Sitemap):  # type: ignore[type-arg]
 
 class Pages(Sitemap):  # type: ignore[type-arg]
     def items(self) -> list[str]:
-        return ["home", "results", "coverage", "methods", "cite", "api-help", "privacy"]
+        return [
+            "home",
+            "results",
+            "coverage",
+            "collections",
+            "methods",
+            "cite",
+            "api-help",
+            "privacy",
+        ]
 
     def location(self, item: Any) -> str:
         return reverse(item)
 
 
-MAPS = {"pages": Pages, "spectra": PublishedSpectra}
+class PublicCollections(Sitemap):  # type: ignore[type-arg]
+    def items(self) -> QuerySet[Collection]:
+        return Collection.objects.filter(status=Status.PUBLISHED).order_by("pk")
+
+    def location(self, item: Any) -> str:
+        return reverse("collection", args=[item.pk])
+
+    def lastmod(self, item: Any) -> Any:
+        return item.updated
+
+
+MAPS = {"pages": Pages, "spectra": PublishedSpectra, "collections": PublicCollections}

@@ -25,7 +25,7 @@ from spectradb.services.search.nearest import nearest_spectra
 from spectradb.services.spectra.normalise import may_state
 from spectradb.views.calculations.levels import field_levels, level_plot
 from spectradb.views.site.records import dataset
-from spectradb.views.spectra import provenance
+from spectradb.views.spectra import provenance, story
 from spectradb.views.spectra.describe import name_of
 from spectradb.views.spectra.figures import Plot, arrays, edge_markers, shown_range, table_edge
 from spectradb.views.spectra.spectrum_figure import Options, caption, fit_curve, spectrum_figure
@@ -49,15 +49,16 @@ def spectrum(request: HttpRequest, pk: int) -> HttpResponse:
         overlay = Spectrum.objects.visible_to(request.user).filter(pk=options.overlay).first()
     figure = spectrum_figure(shown, options, fit, overlay)
     measured = sum(s.kind == Kind.EXPERIMENT for s in siblings)
+    versions = story.versions_of(shown, request.user)
     return render(
         request,
         "spectra/spectrum.html",
         {
             "spectrum": shown,
-            "newer": Spectrum.objects.visible_to(request.user)
-            .filter(replaces=shown)
-            .values_list("pk", flat=True)
-            .first(),
+            "newer": next((v.pk for v in versions if v.number > shown.version and v.seen), None),
+            "versions": versions,
+            "story": story.story_of(shown, request.user),
+            "comments": story.comments_on(shown, request.user),
             "name": name_of(shown),
             "options": options,
             "norms": _norm_choices(shown),
@@ -81,7 +82,7 @@ def spectrum(request: HttpRequest, pk: int) -> HttpResponse:
             "bibtex": provenance.bibtex(shown, request.build_absolute_uri(request.path)),
             # Its signs of markup are written as escapes of JSON.
             "dataset": mark_safe(dataset(shown, request))  # noqa: S308
-            if shown.status == Status.PUBLISHED
+            if shown.is_public
             else "",
             "embed_url": request.build_absolute_uri(reverse("spectrum-embed", args=[pk])),
             "api_url": request.build_absolute_uri(f"/api/v1/spectra/{shown.pk}/"),
@@ -159,7 +160,7 @@ def _visible(request: HttpRequest, pk: int) -> Spectrum | HttpResponse:
     if found is not None:
         return found
     gone = get_object_or_404(Spectrum.objects.without_arrays(), pk=pk)
-    if gone.status != Status.WITHDRAWN:
+    if gone.status != Status.WITHDRAWN or gone.under_embargo:
         raise Http404
     return render(request, "spectra/withdrawn.html", {"spectrum": gone}, status=410)
 

@@ -13,7 +13,7 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from spectradb.models import ApiKey, Calculation, Export, MatchRun, Spectrum, Status
+from spectradb.models import ApiKey, Calculation, Collection, Export, MatchRun, Spectrum, Status
 from tests.factories import make_peak_fit, make_site, make_spectrum, make_user
 
 pytestmark = pytest.mark.django_db
@@ -49,6 +49,12 @@ API: dict[str, dict[str, tuple[int, ...]]] = {
     "api:spectrum-reject": {"post": (401, 403, 403, 409)},
     "api:spectrum-withdraw": {"post": (401, 403, 403, 409)},
     "api:upload": {"post": (401, 403, 400, 400)},
+    "api:collection-list": {"get": OPEN, "post": (401, 400, 400, 400)},
+    # It is published, and somebody else's.
+    "api:collection-detail": {
+        "get": OPEN, "patch": (401, 403, 403, 403), "delete": (401, 403, 403, 403),
+    },
+    "api:collection-entries": {"post": (401, 403, 403, 403), "put": (401, 403, 403, 403)},
     "api:key-list": {"get": MEMBERS, "post": (401, 400, 400, 400)},
     "api:key-detail": {"delete": (401, 404, 404, 404)},
     "api:export-list": {"post": (400, 400, 400, 400)},
@@ -100,6 +106,9 @@ def rows() -> dict[str, int]:
         "model": 1,
         "prediction": 1,
         "key": ApiKey.issue(owner, "laptop")[0].pk,
+        "collection": Collection.objects.create(
+            title="List", contributor=owner, status="published"
+        ).pk,
         "export": Export.objects.create(query={}, format="csv", requested_by=owner).pk,
     }
 
@@ -138,7 +147,7 @@ def _has_pk(route: str) -> bool:
     if route == "optimade:structure":
         return True
     return route.startswith("api:") and (
-        route.endswith(("-detail", "-file", "-history", "-cancel", "-retry"))
+        route.endswith(("-detail", "-file", "-history", "-cancel", "-retry", "-entries"))
         or (route.startswith("api:spectrum-") and not route.endswith(("-list", "-counts")))
     )
 

@@ -88,6 +88,7 @@ def _both(get: Rights, post: Rights, row: str = "") -> Route:
 
 _DRAFT = _by_status("LNNNN", "L0NNN") | {"draft": "L0YNN"}
 _SUBMITS = _by_status("LNYNN", "L0YNN")  # what cannot be sent any more is told so
+_OWN_LIST = _by_status("LNYNN", "L0YNN") | {"rejected": "L0NNN", "withdrawn": "L0NNN"}
 _DECIDES = _by_status("LNNYY", "L0NYY")  # over the API
 
 _SERIES_STEP = _by_status("LNNYY", "L0NYY")  # on the page
@@ -189,6 +190,19 @@ PAGES: dict[str, Route | list[Route]] = {
     },
     "file-fit": _get(),
     "file-normalisation": _both(ALL, ALL),
+    "shared-download": _get(_NONE, "link of a collection"),
+    "collections": _get(),
+    "collection-add": _both(SIGNED, SIGNED),
+    "collection": _get(SPECTRUM, "collection"),
+    "collection-download": _get(SPECTRUM, "collection csv"),
+    "collection-feed": _get(_by_status("YYYYY", _NONE), "collection"),
+    "collection-edit": _post(_OWN_LIST, "collection", title="T"),
+    "collection-entry": _post(_OWN_LIST, "collection"),
+    "collection-share": _post(_OWN_LIST, "collection"),
+    "collection-delete": _post(_by_status("LNYNN", "L0YNN"), "collection"),
+    "collection-step": _post(_by_status("LNYYY", "L0YYY"), "collection", step="submit"),
+    "notices": _both(SIGNED, SIGNED),
+    "spectrum-comment": _post(_by_status("LYYYY", "L0YYY"), "measured", text="why"),
     "spectrum-embed": _get(_by_status("YYYYY", _NONE), "measured"),
     "atom": _get(),
     "sitemap": _get(),
@@ -270,6 +284,16 @@ API: dict[str, Route | list[Route]] = {
     "export-list": _post(ALL),
     "export-detail": _get(EXPORT, "export"),
     "export-file": _get(EXPORT, "export"),
+    "collection-list": _both(ALL, "LYYYY"),
+    "collection-detail": Route(
+        {
+            "GET": SPECTRUM,
+            "PATCH": _OWN_LIST,
+            "DELETE": _by_status("LNYNN", "L0YNN"),
+        },
+        "collection",
+    ),
+    "collection-entries": Route({"POST": _OWN_LIST, "PUT": _OWN_LIST}, "collection"),
     "key-list": _both(SIGNED, SIGNED),
     "key-detail": Route({"DELETE": "L0Y00"}, "key"),
 }
@@ -295,6 +319,8 @@ ADMIN: dict[str, str] = {
     "spectradb_peakfit": CHANGED,
     "spectradb_series": CHANGED,
     "spectradb_seriesanalysis": CHANGED,
+    "spectradb_comment": CHANGED,
+    "spectradb_collection": CHANGED,
     "spectradb_trainedmodel": NEITHER,
     "spectradb_sourcefile": NEITHER,
     "spectradb_apikey": NEITHER,
@@ -314,6 +340,11 @@ ADMIN_PAGES = {
 
 OWNERS: dict[str, str] = {
     "Spectrum.contributor": "stays; what is not published is the curators' alone",
+    "Collection.contributor": "stays if it was published, with its author's name; else goes",
+    "Comment.author": "goes",
+    "Comment.answered_by": "stays; seen by the author of the comment",
+    "Notice.user": "goes",
+    "Preferences.user": "goes",
     "Series.contributor": "stays; what is not published is the curators' alone",
     "SeriesAnalysis.requested_by": "stays; seen as its series is where it is public, else the "
     "curators' alone",

@@ -11,6 +11,7 @@ from django.test import Client
 from spectradb.models import (
     ApiKey,
     Calculation,
+    Collection,
     Export,
     JobStatus,
     MatchRun,
@@ -83,6 +84,11 @@ def make_world() -> World:
         keep("fit of spectrum", status, pk=measured.pk, fit_pk=fit.pk)
         keep("match", status, token=run.token)
         keep("calculation", status, pk=computed.calculation_id)
+        collection = Collection.objects.create(title="List", status=status, contributor=owner)
+        published = make_spectrum()
+        collection.entries.create(spectrum=published, position=0)
+        keep("collection", status, pk=collection.pk)
+        keep("collection csv", status, pk=collection.pk, format="csv")
     for state, public in (("own", False), ("operator", True), ("gone", False)):
         asked = Calculation.objects.create(
             engine="spectradb.multiplet", absorber="Ni", edge="L23", input_hash=f"world-{state}",
@@ -162,4 +168,5 @@ def _others(owner: Any, keep: Any) -> None:
     keep("provider of nothing", "", provider_id="x")
     keep("identity of nobody", "", pk=0)
     keep("link of nothing", "", uidb64="x", token="x")
+    keep("link of a collection", "", token="x", format="csv")
     keep("path", "", rest="nothing")
