@@ -7,6 +7,7 @@ ambiguity).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,8 @@ Floats = NDArray[np.float64]
 SWEEPS = 3  # of the coefficients for each product with the data, which costs most
 TOLERANCE = 1e-5  # relative fall of the loss in `_EVERY` rounds at which it has settled
 _EVERY = 10
+_LARGE = 2**24  # values beyond which most rounds see the leading singular vectors only
+_RANK = 2  # of these vectors, times the components, and ten
 _START = 1e-2  # of the mean amount: where the singular vectors leave 0
 
 
@@ -62,26 +65,52 @@ def nmf(
         values in place of zeros.
     """
     d = _data(spectra, components)
-    s = _first(d, components) if start is None else _known(start, d, components)
+    rank = min(max(components, _RANK * components + 10), min(d.shape))
+    large = d.size > _LARGE and rank < min(d.shape) // 4
+    u, v = _leading(d, rank if large else components)
+    s = _first(u, v, components) if start is None else _known(start, d, components)
     s = np.maximum(s, 1e-12 * s.max()).astype(d.dtype)
     c = np.maximum(d @ np.linalg.pinv(s), 0).astype(d.dtype)
     c = np.maximum(c, _START * c.mean())
+    done = 0
+    if large:  # what noise alone fills needs no passes over all values; then they have the word
+        scores = np.ascontiguousarray(u.astype(d.dtype))
+        shapes = np.ascontiguousarray(v.astype(d.dtype))
+        square = float((scores.astype(np.float64) ** 2).sum())
+        done = _descend(
+            c, s, lambda s: scores @ (shapes @ s.T), lambda c: (c.T @ scores) @ shapes, square,
+            rounds,
+        )  # fmt: skip
     square = float(np.einsum("nm,nm->", d, d, dtype=np.float64))
+    done += _descend(c, s, lambda s: d @ s.T, lambda c: c.T @ d, square, max(rounds - done, _EVERY))
+    scale = np.maximum(s.mean(axis=1, keepdims=True), 1e-300)
+    return _factors(d, c * scale.T, s / scale, done)
+
+
+def _descend(
+    c: Floats,
+    s: Floats,
+    with_components: Callable[[Floats], Floats],
+    with_amounts: Callable[[Floats], Floats],
+    square: float,
+    rounds: int,
+) -> int:
+    """Rounds of HALS, in place, until the loss has settled; how many.
+
+    ``with_components`` gives D Sᵀ (n, k), ``with_amounts`` Cᵀ D (k, m), ``square`` ‖D‖².
+    """
     before = np.inf
-    done = rounds
     for turn in range(rounds):
-        _sweep(c, d @ s.T, s @ s.T)
-        right, gram = c.T @ d, c.T @ c
+        _sweep(c, np.ascontiguousarray(with_components(s)), s @ s.T)
+        right, gram = with_amounts(c), c.T @ c
         _sweep_rows(s, right, gram)
         if turn % _EVERY == _EVERY - 1:
             cross = float((s * right).sum(dtype=np.float64))
             loss = square - 2 * cross + float(((gram @ s) * s).sum(dtype=np.float64))
             if before - loss < TOLERANCE * loss:
-                done = turn + 1
-                break
+                return turn + 1
             before = loss
-    scale = np.maximum(s.mean(axis=1, keepdims=True), 1e-300)
-    return _factors(d, c * scale.T, s / scale, done)
+    return rounds
 
 
 def mcr(
@@ -173,10 +202,15 @@ def _known(start: ArrayLike, d: Floats, k: int) -> Floats:
     return s
 
 
-def _first(d: Floats, k: int) -> Floats:
+def _leading(d: Floats, rank: int) -> tuple[Floats, Floats]:
+    """Scores (n, rank) and orthonormal shapes (rank, m) of the leading singular vectors."""
+    u, values, v = randomized_svd(d, rank, n_iter=2 if d.size > _LARGE else "auto", random_state=0)
+    return u * values, v
+
+
+def _first(u: Floats, v: Floats, k: int) -> Floats:
     """Components of NNDSVD (Boutsidis & Gallopoulos, Pattern Recognit. 41 (2008) 1350)."""
-    u, values, v = randomized_svd(d, k, random_state=0)
-    s = np.empty((k, d.shape[1]))
+    s = np.empty((k, v.shape[1]))
     for i in range(k):
         a, b = u[:, i], v[i]
         up = np.linalg.norm(np.maximum(a, 0)) * np.linalg.norm(np.maximum(b, 0))

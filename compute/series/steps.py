@@ -189,7 +189,8 @@ class Chain:
     def of(self, spectra: Floats, places: Places) -> Done:
         """Spectra (n, m) at these places, corrected."""
         y = np.asarray(spectra, float)
-        records, numbers = [], {}
+        records: list[dict[str, Any]] = []
+        numbers: dict[str, Floats] = {}
         for step in self.steps:
             done = step.of(y, places)
             y = done.spectra
@@ -229,7 +230,7 @@ def _rise(energy: Floats, values: Floats) -> float:
     return float(energy[k] + part * (energy[k + 1] - energy[k]))
 
 
-def gaps_beyond(spectra: Floats, most: float = 0.5) -> slice:
+def gaps_beyond(spectra: NDArray[np.floating], most: float = 0.5) -> slice:
     """Channels from the first to the last that are no gap in more than a share of spectra (n, m).
 
     What a drift moved out of the range leaves gaps at the ends.

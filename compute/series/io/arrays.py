@@ -1,4 +1,4 @@
-"""Series in one array of any rank: HDF5 with NXdata, HyperSpy's .hspy, .npy with a side-car."""
+"""Series in one array of any rank: HDF5 (NXdata, HyperSpy, Berkeley EMD); .npy and side-car."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def read_hdf5(path: Path) -> RawSeries | None:
         faults = Faults()
         found = []
         for name, group in groups(file, faults):
-            for layout in (_hyperspy, _nxdata):
+            for layout in (_hyperspy, _emd, _nxdata):
                 one = layout(name, group, faults)
                 if one is not None:
                     found.append(one)
@@ -47,9 +47,9 @@ def read_hdf5(path: Path) -> RawSeries | None:
 
     def source() -> Iterator[np.ndarray[Any, Any]]:
         with h5py.File(path, "r") as again:
-            yield from _parts(again[name], energy_at)
+            yield from parts_of(again[name], energy_at)
 
-    return _series(
+    return series_of(
         path, axes, energy_at, source, "hdf5", np.dtype(dtype), fields, quantity, warnings
     )
 
@@ -79,14 +79,14 @@ def read_npy(path: Path) -> RawSeries:
         _side_axis(one, size, f"{side.name}: axes[{i}]")
         for i, (one, size) in enumerate(zip(given, array.shape, strict=True))
     ]
-    energy_at = _energy_axis(axes, path.name)
+    energy_at = energy_axis(axes, path.name)
     fields = {key: str(told[key]) for key in ("element", "edge", "title") if told.get(key)}
 
     def source() -> Iterator[np.ndarray[Any, Any]]:
-        yield from _parts(np.load(path, mmap_mode="r", allow_pickle=False), energy_at)
+        yield from parts_of(np.load(path, mmap_mode="r", allow_pickle=False), energy_at)
 
     quantity = str(told.get("quantity") or "arbitrary")
-    return _series(path, axes, energy_at, source, "npy", array.dtype, fields, quantity, [])
+    return series_of(path, axes, energy_at, source, "npy", array.dtype, fields, quantity, [])
 
 
 def _side_axis(one: Any, size: int, where: str) -> Axis:
@@ -128,7 +128,7 @@ def _nxdata(name: str, group: h5py.Group, faults: Faults) -> _Stack | None:
                 Axis(one if one not in ("", ".") else f"axis{i}", "", np.arange(size) * 1.0)
             )
     try:
-        at = _energy_axis(axes, name)
+        at = energy_axis(axes, name)
     except ReadError as error:
         faults.warn("; ".join(error.errors))
         return None
@@ -160,7 +160,33 @@ def _hyperspy(name: str, group: h5py.Group, faults: Faults) -> _Stack | None:
     )  # fmt: skip
 
 
-def _energy_axis(axes: list[Axis], where: str) -> int:
+def _emd(name: str, group: h5py.Group, faults: Faults) -> _Stack | None:
+    """Electron microscopy data of Berkeley: ``data`` beside ``dim1``, ``dim2`` … of all axes."""
+    item = child(group, "data", faults)
+    if "emd_group_type" not in group.attrs or not isinstance(item, h5py.Dataset):
+        return None
+    if item.dtype.kind not in "iuf" or item.ndim < 2:
+        return None
+    axes = []
+    for i, size in enumerate(item.shape):
+        dim = child(group, f"dim{i + 1}", faults)
+        if not isinstance(dim, h5py.Dataset) or dim.ndim != 1 or dim.size not in (size, 2):
+            faults.warn(f"{name}: dim{i + 1} with {size} places is missing")
+            return None
+        values = np.asarray(dim[()], float)
+        if values.size != size:  # the first two stand for all
+            values = values[0] + (values[1] - values[0]) * np.arange(size)
+        unit = (text_of(dim.attrs.get("units")) or "").strip("[] ").replace("_", "")
+        axes.append(Axis(text_of(dim.attrs.get("name")) or f"axis{i}", unit, values))
+    try:
+        at = energy_axis(axes, name)
+    except ReadError as error:
+        faults.warn("; ".join(error.errors))
+        return None
+    return f"{name.rstrip('/')}/data", axes, item.shape, at, {}, "counts", item.dtype.str
+
+
+def energy_axis(axes: list[Axis], where: str) -> int:
     """Which of the axes is the energy: by its unit, else by its name, else an error."""
     by_unit = [i for i, axis in enumerate(axes) if axis.unit.strip().lower() in _TO_EV]
     by_name = [i for i, axis in enumerate(axes) if axis.name.strip().lower() in _ENERGIES]
@@ -171,7 +197,7 @@ def _energy_axis(axes: list[Axis], where: str) -> int:
     raise ReadError([f"{where}: none of its axes is the energy, or several are: {told}"])
 
 
-def _parts(data: Any, energy_at: int) -> Iterator[np.ndarray[Any, Any]]:
+def parts_of(data: Any, energy_at: int) -> Iterator[np.ndarray[Any, Any]]:
     """Spectra (some, m) in the order of the other axes."""
     if data.ndim == 1:
         yield np.asarray(data[()])[None]
@@ -186,7 +212,7 @@ def _parts(data: Any, energy_at: int) -> Iterator[np.ndarray[Any, Any]]:
         yield block.reshape(-1, block.shape[-1])
 
 
-def _series(
+def series_of(
     path: Path,
     axes: list[Axis],
     energy_at: int,

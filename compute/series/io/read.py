@@ -11,6 +11,7 @@ from compute.errors import InputError, ReadError
 from compute.series.io.arrays import read_hdf5, read_npy
 from compute.series.io.files import from_files
 from compute.series.io.raw import GivenAxis, RawSeries
+from compute.series.io.rosetta import READERS, read_rosetta
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
@@ -45,6 +46,8 @@ def read_series(
             found = read_npy(files[0])
         elif _starts(files[0]) == _HDF5:
             found = read_hdf5(files[0])
+        if found is None and files[0].suffix.lower() in READERS:
+            found = read_rosetta(files[0])
     if found is None:
         found, errors = from_files(files, element=element, edge=edge)
     if given:
@@ -70,10 +73,10 @@ def _stated(element: str | None, edge: str | None) -> tuple[str | None, str | No
 def _files(paths: Sequence[Path]) -> list[Path]:
     files: list[Path] = []
     for path in paths:
-        if path.is_dir():
+        if path.is_dir() and path.suffix.lower() not in READERS:  # .zspy may be a folder
             inside = sorted(one for one in path.iterdir() if one.is_file())
             files += [one for one in inside if not one.name.startswith(".")]
-        elif path.is_file():
+        elif path.exists():
             files.append(path)
         else:
             raise ReadError([f"{path}: there is no such file or folder"])
@@ -83,5 +86,7 @@ def _files(paths: Sequence[Path]) -> list[Path]:
 
 
 def _starts(path: Path) -> bytes:
+    if path.is_dir():
+        return b""
     with path.open("rb") as file:
         return file.read(len(_HDF5))

@@ -173,7 +173,8 @@ def provenance(row: Series, source: Source, asked: Asked) -> dict[str, Any]:
 
 def _savez(file: BinaryIO, values: Mapping[str, Floats]) -> None:
     """Names of maps hold slashes, names inside a zip file had better not."""
-    np.savez(file, **{name.replace("/", "|"): np.asarray(one) for name, one in values.items()})
+    renamed: dict[str, Any] = {name.replace("/", "|"): one for name, one in values.items()}
+    np.savez(file, **renamed)
 
 
 def rows_of(n_channels: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 
 import h5py
@@ -168,3 +169,49 @@ def test_what_cannot_be_is_refused(tmp_path):
         read_series([tmp_path / "none"])
     with pytest.raises(ReadError, match="none of eV"):
         read_series([nxdata(tmp_path / "odd.h5", unit="furlong")])
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_berkeley_emd_is_read_by_its_dimensions(tmp_path, whole):
+    with h5py.File(tmp_path / "map.emd", "w") as file:
+        group = file.create_group("data/map")
+        group.attrs["emd_group_type"] = 1
+        group["data"] = CUBE.astype("u2")
+        dims = (("y", "[n_m]", 2.0 * np.arange(3)), ("x", "[n_m]", 2.0 * np.arange(4)),
+                ("energy_loss", "[eV]", ENERGY))  # fmt: skip
+        for i, (name, unit, values) in enumerate(dims):
+            group[f"dim{i + 1}"] = values if whole else values[:2]
+            group[f"dim{i + 1}"].attrs.update({"name": name, "units": unit})
+    series, errors = read_series([tmp_path / "map.emd"])
+    assert errors == []
+    assert [axis.told() for axis in series.axes] == [
+        {"name": "y", "unit": "nm", "size": 3},
+        {"name": "x", "unit": "nm", "size": 4},
+    ]
+    np.testing.assert_allclose(series.energy_ev, ENERGY)
+    np.testing.assert_array_equal(spectra_of(series), CUBE.reshape(-1, 40))
+    assert (series.dtype, series.technique) == ("<f4", "EELS")
+
+
+def test_scans_of_a_spec_file_are_a_series(tmp_path):
+    energy = 7000 + np.arange(300.0)
+    text = "#F run\n"
+    for i in range(4):
+        mu = (i + 1) * (0.1 + 1 / (1 + np.exp(-(energy - 7120))))
+        rows = "\n".join(f"{e:.2f} {m:.6f}" for e, m in zip(energy, mu, strict=True))
+        text += f"#S {i + 1} ascan energy\n#L Energy  xmu\n{rows}\n\n"
+    (tmp_path / "run.spec").write_text(text)
+    series, errors = read_series([tmp_path / "run.spec"], element="Fe", edge="K")
+    assert errors == []
+    assert series.shape == (4,)
+    level = spectra_of(series)[:, -1]
+    np.testing.assert_allclose(level / level[0], [1, 2, 3, 4], rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["a.dm4", "a.emd", "a.zspy"])
+def test_files_that_need_another_package_say_which(tmp_path, name):
+    if importlib.util.find_spec("rsciio"):
+        pytest.skip("rosettasciio is installed here")
+    (tmp_path / name).write_bytes(bytes(100))
+    with pytest.raises(ReadError, match="rosettasciio"):
+        read_series([tmp_path / name])
