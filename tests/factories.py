@@ -207,8 +207,8 @@ def make_series_analysis(series: Series, **fields: Any) -> SeriesAnalysis:
     from dataclasses import asdict
 
     from spectradb.services.queue import jobs
-    from spectradb.services.series.analyse import Asked
     from spectradb.services.series.analyses import keep_maps, work
+    from spectradb.services.series.writing import Asked
 
     asked = fields.pop("asked", Asked("nmf", components=2))
     given = {"public": True, "input_hash": f"analysis-{next(_numbers)}"}

@@ -23,6 +23,7 @@ from compute.matching.discrepancy import (
     compare_sizes,
     log_mean_exp,
 )
+from compute.matching.discrepancy_kernels import off_line
 from compute.matching.grid import MIN_POINTS, Array, ComparisonGrid, Curve
 from compute.matching.screen import without_line
 from compute.matching.shapes import Broadener, Shape
@@ -219,11 +220,7 @@ def fit_exactly(
             window = window_at(grid, curve, shift)
             energy = grid.energy_ev[window] + shift
             query = curve.at(energy)
-            amplitude = float(
-                spread_ratio(query[None], shape.value[None, window], np.ones_like(query, np.bool_))[
-                    0
-                ]
-            )
+            amplitude = max(off_line(query), 1e-9) / max(off_line(shape.value[window]), 1e-9)
             own = (amplitude * error[k] * sizes) ** 2 * covariance.innovation(shape, window)
             fitted = compare_sizes(
                 query, shape, window, covariance, noise, amplitude, error[k],

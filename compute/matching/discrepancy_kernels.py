@@ -59,3 +59,19 @@ def with_noise(own: Array, noise: Array, square: float) -> Array:
         for i in range(j, n):
             columns[j, i] = square * own[i, j] + noise[i - j]
     return columns.T
+
+
+@njit(cache=True, nogil=True)
+def off_line(values: Array) -> float:
+    """Root of the sum of squares of (n,) off their straight line by least squares."""
+    n = values.size
+    mean, middle = 0.0, 0.5 * (n - 1.0)
+    for i in range(n):
+        mean += values[i]
+    mean /= n
+    square, cross = 0.0, 0.0
+    for i in range(n):
+        off = values[i] - mean
+        square += off * off
+        cross += (i - middle) * off
+    return np.sqrt(max(square - cross * cross * 12.0 / (n * (n * n - 1.0)), 0.0))

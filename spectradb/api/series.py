@@ -32,11 +32,12 @@ from spectradb.services.accounts.roles import may_contribute
 from spectradb.services.curation import workflow as curation
 from spectradb.services.queue import jobs
 from spectradb.services.series import analyses as service
-from spectradb.services.series.analyse import METHODS, Asked
+from spectradb.services.series.analyse import METHODS
 from spectradb.services.series.local import local_file
 from spectradb.services.series.maps import maps_file, opened_maps
 from spectradb.services.series.spectrum import spectrum_of
 from spectradb.services.series.values import Region, summed
+from spectradb.services.series.writing import Asked
 
 _REGION = OpenApiParameter(
     "region", str, description="Places on the axes in their order: 3,5-8; * is all of an axis."

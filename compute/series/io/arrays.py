@@ -83,10 +83,22 @@ def read_npy(path: Path) -> RawSeries:
     fields = {key: str(told[key]) for key in ("element", "edge", "title") if told.get(key)}
 
     def source() -> Iterator[np.ndarray[Any, Any]]:
-        yield from parts_of(np.load(path, mmap_mode="r", allow_pickle=False), energy_at)
+        yield from parts_of(_Npy(path), energy_at)
 
     quantity = str(told.get("quantity") or "arbitrary")
     return series_of(path, axes, energy_at, source, "npy", array.dtype, fields, quantity, [])
+
+
+class _Npy:
+    """An array on the disk; mapped anew for each part, so that no page of others stays mapped."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        self.ndim, self.shape, self.dtype = array.ndim, array.shape, array.dtype
+
+    def __getitem__(self, cut: Any) -> np.ndarray[Any, Any]:
+        return np.array(np.load(self._path, mmap_mode="r", allow_pickle=False)[cut])
 
 
 def _side_axis(one: Any, size: int, where: str) -> Axis:

@@ -24,9 +24,10 @@ from spectradb.models import JobStatus, Series, SeriesAnalysis, Spectrum
 from spectradb.services.accounts.quotas import check_jobs
 from spectradb.services.accounts.roles import may_contribute, may_curate
 from spectradb.services.queue import jobs
-from spectradb.services.series.analyse import METHODS, Asked, analyse
+from spectradb.services.series.analyse import METHODS, analyse
 from spectradb.services.series.local import digest_of, keep
 from spectradb.services.series.references import references_on
+from spectradb.services.series.writing import Asked
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User

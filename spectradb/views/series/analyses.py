@@ -20,9 +20,9 @@ from spectradb.services.accounts.quotas import QuotaError
 from spectradb.services.accounts.roles import may_contribute
 from spectradb.services.queue import jobs
 from spectradb.services.series import analyses as service
-from spectradb.services.series.analyse import Asked
 from spectradb.services.series.spectrum import spectrum_of
 from spectradb.services.series.values import Region
+from spectradb.services.series.writing import Asked
 from spectradb.views.series.asked import analysis_of, region_of, series_of
 from spectradb.views.series.page import page
 from spectradb.words import in_words
