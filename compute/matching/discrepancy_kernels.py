@@ -74,4 +74,5 @@ def off_line(values: Array) -> float:
         off = values[i] - mean
         square += off * off
         cross += (i - middle) * off
-    return np.sqrt(max(square - cross * cross * 12.0 / (n * (n * n - 1.0)), 0.0))
+    left: float = max(square - cross * cross * 12.0 / (n * (n * n - 1.0)), 0.0) ** 0.5
+    return left
