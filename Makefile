@@ -9,7 +9,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal -q
 
-.PHONY: demo test test-numeric test-slow lint lock audit bench serve clean
+.PHONY: demo test test-numeric test-slow lint lock audit bench serve screenshots clean
 
 demo: $(VENV)/.site
 	$(BIN)/python manage.py demo --port $(PORT)
@@ -42,6 +42,11 @@ audit: $(VENV)/.tools
 
 bench: $(VENV)/.tools
 	$(BIN)/python manage.py bench
+
+# Every page anew, at both widths, light, dark and Japanese, into var/screenshots.
+screenshots: $(VENV)/.tools
+	$(BIN)/python manage.py demo --no-serve
+	$(BIN)/python -m tests.screenshots
 
 serve: $(VENV)/.site
 	$(BIN)/python manage.py runserver $(PORT)

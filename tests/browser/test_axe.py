@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib import admin
+from django.urls import reverse
 from playwright.sync_api import Page
 
 from spectradb.models import Kind
@@ -29,6 +31,14 @@ OWN = (
     "/spectra/{draft}/draft/", "/spectra/{nio}/fit/?go=1", "/multiplet/?calculation={calculation}",
     "/spectra/{draft}/normalisation/",
 )  # fmt: skip
+WAYS = pytest.mark.parametrize(
+    ("width", "theme", "language"),
+    [
+        (width, *way)
+        for width in (1440, 390)
+        for way in (("light", "en"), ("dark", "en"), ("light", "ja"), ("dark", "ja"))
+    ],
+)
 _RUN = """async () => {
   const found = await axe.run(document, {resultTypes: ["violations"]});
   return found.violations.filter((one) => ["serious", "critical"].includes(one.impact))
@@ -38,10 +48,7 @@ _RUN = """async () => {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("width", "theme", "language"),
-    [(1440, "light", "en"), (390, "dark", "en"), (1440, "dark", "ja")],
-)
+@WAYS
 def test_axe_finds_nothing_serious(
     page: Page, live_server: Any, library: Any, width: int, theme: Any, language: str
 ) -> None:
@@ -59,10 +66,26 @@ def test_axe_finds_nothing_serious(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("width", "theme", "language"),
-    [(1440, "light", "en"), (390, "dark", "en"), (1440, "dark", "ja")],
-)
+@WAYS
+def test_axe_finds_nothing_serious_in_the_administrators_lists(
+    page: Page, live_server: Any, library: Any, width: int, theme: Any, language: str
+) -> None:
+    make_user("root", is_superuser=True, is_staff=True)
+    lists = [
+        reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        for model in admin.site._registry
+    ]
+    _see(page, live_server.url, width, theme, language)
+    told = _told(page, live_server.url, ["/admin/login/"])
+    sign_in(page, live_server.url, "root")
+    told += _told(
+        page, live_server.url, [*lists, "/admin/auth/user/add/", "/admin/auth/group/add/"]
+    )
+    assert not told, told
+
+
+@pytest.mark.slow
+@WAYS
 def test_axe_finds_nothing_serious_about_what_one_brings(
     page: Page,
     live_server: Any,

@@ -6,12 +6,15 @@ import math
 from collections import defaultdict
 from dataclasses import dataclass
 
-from django.db.models import Count
+from django.core.cache import cache
+from django.db.models import Count, Max
 
-from spectradb.models import Spectrum
+from spectradb.models import Site, Spectrum
+from spectradb.services.search.facets import library_stamp
 
 WHOLE = 0.05
 """A valence so near a whole one is that one: sums of bond valences are not exact."""
+_KEEP_SECONDS = 3600
 MOST_LIGANDS = 8
 """Ligands with a block of columns of their own; the rest share one."""
 
@@ -58,7 +61,7 @@ class Coverage:
 
 
 def coverage(*, kind: str = "", hypothetical: bool | None = None, edge: str = "L23") -> Coverage:
-    """Count the published spectra of an edge; one query.
+    """Count the published spectra of an edge; kept until a spectrum or a site changes.
 
     Parameters
     ----------
@@ -67,6 +70,20 @@ def coverage(*, kind: str = "", hypothetical: bool | None = None, edge: str = "L
     hypothetical
         Only real (False) or only hypothetical (True) structures.
     """
+    key = f"coverage:{_stamp()}:{kind}:{hypothetical}:{edge}"
+    found: Coverage | None = cache.get(key)
+    if found is None:
+        found = _counted(kind, hypothetical, edge)
+        cache.set(key, found, _KEEP_SECONDS)
+    return found
+
+
+def _stamp() -> str:
+    change = Site.history.order_by().aggregate(last=Max("history_id"))["last"]
+    return f"{library_stamp()}:{change}"
+
+
+def _counted(kind: str, hypothetical: bool | None, edge: str) -> Coverage:
     rows = Spectrum.objects.published().filter(edge=edge).exclude(absorber="").order_by()
     if kind:
         rows = rows.filter(kind=kind)
@@ -126,6 +143,15 @@ class Gap:
 
 def gaps(*, edge: str = "L23") -> list[Gap]:
     """What prototypes stand in for: ions and ligands without a spectrum of a real crystal."""
+    key = f"gaps:{_stamp()}:{edge}"
+    found: list[Gap] | None = cache.get(key)
+    if found is None:
+        found = _lacking(edge)
+        cache.set(key, found, _KEEP_SECONDS)
+    return found
+
+
+def _lacking(edge: str) -> list[Gap]:
     rows = (
         Spectrum.objects.published()
         .filter(edge=edge, structure__isnull=False, site__oxidation_state__isnull=False)

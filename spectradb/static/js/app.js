@@ -86,7 +86,9 @@
     refuse("", $("#live").dataset.lost);
     again(ctx.sourceElement);
   });
-  document.addEventListener("htmx:before:swap", () => $("#refused")?.remove());
+  document.addEventListener("htmx:before:swap", ({ detail: { ctx } }) => {
+    if (!(ctx?.response?.status >= 400)) $("#refused")?.remove();
+  });
 
   // A question before what cannot be undone.
   document.addEventListener("submit", (event) => {

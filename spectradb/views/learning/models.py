@@ -20,6 +20,7 @@ from spectradb.models import JobStatus, Prediction, Quantity, Structure, Trained
 from spectradb.models.visibility import CURATE
 from spectradb.plots import Band, Curve, Figure, nice_range
 from spectradb.services.accounts.roles import may_curate
+from spectradb.views.search.results import LABELS, value_text
 from spectradb.views.spectra.figures import Plot
 from spectradb.words import in_words
 
@@ -95,6 +96,10 @@ def model(request: HttpRequest, name: str) -> HttpResponse:
         "left_out": _left_out(row),
         "groups": _groups(row),
         "quantity": _quantity(row),
+        "searched": [
+            (LABELS.get(key, key), ", ".join(value_text(key, str(one)) for one in values))
+            for key, values in row.filters.items()
+        ],
         "surprises": surprises,
         "importance": _importance(row),
         "trials": trial_plot(row),
@@ -374,8 +379,17 @@ def _importance(row: TrainedModel) -> list[dict[str, Any]]:
 
 def _options(row: TrainedModel) -> list[tuple[str, str]]:
     """Hyperparameters as pairs; what is told elsewhere on the page is left out."""
+    words = {
+        "seed": gettext("Seed"),
+        "device": gettext("Device"),
+        "epochs": gettext("Epochs"),
+        "n_members": gettext("Members of the ensemble"),
+        "n_landmarks": gettext("Landmarks"),
+        "learning_rate": gettext("Learning rate"),
+        "batch_size": gettext("Batch size"),
+    }
     return [
-        (name, str(value))
+        (words.get(name, name.replace("_", " ").capitalize()), str(value))
         for name, value in (row.hyperparameters or {}).items()
         if name not in _TOLD_ELSEWHERE and value not in (None, "")
     ]

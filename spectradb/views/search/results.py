@@ -188,7 +188,7 @@ def _chips(query: dict[str, list[str]]) -> list[Chip]:
             chips.append(
                 Chip(
                     str(LABELS.get(key, key)),
-                    _value_text(key, value),
+                    value_text(key, value),
                     _without(query, key, value),
                     key,
                 )
@@ -200,7 +200,8 @@ def _parts(key: str, text: str) -> list[str]:
     return [text] if key == "q" else [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _value_text(key: str, value: str) -> str:
+def value_text(key: str, value: str) -> str:
+    """The value of a key of the search as pages write it."""
     if key == "edge":
         return edge_text(value)
     if key == "oxidation_state":

@@ -24,8 +24,10 @@ def source_line(spectrum: Spectrum, labels: dict[int, str] | None = None) -> str
         parts = [engine_line(spectrum.calculation)]
         if label := (labels or {}).get(spectrum.site_id or 0):
             parts.append(gettext("site %s") % label)
-        if spectrum.structure is not None and spectrum.structure.source_id:
-            parts.append(spectrum.structure.source_id)
+        if (structure := spectrum.structure) is not None:
+            # Of prototypes that were made for the library the name says more than their key.
+            named = structure.name if structure.source == "library" else ""
+            parts.append(named or structure.source_id)
         return ", ".join(part for part in parts if part)
     if spectrum.measurement is not None:
         return measurement_line(spectrum.measurement)

@@ -1,0 +1,140 @@
+"""The numbers of the site's look: tokens, contrasts, sizes, plots, transfer.
+
+What only a browser knows (computed sizes, targets) is in ``tests/browser/test_look.py``; what is
+not reached is listed with its value in docs/measurements/site.md.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+STATIC = Path(settings.BASE_DIR) / "spectradb" / "static"
+CSS = {path.name: path.read_text(encoding="utf-8") for path in (STATIC / "css").glob("*.css")}
+PLOTS = (STATIC / "js" / "plots.js").read_text(encoding="utf-8")
+TOKENS = {  # light, dark
+    "bg": "f7f9f9 0e171c", "surface": "ffffff 142027", "sunken": "eef2f3 1a2931",
+    "line": "d5dde0 2c3e47", "line-strong": "7e8e96 6f858f",
+    "ink": "10222b e8eff2", "ink-2": "46585f b3c2c9", "ink-3": "5d6e76 94a6ae",
+    "accent": "0a5f73 5cc4d6", "accent-ink": "ffffff 06222a", "accent-soft": "dff0f3 123842",
+    "s1": "0068b0 4db2f0", "s2": "d55e00 ff7a3c", "s3": "2a8a50 3ccf80", "s4": "b0508a d77ac0",
+    "s5": "6b4a00 f5dc5a", "s6": "22303a ffffff",
+    "ok": "1b6e3c 6fd198", "warn": "855300 f2bd5c", "bad": "a8231f ff938c", "info": "2a4d9b 9db9ff",
+    "t0": "eef2f3 1a2931", "t1": "d3e9ee 163d47", "t2": "a5d2dc 19535f", "t3": "63adbd 1f7584",
+    "t4": "22808f 36a0b1", "t5": "0a5f73 5cc4d6",
+}  # fmt: skip
+
+
+def colours(name: str) -> list[str]:
+    """A token's six digits in light and dark."""
+    found = re.search(rf"--{name}:light-dark\(#(\w+),#(\w+)\)", CSS["app.css"])
+    assert found, name
+    return [one if len(one) == 6 else "".join(2 * sign for sign in one) for one in found.groups()]
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[k : k + 2], 16) / 255 for k in (0, 2, 4)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("name", TOKENS)
+def test_a_token_has_its_colour(name: str) -> None:
+    assert colours(name) == TOKENS[name].split()
+
+
+@pytest.mark.parametrize(
+    ("front", "grounds", "least"),
+    [
+        ("ink", "bg surface", 14.2), ("ink-2", "bg surface sunken", 6.5),
+        ("ink-3", "bg surface sunken", 4.6), ("accent", "bg surface accent-soft", 4.6),
+        ("accent-ink", "accent", 4.6), ("line-strong", "surface", 3.3),
+        *((name, "surface", 3.9) for name in ("s1", "s2", "s3", "s4", "s5", "s6")),
+        *((name, f"surface {name}-soft", 4.6) for name in ("ok", "warn", "bad", "info")),
+    ],
+)  # fmt: skip
+def test_text_and_lines_are_told_from_their_ground(front: str, grounds: str, least: float) -> None:
+    for theme in (0, 1):
+        for ground in grounds.split():
+            found = contrast(colours(front)[theme], colours(ground)[theme])
+            assert round(found, 1) >= least, ground
+
+
+@pytest.mark.parametrize(
+    ("file", "rule"),
+    [
+        ("app.css", "font:16px/1.5 var(--font)"), ("app.css", "h1{font-size:28px;font-weight:600"),
+        ("app.css", "h2{font-size:19px;font-weight:600"), ("app.css", ".small{font-size:14px}"),
+        ("app.css", "font-variant-numeric:tabular-nums"), ("app.css", "scroll-padding-top:72px"),
+        ("app.css", ":focus-visible{outline:2px solid var(--accent);outline-offset:2px"),
+        ("app.css", ".wrap{width:100%;max-width:1360px"), ("app.css", "@media(max-width:1080px)"),
+        ("app.css", "@media(max-width:760px)"), ("app.css", "html[lang=ja] body{line-height:1.75"),
+        ("app.css", "html[lang=ja] :is(h1,h2,h3){line-height:1.4;font-weight:700"),
+        ("app.css", ".card{background:var(--surface);border:1px solid var(--line);"
+                    "border-radius:6px"),
+        ("app.css", "prefers-reduced-motion"),
+        ("plots.css", ".fig .c{fill:none;stroke-width:2.4"),
+        ("plots.css", ".fig .dots{fill:none;stroke-width:4.8"),
+        ("plots.css", ".fig .b1{stroke:none;fill-opacity:.22}"),
+        ("plots.css", ".fig .b2{stroke:none;fill-opacity:.12}"),
+        ("plots.css", ".fig .peak{stroke-width:1.2;fill-opacity:.1}"),
+    ],
+)  # fmt: skip
+def test_the_stylesheet_holds_the_number(file: str, rule: str) -> None:
+    assert rule in CSS[file]
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["width: curve.role === \"residual\" ? 1.2 : 2.4", "size: 4.8", ">= 6)",
+     "band.level === 1 ? 0.22 : 0.12", "fillcolor: clear(colour, 0.1)", "domain: [0, 0.19]"],
+)  # fmt: skip
+def test_the_live_plot_has_the_numbers_of_the_first(code: str) -> None:
+    assert code in PLOTS
+
+
+def test_no_text_is_smaller_than_twelve_and_a_half_pixels_but_counts_in_cells() -> None:
+    small = {
+        (file, size)
+        for file, text in CSS.items()
+        for size in re.findall(r"font(?:-size:|:(?:\d00 )?)(\d+(?:\.\d+)?)px", text)
+        if float(size) < 12.5
+    }
+    assert {size for _, size in small} <= {"9", "10", "10.5", "11", "11.5", "12"}, small
+    assert {file for file, _ in small} <= {"home.css", "match.css", "plots.css"}, small
+
+
+def gzipped(*paths: str) -> int:
+    return sum(len(gzip.compress((STATIC / path).read_bytes(), 9)) for path in paths)
+
+
+EVERYWHERE = ("vendor/htmx/htmx.min.js", "js/head.js", "js/app.js")
+PLOTTED = (*EVERYWHERE, "vendor/plotly/plotly-basic.min.js", "js/plots.js")
+
+
+@pytest.mark.parametrize(
+    ("scripts", "most_kb"),
+    [
+        ((*EVERYWHERE, "js/home.js"), 20), ((*EVERYWHERE, "js/browse.js"), 20),
+        ((*EVERYWHERE, "js/jobs.js"), 20), (PLOTTED, 416), ((*PLOTTED, "js/multiplet.js"), 418),
+        ((*PLOTTED, "vendor/3dmol/3Dmol-min.js", "js/structure.js"), 575),
+    ],
+)  # fmt: skip
+def test_a_page_loads_no_more_script_than_it_may(scripts: tuple[str, ...], most_kb: int) -> None:
+    assert gzipped(*scripts) <= 1000 * most_kb
+
+
+def test_fonts_are_small() -> None:
+    folder = STATIC / "vendor" / "source-sans-3"
+    sizes = {path.name.split("-")[3]: path.stat().st_size for path in folder.glob("*.woff2")}
+    assert sizes["latin"] <= 29_000
+    assert sizes["greek"] <= 15_000
