@@ -83,6 +83,22 @@ class SeriesAnalysisSerializer(FieldsSerializer[SeriesAnalysis]):
         read_only_fields = fields
 
 
+class CorrectionsSerializer(serializers.Serializer[Any]):
+    """Done before, in this order, those that are named."""
+
+    dead_time = PairField(required=False, help_text="s after an event, s of each channel.")
+    spikes = serializers.FloatField(required=False, min_value=1, help_text="Robust deviations.")
+    dead = serializers.BooleanField(required=False, help_text="Dead spectra and channels.")
+    i0 = serializers.IntegerField(required=False, min_value=1, help_text="Series of the monitor.")
+    drift = serializers.RegexField(
+        r"^(self|[1-9][0-9]{0,8})$", required=False, help_text="self, or a series."
+    )
+    calibrate = serializers.FloatField(required=False, help_text="Of the steepest rise, eV.")
+    power_law = PairField(required=False, help_text="Window before the edge, eV.")
+    low_loss = serializers.IntegerField(required=False, min_value=1, help_text="Spectrum.")
+    bin = serializers.IntegerField(required=False, min_value=1, help_text="Channels.")
+
+
 class AskSerializer(serializers.Serializer[Any]):
     """What an analysis takes; what the method does not use is left out."""
 
@@ -97,6 +113,11 @@ class AskSerializer(serializers.Serializer[Any]):
     windows = serializers.ListField(
         child=PairField(), required=False, help_text="eV, as many as the quantity takes."
     )
+    select = serializers.BooleanField(
+        required=False, help_text="Drop references that the spectra do not ask for."
+    )
+    smooth = serializers.ChoiceField(["alike", "none"], required=False, help_text="Of library.")
+    corrections = CorrectionsSerializer(required=False)
 
 
 class ValuesSerializer(serializers.Serializer[Any]):
@@ -207,6 +228,13 @@ class SeriesViewSet(ReadViewSet[Series]):
                     noise=asked.get("noise"),
                     quantities=tuple(asked.get("quantities", [])),
                     windows=tuple((low, high) for low, high in asked.get("windows", [])),
+                    corrections=tuple(
+                        (name, tuple(value) if isinstance(value, list) else value)
+                        for name, value in asked.get("corrections", {}).items()
+                        if value is not False
+                    ),
+                    select=asked.get("select", False),
+                    smooth=asked.get("smooth", "alike"),
                 ),
                 cast(Any, request.user),
             )

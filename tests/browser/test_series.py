@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from spectradb.models import SeriesAnalysis, Spectrum
+from compute.series.io import RawSeries
+from compute.series.io.raw import Axis
+from spectradb.models import Series, SeriesAnalysis, Spectrum
+from spectradb.services.series.store import store_series
 from tests.browser.conftest import sign_in
 from tests.factories import make_series, make_series_analysis, make_user
 
@@ -81,3 +85,46 @@ def test_a_series_over_time_is_a_waterfall(quiet: Page, live_server: Any) -> Non
     picture.click(position={"x": 20, "y": 7.5 / 12 * box["height"]})
     expect(page.locator("#at")).to_have_value("7")
     expect(page.locator("#along0")).to_be_visible()
+
+
+def test_the_spectrum_follows_the_pointer_over_a_large_map(quiet: Page, live_server: Any) -> None:
+    """512 × 512 × 1,024; how long it takes from a move to the drawn spectrum is printed (-s)."""
+    noise = np.random.default_rng(0).poisson(100, (512, 1024)).astype("<f4")
+    energy = 630 + 0.05 * np.arange(1024)
+    axes = tuple(Axis(name, "nm", 0.5 * np.arange(512.0)) for name in "yx")
+    raw = RawSeries(
+        axes, energy, lambda: (np.roll(noise, k, axis=0) + k for k in range(512)), "made", "<f4",
+        "Mn", "L23", "counts", "EELS",
+    )  # fmt: skip
+    row = Series.objects.get(pk=store_series(raw, "large", ["large.h5"]).id)
+    Series.objects.update(status="published")
+    page = quiet
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto(f"{live_server.url}/series/{row.pk}/")
+    picture = page.locator("#picture.live")
+    expect(picture).to_be_visible()
+    box = picture.bounding_box()
+    assert box is not None
+    picture.hover(position={"x": 5, "y": 5})
+    page.wait_for_function(DRAWN)
+    places = np.random.default_rng(1).uniform(0.02, 0.98, (60, 2)) * [box["width"], box["height"]]
+    times = []
+    for x, y in places:
+        times.append(page.evaluate(_MOVE, [box["x"] + x, box["y"] + y]))
+    index = [
+        int(at / of * 512) for at, of in zip(places[-1], (box["width"], box["height"]), strict=True)
+    ]
+    expect(page.locator("#place")).to_have_text(f"A: y {index[1] / 2:g} nm, x {index[0] / 2:g} nm")
+    shown = page.evaluate("document.getElementById('plot').figure.curves[0].y")
+    np.testing.assert_allclose(shown, np.roll(noise, index[1], axis=0)[index[0]] + index[1])
+    print(f"median {np.median(times):.0f} ms, largest of {len(times)}: {max(times):.0f} ms")  # noqa: T201
+
+
+_MOVE = """([x, y]) => new Promise((done) => {
+  const box = document.getElementById("picture"), before = box.dataset.settled;
+  const start = performance.now();
+  const look = () => (box.dataset.settled !== before
+    ? requestAnimationFrame(() => done(performance.now() - start)) : setTimeout(look, 1));
+  box.dispatchEvent(new PointerEvent("pointermove", { clientX: x, clientY: y, bubbles: true }));
+  look();
+})"""

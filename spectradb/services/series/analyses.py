@@ -27,6 +27,7 @@ from spectradb.services.queue import jobs
 from spectradb.services.series.analyse import METHODS, analyse
 from spectradb.services.series.local import digest_of, keep
 from spectradb.services.series.references import references_on
+from spectradb.services.series.source import CORRECTIONS
 from spectradb.services.series.writing import Asked
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ def check(row: Series, asked: Asked, user: User) -> list[str]:
                 raise InputError("quantity", name, f"is one of {', '.join(QUANTITIES)}")
             if asked.windows and QUANTITIES[name][1] != len(asked.windows):
                 raise InputError("window", asked.windows, f"{name} takes {QUANTITIES[name][1]}")
+    _check_corrections(row, asked, user)
     for low, high in asked.windows:
         if not row.energy_min <= low < high <= row.energy_max:
             raise InputError(
@@ -102,6 +104,28 @@ def check(row: Series, asked: Asked, user: User) -> list[str]:
                 f"lies within {row.energy_min:g} to {row.energy_max:g} eV, the lower one first",
             )  # fmt: skip
     return references_on(asked.references, row.energy)[2] if asked.references else []
+
+
+def _check_corrections(row: Series, asked: Asked, user: User) -> None:
+    """What corrections name are series and spectra that this person sees, never files."""
+    for name, value in asked.corrections:
+        if name not in CORRECTIONS:
+            raise InputError("corrections", name, f"are {', '.join(CORRECTIONS)}")
+        if name == "i0" or (name == "drift" and value != "self"):
+            seen = Series.objects.visible_to(user)
+            if not (str(value).isdecimal() and seen.filter(pk=int(str(value)[:18])).exists()):
+                raise InputError(name, value, "there is no such series")
+        if name == "low_loss":
+            spectra = Spectrum.objects.visible_to(user)
+            if not (str(value).isdecimal() and spectra.filter(pk=int(str(value)[:18])).exists()):
+                raise InputError(name, value, "there is no such spectrum")
+        if name == "power_law" and not row.energy_min <= value[0] < value[1] <= row.energy_max:
+            raise InputError(
+                name, f"{value[0]:g}–{value[1]:g}",
+                f"lies within {row.energy_min:g} to {row.energy_max:g} eV, the lower one first",
+            )  # fmt: skip
+        if name == "bin" and not 1 <= value <= row.n_channels // 8:
+            raise InputError(name, value, f"is 1 to {row.n_channels // 8}")
 
 
 def request_analysis(row: Series, asked: Asked, user: User) -> SeriesAnalysis:

@@ -98,6 +98,13 @@ class Maps:
         """One map, None where this analysis has none of this key."""
         return self.get(key) if key in self.keys else None
 
+    @property
+    def compounds(self) -> list[str]:
+        """Of a match with the library: what ``likeliest/compound_index`` counts."""
+        if "likeliest/compounds" not in self._file:
+            return []
+        return [str(one) for one in json.loads(self._file["likeliest/compounds"][()])]
+
     def curves(self) -> Curves:
         """The components' spectra; none for single numbers."""
         spectra = np.asarray(self._file["spectra"][()], float)

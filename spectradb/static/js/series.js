@@ -196,7 +196,7 @@
     const k = Math.floor(r[0] * h / sh) * w + Math.floor(r[2] * w / sw);
     const parts = layer.parts.length
       ? layer.parts.map((part, j) => `${shown.names[j]} ${number(part.values[k])}`)
-      : [`${number(layer.main.values[k])}${layer.err ? ` ± ${number(layer.err.values[k])}` : ""}`];
+      : [`${shown.labels?.[layer.main.values[k]] ?? number(layer.main.values[k])}${layer.err ? ` ± ${number(layer.err.values[k])}` : ""}`];
     if (layer.none && shown.key !== "none_of_these" && Number.isFinite(layer.none.values[k])) parts.push(`${data.words.none}: ${number(layer.none.values[k])}`);
     return `${name}: ${parts.join(", ")}`;
   };

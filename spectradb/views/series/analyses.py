@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import messages
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 _REFERENCE = re.compile(r"@[\d*,\-]+|\S+")
 _FREE = ("shift", "width")
+_CORRECTIONS = ("spikes", "i0", "drift", "power_low", "power_high", "low_loss", "bin")
 
 
 @login_required
@@ -104,6 +106,7 @@ def _asked(post: QueryDict, row: Series, user: User) -> Asked:
     if components and not (components.isdecimal() and len(components) < 4):
         raise InputError("components", components, "is a whole number")
     noise = post.get("noise") or None
+    smooth = "none" if method == "library" and not post.get("smooth") else "alike"
     return Asked(
         method,
         references=_references(post.get("references", ""), row, user) if uses_references else (),
@@ -113,7 +116,36 @@ def _asked(post: QueryDict, row: Series, user: User) -> Asked:
         noise=noise if noise in ("poisson", "gaussian") else None,
         quantities=tuple(post.getlist("quantity")) if method == "parameters" else (),
         windows=tuple(windows),
+        corrections=tuple(_corrections(post)),
+        select=method == "references" and post.get("select") == "1",
+        smooth=smooth,
     )  # fmt: skip
+
+
+def _corrections(post: QueryDict) -> Iterator[tuple[str, Any]]:
+    """Those of the form, in the order of their work."""
+    given = {name: post.get(name, "").strip() for name in _CORRECTIONS}
+    if given["spikes"]:
+        yield "spikes", _number("spikes", given["spikes"])
+    if post.get("dead"):
+        yield "dead", True
+    if given["i0"]:
+        yield "i0", _series_number(given["i0"])
+    if given["drift"]:
+        yield "drift", "self" if given["drift"] == "self" else _series_number(given["drift"])
+    if given["power_low"] or given["power_high"]:
+        window = [_number("power_law", given[name]) for name in ("power_low", "power_high")]
+        yield "power_law", tuple(window)
+    if given["low_loss"]:
+        yield "low_loss", given["low_loss"].upper().removeprefix("SDB-")
+    if given["bin"]:
+        if not (given["bin"].isdecimal() and len(given["bin"]) < 6):
+            raise InputError("bin", given["bin"], "is a whole number of channels")
+        yield "bin", int(given["bin"])
+
+
+def _series_number(text: str) -> str:
+    return text.upper().removeprefix("SDB-M")
 
 
 def _references(text: str, row: Series, user: User) -> tuple[str, ...]:
@@ -145,4 +177,5 @@ def _given(post: QueryDict) -> dict[str, Any]:
     """The form's own words, to be shown again."""
     names = ("method", "references", "components", "noise", "low1", "high1", "low2", "high2")
     found: dict[str, Any] = {name: post.get(name, "") for name in names}
+    found |= {name: post.get(name, "") for name in (*_CORRECTIONS, "dead", "select", "smooth")}
     return found | {"free": post.getlist("free"), "quantity": post.getlist("quantity")}

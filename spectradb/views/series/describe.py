@@ -66,6 +66,12 @@ def map_words(key: str, method: str) -> str:
         "none_of_these": gettext("None of these (probability)"),
         "p_value": gettext("Residual, p-value"),
         "total": gettext("Sum of all phases"),
+        "shift": gettext("Shift (eV)"),
+        "pooled": gettext("Spectra taken together"),
+        "likeliest/valence": gettext("Likeliest valence"),
+        "likeliest/valence_probability": gettext("Probability of that valence"),
+        "likeliest/compound_index": gettext("Likeliest compound"),
+        "likeliest/compound_probability": gettext("Probability of that compound"),
     }.get(key, key.replace("_", " "))
 
 
@@ -85,7 +91,27 @@ def analysis_words(row: SeriesAnalysis) -> str:
         words = {"shift": gettext("shift"), "width": gettext("width")}
         free = ", ".join(words.get(one, one) for one in asked["free"])
         parts.append(gettext("free by spectrum: %s") % free)
+    if asked.get("select"):
+        parts.append(gettext("only references that the spectra ask for"))
+    if asked.get("corrections"):
+        done = ", ".join(correction_words(name) for name, _ in asked["corrections"])
+        parts.append(gettext("after: %s") % done)
     return "; ".join(parts)
+
+
+def correction_words(name: str) -> str:
+    return {
+        "dead_time": gettext("dead time"),
+        "spikes": gettext("spikes"),
+        "dead": gettext("dead spectra and channels"),
+        "i0": "I0",
+        "drift": gettext("drift"),
+        "calibrate": gettext("calibration"),
+        "power_law": gettext("power law"),
+        "low_loss": gettext("plural scattering"),
+        "over_absorption": gettext("over-absorption"),
+        "bin": gettext("binning"),
+    }.get(name, name)
 
 
 def region_words(region: Region, row: Series) -> str:

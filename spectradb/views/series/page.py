@@ -18,6 +18,7 @@ from spectradb.models import JobStatus, Series, SeriesAnalysis
 from spectradb.plots.raster import PHASES, SCALE, table
 from spectradb.services.accounts.roles import may_contribute, may_curate
 from spectradb.services.curation.quality import missing_of_series
+from spectradb.services.series.analyse import METHODS
 from spectradb.services.series.analyses import may_change
 from spectradb.services.series.maps import Maps, opened_maps
 from spectradb.views.series.asked import Place, frame_of, place_of, series_of, trust_of
@@ -42,7 +43,6 @@ from spectradb.words import in_words
 
 MEAN_KEY = "mean"
 _MOST_ENERGIES, _MOST_PLACES = 4096, 20_000
-METHODS = ("references", "nmf", "mcr", "parameters")
 
 
 @require_safe
@@ -98,7 +98,7 @@ def page(
             {"label": axis_label(axis), "most": axis["size"] - 1, "at": index}
             for axis, index in zip(row.axes, frame, strict=False)
         ],
-        "ask": asked or {"method": "references"},
+        "ask": asked or {"method": "references", "smooth": "1"},
         "methods": [(one, method_words(one)) for one in METHODS],
         "quantities": [(one, quantity_words(one), n) for one, (_, n) in QUANTITIES.items()],
         "may_ask": may_contribute(request.user),
@@ -121,7 +121,8 @@ def page(
                 context |= _maps(row, chosen, maps)
         except ReadError as problem:
             problems.append(in_words(problem))
-    pictures = _pictures(row, chosen, context.pop("maps_of", []), frame)
+    labels = context.pop("labels", [])
+    pictures = _pictures(row, chosen, context.pop("maps_of", []), frame, labels)
     wanted = request.GET.get("show") or (pictures[1]["key"] if len(pictures) > 1 else MEAN_KEY)
     shown = next(
         (one for one in pictures if one["key"] == wanted), pictures[0] if pictures else None
@@ -174,6 +175,7 @@ def _maps(row: Series, chosen: SeriesAnalysis, maps: Maps) -> dict[str, Any]:
         "components": names,
         "maps_of": [(key, map_words(key, chosen.method)) for key in maps.keys],
         "means": component_means(maps, chosen),
+        "labels": maps.compounds,
     }
     figure = components_figure(row, maps)
     if figure is not None:
@@ -208,7 +210,11 @@ def component_means(maps: Maps, chosen: SeriesAnalysis) -> list[dict[str, Any]]:
 
 
 def _pictures(
-    row: Series, chosen: SeriesAnalysis | None, maps: list[tuple[str, str]], frame: tuple[int, ...]
+    row: Series,
+    chosen: SeriesAnalysis | None,
+    maps: list[tuple[str, str]],
+    frame: tuple[int, ...],
+    labels: list[str],
 ) -> list[dict[str, Any]]:
     """What can be shown as a picture, each with the address of its numbers."""
     if not row.shape:
@@ -246,6 +252,7 @@ def _pictures(
         err = key.removesuffix("value") + "err"
         found.append({
             "key": key, "label": label, "url": address(key, "bin"), "none": none,
+            "labels": labels if key == "likeliest/compound_index" else None,
             "err": address(err, "bin") if key.endswith("/value") and err in keys else None,
             "png": address(key, "png"), "svg": address(key, "svg"),
         })  # fmt: skip

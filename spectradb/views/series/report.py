@@ -81,6 +81,9 @@ def _facts(row: SeriesAnalysis, told: dict[str, Any]) -> list[tuple[str, str]]:
         (gettext("Free by spectrum"), ", ".join(asked.get("free", []))),
         (gettext("Windows (eV)"),
          ", ".join(f"{low:g}–{high:g}" for low, high in asked.get("windows", []))),
+        (gettext("Corrections"),
+         "; ".join(", ".join(f"{k} {v}" for k, v in one.items())
+                   for one in told.get("corrections", []))),
         (gettext("SHA-256 of the maps"), row.sha256),
         (gettext("SHA-256 of the series"), row.series.sha256),
     ]  # fmt: skip
@@ -135,6 +138,11 @@ def _how(method: str) -> str:
             "errors are one standard deviation, limits are at 95 %. “None of these” is the "
             "probability that the residual holds something beyond noise, given how many small "
             "p-values the series has (local false discovery rate)."
+        ),
+        "library": gettext(
+            "Each spectrum is matched against the published spectra of this edge; probabilities "
+            "are calibrated on pairs of known identity. Where asked for, neighbours that differ "
+            "by no more than noise are taken together."
         ),
         "nmf": gettext(
             "Non-negative matrix factorisation by accelerated hierarchical alternating least "

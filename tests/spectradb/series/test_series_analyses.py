@@ -17,10 +17,10 @@ from spectradb.services.curation.workflow import CurationError, publish, send_ba
 from spectradb.services.queue import jobs
 from spectradb.services.series import analyses as service
 from spectradb.services.series import local
-from spectradb.services.series.analyse import Asked
 from spectradb.services.series.combine import combine
 from spectradb.services.series.local import local_file
 from spectradb.services.series.store import opened
+from spectradb.services.series.writing import Asked
 from tests.factories import make_series, make_series_analysis, make_spectrum, make_user
 
 pytestmark = pytest.mark.django_db

@@ -13,8 +13,8 @@ import tifffile
 from django.test import Client
 
 from spectradb.models import Spectrum
-from spectradb.services.series.analyse import Asked
 from spectradb.services.series.values import Region, summed
+from spectradb.services.series.writing import Asked
 from tests.factories import make_series, make_series_analysis, make_user
 
 pytestmark = pytest.mark.django_db
