@@ -7,11 +7,14 @@ not reached is listed with its value in docs/measurements/site.md.
 from __future__ import annotations
 
 import gzip
+import itertools
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from django.conf import settings
+from numpy.typing import NDArray
 
 STATIC = Path(settings.BASE_DIR) / "spectradb" / "static"
 CSS = {path.name: path.read_text(encoding="utf-8") for path in (STATIC / "css").glob("*.css")}
@@ -138,3 +141,37 @@ def test_fonts_are_small() -> None:
     sizes = {path.name.split("-")[3]: path.stat().st_size for path in folder.glob("*.woff2")}
     assert sizes["latin"] <= 29_000
     assert sizes["greek"] <= 15_000
+
+
+# Machado, Oliveira and Fernandes, IEEE TVCG 15 (2009) 1291: severity 1.0, on linear RGB.
+_SEEN_BY = {
+    "everybody": np.eye(3),
+    "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
+               [-0.003882, -0.048116, 1.051998]],
+    "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+               [-0.011820, 0.042940, 0.968881]],
+    "tritan": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602],
+               [0.004733, 0.691367, 0.303900]],
+}  # fmt: skip
+_TO_XYZ = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+
+
+def lab(linear: NDArray[np.float64]) -> NDArray[np.float64]:
+    """CIE L*a*b* (D65) of linear RGB."""
+    xyz = np.array(_TO_XYZ) @ np.clip(linear, 0, 1) / [0.95047, 1.0, 1.08883]
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@pytest.mark.parametrize(("who", "least"), [("everybody", 44), *((n, 14) for n in "pdt")])
+@pytest.mark.parametrize("theme", [0, 1])
+def test_lines_are_told_apart_by_colour(who: str, least: float, theme: int) -> None:
+    seen = next(matrix for name, matrix in _SEEN_BY.items() if name.startswith(who))
+    places = []
+    for k in range(1, 7):
+        code = colours(f"s{k}")[theme]
+        c = np.array([int(code[at : at + 2], 16) / 255 for at in (0, 2, 4)])
+        linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+        places.append(lab(np.array(seen) @ linear))
+    apart = min(float(np.linalg.norm(a - b)) for a, b in itertools.combinations(places, 2))
+    assert apart >= least
