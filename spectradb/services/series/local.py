@@ -12,8 +12,8 @@ import hashlib
 import os
 import tempfile
 import time
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from django.conf import settings
 from django.core.files import File
@@ -109,7 +109,7 @@ def _write(note: Path, text: str) -> None:
     Path(file.name).replace(note)
 
 
-def _digest(file: BinaryIO) -> str:
+def _digest(file: BufferedReader) -> str:
     return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 from numpy.typing import ArrayLike
@@ -37,14 +38,14 @@ from spectradb.views.series.describe import name_of
 from spectradb.views.series.figures import drawn_map, intensity_label, scale_of, sides
 from spectradb.words import in_words
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def errors_told(view: View) -> View:
     """What cannot be read or computed, in words, with the status 409."""
 
     @wraps(view)
-    def telling(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def telling(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
             return view(request, *args, **kwargs)
         except ComputeError as error:

@@ -113,7 +113,9 @@ def along_axis(row: Series, analysis: SeriesAnalysis, maps: Maps) -> list[tuple[
     together = analysis.method != "parameters"
     figures = []
     for group in [names] if together else [[name] for name in names]:
-        curves, bands, reach = [], [], []
+        curves: list[Curve] = []
+        bands: list[Band] = []
+        reach: list[float] = []
         for k, name in enumerate(group):
             value = maps.get(f"components/{name}/value")[order]
             err = maps.find(f"components/{name}/err")
@@ -124,21 +126,18 @@ def along_axis(row: Series, analysis: SeriesAnalysis, maps: Maps) -> list[tuple[
             if good.any():
                 lower, upper = (value - err)[good], (value + err)[good]
                 bands.append(Band(x[good], lower, upper, 1, colour))
-                reach += [np.percentile(lower, 1), np.percentile(upper, 99)]
-            reach += [float(one) for one in (np.nanmin(value), np.nanmax(value))
-                      if np.isfinite(value).any()]  # fmt: skip
+                reach += [float(np.percentile(lower, 1)), float(np.percentile(upper, 99))]
+            if np.isfinite(value).any():
+                reach += [float(np.nanmin(value)), float(np.nanmax(value))]
         if not reach:
             continue
-        y_label = (
-            gettext("Fraction") if analysis.method in ("references", "library")
-            else map_words(f"components/{group[0]}/value", analysis.method) if not together
-            else gettext("Amount")
-        )  # fmt: skip
+        words = map_words(f"components/{group[0]}/value", analysis.method)
+        y_label = _y_label(analysis.method) if together else words
         if len(bands):
             bands[0].name = "±1 σ"
         figures.append(
             (y_label, Figure(label, y_label, x_range,
-                             nice_range(float(min(reach)), float(max(reach))), curves, bands))
+                             nice_range(min(reach), max(reach)), curves, bands))
         )  # fmt: skip
     none = maps.find("none_of_these")
     if none is not None and np.isfinite(none).any():
@@ -148,6 +147,13 @@ def along_axis(row: Series, analysis: SeriesAnalysis, maps: Maps) -> list[tuple[
                            [Curve(words, x, none[order], "line", "s4", key=words)]))
         )  # fmt: skip
     return figures
+
+
+def _y_label(method: str) -> str:
+    """Of the components of one analysis together."""
+    if method == "library":
+        return gettext("Probability")
+    return gettext("Fraction") if method == "references" else gettext("Amount")
 
 
 def opacity(maps: Maps, key: str, trust: str, frame: tuple[int, ...]) -> Floats | None:

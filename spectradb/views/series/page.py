@@ -221,7 +221,7 @@ def _pictures(
         return []
     at = f"?{urlencode({'frame': ','.join(map(str, frame))})}" if frame else ""
     words = gettext("Spectra, one a row") if len(row.shape) == 1 else gettext("Mean intensity")
-    found = [{
+    found: list[dict[str, Any]] = [{
         "key": MEAN_KEY, "label": words,
         "url": reverse("series-picture", args=[row.pk, "bin"]) + at,
         "png": reverse("series-picture", args=[row.pk, "png"]) + at,

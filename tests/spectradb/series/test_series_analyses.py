@@ -17,6 +17,7 @@ from spectradb.services.curation.workflow import CurationError, publish, send_ba
 from spectradb.services.queue import jobs
 from spectradb.services.series import analyses as service
 from spectradb.services.series import local
+from spectradb.services.series.analyse import analyse
 from spectradb.services.series.combine import combine
 from spectradb.services.series.local import local_file
 from spectradb.services.series.store import opened
@@ -109,7 +110,7 @@ def test_a_cancelled_analysis_stops_and_can_be_asked_for_again(monkeypatch):
         jobs.cancel(SeriesAnalysis.objects.filter(pk=made.pk))
         yield from steps(*arguments, **options)
 
-    steps = service.analyse
+    steps = analyse
     monkeypatch.setattr(service, "analyse", cancelled)
     assert not service.run_analysis(made.pk)
     made.refresh_from_db()
