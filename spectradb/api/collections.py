@@ -58,8 +58,9 @@ class CollectionSerializer(serializers.ModelSerializer[Collection]):
 class WholeCollectionSerializer(CollectionSerializer):
     entries = serializers.SerializerMethodField()
 
-    class Meta(CollectionSerializer.Meta):
-        fields = (*CollectionSerializer.Meta.fields, "entries")  # type: ignore[assignment]
+    class Meta:
+        model = Collection
+        fields = (*CollectionSerializer.Meta.fields, "entries")
         read_only_fields = fields
 
     @extend_schema(responses=EntrySerializer(many=True))

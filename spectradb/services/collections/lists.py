@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext
 
 from spectradb.models import Collection, CollectionEntry, Spectrum, Status
@@ -16,9 +16,12 @@ from spectradb.services.accounts.roles import may_curate
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
+    from spectradb.models.spectra import SpectrumQuerySet
+
 MOST_ENTRIES = 1000
 MOST_COLLECTIONS = 100  # of one person
-HEAD = ("title", "description", "authors")
+LONGEST_NOTE = 300  # characters, as the columns hold
+HEAD = {"title": 120, "description": 2000, "authors": 300}
 Entry = tuple[int, str]
 """Number of a spectrum, and the note on it."""
 
@@ -153,7 +156,7 @@ def entries_of(row: Collection) -> list[Entry]:
     return list(row.entries.values_list("spectrum", "note"))
 
 
-def spectra_in(row: Collection, user: User | AnonymousUser | None) -> QuerySet[Spectrum]:
+def spectra_in(row: Collection, user: User | AnonymousUser | None) -> SpectrumQuerySet:
     """Those of its spectra that this person may see, in its order."""
     entries = CollectionEntry.objects.filter(collection=row)
     place = entries.filter(spectrum=OuterRef("pk")).values("position")
@@ -174,9 +177,8 @@ def _write(row: Collection, user: User | AnonymousUser, entries: Sequence[Entry]
     wanted = [pk for pk, _ in entries]
     if len(set(wanted)) < len(wanted):
         raise CollectionError(gettext("A spectrum is named twice."))
-    longest = CollectionEntry._meta.get_field("note").max_length or 0
-    if any(len(note) > longest for _, note in entries):
-        raise CollectionError(gettext("A note may have %d characters.") % longest)
+    if any(len(note) > LONGEST_NOTE for _, note in entries):
+        raise CollectionError(gettext("A note may have %d characters.") % LONGEST_NOTE)
     before = {one.spectrum_id: one for one in row.entries.all()}
     # One that was withdrawn since stays: it is in the list, though nobody is shown it.
     new = set(wanted) - set(before)
@@ -199,7 +201,7 @@ def _set_head(row: Collection, head: dict[str, str]) -> None:
     for name, text in head.items():
         if name not in HEAD:
             raise CollectionError(f"{name}: there are {', '.join(HEAD)}")
-        longest = Collection._meta.get_field(name).max_length or 0
+        longest = HEAD[name]
         kept = text.strip()
         if len(kept) > longest:
             raise CollectionError(

@@ -58,7 +58,7 @@ def answer(row: Comment, user: User, text: str) -> Comment:
         raise PermissionDenied("curators answer comments")
     kept = _text(text)
     with transaction.atomic():
-        held = Comment.objects.select_for_update(of=("self",)).get(pk=row.pk)
+        held: Comment = Comment.objects.select_for_update(of=("self",)).get(pk=row.pk)
         if held.answered_at is not None:
             raise CommentError(gettext("This comment is answered already."))
         held.answer, held.answered_by, held.answered_at = kept, user, timezone.now()

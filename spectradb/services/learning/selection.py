@@ -14,6 +14,7 @@ from compute.routes import ROUTES
 from ml.errors import LearningError
 from spectradb.filters import EVERYTHING, apply_where
 from spectradb.models import Kind, Quantity, Spectrum, Status
+from spectradb.models.visibility import as_condition, public_spectra
 
 LeftOut = dict[str, list[int]]
 """Spectra by the reason why they are not learnt from, one of :data:`REASONS`."""
@@ -104,7 +105,7 @@ def select(query: Mapping[str, Sequence[str]], quantity: str = "") -> Selected:
             "search", dict(query), f"selects several edges, {some}; name one absorber and edge"
         )
     (absorber, edge) = next(iter(edges))
-    rows = found.published()
+    rows = found.filter(as_condition([public_spectra()]))
     if "status" in query:
         rows = found.filter(Q(embargo_until=None) | Q(embargo_until__lte=today))
     if named:

@@ -42,7 +42,7 @@ class CollectionFeed(Feed):  # type: ignore[type-arg]
         return authors_of(obj)
 
     def items(self, obj: Any) -> QuerySet[Spectrum]:
-        rows = spectra_in(obj, None).without_arrays().exclude(published_at=None)
+        rows: QuerySet[Spectrum] = spectra_in(obj, None).without_arrays().exclude(published_at=None)
         related = rows.select_related("structure", "site", "calculation", "measurement")
         return related.order_by("-published_at", "-pk")[:_MOST]
 
