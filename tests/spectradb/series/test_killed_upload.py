@@ -88,16 +88,21 @@ class Site:
         return self.ask("POST", path, data, Content_Type="application/x-www-form-urlencoded")
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    made = Site(tmp_path / "var")
-    made.manage("migrate", "--verbosity", "0")
-    made.manage(
+def account(site: Site) -> None:
+    """Tables, and a contributor anna."""
+    site.manage("migrate", "--verbosity", "0")
+    site.manage(
         "shell", "-c",
         "from django.contrib.auth.models import User;"
         "from spectradb.services.accounts.roles import give_role;"
         "give_role(User.objects.create_user('anna', password='p'), 'contributor')",
     )  # fmt: skip
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    made = Site(tmp_path / "var")
+    account(made)
     yield made
     made.kill()
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from django.conf import LazySettings
 from django.db import OperationalError
+from django.http import HttpResponse
 from django.test import Client, RequestFactory
 
 from spectradb import read_only
@@ -55,7 +56,7 @@ def test_keys_work_without_a_note_of_their_use(shown: None) -> None:
 def test_a_page_that_would_write_is_told_so_and_other_faults_are_not(
     shown: None, settings: LazySettings
 ) -> None:
-    layer = read_only.ReadOnly(lambda request: None)
+    layer = read_only.ReadOnly(lambda request: HttpResponse())
     request = RequestFactory().get("/api/v1/spectra/")
     refused = OperationalError("attempt to write a readonly database")
     assert layer.process_exception(request, refused).status_code == 503
