@@ -455,6 +455,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "DESCRIPTION": "Core-level spectra with their structures and every parameter.",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {"StatusEnum": "spectradb.models.Status"},
     "COMPONENT_NO_READ_ONLY_REQUIRED": True,  # ``fields=`` leaves any of them out
 }
 
