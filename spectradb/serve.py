@@ -12,7 +12,7 @@ from typing import Any
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spectradb.settings")
 
 bind = "127.0.0.1:8000"
-workers = 2 * (os.cpu_count() or 1) + 1  # gunicorn's own advice
+workers = (os.cpu_count() or 1) + 1  # of some 300 MB each
 timeout = 60  # s: a request reads files for ten at most
 max_requests, max_requests_jitter = 2000, 200  # what a library leaks goes with its process
 

@@ -139,8 +139,10 @@ ln -s ../sites-available/spectradb /etc/nginx/sites-enabled/
 nginx -t
 nginx
 ask() {{ curl --silent --insecure --max-time 200 "$@"; }}
-for _ in $(seq 300); do ask --fail https://spectra.example.org/readyz && break; sleep 1; done
-echo "READY $(ask https://spectra.example.org/readyz)"
+for _ in $(seq 300); do
+  ready=$(ask --fail https://spectra.example.org/readyz) && break; sleep 1
+done
+echo "READY $ready"
 at=spectra.example.org
 echo "REDIRECT $(ask -o /dev/null -w '%{{http_code}} %{{redirect_url}}' http://$at/cite/)"
 style=$(ask https://$at/cite/ | grep -o '/static/css/app[^"]*')
@@ -154,7 +156,10 @@ done
 echo "QUEUE $(redis-cli --scan | grep -c cluster)"
 {_started(services[2], wait=True)}
 ls -l /var/backups/spectradb
-kill $(jobs -p); wait
+kill $(jobs -p) || true
+for _ in $(seq 60); do pgrep -u spectradb > /dev/null || break; sleep 1; done
+pkill -KILL -u spectradb || true  # as systemd does with what is left; no process outside is seen
+wait || true
 {BLOCKS[2]}
 cd /
 echo "ACCOUNT $(runuser -u postgres -- psql -d spectradb -At \\
