@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from contextlib import nullcontext
+from typing import Any, TypeVar, cast
 
 import numpy as np
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import FileResponse, HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
@@ -36,9 +37,11 @@ from spectradb.services.series.analyse import METHODS
 from spectradb.services.series.local import local_file
 from spectradb.services.series.maps import maps_file, opened_maps
 from spectradb.services.series.spectrum import spectrum_of
-from spectradb.services.series.values import Region, summed
+from spectradb.services.series.values import LARGE, Region, summed
 from spectradb.services.series.writing import Asked
+from spectradb.turns import turn
 
+M = TypeVar("M", bound=Model)
 _REGION = OpenApiParameter(
     "region", str, description="Places on the axes in their order: 3,5-8; * is all of an axis."
 )
@@ -147,8 +150,15 @@ _described = extend_schema_view(
 )
 
 
+class _Strict(ReadViewSet[M]):
+    """Parameters of an action on one row are its own, not those of the search."""
+
+    def filter_queryset(self, queryset: QuerySet[M]) -> QuerySet[M]:
+        return queryset if self.detail else super().filter_queryset(queryset)
+
+
 @_described
-class SeriesViewSet(ReadViewSet[Series]):
+class SeriesViewSet(_Strict[Series]):
     """Series and maps. Lists leave the arrays out; ``fields=`` brings them."""
 
     serializer_class = SeriesSerializer
@@ -169,7 +179,8 @@ class SeriesViewSet(ReadViewSet[Series]):
         row = self.get_object()
         region = _region(request.query_params.get("region", ""), row)
         try:
-            found = summed(row, region)
+            with turn(request) if region.n > LARGE else nullcontext():
+                found = summed(row, region)
         except ReadError as error:
             raise Conflict(str(error)) from error
         told = {
@@ -280,7 +291,7 @@ class SeriesViewSet(ReadViewSet[Series]):
 
 
 @_described
-class SeriesAnalysisViewSet(ReadViewSet[SeriesAnalysis]):
+class SeriesAnalysisViewSet(_Strict[SeriesAnalysis]):
     """Analyses of series, which are jobs of the queue; ``told.keys`` names the maps."""
 
     serializer_class = SeriesAnalysisSerializer

@@ -18,7 +18,13 @@ from spectradb.services.learning.predictions import keep_structure_file
 from tests.browser.conftest import sign_in
 from tests.browser.test_asking import scan  # noqa: F401 (a fixture)
 from tests.browser.test_every_page import PAGES
-from tests.factories import make_spectrum, make_user, rocksalt
+from tests.factories import (
+    make_series,
+    make_series_analysis,
+    make_spectrum,
+    make_user,
+    rocksalt,
+)
 
 AXE = Path(__file__).parent / "vendor" / "axe" / "axe.min.js"
 ADMIN = (
@@ -26,10 +32,12 @@ ADMIN = (
     "/admin/spectradb/spectrum/{measured}/change/", "/admin/spectradb/structure/",
     "/admin/spectradb/structure/{structure}/change/", "/admin/spectradb/site/",
     "/admin/spectradb/spectrum/{nio}/history/", "/admin/spectradb/calculation/",
+    "/admin/spectradb/series/?queue=all", "/admin/spectradb/series/{series}/change/",
 )  # fmt: skip
 OWN = (
     "/spectra/{draft}/draft/", "/spectra/{nio}/fit/?go=1", "/multiplet/?calculation={calculation}",
-    "/spectra/{draft}/normalisation/",
+    "/spectra/{draft}/normalisation/", "/series/", "/series/{series}/", "/series/{series}/draft/",
+    "/series/{series}/analyses/{analysis}/report/", "/series/combine/?ids={nio}&ids={nio2}",
 )  # fmt: skip
 WAYS = pytest.mark.parametrize(
     ("width", "theme", "language"),
@@ -57,6 +65,8 @@ def test_axe_finds_nothing_serious(
     names["structure"] = library["nio"].structure_id
     names["calculation"] = library["nio"].calculation_id
     names["draft"] = make_spectrum(Kind.EXPERIMENT, status="draft", contributor=curator).pk
+    series = make_series(status="draft", contributor=curator)
+    names |= {"series": series.pk, "analysis": make_series_analysis(series).pk}
     library["nio"].calculation.parameters = {"element": "Ni", "charge": 2}
     library["nio"].calculation.save()
     _see(page, live_server.url, width, theme, language)

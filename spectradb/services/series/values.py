@@ -20,6 +20,8 @@ Floats = NDArray[np.float64]
 Cut = tuple[tuple[int, int], ...]
 
 _PART = 4096  # spectra read at once
+LARGE = 4096
+"""Spectra of a region that are read at any time; larger ones one at a time for each person."""
 WATERFALL_ROWS, WATERFALL_CHANNELS = 256, 512
 
 

@@ -27,6 +27,7 @@ from spectradb.models import Series
 from spectradb.plots.raster import coloured, limits, png, standalone_map
 from spectradb.services.series.maps import opened_maps
 from spectradb.services.series.values import Picture, picture, waterfall
+from spectradb.turns import RETRY_SECONDS, TurnTakenError
 from spectradb.views.series.asked import (
     analysis_of,
     frame_of,
@@ -42,7 +43,7 @@ View = Callable[..., HttpResponseBase]
 
 
 def errors_told(view: View) -> View:
-    """What cannot be read or computed, in words, with the status 409."""
+    """What cannot be read or computed, in words, with the status 409; 429 out of turn."""
 
     @wraps(view)
     def telling(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -52,6 +53,11 @@ def errors_told(view: View) -> View:
             return HttpResponse(
                 in_words(error), status=409, content_type="text/plain; charset=utf-8"
             )
+        except TurnTakenError as error:
+            return HttpResponse(
+                str(error), status=429, content_type="text/plain; charset=utf-8",
+                headers={"Retry-After": str(RETRY_SECONDS)},
+            )  # fmt: skip
 
     return telling
 
@@ -89,7 +95,7 @@ def values(request: HttpRequest, pk: int, format: str) -> HttpResponse:
         raise Http404
 
     def answer() -> HttpResponse:
-        place = place_of(text, row)
+        place = place_of(request, text, row)
         mean = place.found.mean
         if format == "bin":
             response = floats(mean)

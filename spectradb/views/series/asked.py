@@ -11,7 +11,8 @@ from django.shortcuts import get_object_or_404
 
 from compute.errors import InputError
 from spectradb.models import JobStatus, Series, SeriesAnalysis
-from spectradb.services.series.values import Region, Summed, summed
+from spectradb.services.series.values import LARGE, Region, Summed, summed
+from spectradb.turns import turn
 from spectradb.views.series.figures import TRUSTS
 from spectradb.words import in_words
 
@@ -64,8 +65,10 @@ class Place:
     found: Summed
 
 
-def place_of(text: str, row: Series) -> Place:
+def place_of(request: HttpRequest, text: str, row: Series) -> Place:
     """The mean of all comes from the row; everything else from the file.
+
+    Large regions take seconds: each person reads one at a time.
 
     Raises
     ------
@@ -73,9 +76,14 @@ def place_of(text: str, row: Series) -> Place:
         What is no region of this series.
     ReadError
         If the file of the series is missing or damaged.
+    TurnTakenError
+        If a large region is asked for while this person reads another.
     """
     region = region_of(text, row)
     if region.is_whole and row.counted is not None:
         stored = (np.asarray(one) for one in (row.energy, row.summed, row.counted))
         return Place(region, Summed(*stored))
-    return Place(region, summed(row, region))
+    if region.n <= LARGE:
+        return Place(region, summed(row, region))
+    with turn(request):
+        return Place(region, summed(row, region))

@@ -73,7 +73,7 @@ def spectrum_svg(request: HttpRequest, pk: int) -> HttpResponse:
     """The spectrum of a region, or of two with their difference, as a figure."""
     row = series_of(request, pk)
     texts = [request.GET.get("at", ""), *filter(None, [request.GET.get("b", "")])]
-    places = [place_of(text, row) for text in texts]
+    places = [place_of(request, text, row) for text in texts]
     figure = spectrum_figure(row, [(one.region, one.found) for one in places])
     return drawing(standalone(figure, f"{name_of(row)}, SDB-M{pk}"), f"SDB-M{pk}-spectrum.svg")
 
@@ -101,6 +101,6 @@ def report(request: HttpRequest, pk: int, analysis_pk: int) -> HttpResponse:
     row = analysis_of(request, pk, analysis_pk, done=True)
     address = request.build_absolute_uri(reverse("series", args=[pk]))
     with opened_maps(row) as found:
-        context = report_of(row, found, request.user)
+        context = report_of(request, row, found)
     context |= {"address": address, "made": datetime.now(UTC), "site_version": settings.VERSION}
     return render(request, "series/report.html", context)

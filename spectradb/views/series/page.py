@@ -21,6 +21,7 @@ from spectradb.services.curation.quality import missing_of_series
 from spectradb.services.series.analyse import METHODS
 from spectradb.services.series.analyses import may_change
 from spectradb.services.series.maps import Maps, opened_maps
+from spectradb.turns import TurnTakenError
 from spectradb.views.series.asked import Place, frame_of, place_of, series_of, trust_of
 from spectradb.views.series.describe import (
     analysis_words,
@@ -147,8 +148,8 @@ def _places(request: HttpRequest, row: Series, problems: list[str]) -> list[Plac
         texts.append(request.GET["b"])
     for text in texts:
         try:
-            places.append(place_of(text, row))
-        except ReadError as error:
+            places.append(place_of(request, text, row))
+        except (ReadError, TurnTakenError) as error:
             problems.append(in_words(error))
     return places
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from base64 import b64encode
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from django.http import HttpRequest
 from django.utils.translation import gettext
 
 from spectradb.models import SeriesAnalysis, Spectrum
@@ -25,9 +26,6 @@ from spectradb.views.series.figures import (
 )
 from spectradb.views.series.page import component_means
 
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser, User
-
 _MOST_MAPS = 24
 
 
@@ -39,7 +37,7 @@ class ReportFigure:
     caption: str
 
 
-def report_of(row: SeriesAnalysis, maps: Maps, user: User | AnonymousUser) -> dict[str, Any]:
+def report_of(request: HttpRequest, row: SeriesAnalysis, maps: Maps) -> dict[str, Any]:
     """The context of ``series/report.html``.
 
     Raises
@@ -48,10 +46,10 @@ def report_of(row: SeriesAnalysis, maps: Maps, user: User | AnonymousUser) -> di
         If the file of the series is missing or damaged.
     """
     series = row.series
-    place: Place = place_of("", series)
+    place: Place = place_of(request, "", series)
     told = maps.told
     numbers = [int(one) for one in row.options.get("references", []) if str(one).isdecimal()]
-    references = Spectrum.objects.visible_to(user).filter(pk__in=numbers).without_arrays()
+    references = Spectrum.objects.visible_to(request.user).filter(pk__in=numbers).without_arrays()
     found = {one.pk: one for one in references}
     return {
         "row": row,

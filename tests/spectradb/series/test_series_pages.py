@@ -10,11 +10,13 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
-from django.test import Client
+from django.contrib.auth.models import AnonymousUser
+from django.test import Client, RequestFactory
 
 from spectradb.models import Spectrum
 from spectradb.services.series.values import Region, summed
 from spectradb.services.series.writing import Asked
+from spectradb.turns import turn
 from tests.factories import make_series, make_series_analysis, make_user
 
 pytestmark = pytest.mark.django_db
@@ -68,6 +70,8 @@ def test_regions_are_means_of_what_they_name(client, text):
     told = client.get(f"/series/{row.pk}/values.json?at={text}").json()
     expected = whole[cut[text]].reshape(-1, row.n_channels).mean(axis=0)
     np.testing.assert_allclose(told["mean"], expected, rtol=1e-6)
+    again = client.get(f"/api/v1/series/{row.pk}/values/", {"region": text}).json()
+    assert (again["mean"], again["spectra"]) == (told["mean"], told["spectra"])
 
 
 @pytest.mark.parametrize("text", ["3,0", "0,0,0", "1-0,0", "x", "0,4"])
@@ -75,6 +79,23 @@ def test_a_region_outside_is_told(client, text):
     row = make_series((3, 4))
     assert client.get(f"/series/{row.pk}/values.bin?at={text}").status_code == 400
     assert client.get(f"/api/v1/series/{row.pk}/values/?region={text}").status_code == 400
+
+
+def test_large_regions_are_read_one_at_a_time_for_each_person(client, monkeypatch):
+    row = make_series((3, 4))
+    for module in ("spectradb.views.series.asked", "spectradb.api.series"):
+        monkeypatch.setattr(f"{module}.LARGE", 2)
+    monkeypatch.setattr("spectradb.turns._WAIT_SECONDS", 0.0)
+    request = RequestFactory().get("/")
+    request.user = AnonymousUser()
+    with turn(request):
+        for path in (
+            f"/series/{row.pk}/values.bin?at=0",
+            f"/api/v1/series/{row.pk}/values/?region=0",
+        ):
+            assert client.get(path).status_code == 429
+        assert client.get(f"/series/{row.pk}/values.bin?at=0,1").status_code == 200
+        assert "is being read" in client.get(f"/series/{row.pk}/?at=0").content.decode()
 
 
 def test_gaps_are_left_out_of_the_mean_of_all(client):
@@ -97,6 +118,9 @@ def test_maps_are_given_as_numbers_pictures_and_files(client):
     drawn = client.get(f"{base}/map.svg", {"map": key, "trust": "sigma"}).content.decode()
     assert "x (nm)" in drawn
     assert client.get(f"{base}/map.bin", {"map": "nothing"}).status_code == 409
+    told = client.get(f"/api/v1/series-analyses/{analysis.pk}/map/", {"key": key}).json()
+    assert told["shape"] == [3, 4]
+    assert told["values"] == pytest.approx(values.ravel().tolist(), rel=1e-6)
     with h5py.File(io.BytesIO(b"".join(client.get(f"{base}/maps.h5").streaming_content))) as file:
         np.testing.assert_allclose(file[key][()], values, rtol=1e-6)
     pages = tifffile.TiffFile(
