@@ -13,7 +13,7 @@
 ``TRUSTED_PROXIES``      addresses or networks of our own proxies, or ``unix`` for a socket: only
                          their ``X-Forwarded-For`` and ``-Proto`` are believed; none when unset
 ``REGISTRATION``         ``open``, ``confirm`` (a link by e-mail, or an administrator) or
-                         ``closed``; ``open``
+                         ``closed``; ``confirm`` where mail is sent, else ``open``
 ``EMAIL_URL``            ``smtp://user:password@host:port``, ``smtps://`` or ``smtp+tls://``; unset,
                          nothing is mailed
 ``EMAIL_FROM``           sender of what is mailed; ``spectradb@localhost``
@@ -363,7 +363,9 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-REGISTRATION = _one_of("REGISTRATION", ("open", "confirm", "closed"))
+REGISTRATION = _one_of(
+    "REGISTRATION", ("confirm", "open", "closed") if _mail()[0] else ("open", "confirm", "closed")
+)
 SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": _openid()}}
 SOCIALACCOUNT_ADAPTER = "spectradb.views.accounts.openid.Identities"
 ACCOUNT_ADAPTER = "spectradb.views.accounts.openid.Accounts"

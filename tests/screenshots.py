@@ -108,6 +108,8 @@ def addresses(who: str) -> dict[str, str]:
         "export": "/export/?absorber=Ni", "cite": "/cite/", "methods": "/methods/",
         "accessibility": "/accessibility/", "privacy": "/privacy/", "api": "/api/",
         "missing": "/nowhere/",
+        "series": "/series/",
+        "collections": "/collections/",
     }  # fmt: skip
     if job is not None:
         found["job"] = f"/jobs/{job.pk}/"
@@ -115,6 +117,7 @@ def addresses(who: str) -> dict[str, str]:
         found["model"] = f"/models/{model.name}/"
     if who == "visitor":
         return found | {"login": "/login/", "register": "/register/"}
+    found |= {"series-upload": "/series/upload/", "notices": "/notices/"}
     found |= {"upload": "/upload/", "account": "/account/", "account-delete": "/account/delete/"}
     found["password"] = "/account/password/"
     if who in ("curator", "admin"):

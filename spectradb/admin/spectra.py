@@ -46,9 +46,6 @@ class SpectrumAdmin(Decided, _SpectrumAdmin):
     autocomplete_fields = ("structure", "site")
     change_form_template = "admin/spectradb/spectrum/change_form.html"
 
-    class Media:
-        js = ("js/admin.js",)
-
     # --- the queue ----------------------------------------------------------------------------
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Spectrum]:

@@ -16,8 +16,8 @@ PAGES = (
     "/compare/", "/compare/?ids={nio},{measured},{nio2}", "/multiplet/?ion=Ni2", "/jobs/", "/cite/",
     "/methods/", "/accessibility/", "/api/", "/login/", "/register/", "/export/?absorber=Ni",
     "/upload/", "/account/", "/nowhere/", "/match/", "/match/?spectrum={measured}", "/match/how/",
-    "/collections/", "/collections/add/?ids={nio}", "/notices/",
-    "/predict/", "/predict/structure/{structure}/", "/models/", "/coverage/",
+    "/collections/", "/collections/add/?ids={nio}", "/notices/", "/series/", "/series/upload/",
+    "/predict/", "/predict/structure/{structure}/", "/models/", "/coverage/", "/privacy/",
 )  # fmt: skip
 
 

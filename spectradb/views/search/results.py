@@ -324,7 +324,8 @@ def _facet(
         head.sort(key=lambda choice: str(choice.value), reverse=True)
 
     def option(choice: Choice) -> dict[str, Any]:
-        value = f"{choice.value:g}" if isinstance(choice.value, float) else choice.value
+        exact = isinstance(choice.value, float)
+        value = repr(choice.value).removesuffix(".0") if exact else choice.value
         return {
             "value": value,
             "text": word(choice.value)
@@ -335,4 +336,23 @@ def _facet(
             "chosen": choice.chosen,
         }
 
-    return Facet(key, str(LABELS[key]), [option(c) for c in head], [option(c) for c in tail[:20]])
+    shown = _one_a_text([option(c) for c in (*head, *tail)], len(head))
+    return Facet(key, str(LABELS[key]), *shown)
+
+
+def _one_a_text(
+    options: list[dict[str, Any]], n_first: int
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Choices in sight and behind the fold; what reads the same (2 and 2.001) is one choice."""
+    first: list[dict[str, Any]] = []
+    rest: list[dict[str, Any]] = []
+    known: dict[str, dict[str, Any]] = {}
+    for k, one in enumerate(options):
+        if (same := known.get(one["text"])) is not None:
+            same["value"] = f"{same['value']},{one['value']}"
+            same["count"] += one["count"]
+            same["chosen"] |= one["chosen"]
+            continue
+        known[one["text"]] = one
+        (first if k < n_first else rest).append(one)
+    return first, rest[:20]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
 
 from spectradb.filters import apply_where
 from spectradb.models import Site, Spectrum, SpectrumEdge, Status
@@ -124,3 +125,16 @@ def test_the_newest_come_first(author: User) -> None:
     newest = Spectrum.objects.published().order_by("pk")[3]
     Spectrum.objects.filter(pk=newest.pk).update(published_at=timezone.now())
     assert search({}, None).rows[0].pk == newest.pk
+
+
+def test_valences_that_read_the_same_are_one_choice(client: Client) -> None:
+    for valence in (2.0, 2.001, 7 / 3):
+        site = make_site(make_structure("NiO"), oxidation_state=valence)
+        make_spectrum(structure=site.structure, site=site)
+    (facet,) = [
+        one for one in client.get("/spectra/").context["facets"] if one.key == "oxidation_state"
+    ]
+    assert [(one["text"], one["count"]) for one in facet.options] == [("2+", 2), ("2.33+", 1)]
+    both = client.get("/spectra/", {"oxidation_state": facet.options[0]["value"]})
+    assert both.context["found"].n_spectra == 2
+    assert both.context["facets"][0] is not None
