@@ -23,7 +23,7 @@ from compute.matching.discrepancy import (
     compare_sizes,
     log_mean_exp,
 )
-from compute.matching.discrepancy_kernels import off_line
+from compute.matching.discrepancy_kernels import off_line_products
 from compute.matching.grid import MIN_POINTS, Array, ComparisonGrid, Curve
 from compute.matching.screen import without_line
 from compute.matching.shapes import Broadener, Shape
@@ -211,16 +211,18 @@ def fit_exactly(
     grid = coverage.grid
     still = np.zeros(3, np.bool_)
     sizes = np.array(covariance.model.sizes)
+    first = broadener.shapes(rows, start.variance, start.gamma)
 
     def one(k: int) -> tuple[float, float, float, Fitted]:
         shift, variance, gamma = start.shift[k], start.variance[k], start.gamma[k]
         free = np.ones(3, np.bool_)
         for turn in range(rounds + 1):
-            shape = shape_of(broadener, rows[k], variance, gamma)
+            shape = first.row(k) if turn == 0 else shape_of(broadener, rows[k], variance, gamma)
             window = window_at(grid, curve, shift)
             energy = grid.energy_ev[window] + shift
             query = curve.at(energy)
-            amplitude = max(off_line(query), 1e-9) / max(off_line(shape.value[window]), 1e-9)
+            top, _, bottom = off_line_products(query, shape.value[window])
+            amplitude = max(top**0.5, 1e-9) / max(bottom**0.5, 1e-9)
             own = (amplitude * error[k] * sizes) ** 2 * covariance.innovation(shape, window)
             fitted = compare_sizes(
                 query, shape, window, covariance, noise, amplitude, error[k],

@@ -31,7 +31,7 @@ from scipy.linalg.lapack import dpotrf, dpotri, dpotrs, dtrtrs
 from scipy.special import digamma, gammaln
 
 from compute.errors import ConvergenceError
-from compute.matching.discrepancy_kernels import fill, with_noise
+from compute.matching.discrepancy_kernels import fill, off_line_products, with_noise
 from compute.matching.grid import Array, ComparisonGrid
 from compute.matching.shapes import Shape
 
@@ -284,10 +284,8 @@ def _compared(
     n = query.size
     design = _design(shape, window)
     both = np.asfortranarray(np.column_stack([query, design]))
-    line = design[:, 1:3]
-    flat = both[:, :2] - line @ np.linalg.solve(line.T @ line, line.T @ both[:, :2])
-    (own, cross), (_, other) = flat.T @ flat
-    r_squared = float(max(cross, 0.0) ** 2 / max(own * other, 1e-30))
+    own, cross, other = off_line_products(query, np.ascontiguousarray(design[:, 0]))
+    r_squared = max(cross, 0.0) ** 2 / max(own * other, 1e-30)
     expected = covariance.total(shape, window, np.zeros(noise.size), 1.0)
     grams = np.empty((len(sizes), 7, 7))
     log_determinants = np.empty(len(sizes))
@@ -316,7 +314,7 @@ def _compared(
         shift_step, variance_step, gamma_step = steps.tolist()
         found.append(Fitted(
             float(evidence[k]) + student_log_density(misfit, n - 3, freedom), misfit, scale_,
-            offset, slope, -shift_step, variance_step, gamma_step, n, r_squared, float(own) / n,
+            offset, slope, -shift_step, variance_step, gamma_step, n, r_squared, own / n,
         ))  # fmt: skip
     return found
 

@@ -62,17 +62,24 @@ def with_noise(own: Array, noise: Array, square: float) -> Array:
 
 
 @njit(cache=True, nogil=True)
-def off_line(values: Array) -> float:
-    """Root of the sum of squares of (n,) off their straight line by least squares."""
-    n = values.size
-    mean, middle = 0.0, 0.5 * (n - 1.0)
+def off_line_products(a: Array, b: Array) -> tuple[float, float, float]:
+    """<a, a>, <a, b> and <b, b> of what is left of (n,) off their straight lines."""
+    n = a.size
+    mean_a, mean_b, middle = 0.0, 0.0, 0.5 * (n - 1.0)
     for i in range(n):
-        mean += values[i]
-    mean /= n
-    square, cross = 0.0, 0.0
+        mean_a += a[i]
+        mean_b += b[i]
+    mean_a /= n
+    mean_b /= n
+    aa, ab, bb, slope_a, slope_b = 0.0, 0.0, 0.0, 0.0, 0.0
     for i in range(n):
-        off = values[i] - mean
-        square += off * off
-        cross += (i - middle) * off
-    left: float = max(square - cross * cross * 12.0 / (n * (n * n - 1.0)), 0.0) ** 0.5
-    return left
+        x, y = a[i] - mean_a, b[i] - mean_b
+        aa += x * x
+        ab += x * y
+        bb += y * y
+        slope_a += (i - middle) * x
+        slope_b += (i - middle) * y
+    spread = n * (n * n - 1.0) / 12.0
+    aa = max(aa - slope_a * slope_a / spread, 0.0)
+    bb = max(bb - slope_b * slope_b / spread, 0.0)
+    return aa, ab - slope_a * slope_b / spread, bb
