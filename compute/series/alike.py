@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import chdtrc
 
 from compute.series.noise import Noise
+from compute.threads import single_blas
 
 Floats = NDArray[np.float64]
 
@@ -51,6 +52,7 @@ class Alike:
     noise: Noise
 
     @classmethod
+    @single_blas()
     def judged(cls, sample: Floats, noise: Noise) -> Alike:
         """From some spectra (n, m) of a series, gaps NaN."""
         y = np.asarray(sample, float)
@@ -65,6 +67,7 @@ class Alike:
         beyond = values > 1.05 * np.sqrt(level) * (np.sqrt(len(y)) + np.sqrt(y.shape[1]))
         return cls(sigma, shapes[: min(int(beyond.sum()), _MOST)], noise)
 
+    @single_blas()
     def pooled(self, source: Rows, start: int, stop: int) -> tuple[Floats, Floats]:
         """Spectra [start, stop) with their alike neighbours, and how many each mean is of.
 

@@ -17,6 +17,7 @@ from sklearn.utils.extmath import randomized_svd
 
 from compute.errors import InputError
 from compute.peaks.nonnegative import nonnegative_solve
+from compute.threads import single_blas
 
 Floats = NDArray[np.float64]
 
@@ -51,6 +52,7 @@ class Factors:
     rounds: int
 
 
+@single_blas()
 def nmf(
     spectra: ArrayLike, components: int, *, rounds: int = 300, start: ArrayLike | None = None
 ) -> Factors:
@@ -113,6 +115,7 @@ def _descend(
     return rounds
 
 
+@single_blas()
 def mcr(
     spectra: ArrayLike,
     start: ArrayLike,
@@ -158,6 +161,7 @@ def mcr(
     return _factors(d, c, s, done)
 
 
+@single_blas()
 def components_by_validation(spectra: ArrayLike, most: int = 8, *, folds: int = 4) -> int:
     """How many components predict channels that their amounts were not fitted to.
 

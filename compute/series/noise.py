@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import nnls
 
 from compute.errors import InputError
+from compute.threads import single_blas
 
 Floats = NDArray[np.float64]
 Stated = Literal["poisson", "gaussian"] | ArrayLike | None
@@ -90,6 +91,7 @@ def noise_of(spectra: Floats, stated: Stated, design: Floats) -> Noise:
     return Noise("stated", 0.0, 0.0, np.ascontiguousarray(wide**2))
 
 
+@single_blas()
 def _estimated(spectra: Floats, design: Floats, *, constant: bool) -> Noise:
     """By fourth differences of the residual, of neighbouring channels of the same spectrum."""
     m = spectra.shape[1]

@@ -17,6 +17,7 @@ from compute.series.moving import Bank, fit_moving
 from compute.series.noise import Noise, Stated, noise_of
 from compute.series.parallel import over_rows
 from compute.series.unmixed import Linear, Unmixed, shared
+from compute.threads import single_blas
 
 Floats = NDArray[np.float64]
 Background = Literal["auto"] | int
@@ -105,6 +106,7 @@ class Unmixing:
     bank: Bank | None
 
     @classmethod
+    @single_blas()
     def judged(
         cls,
         sample: ArrayLike,
@@ -140,6 +142,7 @@ class Unmixing:
         bank = Bank.of(r, extra, energy_ev, free, max_shift, max_width) if free else None
         return cls(r, extra, smooth, found, bank)
 
+    @single_blas()
     def of(self, spectra: ArrayLike) -> Unmixed:
         """Answers to spectra (n, m); how many of *these* hold something else informs the rest."""
         y = _rows(spectra, "spectra")
