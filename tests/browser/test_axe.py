@@ -12,6 +12,8 @@ from playwright.sync_api import Page
 
 from spectradb.models import Kind
 from spectradb.services.calculations.brought import compute_at_once
+from spectradb.services.collections import lists
+from spectradb.services.curation.comments import comment
 from spectradb.services.imports.share import share
 from spectradb.services.imports.uploads import keep_spectrum_file
 from spectradb.services.learning.predictions import keep_structure_file
@@ -114,7 +116,10 @@ def test_axe_finds_nothing_serious_about_what_one_brings(
     rocksalt("NiO").to(str(path))
     crystal = keep_structure_file(path.name, path.read_bytes(), user)
     compute_at_once(crystal, user)
-    links = [f"/shared/{share(row, 1).token}/" for row in (spectrum, crystal)]
+    collection = lists.create(user, "Nickel")
+    lists.add(collection, user, [library["nio"].pk, library["measured"].pk], "a note")
+    comment(library["nio"], user, "Its energy seems low.")
+    links = [f"/shared/{share(row, 1).token}/" for row in (spectrum, crystal, collection)]
     token, ids = spectrum.token, f"{library['nio'].pk},{library['measured'].pk}"
     _see(page, live_server.url, width, theme, language)
     told = _told(page, live_server.url, ["/password/", *links])
@@ -127,7 +132,8 @@ def test_axe_finds_nothing_serious_about_what_one_brings(
             f"/compare/?file={token}&ids={ids}", f"/fit/?file={token}&go=1",
             f"/normalisation/?file={token}", f"/multiplet/?file={token}", f"/match/?file={token}",
             f"/upload/?file={token}", "/privacy/", "/account/", "/account/delete/",
-            "/account/password/",
+            "/account/password/", "/collections/", f"/collections/{collection.pk}/",
+            f"/collections/add/?ids={ids}", "/notices/", f"/spectra/{library['nio'].pk}/",
             f"/spectra/{library['nio'].pk}/embed/", "/spectra/?absorber=Ni",
         ],
     )  # fmt: skip
