@@ -19,6 +19,7 @@ Floats = NDArray[np.float64]
 
 _MAD = 1.4826  # median absolute deviation of a Gaussian, in σ
 _AROUND = 5  # channels of the running median
+_ROWS = 256  # spectra whose neighbours are in memory at once
 
 
 @dataclass(frozen=True)
@@ -224,11 +225,14 @@ def _flat(rows: Floats) -> NDArray[np.bool_]:
 
 def _running_median(y: Floats) -> Floats:
     half = _AROUND // 2
-    wide = np.pad(y, ((0, 0), (half, half)), mode="edge")
+    out = np.empty_like(y)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # five gaps have no median
-        stack = [wide[:, i : i + y.shape[1]] for i in range(_AROUND)]
-        return np.asarray(np.nanmedian(stack, axis=0))
+        for start in range(0, len(y), _ROWS):
+            wide = np.pad(y[start : start + _ROWS], ((0, 0), (half, half)), mode="edge")
+            stack = [wide[:, i : i + y.shape[1]] for i in range(_AROUND)]
+            out[start : start + _ROWS] = np.nanmedian(stack, axis=0)
+    return out
 
 
 def _drift(y: Floats, mean: Floats, most: int) -> Floats:
