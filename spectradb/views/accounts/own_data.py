@@ -34,8 +34,9 @@ class ChangePassword(views.PasswordChangeView):
 
     def get_form_class(self) -> Any:
         """Nothing old is asked of an account that is opened by a provider and has none."""
-        usable = self.request.user.has_usable_password()
-        return super().get_form_class() if usable else SetPasswordForm
+        user = self.request.user
+        assert user.is_authenticated  # by Django's view; for the type checker
+        return super().get_form_class() if user.has_usable_password() else SetPasswordForm
 
     def form_valid(self, form: object) -> HttpResponse:
         messages.success(self.request, gettext("Your password is changed."))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
@@ -10,7 +11,6 @@ from allauth.socialaccount.models import SocialAccount
 from django.conf import LazySettings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
-from django.http import HttpResponse
 from django.test import Client
 
 from spectradb.services.imports.uploads import keep_spectrum_file
@@ -38,7 +38,7 @@ def provider(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> Iterato
     server.server_close()
 
 
-def go(client: Client, **sent: str) -> HttpResponse:
+def go(client: Client, **sent: str) -> Any:
     """From the button to the page that one is back on."""
     left = client.post("/login/with/oidc/", {"process": "login"} | sent)
     to = left["Refresh"].removeprefix("0; url=")
