@@ -153,7 +153,7 @@ _described = extend_schema_view(
 class _Strict(ReadViewSet[M]):
     """Parameters of an action on one row are its own, not those of the search."""
 
-    def filter_queryset(self, queryset: QuerySet[M]) -> QuerySet[M]:
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset if self.detail else super().filter_queryset(queryset)
 
 
