@@ -15,7 +15,7 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         from compute.multiplet.warm import compile_kernels
-        from compute.series.warm import compile_kernels as compile_series
+        from compute.series.compiled import compile_kernels as compile_series
 
         compile_kernels()
         compile_series()
