@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from django.conf import LazySettings
 from django.core.cache import cache
+from django.utils import translation
 
 from compute.matching import calibration
 from spectradb.services.matching import index as match_index
@@ -22,3 +23,9 @@ def own_indexes(settings: LazySettings, tmp_path: Path, monkeypatch: pytest.Monk
     match_index._LOADED.clear()
     cache.clear()
     monkeypatch.setattr(calibration, "_SYNTHETIC_PAIRS", 4)
+
+
+@pytest.fixture(autouse=True)
+def _in_english() -> None:
+    """A request in Japanese leaves its language active in this thread."""
+    translation.deactivate()
