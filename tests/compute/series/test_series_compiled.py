@@ -7,8 +7,8 @@ import pytest
 from numba.core.dispatcher import Dispatcher
 
 from compute.series import factor, kernels, moving_kernels, unmix
-from compute.series.factor import mcr, nmf
 from compute.series.compiled import compile_kernels
+from compute.series.factor import mcr, nmf
 from tests.compute.series.made import REFERENCES, mixtures
 
 
