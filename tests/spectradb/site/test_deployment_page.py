@@ -142,6 +142,7 @@ ask() {{ curl --silent --insecure --max-time 200 "$@"; }}
 for _ in $(seq 300); do
   ready=$(ask --fail https://spectra.example.org/readyz) && break; sleep 1
 done
+[ -n "$ready" ] || {{ tail -n 40 /tmp/*.service.log; exit 1; }}
 echo "READY $ready"
 at=spectra.example.org
 echo "REDIRECT $(ask -o /dev/null -w '%{{http_code}} %{{redirect_url}}' http://$at/cite/)"
