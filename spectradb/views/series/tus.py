@@ -24,6 +24,7 @@ from spectradb.models.series_uploads import INCOMING
 from spectradb.services.accounts.roles import may_contribute
 from spectradb.services.series import incoming, pieces
 from spectradb.services.series.pieces import PieceError
+from spectradb.words import in_words
 
 VERSION = "1.0.0"
 PIECE_BYTES = 8 * 10**6
@@ -43,7 +44,7 @@ def _tus(view: View) -> View:
         try:
             response = _answer(view, request, token, **kwargs)
         except PieceError as error:
-            response = _plain(str(error), error.status)
+            response = _plain(in_words(error), error.status)
         response["Tus-Resumable"] = VERSION
         response["Cache-Control"] = "no-store"
         return response
