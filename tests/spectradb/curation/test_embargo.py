@@ -86,6 +86,7 @@ def test_a_curator_ends_or_moves_an_embargo(client: Client) -> None:
     assert client.post(path, sent | {"embargo_until": ""}).status_code == 302
     row.refresh_from_db()
     assert row.is_public
+    assert row.published_at is not None
     assert row.published_at <= timezone.now()
 
 
