@@ -27,7 +27,7 @@ def head(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         lists.change(row, request.user, {name: request.POST.get(name, "") for name in lists.HEAD})
     except CollectionError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
     else:
         messages.success(request, gettext("Saved."))
     return redirect("collection", pk)
@@ -50,7 +50,7 @@ def entry(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             lists.annotate(row, request.user, spectrum, request.POST.get("note", ""))
     except CollectionError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
     return redirect("collection", pk)
 
 
@@ -76,7 +76,7 @@ def delete(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         lists.discard(row, request.user)
     except CollectionError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
         return redirect("collection", pk)
     messages.success(request, gettext("Deleted: SDB-C%d.") % pk)
     return redirect("collections")

@@ -14,6 +14,7 @@ from spectradb.models import Spectrum
 from spectradb.services.curation.comments import CommentError
 from spectradb.services.curation.comments import comment as keep
 from spectradb.views.site.throttle import throttled_posts
+from spectradb.words import in_words
 
 
 @login_required
@@ -27,7 +28,7 @@ def comment(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         keep(row, request.user, request.POST.get("text", ""))
     except CommentError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
     else:
         messages.success(request, gettext("Sent to the curators; their answer appears here."))
     return redirect(f"{reverse('spectrum', args=[pk])}#comments")

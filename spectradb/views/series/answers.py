@@ -55,7 +55,7 @@ def errors_told(view: View) -> View:
             )
         except TurnTakenError as error:
             return HttpResponse(
-                str(error), status=429, content_type="text/plain; charset=utf-8",
+                in_words(error), status=429, content_type="text/plain; charset=utf-8",
                 headers={"Retry-After": str(RETRY_SECONDS)},
             )  # fmt: skip
 
