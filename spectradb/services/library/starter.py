@@ -1,7 +1,6 @@
-"""What comes in the box beside the theory release: FEFF's spectra, measured ones, models.
+"""What comes in the box beside the theory release: measured spectra and models.
 
-spectradb/starter/                 the theory release (manifest, structures, spectra)
-spectradb/starter/feff/            a release of K and other edges, with the measured crystals
+spectradb/starter/                 the theory release (manifest, structures, spectra) and its plan
 spectradb/starter/measured/NAME/   a set of measured spectra
 """
 
@@ -11,25 +10,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from spectradb.services.learning.shipped import SHIPPED, load_shipped
-from spectradb.services.library.load import Loaded, load_release
 from spectradb.services.library.measured import load_measured
 from spectradb.services.library.release import MANIFEST
 
 
 def load_beside(starter: Path) -> Iterator[str]:
-    """Load it, crystals before what was measured of them; a line of text for each part.
+    """Load it; a line of text for each part.
 
     Raises
     ------
     ReadError
         If a file of a part is missing, cut short or changed; nothing of that part is stored then.
     """
-    feff = starter / "feff"
-    if (feff / MANIFEST).exists():
-        done = Loaded()
-        for done in load_release(feff):  # noqa: B007
-            pass
-        yield f"{done.new} spectra by FEFF, {done.structures} crystals that were measured."
     for folder in sorted(path.parent for path in starter.glob(f"measured/*/{MANIFEST}")):
         measured = load_measured(folder)
         yield f"{measured.new} measured spectra, {measured.linked} of known crystals."

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
@@ -109,3 +110,11 @@ def test_the_command_queues_a_plan_and_refuses_a_mixture(tmp_path: Path):
     assert Calculation.objects.get().absorber == "Ti"
     with pytest.raises(CommandError, match="no part of a plan"):
         call_command("build_library", "--plan", str(path), "--per-element", "3")
+
+
+def test_the_plan_in_the_box_is_that_of_its_release():
+    starter = settings.BASE_DIR / "spectradb" / "starter"
+    told = json.loads((starter / "manifest.json").read_text())
+    read = read_plan(starter / "plan.json")
+    assert read.release == told["version"]
+    assert {step.route for step in read.steps} == set(told["engines"])
