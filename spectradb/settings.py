@@ -70,6 +70,7 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
 from urllib.parse import unquote, urlsplit
+from zlib import crc32
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
@@ -256,7 +257,8 @@ METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "").strip()
 if METRICS_TOKEN:
     _needs("django_prometheus", "METRICS_TOKEN")
     # Every process of a host counts into files there, which are added up; before its first import.
-    _counted = Path(gettempdir()) / f"spectradb-{os.getuid()}" if READ_ONLY else VAR_DIR
+    # Not in the site's own folder, which may be read-only, or has to be empty for a restore.
+    _counted = Path(gettempdir()) / f"spectradb-{os.getuid()}-{crc32(str(VAR_DIR).encode()):08x}"
     os.environ.setdefault(
         "PROMETHEUS_MULTIPROC_DIR", str(_counted / "metrics" / socket.gethostname())
     )
