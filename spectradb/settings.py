@@ -54,6 +54,7 @@
 ``ERROR_EMAILS``         who is mailed faults of the code (``EMAIL_URL``); comma-separated, nobody
 ``SENTRY_DSN``           where faults are sent by Sentry's protocol; nowhere
 ``METRICS_TOKEN``        opens ``/metrics`` to Prometheus; unset, there is none
+``PROMETHEUS_MULTIPROC_DIR``  where processes of a host count for it; one in the temporary folder
 ``LOG_LEVEL``            of the log on stderr; ``WARNING``, with ``INFO`` a line a request
 ``LOG_FORMAT``           ``plain`` or ``json``, an object a line; ``plain``
 =======================  ======================================================

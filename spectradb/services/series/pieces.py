@@ -23,6 +23,9 @@ Read = Callable[[int], bytes]
 class PieceError(Exception):
     """A piece that cannot be taken; ``status`` is that of HTTP."""
 
+    cause = "A piece cannot be taken"
+    permanent = False  # sent again from where the file ends, most are taken
+
     def __init__(self, status: int, words: str) -> None:
         super().__init__(words)
         self.status = status
