@@ -17,6 +17,7 @@ from spectradb.models import (
     Comment,
     Measurement,
     Notice,
+    Series,
     SourceFile,
     Spectrum,
     Status,
@@ -24,6 +25,7 @@ from spectradb.models import (
 )
 from spectradb.services.curation.workflow import save_with_reason
 from spectradb.services.exports.write import export_spectra
+from spectradb.services.series.discard import discard
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -42,9 +44,12 @@ def write_archive(user: User, to: BinaryIO) -> None:
                 path = Path(folder) / "spectra.json"
                 export_spectra(mine, "json", path)
                 archive.write(path, "spectra.json")
-        files = SourceFile.objects.filter(measurements__spectrum__contributor=user).distinct()
-        for file in files.iterator(chunk_size=1):
-            archive.writestr(f"files/{file.pk}-{PurePath(file.name).name}", bytes(file.data))
+        # Under the names that this person gave them: who else sent the same is nobody's to know.
+        sent = Measurement.objects.filter(spectrum__contributor=user).exclude(file=None)
+        names = dict(sent.order_by("-pk").values_list("file", "file_name"))
+        for file in SourceFile.objects.filter(pk__in=names).iterator(chunk_size=1):
+            name = PurePath(names[file.pk]).name or "file"
+            archive.writestr(f"files/{file.pk}-{name}", bytes(file.data))
         for kept in Upload.objects.filter(requested_by=user).iterator(chunk_size=1):
             archive.writestr(f"at-hand/{kept.pk}-{PurePath(kept.name).name}", bytes(kept.data))
 
@@ -72,8 +77,20 @@ def delete_account(user: User) -> int:
         lists = Collection.objects.filter(contributor=user)
         lists.exclude(status__in=STAYS).delete()
         lists.filter(authors="").update(authors=name)
+        _leave_series(user, name)
         user.delete()
     return len(stay)
+
+
+def _leave_series(user: User, name: str) -> None:
+    """As with spectra; one of which a record that stays was cut stays too, for curators."""
+    for row in Series.objects.filter(contributor=user).without_arrays():
+        if row.status not in STAYS and not row.measurements.exists():
+            discard(row)
+            continue
+        row.citation = row.citation or name
+        row.contributor = None
+        save_with_reason(row, None, "Its contributor has deleted their account.")
 
 
 def _about(user: User) -> dict[str, Any]:
@@ -99,6 +116,10 @@ def _about(user: User) -> dict[str, Any]:
                 "entries": list(row.entries.values("spectrum", "note")),
             }
             for row in Collection.objects.filter(contributor=user)
+        ],
+        "series": [
+            {"series": row.pk, "title": row.title, "status": row.status, "files": row.source_names}
+            for row in Series.objects.filter(contributor=user).without_arrays()
         ],
         "comments": list(Comment.objects.filter(author=user).values("spectrum", "text", "answer")),
         "notices": list(Notice.objects.filter(user=user).values("spectrum", "kind", "reason")),

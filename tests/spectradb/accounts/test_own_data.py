@@ -6,19 +6,22 @@ import io
 import json
 import re
 import zipfile
+from typing import Any
 
 import pytest
 from django.conf import LazySettings
 from django.contrib.auth import get_user_model
 from django.core import mail
 from django.core.cache import cache
+from django.core.files.storage import storages
 from django.test import Client
 
-from spectradb.models import Kind, Measurement, Spectrum, Status, Upload
+from spectradb.models import Kind, Measurement, Series, Spectrum, Status, Upload
+from spectradb.services.accounts.own_data import delete_account, write_archive
 from spectradb.services.imports.spectra import import_file
 from spectradb.services.imports.uploads import keep_spectrum_file
 from spectradb.throttle import Throttle
-from tests.factories import make_spectrum, make_user
+from tests.factories import make_series, make_spectrum, make_user
 from tests.spectradb.matching.test_runs import csv
 
 pytestmark = [pytest.mark.django_db]
@@ -42,6 +45,43 @@ def test_the_archive_holds_what_the_account_holds_and_nothing_of_others(client: 
     assert any(name.startswith("files/") and name.endswith("ni.csv") for name in names)
     assert any(name.startswith("at-hand/") and name.endswith("kept.csv") for name in names)
     assert Client().get("/account/archive/").status_code == 302
+
+
+def test_a_file_that_two_people_sent_has_in_the_archive_the_name_that_its_owner_gave_it() -> None:
+    anna, ben = make_user("anna", "contributor"), make_user("ben", "contributor")
+    data = csv("Ni", 1)
+    import_file("secret-of-ben.csv", data, element="Ni", edge="L3", contributor=ben)
+    import_file("mine.csv", data, element="Ni", edge="L3", contributor=anna)
+    kept = io.BytesIO()
+    write_archive(anna, kept)
+    with zipfile.ZipFile(kept) as archive:
+        (name,) = (one for one in archive.namelist() if one.startswith("files/"))
+    assert name.endswith("-mine.csv")
+
+
+def test_a_deleted_account_takes_series_that_are_not_public_along(
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    anna = make_user("anna", "contributor", first_name="Anna", last_name="Ito")
+    draft = make_series(contributor=anna, status=Status.DRAFT)
+    public = make_series(contributor=anna)
+    cut = make_series(contributor=anna, status=Status.DRAFT)
+    record = make_spectrum(Kind.EXPERIMENT, contributor=anna)
+    Measurement.objects.filter(pk=record.measurement_id).update(series=cut)
+    kept = io.BytesIO()
+    write_archive(anna, kept)
+    with zipfile.ZipFile(kept) as archive:
+        told = json.loads(archive.read("account.json"))
+    assert [one["series"] for one in told["series"]] == [draft.pk, public.pk, cut.pk]
+    with django_capture_on_commit_callbacks(execute=True):
+        delete_account(anna)
+    assert not Series.objects.filter(pk=draft.pk).exists()
+    assert not storages["series"].exists(draft.file_name)
+    public.refresh_from_db()
+    assert (public.contributor, public.citation) == (None, "Anna Ito")
+    assert storages["series"].exists(public.file_name)
+    cut.refresh_from_db()
+    assert (cut.contributor, cut.status) == (None, Status.DRAFT)
 
 
 def test_a_deleted_account_leaves_its_published_records_with_their_attribution(
