@@ -51,7 +51,7 @@ def _send(pk: int) -> bool:
         return False
     try:
         mail_of(notice).send()
-    except (SMTPException, OSError) as error:
+    except (SMTPException, OSError, ValueError) as error:  # the last: an address that is none
         tried = notice.mail_attempts
         again = now + WAITS[tried - 1] if tried <= len(WAITS) else None
         row.update(mail_due=again, mail_error=f"{type(error).__name__}: {error}"[:1000])

@@ -73,6 +73,24 @@ def test_every_decision_is_told_with_its_reason(
     assert mails.send_due() == 0
 
 
+def test_an_address_that_is_none_keeps_no_other_mail_back(posted: list[Any]) -> None:
+    """A provider may have told it: no form has looked at it."""
+    curator = make_user("curator", "curator")
+    broken, good = _record(), make_spectrum(
+        "experiment", status=Status.SUBMITTED, licence="CC BY 4.0",
+        contributor=make_user("ben", "contributor", email="ben@example.org"),
+    )  # fmt: skip
+    broken.contributor.email = "anna@example.org\nBcc: all@example.org"
+    broken.contributor.save()
+    for row in (broken, good):
+        decide(row, "publish", curator)
+    assert mails.send_due() == 1
+    assert [one.to for one in posted] == [["ben@example.org"]]
+    notice = Notice.objects.get(spectrum=broken)
+    assert "BadHeaderError" in notice.mail_error
+    assert notice.mail_due is not None
+
+
 def test_a_decision_that_fails_tells_nobody(posted: list[Any]) -> None:
     row = _record(absorber="")  # a failed check blocks it
     with pytest.raises(CurationError):
