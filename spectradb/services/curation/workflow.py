@@ -162,12 +162,25 @@ def _before(row: Record, action: str) -> None:
     if isinstance(row, Collection):
         if action in {"submit", "publish"} and not row.entries.exists():
             raise CurationError(f"{number_of(row)} is empty.")
-    elif action == "submit":
+        return
+    if isinstance(row, Series) and action == "publish" and (kept := _under_embargo(row)):
+        raise CurationError(
+            f"{number_of(row)} is made of {', '.join(kept)}, under embargo: publish it after that."
+        )
+    if action == "submit":
         absent = missing(row) if isinstance(row, Spectrum) else missing_of_series(row)
         if absent:
             raise CurationError(
                 f"{number_of(row)} does not say: {', '.join(absent)}. Complete it first."
             )
+
+
+def _under_embargo(row: Series) -> list[str]:
+    """Those of the spectra that a series was made of which nobody may see yet."""
+    named = (text.removeprefix("SDB-") for text in row.source_names if text.startswith("SDB-"))
+    made_of = [int(text) for text in named if text.isdecimal() and len(text) < 18]
+    rows = Spectrum.objects.filter(pk__in=made_of, embargo_until__gt=timezone.localdate())
+    return [f"SDB-{pk}" for pk in rows.order_by("pk").values_list("pk", flat=True)]
 
 
 def _after(row: Spectrum, action: str, user: User | AnonymousUser) -> None:

@@ -20,7 +20,7 @@ from django.utils.translation import gettext
 from compute.errors import InputError
 from compute.series.parameters import QUANTITIES
 from compute.series.version import VERSION
-from spectradb.models import JobStatus, Series, SeriesAnalysis, Spectrum
+from spectradb.models import JobStatus, Series, SeriesAnalysis, Spectrum, Status
 from spectradb.services.accounts.quotas import check_jobs
 from spectradb.services.accounts.roles import may_contribute, may_curate
 from spectradb.services.queue import jobs
@@ -143,7 +143,7 @@ def request_analysis(row: Series, asked: Asked, user: User) -> SeriesAnalysis:
     if not may_contribute(user):
         raise PermissionDenied(gettext("Only contributors ask for analyses."))
     check(row, asked, user)
-    public = may_curate(user) or row.contributor_id == user.pk
+    public = (may_curate(user) or row.contributor_id == user.pk) and _of_public(asked)
     digest = input_hash(row, asked, None if public else user)
     found = SeriesAnalysis.objects.filter(input_hash=digest).first()
     if found is not None and found.job_status not in (JobStatus.FAILED, JobStatus.CANCELLED):
@@ -163,6 +163,17 @@ def request_analysis(row: Series, asked: Asked, user: User) -> SeriesAnalysis:
     except IntegrityError:  # asked twice at the same time
         return SeriesAnalysis.objects.get(input_hash=digest)
     return made
+
+
+def _of_public(asked: Asked) -> bool:
+    """Whether everything that it names is public: maps and curves show what references are."""
+    named = dict(asked.corrections)
+    spectra = {*asked.references, *([str(named["low_loss"])] if "low_loss" in named else [])}
+    if Spectrum.objects.published().filter(pk__in=spectra).count() < len(spectra):
+        return False
+    series = {str(named[name]) for name in ("i0", "drift") if name in named} - {"self"}
+    public = Series.objects.filter(pk__in=series, status=Status.PUBLISHED)
+    return public.count() == len(series)
 
 
 def input_hash(row: Series, asked: Asked, user: User | None) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import connection, transaction
 from numpy.typing import NDArray
 
 from compute.isolation import Allowance, apart_within
@@ -174,12 +174,23 @@ def _stored(
         counted=raw.counted,
         preview=_preview(raw.written.level.reshape(raw.shape or (1,))),
     )
-    try:
-        with transaction.atomic():
-            row.save()
-    except IntegrityError:  # the same series, imported at the same time
-        return alike.get(contributor=contributor), False
+    with transaction.atomic():
+        _alone_with(content)
+        if known := alike.filter(contributor=contributor).first():  # imported at the same time
+            return known, False
+        row.save()
     return row, True
+
+
+def _alone_with(content: str) -> None:
+    """Until the transaction ends nobody else stores this series.
+
+    For a constraint no empty contributor is the same as another one. SQLite's transactions are
+    IMMEDIATE, so there one at a time writes anyhow.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("select pg_advisory_xact_lock(%s)", [int(content[:15], 16)])
 
 
 def _axis(axis: Axis) -> dict[str, Any]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage, storages
+from django.utils import timezone
 
 from compute.errors import InputError, ReadError
 from spectradb.models import JobStatus, Series, SeriesAnalysis
@@ -16,7 +18,7 @@ from spectradb.services.accounts.quotas import QuotaError
 from spectradb.services.curation.workflow import CurationError, publish, send_back, submit
 from spectradb.services.queue import jobs
 from spectradb.services.series import analyses as service
-from spectradb.services.series import local
+from spectradb.services.series import local, store
 from spectradb.services.series.analyse import analyse
 from spectradb.services.series.combine import combine
 from spectradb.services.series.local import local_file
@@ -62,6 +64,35 @@ def test_what_the_owner_of_a_series_asks_for_is_seen_with_it():
     Series.objects.update(status="draft")
     assert not SeriesAnalysis.objects.visible_to(None).exists()
     assert SeriesAnalysis.objects.visible_to(anna).get() == made
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        lambda pk: Asked("references", references=(str(pk),)),
+        lambda pk: Asked("nmf", components=2, corrections=(("low_loss", str(pk)),)),
+    ],
+)
+def test_what_was_found_with_a_record_that_is_not_public_is_not_public(asked):
+    anna = make_user("anna", "contributor")
+    row = make_series(contributor=anna)
+    later = timezone.localdate() + timedelta(days=9)
+    curve = {"contributor": anna, "energy": row.energy, "intensity": row.summed}
+    hidden = make_spectrum("experiment", **curve, embargo_until=later)
+    made = service.request_analysis(row, asked(hidden.pk), anna)
+    assert not SeriesAnalysis.objects.visible_to(None).exists()
+    assert SeriesAnalysis.objects.visible_to(anna).get() == made
+    shown = make_spectrum("experiment", **curve)
+    public = service.request_analysis(row, asked(shown.pk), anna)
+    assert SeriesAnalysis.objects.visible_to(None).get() == public
+
+
+def test_what_was_found_with_a_draft_of_a_series_is_not_public():
+    anna = make_user("anna", "contributor")
+    row, hidden = make_series(contributor=anna), make_series(contributor=anna, status="draft")
+    asked = Asked("nmf", components=2, corrections=(("i0", str(hidden.pk)),))
+    service.request_analysis(row, asked, anna)
+    assert not SeriesAnalysis.objects.visible_to(None).exists()
 
 
 @pytest.mark.parametrize(
@@ -200,6 +231,34 @@ def test_spectra_of_one_edge_become_a_series():
     with opened(row) as stored:
         np.testing.assert_allclose(stored.rows(0, 3)[:, 0], [2, 3, 4])
     assert not combine(spectra, axis="t", unit="min", values=[0, 1, 5]).is_new
+
+
+def test_a_series_of_records_under_embargo_is_published_after_that():
+    anna, curator = make_user("anna", "contributor"), make_user("cura", "curator")
+    spectra = [make_spectrum("experiment", contributor=anna) for _ in range(2)]
+    spectra[1].embargo_until = timezone.localdate() + timedelta(days=9)
+    spectra[1].save()
+    row = Series.objects.get(pk=combine(spectra, contributor=anna).id)
+    Series.objects.filter(pk=row.pk).update(status="submitted")
+    with pytest.raises(CurationError, match=f"made of SDB-{spectra[1].pk}, under embargo"):
+        publish(row, curator)
+    spectra[1].embargo_until = timezone.localdate()
+    spectra[1].save()
+    assert publish(row, curator).status == "published"
+
+
+def test_imports_of_the_operator_at_the_same_time_are_one_row(monkeypatch):
+    spectra = [make_spectrum("experiment") for _ in range(2)]
+    kept = store.keep
+
+    def meanwhile(name, path):
+        monkeypatch.setattr(store, "keep", kept)
+        assert combine(spectra).is_new
+        return kept(name, path)
+
+    monkeypatch.setattr(store, "keep", meanwhile)
+    assert not combine(spectra).is_new
+    assert Series.objects.count() == 1
 
 
 def test_spectra_that_do_not_belong_together_are_refused():
