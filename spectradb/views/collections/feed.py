@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from spectradb.models import Collection, Spectrum, Status
 from spectradb.services.collections.cite import authors_of
 from spectradb.services.collections.lists import spectra_in
-from spectradb.views.site.records import title_of
+from spectradb.views.site.records import in_xml, title_of
 from spectradb.views.spectra.describe import source_line
 
 _MOST = 50
@@ -30,16 +30,16 @@ class CollectionFeed(Feed):  # type: ignore[type-arg]
         return get_object_or_404(Collection, pk=pk, status=Status.PUBLISHED)
 
     def title(self, obj: Any) -> str:
-        return f"SpectraDB: {obj.title}"
+        return in_xml(f"SpectraDB: {obj.title}")
 
     def subtitle(self, obj: Any) -> str:
-        return str(obj.description)
+        return in_xml(obj.description)
 
     def link(self, obj: Any) -> str:
         return reverse("collection", args=[obj.pk])
 
     def author_name(self, obj: Any) -> str:
-        return authors_of(obj)
+        return in_xml(authors_of(obj))
 
     def items(self, obj: Any) -> QuerySet[Spectrum]:
         rows: QuerySet[Spectrum] = spectra_in(obj, None).without_arrays().exclude(published_at=None)
@@ -47,10 +47,10 @@ class CollectionFeed(Feed):  # type: ignore[type-arg]
         return related.order_by("-published_at", "-pk")[:_MOST]
 
     def item_title(self, item: Any) -> str:
-        return title_of(item)
+        return in_xml(title_of(item))
 
     def item_description(self, item: Any) -> str:
-        return source_line(item)
+        return in_xml(source_line(item))
 
     def item_link(self, item: Any) -> str:
         return reverse("spectrum", args=[item.pk])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from django.contrib.sitemaps import Sitemap
@@ -26,6 +27,7 @@ _FRAMED = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors *"
 )
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _LICENCES = {"CC BY 4.0": "https://creativecommons.org/licenses/by/4.0/"}
 
 
@@ -56,6 +58,11 @@ def embed(request: HttpRequest, pk: int) -> HttpResponse:
 def title_of(row: Spectrum) -> str:
     edge = f", {row.absorber} {edge_text(row.edge)}" if row.absorber else ""
     return f"{name_of(row)}{edge}, SDB-{row.pk}"
+
+
+def in_xml(text: str) -> str:
+    """Without the control characters that XML cannot hold: a file's header may have any."""
+    return _CONTROL.sub(" ", text)
 
 
 def dataset(row: Spectrum, request: HttpRequest) -> str:
@@ -112,10 +119,10 @@ class NewRecords(Feed):  # type: ignore[type-arg]
         return related.order_by("-published_at", "-pk")[:50]
 
     def item_title(self, item: Any) -> str:
-        return title_of(item)
+        return in_xml(title_of(item))
 
     def item_description(self, item: Any) -> str:
-        return source_line(item)
+        return in_xml(source_line(item))
 
     def item_link(self, item: Any) -> str:
         return reverse("spectrum", args=[item.pk])

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from xml.etree import ElementTree
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
-from spectradb.models import Status
+from spectradb.models import Collection, Status
 from tests.factories import make_spectrum
 
 pytestmark = [pytest.mark.django_db]
+_ATOM = "{http://www.w3.org/2005/Atom}"
 
 
 def test_a_published_plot_can_be_framed_and_nothing_else_can(client: Client) -> None:
@@ -43,8 +46,6 @@ def test_a_published_record_describes_itself_and_cannot_break_out_of_its_script(
 
 
 def test_the_feed_and_the_map_hold_what_is_published_alone(client: Client) -> None:
-    from django.utils import timezone
-
     row = make_spectrum(published_at=timezone.now())
     draft = make_spectrum(status=Status.DRAFT)
     feed = client.get("/feed.atom").content.decode()
@@ -54,3 +55,18 @@ def test_the_feed_and_the_map_hold_what_is_published_alone(client: Client) -> No
     told = client.get("/sitemap-spectra.xml").content.decode()
     assert f"/spectra/{row.pk}/" in told
     assert f"/spectra/{draft.pk}/" not in told
+
+
+def test_a_control_character_in_a_record_or_a_collection_ends_no_feed(client: Client) -> None:
+    row = make_spectrum(formula="", title="Ni\x0bO", published_at=timezone.now())
+    collection = Collection.objects.create(
+        title="One\x01", description="\x02", authors="A\x1f", status=Status.PUBLISHED
+    )
+    collection.entries.create(spectrum=row, position=0)
+    for path in ("/feed.atom", f"/collections/{collection.pk}/feed.atom"):
+        feed = client.get(path)
+        assert feed.status_code == 200
+        assert any(
+            title.text is not None and "Ni O" in title.text
+            for title in ElementTree.fromstring(feed.content).iter(f"{_ATOM}title")
+        )
