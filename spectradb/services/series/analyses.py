@@ -177,8 +177,12 @@ def _of_public(asked: Asked) -> bool:
 
 
 def input_hash(row: Series, asked: Asked, user: User | None) -> str:
-    """SHA-256 of series, question and version; of the person where it is theirs alone."""
-    told = [VERSION, row.content_hash, asdict(asked), None if user is None else user.pk]
+    """SHA-256 of series, question and version; of the person where it is theirs alone.
+
+    The same content may be a draft of two people: each row has analyses of its own.
+    """
+    whose = None if user is None else user.pk
+    told = [VERSION, row.pk, row.content_hash, asdict(asked), whose]
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 

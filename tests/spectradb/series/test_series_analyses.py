@@ -6,6 +6,7 @@ import os
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.core.files.base import ContentFile
@@ -54,6 +55,19 @@ def test_the_same_question_is_one_row_for_each_person():
     assert other.pk != first.pk
     assert set(SeriesAnalysis.objects.visible_to(anna)) == {first}
     assert not SeriesAnalysis.objects.visible_to(None).exists()
+
+
+def test_the_same_content_of_two_people_has_analyses_of_each():
+    anna, ben = make_user("anna", "contributor"), make_user("ben", "contributor")
+    hers = make_series(contributor=anna, status="draft")
+    his = Series.objects.get(pk=hers.pk)
+    his.pk, his.contributor = None, ben
+    his.save(force_insert=True)
+    assert his.content_hash == hers.content_hash
+    service.request_analysis(hers, ASKED, anna)
+    made = service.request_analysis(his, ASKED, ben)
+    assert made.series == his
+    assert SeriesAnalysis.objects.visible_to(ben).get() == made
 
 
 def test_what_the_owner_of_a_series_asks_for_is_seen_with_it():
@@ -214,7 +228,6 @@ def test_a_series_goes_from_draft_to_published_with_what_it_has_to_say():
 
 
 def test_spectra_of_one_edge_become_a_series():
-    import numpy as np
 
     energy = np.linspace(640.0, 660.0, 101)
     spectra = [
