@@ -46,9 +46,8 @@ def from_files(
     axis, told = _coordinate(spectra, origin)
     energy, resampled = _common(spectra)
     warnings += told + resampled
-    absorbers = {(one.element, one.edge) for one in spectra}
-    if len(absorbers) > 1:
-        raise ReadError([f"several absorbers in one series: {sorted(map(str, absorbers))}"])
+    said, silent = _absorber(spectra, origin)
+    warnings += silent
 
     def parts() -> Iterator[np.ndarray[Any, Any]]:
         step = max(1, PART_BYTES // (8 * energy.size))
@@ -57,11 +56,35 @@ def from_files(
 
     first = spectra[0]
     series = RawSeries(
-        (axis,), energy, parts, first.format, "<f8", first.element, first.edge, first.quantity,
+        (axis,), energy, parts, first.format, "<f8", *said, first.quantity,
         first.technique, {"files": [path.name for path in dict.fromkeys(origin)][:1000]},
         tuple(warnings),
     )  # fmt: skip
     return series, errors
+
+
+def _absorber(
+    spectra: Sequence[RawSpectrum], origin: Sequence[Path]
+) -> tuple[tuple[str | None, str | None], list[str]]:
+    """The element and edge that the files say; those that say none take it, with a warning."""
+    names: dict[tuple[str | None, str | None], list[str]] = {}
+    for one, path in zip(spectra, origin, strict=True):
+        names.setdefault((one.element, one.edge), []).append(path.name)
+    silent = names.pop((None, None), [])
+    if len(names) > 1:
+        said = "; ".join(
+            f"{element or 'no element'} {edge or 'no edge'} in {files[0]}"
+            for (element, edge), files in names.items()
+        )
+        raise ReadError([f"several absorbers in one series: {said}: state --element and --edge"])
+    if not names or not silent:
+        return next(iter(names), (None, None)), []
+    (element, edge), files = next(iter(names.items()))
+    return (element, edge), [
+        f"{len(silent)} of {len(spectra)} spectra say no absorber ({silent[0]} …): taken for "
+        f"{element} {edge or ''}".rstrip()
+        + f", which {files[0]} says"
+    ]
 
 
 def _coordinate(spectra: Sequence[RawSpectrum], origin: Sequence[Path]) -> tuple[Axis, list[str]]:

@@ -16,7 +16,9 @@ Floats = NDArray[np.float64]
 
 PART_BYTES = 32 * 2**20
 MAX_CHANNELS = 200_000
-_GIVEN = re.compile(r"^(?P<name>\w+)=(?P<start>[^:]+):(?P<step>[^:]+)(?::(?P<unit>.+))?$")
+_GIVEN = re.compile(
+    r"^(?P<name>\w+)(?:=(?P<start>[^:]+):(?P<step>[^:]+)(?::(?P<unit>.+))?|:(?P<of_file>[^:=]+))$"
+)
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,10 @@ class Axis:
 
 @dataclass(frozen=True)
 class GivenAxis:
-    """``NAME=START:STEP[:UNIT]`` as a person states it."""
+    """``NAME=START:STEP[:UNIT]`` as a person states it; ``NAME:UNIT`` keeps the values read."""
 
     name: str
-    start: float
-    step: float
+    grid: tuple[float, float] | None
     unit: str
 
     @classmethod
@@ -55,16 +56,23 @@ class GivenAxis:
         try:
             if found is None:
                 raise ValueError
+            if found["of_file"]:
+                return cls(found["name"], None, found["of_file"].strip())
             start, step = float(found["start"]), float(found["step"])
         except ValueError:
-            raise InputError("axis", text, "is written NAME=START:STEP or …:UNIT") from None
+            raise InputError(
+                "axis", text, "is written NAME=START:STEP or …:UNIT, or NAME:UNIT for values read"
+            ) from None
         if not (np.isfinite([start, step]).all() and step != 0):
             raise InputError("axis", text, "needs a finite start and a step that is not 0")
-        return cls(found["name"], start, step, (found["unit"] or "").strip())
+        return cls(found["name"], (start, step), (found["unit"] or "").strip())
 
-    def over(self, size: int) -> Axis:
-        values = np.asarray(self.start + self.step * np.arange(size), np.float64)
-        return Axis(self.name, self.unit, values)
+    def over(self, read: Axis) -> Axis:
+        """In place of what the files said."""
+        if self.grid is None:
+            return Axis(self.name, self.unit, read.values)
+        start, step = self.grid
+        return Axis(self.name, self.unit, start + step * np.arange(read.size, dtype=np.float64))
 
 
 @dataclass(frozen=True)

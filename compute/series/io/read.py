@@ -29,6 +29,7 @@ def read_series(
     ----------
     axes
         ``NAME=START:STEP[:UNIT]``, the outermost first; they replace those of the file.
+        ``NAME:UNIT`` names one and keeps its values.
 
     Raises
     ------
@@ -54,7 +55,7 @@ def read_series(
         if len(given) != len(found.axes):
             told = ", ".join(f"{axis.name} ({axis.size})" for axis in found.axes)
             raise InputError("axis", list(axes), f"the series has {len(found.axes)}: {told}")
-        named = tuple(one.over(axis.size) for one, axis in zip(given, found.axes, strict=True))
+        named = tuple(one.over(axis) for one, axis in zip(given, found.axes, strict=True))
         kept = tuple(text for text in found.warnings if "--axis" not in text)
         found = replace(found, axes=named, warnings=kept)
     said = normalise_element(found.element or ""), normalise_edge(found.edge or "")

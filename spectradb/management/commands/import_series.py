@@ -26,7 +26,8 @@ class Command(JsonCommand):
             action="append",
             default=[],
             metavar="NAME=START:STEP[:UNIT]",
-            help="an axis before the energy, the outermost first; replaces those of the file",
+            help="an axis before the energy, the outermost first; replaces those of the file. "
+            "NAME:UNIT keeps the values that were read",
         )
         parser.add_argument("--element", metavar="X", help="absorbing element, stated")
         parser.add_argument("--edge", metavar="Y", help="edge, stated")

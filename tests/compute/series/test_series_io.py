@@ -110,6 +110,10 @@ def test_a_folder_is_a_series_by_the_number_in_its_names(tmp_path):
     given, _ = read_series([path], axes=["U=0.1:0.2:V"])
     np.testing.assert_allclose(given.axes[0].values, [0.1, 0.3, 0.5])
     assert given.axes[0].told() == {"name": "U", "unit": "V", "size": 3}
+    kept, _ = read_series([path], axes=["U:mV"])
+    np.testing.assert_array_equal(kept.axes[0].values, [50, 100, 900])
+    assert kept.axes[0].told() == {"name": "U", "unit": "mV", "size": 3}
+    assert not any("--axis" in text for text in kept.warnings)
     assert not any("--axis" in text for text in given.warnings)
 
 
@@ -120,6 +124,26 @@ def test_energies_that_differ_are_resampled_and_told(tmp_path):
     first, second = spectra_of(series)
     np.testing.assert_allclose(first, second, atol=0.02)
     assert series.energy_ev[0] >= 7001.5
+
+
+def xdi(path, element):
+    mu = 0.1 + 1 / (1 + np.exp(-np.arange(-100.0, 200)))
+    rows = "\n".join(f"{7020 + i} {m:.6f}" for i, m in enumerate(mu))
+    path.write_text(
+        f"# XDI/1.0\n# Column.1: energy eV\n# Column.2: mutrans\n# Element.symbol: {element}\n"
+        f"# Element.edge: K\n#---\n{rows}\n"
+    )
+
+
+def test_a_file_that_says_no_absorber_takes_that_of_the_others(tmp_path):
+    path = folder(tmp_path / "run", [7020 + np.arange(300.0)], ["T10.dat"])
+    xdi(path / "T20.xdi", "Fe")
+    series, _ = read_series([path])
+    assert (series.element, series.edge, series.n_spectra) == ("Fe", "K", 2)
+    assert any("1 of 2 spectra say no absorber (T10.dat" in text for text in series.warnings)
+    xdi(path / "T30.xdi", "Ni")
+    with pytest.raises(ReadError, match=r"Fe K in T20.xdi; Ni K in T30.xdi"):
+        read_series([path])
 
 
 def test_a_broken_file_stops_no_other(tmp_path):
@@ -153,7 +177,7 @@ def test_a_file_that_ends_in_the_middle_is_no_series(tmp_path):
         read_series([path])
 
 
-@pytest.mark.parametrize("text", ["t", "t=0", "t=a:1", "t=0:0", "t=0:nan:s"])
+@pytest.mark.parametrize("text", ["t", "t:", "t:1:2", "t=0", "t=a:1", "t=0:0", "t=0:nan:s"])
 def test_axes_are_checked(tmp_path, text):
     with pytest.raises(InputError, match="axis"):
         read_series([nxdata(tmp_path / "map.h5")], axes=[text, text])
