@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.contrib.auth.forms import BaseUserCreationForm
+from django.contrib.auth.forms import UserCreationForm
 from django.core.exceptions import ValidationError
 from django.db.models import BinaryField, Model
 from django.http import QueryDict
@@ -19,16 +19,19 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from compute.edges import normalise_edge, normalise_element
-from spectradb.filters.chemistry import elements_of, looks_like_formula
+from spectradb.filters.chemistry import elements_of, reduced_formula
 from spectradb.models import ApiKey, Kind, Measurement, Series, Spectrum, Structure
 
 
-class RegisterForm(BaseUserCreationForm):  # type: ignore[type-arg]
-    """A new account; a curator may later grant more than contributing."""
+class RegisterForm(UserCreationForm):  # type: ignore[type-arg]
+    """A new account; a curator may later grant more than contributing.
+
+    A name that differs from another one in its case alone is refused: it would pass for it.
+    """
 
     email = forms.EmailField(label=_("E-mail"), required=False)
 
-    class Meta(BaseUserCreationForm.Meta):
+    class Meta(UserCreationForm.Meta):
         model = get_user_model()
         fields = ("username", "email")
 
@@ -214,7 +217,11 @@ class SampleForm(IdentityForm):
 
     def clean_formula(self) -> str:
         given = str(self.cleaned_data["formula"]).strip()
-        if given and not looks_like_formula(given):
+        try:
+            understood = not given or bool(reduced_formula(given))
+        except ValueError:
+            understood = False
+        if not understood:
             raise ValidationError(gettext("“%s” is no formula; write one such as NiO.") % given)
         return given
 

@@ -11,6 +11,7 @@ from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView
 from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -62,9 +63,7 @@ def register(request: HttpRequest) -> HttpResponse:
     if not service.may_register():
         raise PermissionDenied(gettext("Accounts are made by the administrators of this site."))
     form = RegisterForm(request.POST or None, with_mail=service.mails())
-    if request.method == "POST" and form.is_valid():
-        user = form.save()
-        service.admit(user)
+    if request.method == "POST" and form.is_valid() and (user := _made(form)) is not None:
         if service.waits():
             return _waiting(request, user)
         login(request, user)
@@ -73,6 +72,18 @@ def register(request: HttpRequest) -> HttpResponse:
         return redirect("account")
     context = {"form": form, "waits": service.waits(), "mails": service.mails()}
     return render(request, "accounts/register.html", context)
+
+
+def _made(form: RegisterForm) -> User | None:
+    """The account; None, and the form says so, where the same name was sent at the same time."""
+    try:
+        with transaction.atomic():
+            user: User = form.save()
+            service.admit(user)
+    except IntegrityError:
+        form.add_error("username", gettext("This name was taken just now; choose another one."))
+        return None
+    return user
 
 
 def _waiting(request: HttpRequest, user: User) -> HttpResponse:

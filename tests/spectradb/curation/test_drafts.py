@@ -8,6 +8,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from spectradb.forms import DraftForm
 from spectradb.models import Kind, Measurement, SourceFile, Spectrum, Status
 from spectradb.services.curation.workflow import CurationError, submit
 from tests.factories import make_site, make_spectrum, make_structure, make_user
@@ -202,3 +203,11 @@ def test_no_measured_record_is_published_without_its_formula() -> None:
 
     with pytest.raises(CurationError, match="say what was measured"):
         publish(record, curator)
+
+
+@pytest.mark.parametrize("formula", ["Ni(((O", "Ni)O", "()", "K3[Fe(CN)6", "Ni0O0"])
+def test_a_formula_that_nobody_can_read_is_not_kept(formula: str) -> None:
+    row = make_spectrum("experiment", status=Status.DRAFT, contributor=make_user())
+    assert "is no formula" in str(DraftForm({"formula": formula}, instance=row).errors["formula"])
+    right = DraftForm({"formula": "K3[Fe(CN)6]"}, instance=row)
+    assert "formula" not in right.errors

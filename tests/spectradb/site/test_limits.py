@@ -12,6 +12,7 @@ from django.core.cache import cache
 from django.db import OperationalError
 from django.test import Client
 
+from spectradb.forms import RegisterForm
 from spectradb.models import Export, Spectrum
 from spectradb.services.accounts.quotas import QuotaError, check_jobs, check_storage
 from spectradb.services.calculations.explicit import queue_case
@@ -104,6 +105,20 @@ def test_registration_can_be_closed(settings: LazySettings) -> None:
     settings.REGISTRATION = "closed"
     assert Client().post("/register/", PERSON).status_code == 403
     assert not get_user_model().objects.exists()
+
+
+def test_a_name_that_differs_in_its_case_alone_is_refused() -> None:
+    make_user("bela")
+    answer = Client().post("/register/", PERSON | {"username": "Bela"})
+    assert "already exists" in answer.content.decode()
+    assert get_user_model().objects.count() == 1
+
+
+def test_one_name_sent_twice_at_once_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RegisterForm, "validate_unique", lambda form: make_user("bela"))
+    answer = Client().post("/register/", PERSON)
+    assert answer.status_code == 200
+    assert "was taken just now" in answer.content.decode()
 
 
 def test_an_account_can_wait_for_an_administrator(settings: LazySettings) -> None:
