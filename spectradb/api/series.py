@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any, TypeVar, cast
 
@@ -86,7 +87,16 @@ class SeriesAnalysisSerializer(FieldsSerializer[SeriesAnalysis]):
         read_only_fields = fields
 
 
-class CorrectionsSerializer(serializers.Serializer[Any]):
+class _Named(serializers.Serializer[Any]):
+    """What it has no field for is refused: a correction spelt otherwise would be left undone."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping) and (unknown := sorted(set(data) - set(self.fields))):
+            raise ValidationError({str(key): ["unknown field"] for key in unknown})
+        return super().to_internal_value(data)
+
+
+class CorrectionsSerializer(_Named):
     """Done before, in this order, those that are named."""
 
     dead_time = PairField(required=False, help_text="s after an event, s of each channel.")
@@ -102,7 +112,7 @@ class CorrectionsSerializer(serializers.Serializer[Any]):
     bin = serializers.IntegerField(required=False, min_value=1, help_text="Channels.")
 
 
-class AskSerializer(serializers.Serializer[Any]):
+class AskSerializer(_Named):
     """What an analysis takes; what the method does not use is left out."""
 
     method = serializers.ChoiceField(METHODS)

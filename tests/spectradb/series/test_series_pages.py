@@ -213,3 +213,18 @@ def _path(row):
     from spectradb.services.series.local import local_file
 
     return local_file(row.file_name, row.n_bytes, row.sha256)
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ({"method": "nmf", "compnents": 2}, "compnents"),
+        ({"method": "nmf", "corrections": {"powerlaw": [630, 640]}}, "corrections"),
+    ],
+)
+def test_a_field_that_there_is_not_is_refused_not_left_out(client, asked, field):
+    anna = make_user("anna", "contributor")
+    row = make_series(contributor=anna)
+    client.force_login(anna)
+    told = client.post(f"/api/v1/series/{row.pk}/analyses/", asked, "application/json")
+    assert (told.status_code, list(told.json())) == (400, [field])
