@@ -127,7 +127,11 @@ class Command(JsonCommand):
 
 
 def _number_or_auto(text: str) -> int | str:
-    return text if text == "auto" else int(text)
+    if text == "auto":
+        return text
+    if int(text) < 1:
+        raise ValueError("no number of components")
+    return int(text)
 
 
 def _corrections(group: _ArgumentGroup) -> None:

@@ -64,3 +64,5 @@ class Command(JsonCommand):
         except KeyboardInterrupt:
             self.say("stopped")
         self.emit(report, output)
+        if faulty := sum(bool(told["errors"]) for told in report):
+            raise CommandError(f"{faulty} of {len(report)} files and folders had faults")

@@ -25,6 +25,7 @@ from spectradb.services.accounts.quotas import check_jobs
 from spectradb.services.accounts.roles import may_contribute, may_curate
 from spectradb.services.queue import jobs
 from spectradb.services.series.analyse import METHODS, analyse
+from spectradb.services.series.by_factors import check_components
 from spectradb.services.series.local import digest_of, keep
 from spectradb.services.series.references import references_on
 from spectradb.services.series.source import CORRECTIONS
@@ -81,6 +82,7 @@ def check(row: Series, asked: Asked, user: User) -> list[str]:
             raise InputError("references", one, "is no number of a spectrum")
     if len(asked.references) > MAX_REFERENCES:
         raise InputError("references", len(asked.references), f"are at most {MAX_REFERENCES}")
+    check_components(asked)
     seen = Spectrum.objects.visible_to(user).filter(pk__in=asked.references)
     known = {str(pk) for pk in seen.values_list("pk", flat=True)}
     for one in asked.references:

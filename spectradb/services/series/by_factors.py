@@ -32,13 +32,15 @@ def by_factors(row: Series, source: Source, asked: Asked, output: Path) -> Itera
     Raises
     ------
     InputError
-        More than `WHOLE_BYTES` of spectra, or fewer than two without gaps.
+        More than `WHOLE_BYTES` of spectra, fewer than two without gaps, or fewer components than
+        references.
     """
     size = row.n_spectra * source.n_channels * 4
     if size > WHOLE_BYTES:
         raise InputError(
             "method", asked.method, f"needs all {size / 1e9:.1f} GB at once: bin first"
         )
+    check_components(asked)
     curves, inside, more = references_on(asked.references, source.energy_ev)
     spectra, numbers = _all(source)
     spectra, energy = spectra[:, inside], source.energy_ev[inside]
@@ -69,6 +71,20 @@ def by_factors(row: Series, source: Source, asked: Asked, output: Path) -> Itera
     told = provenance(row, source, asked) | told
     parts.finish(output, source, energy, found.components, told)
     yield Progress(row.n_spectra, row.n_spectra, warnings)
+
+
+def check_components(asked: Asked) -> None:
+    """References are components: there are no fewer components than references.
+
+    Raises
+    ------
+    InputError
+        If fewer are asked for.
+    """
+    if asked.components is not None and asked.components < len(asked.references):
+        raise InputError(
+            "components", asked.components, f"are fewer than the {len(asked.references)} references"
+        )
 
 
 def matched(row: Series, energy: Floats, components: Floats, names: list[str]) -> list[Any]:

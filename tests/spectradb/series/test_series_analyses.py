@@ -116,6 +116,7 @@ def test_what_was_found_with_a_draft_of_a_series_is_not_public():
         (Asked("references", references=("/etc/passwd",)), "references"),
         (Asked("references", references=("77",)), "references"),
         (Asked("nmf", components=0), "components"),
+        (Asked("mcr", references=("1", "2", "3"), components=2), "components"),
         (Asked("parameters", quantities=("colour",)), "quantity"),
         (Asked("parameters", quantities=("e0",), windows=((641.0, 645.0),)), "window"),
         (Asked("parameters", windows=((1.0, 2.0),)), "window"),

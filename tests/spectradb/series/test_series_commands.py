@@ -174,6 +174,8 @@ def test_a_changed_file_is_not_taken_for_the_stored_one(stored):
         ("ID", "--method", "parameters", "--quantity", "colour"),
         ("ID", "--method", "parameters", "--quantity", "e0"),
         ("ID", "--method", "nmf", "--components", "5000"),
+        ("ID", "--method", "nmf", "--components", "0"),
+        ("ID", "--method", "mcr", "--components", "1", "--references", "1", "2"),
     ],
 )
 def test_what_cannot_be_analysed_is_an_error(stored, words):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
 
 from spectradb.models import Series
 from spectradb.services.series.watch import Watch
@@ -38,3 +40,13 @@ def test_a_file_that_is_still_written_is_left(map_file, tmp_path):
     watch = Watch(folder, rest_s=60.0)
     assert list(watch.look()) == list(watch.look()) == []
     assert not watch.quiet
+
+
+def test_a_folder_looked_at_once_ends_with_how_many_had_faults(map_file, tmp_path, capsys):
+    folder = tmp_path / "beamline"
+    folder.mkdir()
+    shutil.copy(map_file, folder / "a.h5")
+    (folder / "broken.h5").write_bytes(b"\x89HDF\r\n\x1a\nnothing")
+    with pytest.raises(CommandError, match="1 of 2"):
+        call_command("watch_series", str(folder), "--once", "--rest", "0")
+    assert Series.objects.count() == 1
