@@ -80,6 +80,7 @@ urlpatterns = [
     ),
     path("series/<int:pk>/spectrum/", series_analyses.make_spectrum, name="series-spectrum"),
     path("series/<int:pk>/draft/", series_draft.draft, name="series-draft"),
+    path("series/<int:pk>/delete/", series_draft.delete, name="series-delete"),
     path("series/<int:pk>/step/", series_draft.step, name="series-step"),
     path("series/<int:pk>/analyse/", series_analyses.analyse, name="series-analyse"),
     path(

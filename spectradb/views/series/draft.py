@@ -14,11 +14,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from compute.errors import ComputeError, InputError
 from spectradb.forms import SeriesForm
-from spectradb.models import Status
 from spectradb.services.accounts.roles import may_contribute, may_curate
 from spectradb.services.curation.quality import missing_of_series
 from spectradb.services.curation.workflow import CurationError, decide, save_with_reason, submit
 from spectradb.services.series.combine import combine
+from spectradb.services.series.discard import discard_draft, may_edit
 from spectradb.views.series.asked import series_of
 from spectradb.views.series.describe import name_of
 from spectradb.views.spectra.compared import entries_of
@@ -33,11 +33,7 @@ if TYPE_CHECKING:
 def draft(request: HttpRequest, pk: int) -> HttpResponse:
     """GET shows what the series says of itself; POST keeps it, and sends it if asked to."""
     row = series_of(request, pk)
-    if not (
-        may_contribute(request.user)
-        and row.contributor_id == request.user.pk
-        and row.status == Status.DRAFT
-    ):
+    if not may_edit(request.user, row):
         raise PermissionDenied(gettext("Only its contributor edits a draft, before it is sent."))
     form = SeriesForm(request.POST or None, instance=row)
     if request.method == "POST" and form.is_valid():
@@ -61,6 +57,18 @@ def draft(request: HttpRequest, pk: int) -> HttpResponse:
          "missing": missing_of_series(stored)},
         status=400 if form.is_bound else 200,
     )  # fmt: skip
+
+
+@login_required
+@require_POST
+def delete(request: HttpRequest, pk: int) -> HttpResponse:
+    try:
+        discard_draft(series_of(request, pk), request.user)
+    except CurationError as error:
+        messages.error(request, in_words(error))
+        return redirect("series-draft", pk)
+    messages.success(request, gettext("Deleted: SDB-M%d.") % pk)
+    return redirect("series-browse")
 
 
 @login_required

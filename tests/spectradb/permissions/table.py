@@ -103,6 +103,7 @@ SERIES_PAGES: dict[str, Route | list[Route]] = {
     "series-spectrum-drawing": _get(SPECTRUM, "series"),
     "series-spectrum": _post(OWN_SERIES, "series", at="0,0"),
     "series-draft": _both(_DRAFT, _DRAFT, "series"),
+    "series-delete": _post(_DRAFT, "series"),
     "series-step": _post(_SERIES_STEP, "series", do="publish"),
     "series-analyse": _post(OWN_SERIES, "series", method="nothing"),
     "series-analysis-act": _post(CHANGED_ANALYSIS, "analysis", do="nothing"),

@@ -14,7 +14,7 @@ from django.core.files.storage import Storage, storages
 from django.utils import timezone
 
 from compute.errors import InputError, ReadError
-from spectradb.models import JobStatus, Series, SeriesAnalysis
+from spectradb.models import JobStatus, Measurement, Series, SeriesAnalysis
 from spectradb.services.accounts.quotas import QuotaError
 from spectradb.services.curation.workflow import CurationError, publish, send_back, submit
 from spectradb.services.queue import jobs
@@ -22,6 +22,7 @@ from spectradb.services.series import analyses as service
 from spectradb.services.series import local, store
 from spectradb.services.series.analyse import analyse
 from spectradb.services.series.combine import combine
+from spectradb.services.series.discard import discard_draft
 from spectradb.services.series.local import local_file
 from spectradb.services.series.store import opened
 from spectradb.services.series.writing import Asked
@@ -281,3 +282,37 @@ def test_spectra_that_do_not_belong_together_are_refused():
         combine([one, other])
     with pytest.raises(InputError, match="2 numbers"):
         combine([one, make_spectrum("experiment")], values=[1.0])
+
+
+def test_a_contributor_deletes_their_draft_unless_records_were_cut_from_it(
+    client, django_capture_on_commit_callbacks
+):
+    anna = make_user("anna", "contributor")
+    row = make_series(contributor=anna, status="draft")
+    maps = make_series_analysis(row).file_name
+    record = make_spectrum("experiment", contributor=anna)
+    Measurement.objects.filter(pk=record.measurement_id).update(series=row)
+    client.force_login(anna)
+    path = f"/series/{row.pk}/delete/"
+    assert path in client.get(f"/series/{row.pk}/draft/").content.decode()
+    told = client.post(path, follow=True).content.decode()
+    assert "delete them first" in told
+    Measurement.objects.filter(pk=record.measurement_id).update(series=None)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert client.post(path).status_code == 302
+    assert not Series.objects.exists()
+    assert not storages["series"].exists(row.file_name)
+    assert not storages["series"].exists(maps)
+
+
+def test_a_file_stays_while_another_person_has_a_series_of_it(django_capture_on_commit_callbacks):
+    anna, ben = make_user("anna", "contributor"), make_user("ben", "contributor")
+    spectra = [make_spectrum("experiment") for _ in range(2)]
+    mine, theirs = (
+        Series.objects.get(pk=combine(spectra, contributor=one).id) for one in (anna, ben)
+    )
+    with django_capture_on_commit_callbacks(execute=True):
+        discard_draft(mine, anna)
+    assert storages["series"].exists(theirs.file_name)
+    with pytest.raises(PermissionDenied):
+        discard_draft(theirs, anna)
