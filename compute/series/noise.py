@@ -97,6 +97,8 @@ def _estimated(spectra: Floats, design: Floats, *, constant: bool) -> Noise:
     m = spectra.shape[1]
     if m < 12:
         raise InputError("noise", None, f"cannot be estimated from {m} channels: state σ")
+    if not np.nan_to_num(spectra).any():
+        raise InputError("noise", None, "cannot be estimated: every value is 0 or a gap")
     least = _LEAST * float(np.nanmax(np.abs(spectra))) ** 2 + 1e-300
     sigma = np.ones(spectra.shape)
     for turn in range(_ROUNDS):

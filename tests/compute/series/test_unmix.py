@@ -181,6 +181,7 @@ def test_an_empty_spectrum_has_no_fractions():
         ({"references": np.ones((1, CHANNELS))}, "references"),
         ({"references": np.vstack([REFERENCES, np.zeros(CHANNELS)])}, r"references\[3\]"),
         ({"noise": 0.0}, "noise"),
+        ({"spectra": np.zeros((5, CHANNELS))}, "noise"),
         ({"noise": np.ones(7)}, "noise"),
         ({"noise": "pink"}, "noise"),
         ({"free": ("phase",)}, "free"),
