@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 _PREVIEW = 128
+_AXIS_LETTERS = 40  # of a name or unit, which pages show in one line
 _EVEN = 1e-4  # of the range, within which steps count as the same
 _STALE_SECONDS = 24 * 3600
 _READING = Allowance(memory_bytes=2**30, cpu_seconds=60.0, wall_factor=20.0)
@@ -197,6 +198,7 @@ def _axis(axis: Axis) -> dict[str, Any]:
     """As the row keeps it; every value where the steps differ."""
     first, last = float(axis.values[0]), float(axis.values[-1])
     told = {**axis.told(), "first": first, "last": last}
+    told |= {key: short_text(told[key], _AXIS_LETTERS) for key in ("name", "unit")}
     even = np.linspace(first, last, axis.size)
     if np.abs(axis.values - even).max() > _EVEN * max(abs(last - first), abs(first)):
         told["values"] = axis.values.tolist()

@@ -248,6 +248,12 @@ def test_spectra_of_one_edge_become_a_series():
     assert not combine(spectra, axis="t", unit="min", values=[0, 1, 5]).is_new
 
 
+def test_the_name_of_an_axis_fits_a_line():
+    spectra = [make_spectrum("experiment") for _ in range(2)]
+    row = Series.objects.get(pk=combine(spectra, axis="t" * 3000, unit="s" * 3000).id)
+    assert [len(row.axes[0][key]) for key in ("name", "unit")] == [40, 40]
+
+
 def test_a_series_of_records_under_embargo_is_published_after_that():
     anna, curator = make_user("anna", "contributor"), make_user("cura", "curator")
     spectra = [make_spectrum("experiment", contributor=anna) for _ in range(2)]
