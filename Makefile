@@ -9,7 +9,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal -q
 
-.PHONY: demo test test-numeric test-slow lint lock audit bench serve screenshots clean
+.PHONY: demo test test-numeric test-postgres test-slow lint lock audit bench serve screenshots clean
 
 demo: $(VENV)/.site
 	$(BIN)/python manage.py demo --port $(PORT)
@@ -19,6 +19,11 @@ test: $(VENV)/.tools
 
 test-numeric: $(VENV)/.tools
 	$(PYTEST) -m "not slow and not gpu" tests/compute tests/ml
+
+# The database's tests once more, on a PostgreSQL that is started for them.
+test-postgres: $(VENV)/.tools
+	.ci/postgres $(PYTEST) -m "not slow and not gpu" tests/spectradb; status=$$?; \
+	test $$status = 77 || exit $$status
 
 test-slow: $(VENV)/.tools
 	$(PYTEST) -m "slow and not gpu"; status=$$?; test $$status = 5 || exit $$status
