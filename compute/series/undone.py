@@ -33,8 +33,9 @@ def remove_power_law(
     x = np.log(e[inside] / np.exp(np.log(e[inside]).mean()))
     rows = y[:, inside]
     r = np.full(len(y), 3.0)
-    height = np.nanmean(rows, axis=1)
     valid = np.isfinite(rows)
+    with np.errstate(invalid="ignore"):
+        height = np.where(valid, rows, 0.0).sum(axis=1) / valid.sum(axis=1)
     cov = np.full((len(y), 2, 2), np.nan)
     alive = (height > 0) & (valid.sum(axis=1) >= 5)
     for _ in range(30):

@@ -9,6 +9,7 @@ from compute.errors import InputError
 from compute.series.absorption import over_absorption
 from compute.series.undone import (
     over_i0,
+    remove_power_law,
     undo_dead_time,
     undo_over_absorption,
     undo_plural_scattering,
@@ -28,6 +29,15 @@ def test_counts_that_dead_time_took_come_back():
     full = undo_dead_time(seen, 2e-6, 0.5)
     assert np.isnan(full.spectra[0, 3])
     assert full.per_spectrum["saturated"].tolist() == [1, 0]
+
+
+def test_a_power_law_is_taken_off_and_a_gap_stays_one(recwarn):
+    energy = 400.0 + X
+    spectra = np.vstack([1e9 * energy**-3.0, np.full(CHANNELS, np.nan)])
+    found = remove_power_law(energy, spectra, (energy[0], energy[40]))
+    np.testing.assert_allclose(found.spectra[0], 0, atol=1e-6)
+    assert np.isnan(found.spectra[1]).all()
+    assert not recwarn.list
 
 
 def test_a_monitor_that_sags_drops_out():
