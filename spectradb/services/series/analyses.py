@@ -115,8 +115,16 @@ def _check_corrections(row: Series, asked: Asked, user: User) -> None:
             raise InputError("corrections", name, f"are {', '.join(CORRECTIONS)}")
         if name == "i0" or (name == "drift" and value != "self"):
             seen = Series.objects.visible_to(user)
-            if not (str(value).isdecimal() and seen.filter(pk=int(str(value)[:18])).exists()):
+            number = int(str(value)[:18]) if str(value).isdecimal() else 0
+            other = seen.without_arrays().filter(pk=number).first()
+            if other is None:
                 raise InputError(name, value, "there is no such series")
+            if other.n_spectra != row.n_spectra:
+                raise InputError(
+                    name, value, f"has {other.n_spectra} spectra; this one {row.n_spectra}"
+                )
+        if name == "spikes" and not value > 0:
+            raise InputError(name, value, "is a positive number")
         if name == "low_loss":
             spectra = Spectrum.objects.visible_to(user)
             if not (str(value).isdecimal() and spectra.filter(pk=int(str(value)[:18])).exists()):

@@ -118,6 +118,7 @@ def test_what_was_found_with_a_draft_of_a_series_is_not_public():
         (Asked("references", references=("77",)), "references"),
         (Asked("nmf", components=0), "components"),
         (Asked("mcr", references=("1", "2", "3"), components=2), "components"),
+        (Asked("nmf", corrections=(("spikes", -4.0),)), "spikes"),
         (Asked("parameters", quantities=("colour",)), "quantity"),
         (Asked("parameters", quantities=("e0",), windows=((641.0, 645.0),)), "window"),
         (Asked("parameters", windows=((1.0, 2.0),)), "window"),
@@ -129,6 +130,13 @@ def test_what_cannot_be_analysed_is_refused_before_it_is_queued(asked, field):
         service.request_analysis(make_series(), asked, make_user("anna", "contributor"))
     assert told.value.field == field
     assert not SeriesAnalysis.objects.exists()
+
+
+def test_another_series_of_a_correction_has_as_many_spectra():
+    row, other = make_series((3, 4)), make_series((2, 2))
+    asked = Asked("nmf", corrections=(("drift", str(other.pk)),))
+    with pytest.raises(InputError, match="has 4 spectra; this one 12"):
+        service.request_analysis(row, asked, make_user("anna", "contributor"))
 
 
 def test_another_persons_draft_is_no_reference():
