@@ -57,8 +57,8 @@ def write_archive(user: User, to: BinaryIO) -> None:
 def delete_account(user: User) -> int:
     """Delete an account, its keys, files, comments and what is not public; how many spectra stay.
 
-    What was published stays without the account; where it states no citation or authors, it keeps
-    the person's name as such.
+    What goes leaves no history either. What was published stays without the account; where it
+    states no citation or authors, it keeps the person's name as such.
     """
     name = user.get_full_name() or user.get_username()
     with transaction.atomic():
@@ -68,6 +68,8 @@ def delete_account(user: User) -> int:
         measured = Measurement.objects.filter(pk__in=[pk for _, pk in gone if pk is not None])
         files = list(measured.exclude(file=None).values_list("file", flat=True))
         measured.delete()
+        _forget(Spectrum, [pk for pk, _ in gone])
+        _forget(Measurement, [pk for _, pk in gone if pk is not None])
         SourceFile.objects.filter(pk__in=files, measurements=None).delete()
         stay = list(mine.without_arrays())
         for row in stay:
@@ -75,18 +77,27 @@ def delete_account(user: User) -> int:
             row.contributor = None
             save_with_reason(row, None, "Its contributor has deleted their account.")
         lists = Collection.objects.filter(contributor=user)
-        lists.exclude(status__in=STAYS).delete()
+        private = list(lists.exclude(status__in=STAYS).values_list("pk", flat=True))
+        lists.filter(pk__in=private).delete()
+        _forget(Collection, private)
         lists.filter(authors="").update(authors=name)
         _leave_series(user, name)
         user.delete()
     return len(stay)
 
 
+def _forget(model: Any, ids: list[int]) -> None:
+    """Remove what the history keeps of rows that are deleted: titles, samples, places."""
+    model.history.filter(id__in=ids).delete()
+
+
 def _leave_series(user: User, name: str) -> None:
     """As with spectra; one of which a record that stays was cut stays too, for curators."""
     for row in Series.objects.filter(contributor=user).without_arrays():
         if row.status not in STAYS and not row.measurements.exists():
+            number = row.pk
             discard(row)
+            _forget(Series, [number])
             continue
         row.citation = row.citation or name
         row.contributor = None

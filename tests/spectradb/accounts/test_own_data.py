@@ -76,6 +76,7 @@ def test_a_deleted_account_takes_series_that_are_not_public_along(
     with django_capture_on_commit_callbacks(execute=True):
         delete_account(anna)
     assert not Series.objects.filter(pk=draft.pk).exists()
+    assert not Series.history.filter(id=draft.pk).exists()
     assert not storages["series"].exists(draft.file_name)
     public.refresh_from_db()
     assert (public.contributor, public.citation) == (None, "Anna Ito")
@@ -100,6 +101,9 @@ def test_a_deleted_account_leaves_its_published_records_with_their_attribution(
     assert not get_user_model().objects.filter(username="anna").exists()
     assert not Spectrum.objects.filter(pk=draft.pk).exists()
     assert not Measurement.objects.filter(pk=draft.measurement_id).exists()
+    assert not Spectrum.history.filter(id=draft.pk).exists()
+    assert not Measurement.history.filter(id=draft.measurement_id).exists()
+    assert Spectrum.history.filter(id=published.pk).exists()
     assert not Upload.objects.exists()
     for row in (published, cited):
         row.refresh_from_db()
