@@ -14,13 +14,14 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.core.files.storage import storages
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext
 
 from compute.errors import InputError
 from compute.series.parameters import QUANTITIES
 from compute.series.version import VERSION
 from spectradb.models import JobStatus, Series, SeriesAnalysis, Spectrum, Status
+from spectradb.models.visibility import as_condition, public_spectra
 from spectradb.services.accounts.quotas import check_jobs
 from spectradb.services.accounts.roles import may_contribute, may_curate
 from spectradb.services.queue import jobs
@@ -153,7 +154,7 @@ def request_analysis(row: Series, asked: Asked, user: User) -> SeriesAnalysis:
     if not may_contribute(user):
         raise PermissionDenied(gettext("Only contributors ask for analyses."))
     check(row, asked, user)
-    public = (may_curate(user) or row.contributor_id == user.pk) and _of_public(asked)
+    public = (may_curate(user) or row.contributor_id == user.pk) and _of_public(row, asked)
     digest = input_hash(row, asked, None if public else user)
     found = SeriesAnalysis.objects.filter(input_hash=digest).first()
     if found is not None and found.job_status not in (JobStatus.FAILED, JobStatus.CANCELLED):
@@ -175,14 +176,19 @@ def request_analysis(row: Series, asked: Asked, user: User) -> SeriesAnalysis:
     return made
 
 
-def _of_public(asked: Asked) -> bool:
-    """Whether everything that it names is public: maps and curves show what references are."""
+def _of_public(row: Series, asked: Asked) -> bool:
+    """Whether everything that it names is public or of the series itself.
+
+    Maps and curves show what references are.
+    """
     named = dict(asked.corrections)
     spectra = {*asked.references, *([str(named["low_loss"])] if "low_loss" in named else [])}
-    if Spectrum.objects.published().filter(pk__in=spectra).count() < len(spectra):
+    rows = Spectrum.objects.filter(pk__in=spectra)
+    shown = rows.filter(Q(measurement__series=row) | as_condition([public_spectra()]))
+    if shown.count() < len(spectra):
         return False
     series = {str(named[name]) for name in ("i0", "drift") if name in named} - {"self"}
-    public = Series.objects.filter(pk__in=series, status=Status.PUBLISHED)
+    public = Series.objects.filter(Q(pk=row.pk) | Q(status=Status.PUBLISHED), pk__in=series)
     return public.count() == len(series)
 
 

@@ -24,6 +24,7 @@ from spectradb.services.series.analyse import analyse
 from spectradb.services.series.combine import combine
 from spectradb.services.series.discard import discard_draft
 from spectradb.services.series.local import local_file
+from spectradb.services.series.spectrum import spectrum_of
 from spectradb.services.series.store import opened
 from spectradb.services.series.writing import Asked
 from tests.factories import make_series, make_series_analysis, make_spectrum, make_user
@@ -100,6 +101,16 @@ def test_what_was_found_with_a_record_that_is_not_public_is_not_public(asked):
     shown = make_spectrum("experiment", **curve)
     public = service.request_analysis(row, asked(shown.pk), anna)
     assert SeriesAnalysis.objects.visible_to(None).get() == public
+
+
+def test_what_was_found_with_a_region_of_the_series_itself_is_seen_with_it():
+    anna = make_user("anna", "contributor")
+    row = make_series(contributor=anna)
+    region = spectrum_of(row, [(0, 1), (0, 2)], contributor=anna)
+    assert not region.is_public
+    asked = Asked("references", references=(str(region.pk),))
+    made = service.request_analysis(row, asked, anna)
+    assert SeriesAnalysis.objects.visible_to(None).get() == made
 
 
 def test_what_was_found_with_a_draft_of_a_series_is_not_public():
