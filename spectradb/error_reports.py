@@ -27,6 +27,8 @@ class ErrorMail(logging.Handler):
     """Mails a fault to ``ERROR_EMAILS``; the same one at most once an hour."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        if settings.READ_ONLY and getattr(record, "status_code", None) == 503:
+            return  # what a site that only shows is to answer
         try:
             text = report(record)
             digest = hashlib.sha256(_lines(record).encode()).hexdigest()

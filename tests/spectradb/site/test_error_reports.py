@@ -59,6 +59,13 @@ def test_a_fault_of_a_page_is_mailed_once_without_what_was_sent(
 
 
 @pytest.mark.django_db
+def test_what_a_read_only_site_refuses_is_no_fault(mailed: None, settings: LazySettings) -> None:
+    settings.READ_ONLY = True
+    assert Client().post("/login/").status_code == 503
+    assert not mail.outbox
+
+
+@pytest.mark.django_db
 def test_a_job_that_fails_by_a_fault_of_ours_is_mailed_and_a_bad_input_is_not(
     mailed: None,
 ) -> None:
