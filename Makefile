@@ -9,7 +9,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal -q
 
-.PHONY: demo test test-numeric test-postgres test-slow lint lock audit bench serve screenshots clean
+.PHONY: demo test test-numeric test-postgres test-deployment test-slow lint lock audit bench serve screenshots clean
 
 demo: $(VENV)/.site
 	$(BIN)/python manage.py demo --port $(PORT)
@@ -24,6 +24,11 @@ test-numeric: $(VENV)/.tools
 test-postgres: $(VENV)/.tools
 	.ci/postgres $(PYTEST) -m "not slow and not gpu" tests/spectradb; status=$$?; \
 	test $$status = 77 || exit $$status
+
+# The commands of docs/deployment.md, as root of a Debian, in a copy of the machine (about 6 minutes).
+test-deployment: $(VENV)/.tools
+	$(BIN)/python -m pip install --quiet -r requirements-operate.txt
+	SPECTRADB_TEST_DEPLOYMENT=1 $(BIN)/python -m pytest -q -m slow tests/spectradb/site/test_deployment_page.py
 
 test-slow: $(VENV)/.tools
 	$(PYTEST) -m "slow and not gpu"; status=$$?; test $$status = 5 || exit $$status
