@@ -95,7 +95,7 @@ def peak_position(
     """Highest point within a window: vertex of a parabola through the upper part of the peak, eV.
 
     The parabola is fitted to the channels of the window within half the width of the mean peak
-    around the highest one of the smoothed spectrum.
+    around the highest one of the smoothed spectrum. NaN where it curves downwards by less than 3 σ.
     """
     e, y, s = _given(energy_ev, spectra, sigma)
     inside = np.flatnonzero(_inside(e, windows[0]))
@@ -119,7 +119,7 @@ def peak_position(
         vertex = -c[:, 1] / (2 * c[:, 2])
         gradient = np.stack([np.zeros_like(vertex), -0.5 / c[:, 2], -vertex / c[:, 2]], axis=1)
         err = np.sqrt(np.einsum("ni,nij,nj->n", gradient, cov, gradient))
-    good = (c[:, 2] < 0) & (np.abs(vertex) <= np.abs(t).max(axis=1))
+    good = (c[:, 2] < -3 * np.sqrt(cov[:, 2, 2])) & (np.abs(vertex) <= np.abs(t).max(axis=1))
     return Parameter(np.where(good, x[at] + vertex, np.nan), np.where(good, err, np.nan), "eV")
 
 

@@ -55,6 +55,12 @@ def test_the_values_are_those_of_known_shapes():
     )
 
 
+def test_noise_without_a_peak_has_no_position():
+    rng = np.random.default_rng(5)
+    found = peak_position(ENERGY, rng.normal(30, 1, (200, ENERGY.size)), 1.0, ((636.0, 646.0),))
+    assert np.isfinite(found.value).mean() < 0.25
+
+
 def test_what_cannot_be_told_is_no_number():
     flat = np.ones((1, ENERGY.size))
     assert np.isnan(edge_position(ENERGY, flat, 0.1, WINDOWS["e0"]).value[0])
