@@ -51,7 +51,7 @@ def cases(n_d: st.SearchStrategy[int], transfer: st.SearchStrategy[Any]) -> Any:
     ion = n_d.map(lambda n: dict(zip(("element", "charge"), IONS[n], strict=True)))
     rest = st.fixed_dictionaries({
         "crystal_field": field, "exchange_field_ev": exchange, "charge_transfer": transfer,
-        "temperature_k": st.floats(0.0, 1000.0),
+        "temperature_k": st.just(0.0) | st.floats(1e-3, 1000.0),
     })  # fmt: skip
     return st.tuples(ion, rest).map(lambda both: both[0] | both[1])
 
