@@ -62,138 +62,27 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import secrets
 import socket
-from ipaddress import ip_network
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
-from urllib.parse import unquote, urlsplit
 from zlib import crc32
 
 import dj_database_url
-from django.core.exceptions import ImproperlyConfigured
 
 from spectradb import __version__
-
-
-def _flag(name: str, default: bool = False) -> bool:
-    text = os.environ.get(name, "").strip().lower()
-    if text in {"", "1", "true", "yes", "on", "0", "false", "no", "off"}:
-        return default if not text else text in {"1", "true", "yes", "on"}
-    raise ImproperlyConfigured(f"{name} is {text!r}; use 1 or 0")
-
-
-def _integer(name: str, default: int, minimum: int = 1) -> int:
-    text = os.environ.get(name, "").strip() or str(default)
-    if not text.isdecimal() or int(text) < minimum:
-        raise ImproperlyConfigured(f"{name} is {text!r}; use a whole number of at least {minimum}")
-    return int(text)
-
-
-def _names(name: str, default: str = "") -> list[str]:
-    return [part.strip() for part in os.environ.get(name, default).split(",") if part.strip()]
-
-
-def _one_of(name: str, choices: tuple[str, ...]) -> str:
-    text = os.environ.get(name, "").strip() or choices[0]
-    if text not in choices:
-        raise ImproperlyConfigured(f"{name} is {text!r}; choose one of {', '.join(choices)}")
-    return text
-
-
-def _proxies() -> list[str]:
-    names = _names("TRUSTED_PROXIES")
-    for name in names:
-        if name != "unix":
-            try:
-                ip_network(name, strict=False)
-            except ValueError as error:
-                raise ImproperlyConfigured(f"TRUSTED_PROXIES: {error}; or write unix") from error
-    return names
-
-
-def _mail() -> tuple[str, int, str, str, bool, bool]:
-    """Host (empty where nothing is mailed), port, user, password, STARTTLS, TLS."""
-    url = urlsplit(os.environ.get("EMAIL_URL", "").strip())
-    if not url.scheme:
-        return "", 25, "", "", False, False
-    ports = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
-    if url.scheme not in ports or not url.hostname:
-        raise ImproperlyConfigured("EMAIL_URL: write smtp://, smtp+tls:// or smtps:// and a host")
-    return (
-        url.hostname,
-        url.port or ports[url.scheme],
-        unquote(url.username or ""),
-        unquote(url.password or ""),
-        url.scheme == "smtp+tls",
-        url.scheme == "smtps",
-    )
-
-
-def _openid() -> list[dict[str, Any]]:
-    """The OpenID Connect providers that people may sign in with."""
-    issuer = os.environ.get("OIDC_ISSUER", "").strip().rstrip("/")
-    asked = (
-        (
-            ("orcid", "ORCID", "https://orcid.org", ["openid"]),
-            os.environ.get("ORCID_CLIENT_ID", "").strip(),
-            os.environ.get("ORCID_CLIENT_SECRET", "").strip(),
-        ),
-        (
-            (
-                "oidc",
-                os.environ.get("OIDC_NAME", "").strip(),
-                issuer,
-                ["openid", "profile", "email"],
-            ),
-            os.environ.get("OIDC_CLIENT_ID", "").strip(),
-            os.environ.get("OIDC_CLIENT_SECRET", "").strip(),
-        ),
-    )
-    found = []
-    for (key, name, server, scope), client, secret in asked:
-        if not (client or secret or (key == "oidc" and issuer)):
-            continue
-        if not (client and secret and server):
-            needed = f"{key.upper()}_CLIENT_ID and {key.upper()}_CLIENT_SECRET"
-            raise ImproperlyConfigured(f"set {needed}{', and OIDC_ISSUER' * (key == 'oidc')}")
-        url = urlsplit(server)
-        if url.scheme != "https" and url.hostname not in {"localhost", "127.0.0.1", "::1"}:
-            raise ImproperlyConfigured(f"OIDC_ISSUER is {server!r}; only https can be believed")
-        options = {"server_url": server, "scope": scope, "oauth_pkce_enabled": True}
-        found.append(
-            {
-                "provider_id": key,
-                "name": name or str(url.hostname),
-                "client_id": client,
-                "secret": secret,
-                "settings": options,
-            }
-        )
-    return found
-
-
-def _needs(package: str, name: str) -> None:
-    if importlib.util.find_spec(package) is None:
-        raise ImproperlyConfigured(f"{name}: pip install -r requirements-operate.txt first")
-
-
-def _secret_key(var: Path) -> str:
-    """The signing key: given, or made once and kept with the data, readable by its owner only."""
-    if key := os.environ.get("SECRET_KEY", "").strip():
-        return key
-    path = var / "secret_key"
-    if not path.exists():
-        if READ_ONLY:
-            raise ImproperlyConfigured(f"READ_ONLY: {path} is missing; set SECRET_KEY")
-        var.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(64))
-    return path.read_text().strip()
-
+from spectradb.environment import (
+    flag,
+    integer,
+    mail,
+    names,
+    needs,
+    one_of,
+    openid_providers,
+    secret_key,
+    trusted_proxies,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 IS_CHECKOUT = (BASE_DIR / "manage.py").is_file()
@@ -201,16 +90,16 @@ IS_CHECKOUT = (BASE_DIR / "manage.py").is_file()
 HOME_DIR = BASE_DIR if IS_CHECKOUT else Path.cwd()
 VAR_DIR = Path(os.environ.get("SPECTRADB_VAR") or HOME_DIR / "var").resolve()
 VERSION = __version__
-READ_ONLY = _flag("READ_ONLY")
+READ_ONLY = flag("READ_ONLY")
 if READ_ONLY:  # compiled kernels find their place beside nothing that may be written
     os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(gettempdir()) / f"spectradb-{os.getuid()}"))
 if not IS_CHECKOUT:  # Numba would keep its compiled kernels beside the installed modules
     os.environ.setdefault("NUMBA_CACHE_DIR", str(VAR_DIR / "numba"))
 
-DEBUG = _flag("DEBUG")
-SECRET_KEY = _secret_key(VAR_DIR)
-ALLOWED_HOSTS = _names("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
-CSRF_TRUSTED_ORIGINS = _names("CSRF_TRUSTED_ORIGINS")
+DEBUG = flag("DEBUG")
+SECRET_KEY = secret_key(VAR_DIR, read_only=READ_ONLY)
+ALLOWED_HOSTS = names("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = names("CSRF_TRUSTED_ORIGINS")
 
 INSTALLED_APPS = [
     "spectradb.admin.apps.SpectraAdminConfig",
@@ -256,7 +145,7 @@ MIDDLEWARE = [
 
 METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "").strip()
 if METRICS_TOKEN:
-    _needs("django_prometheus", "METRICS_TOKEN")
+    needs("django_prometheus", "METRICS_TOKEN")
     # Every process of a host counts into files there, which are added up; before its first import.
     # Not in the site's own folder, which may be read-only, or has to be empty for a restore.
     _counted = Path(gettempdir()) / f"spectradb-{os.getuid()}-{crc32(str(VAR_DIR).encode()):08x}"
@@ -333,7 +222,7 @@ SIMPLE_HISTORY_HISTORY_CHANGE_REASON_USE_TEXT_FIELD = True
 Q_CLUSTER: dict[str, Any] = {
     "name": "spectradb",
     "label": "Queue",
-    "workers": _integer("QCLUSTER_WORKERS", os.cpu_count() or 1),
+    "workers": integer("QCLUSTER_WORKERS", os.cpu_count() or 1),
     "recycle": 200,
     "timeout": 900,
     "retry": 1200,  # above timeout, so that a running job is never handed out twice
@@ -366,10 +255,10 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-REGISTRATION = _one_of(
-    "REGISTRATION", ("confirm", "open", "closed") if _mail()[0] else ("open", "confirm", "closed")
+REGISTRATION = one_of(
+    "REGISTRATION", ("confirm", "open", "closed") if mail()[0] else ("open", "confirm", "closed")
 )
-SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": _openid()}}
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": openid_providers()}}
 SOCIALACCOUNT_ADAPTER = "spectradb.views.accounts.openid.Identities"
 ACCOUNT_ADAPTER = "spectradb.views.accounts.openid.Accounts"
 ACCOUNT_EMAIL_VERIFICATION = "none"  # spectradb.services.accounts.register says who waits
@@ -405,16 +294,16 @@ WHITENOISE_MANIFEST_STRICT = False
 
 # What a person may send, in one place: the pages, the API and the forms tell these limits. What
 # the operator's own commands read is bounded by the readers (compute.io.LIMITS).
-SPECTRUM_MAX_MB = _integer("SPECTRUM_MAX_MB", 20)  # of 10⁶ bytes
-STRUCTURE_MAX_MB = _integer("STRUCTURE_MAX_MB", 2)
-TRAINING_CACHE_DAYS = _integer("TRAINING_CACHE_DAYS", 30)
-TRAINING_CACHE_GB = _integer("TRAINING_CACHE_GB", 20)
-EXPORT_AT_ONCE_MB = _integer("EXPORT_AT_ONCE_MB", 50)
-EXPORT_MAX_MB = _integer("EXPORT_MAX_MB", 20_000)
-SERIES_CACHE_MB = _integer("SERIES_CACHE_MB", 20_000)
-ACCOUNT_MAX_MB = _integer("ACCOUNT_MAX_MB", 2_000)
-ACCOUNT_SERIES_MAX_MB = _integer("ACCOUNT_SERIES_MAX_MB", 20_000)
-ACCOUNT_MAX_JOBS = _integer("ACCOUNT_MAX_JOBS", 500)
+SPECTRUM_MAX_MB = integer("SPECTRUM_MAX_MB", 20)  # of 10⁶ bytes
+STRUCTURE_MAX_MB = integer("STRUCTURE_MAX_MB", 2)
+TRAINING_CACHE_DAYS = integer("TRAINING_CACHE_DAYS", 30)
+TRAINING_CACHE_GB = integer("TRAINING_CACHE_GB", 20)
+EXPORT_AT_ONCE_MB = integer("EXPORT_AT_ONCE_MB", 50)
+EXPORT_MAX_MB = integer("EXPORT_MAX_MB", 20_000)
+SERIES_CACHE_MB = integer("SERIES_CACHE_MB", 20_000)
+ACCOUNT_MAX_MB = integer("ACCOUNT_MAX_MB", 2_000)
+ACCOUNT_SERIES_MAX_MB = integer("ACCOUNT_SERIES_MAX_MB", 20_000)
+ACCOUNT_MAX_JOBS = integer("ACCOUNT_MAX_JOBS", 500)
 DATA_UPLOAD_MAX_NUMBER_FILES = 20
 DATA_UPLOAD_MAX_MEMORY_SIZE = FILE_UPLOAD_MAX_MEMORY_SIZE = (SPECTRUM_MAX_MB + 5) * 10**6
 
@@ -465,7 +354,7 @@ SPECTACULAR_SETTINGS = {
 }
 
 # Public over TLS needs PUBLIC_HTTPS=1; on plain loopback http, secure cookies would break login.
-PUBLIC_HTTPS = _flag("PUBLIC_HTTPS")
+PUBLIC_HTTPS = flag("PUBLIC_HTTPS")
 SECURE_SSL_REDIRECT = PUBLIC_HTTPS
 SECURE_REDIRECT_EXEMPT = [
     r"^healthz$",
@@ -478,26 +367,26 @@ SECURE_HSTS_SECONDS = 31_536_000 if PUBLIC_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = PUBLIC_HTTPS
 # The preload list binds a whole domain for years, so it is asked for by name; that check --deploy
 # misses it (W021) is therefore no warning.
-SECURE_HSTS_PRELOAD = PUBLIC_HTTPS and _flag("HSTS_PRELOAD")
+SECURE_HSTS_PRELOAD = PUBLIC_HTTPS and flag("HSTS_PRELOAD")
 SILENCED_SYSTEM_CHECKS = ["security.W021"]
-TRUSTED_PROXIES = _proxies()
+TRUSTED_PROXIES = trusted_proxies()
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = os.environ.get("EMAIL_FROM", "spectradb@localhost")
-EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD, EMAIL_USE_TLS, EMAIL_USE_SSL = _mail()
+EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD, EMAIL_USE_TLS, EMAIL_USE_SSL = mail()
 EMAIL_TIMEOUT = 30  # s
 SITE_URL = os.environ.get("SITE_URL", "").strip().rstrip("/")
 
 MP_API_KEY = os.environ.get("MP_API_KEY", "")
 MP_API_ENDPOINT = os.environ.get("MP_API_ENDPOINT", "")
 
-ADMINS = [("", address) for address in _names("ERROR_EMAILS")]
+ADMINS = [("", address) for address in names("ERROR_EMAILS")]
 EMAIL_SUBJECT_PREFIX = "[SpectraDB] "
 SENTRY_DSN = os.environ.get("SENTRY_DSN", "").strip()
 if SENTRY_DSN:
-    _needs("sentry_sdk", "SENTRY_DSN")
+    needs("sentry_sdk", "SENTRY_DSN")
 
 LOGGING = {
     "version": 1,
@@ -510,7 +399,7 @@ LOGGING = {
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
-            "formatter": _one_of("LOG_FORMAT", ("plain", "json")),
+            "formatter": one_of("LOG_FORMAT", ("plain", "json")),
             "filters": ["request"],
         },
         "mail": {"class": "spectradb.error_reports.ErrorMail", "level": "ERROR"},

@@ -20,9 +20,9 @@ from rest_framework.response import Response
 
 from compute.errors import InputError, ReadError
 from spectradb.api.base import FIELDS, Conflict, FieldsSerializer, ReadViewSet
+from spectradb.api.decisions import Curated
 from spectradb.api.serializers import (
     ItemsField,
-    NoteSerializer,
     NumbersField,
     ObjectField,
     PairField,
@@ -31,7 +31,6 @@ from spectradb.api.serializers import (
 from spectradb.filters import SeriesAnalysisFilterSet, SeriesFilterSet
 from spectradb.models import JobStatus, Series, SeriesAnalysis
 from spectradb.services.accounts.roles import may_contribute
-from spectradb.services.curation import workflow as curation
 from spectradb.services.queue import jobs
 from spectradb.services.series import analyses as service
 from spectradb.services.series.analyse import METHODS
@@ -154,7 +153,6 @@ class RegionSerializer(serializers.Serializer[Any]):
     region = serializers.CharField(required=False, allow_blank=True, default="", max_length=200)
 
 
-_STEP = extend_schema(request=NoteSerializer, responses={200: SeriesSerializer})
 _described = extend_schema_view(
     list=extend_schema(parameters=[FIELDS]), retrieve=extend_schema(parameters=[FIELDS])
 )
@@ -168,7 +166,7 @@ class _Strict(ReadViewSet[M]):
 
 
 @_described
-class SeriesViewSet(_Strict[Series]):
+class SeriesViewSet(_Strict[Series], Curated):
     """Series and maps. Lists leave the arrays out; ``fields=`` brings them."""
 
     serializer_class = SeriesSerializer
@@ -262,42 +260,6 @@ class SeriesViewSet(_Strict[Series]):
         except InputError as error:
             raise ValidationError({error.field: [error.reason]}) from error
         return Response(SeriesAnalysisSerializer(made).data, status=202)
-
-    @_STEP
-    @action(detail=True, methods=["post"], permission_classes=[IsAuthenticated])
-    def submit(self, request: Request, pk: str) -> Response:
-        """Hand a draft of one's own to the curators."""
-        return self._decide("submit", request)
-
-    @_STEP
-    @action(detail=True, methods=["post"], permission_classes=[IsAuthenticated])
-    def publish(self, request: Request, pk: str) -> Response:
-        """Show a submitted series to everyone (curators)."""
-        return self._decide("publish", request)
-
-    @_STEP
-    @action(detail=True, methods=["post"], permission_classes=[IsAuthenticated])
-    def send_back(self, request: Request, pk: str) -> Response:
-        """Return a submitted series to its author (curators; a note is needed)."""
-        return self._decide("send_back", request)
-
-    @_STEP
-    @action(detail=True, methods=["post"], permission_classes=[IsAuthenticated])
-    def reject(self, request: Request, pk: str) -> Response:
-        """Refuse a submitted series (curators; a note is needed)."""
-        return self._decide("reject", request)
-
-    @_STEP
-    @action(detail=True, methods=["post"], permission_classes=[IsAuthenticated])
-    def withdraw(self, request: Request, pk: str) -> Response:
-        """Take a published series out (curators; a note is needed)."""
-        return self._decide("withdraw", request)
-
-    def _decide(self, step: str, request: Request) -> Response:
-        given = NoteSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        row = curation.decide(self.get_object(), step, request.user, given.validated_data["note"])
-        return Response(SeriesSerializer(row).data)
 
 
 @_described

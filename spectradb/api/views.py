@@ -16,10 +16,10 @@ from rest_framework.response import Response
 
 from compute.errors import InputError, ReadError, SkipFile
 from spectradb.api.base import FIELDS, Conflict, ReadViewSet, in_turn, refuse_larger
+from spectradb.api.decisions import Curated
 from spectradb.api.serializers import (
     CalculationSerializer,
     NormalisedSerializer,
-    NoteSerializer,
     PeakFitSerializer,
     PredictionSerializer,
     ReviseSerializer,
@@ -98,11 +98,10 @@ _COUNTS = {
         "facets": {"type": "object", "additionalProperties": {"type": "array", "items": {}}},
     },
 }
-_STEP = extend_schema(request=NoteSerializer, responses={200: SpectrumSerializer})
 
 
 @_described
-class SpectrumViewSet(ReadViewSet[Spectrum]):
+class SpectrumViewSet(ReadViewSet[Spectrum], Curated):
     """Spectra. A list leaves out what is long; ``fields=`` brings any of it, arrays too."""
 
     serializer_class = SpectrumSerializer
@@ -145,36 +144,6 @@ class SpectrumViewSet(ReadViewSet[Spectrum]):
         return Response(
             {"spectra": found.n_spectra, "structures": found.n_structures, "facets": facets}
         )
-
-    @_STEP
-    @action(detail=True, methods=["post"], permission_classes=[IsAuthenticated])
-    def submit(self, request: Request, pk: str) -> Response:
-        """Hand a draft of one's own to the curators."""
-        return self._decide("submit", request)
-
-    @_STEP
-    @action(detail=True, methods=["post"], permission_classes=[IsAuthenticated])
-    def publish(self, request: Request, pk: str) -> Response:
-        """Show a submitted spectrum to everyone (curators)."""
-        return self._decide("publish", request)
-
-    @_STEP
-    @action(detail=True, methods=["post"], permission_classes=[IsAuthenticated])
-    def send_back(self, request: Request, pk: str) -> Response:
-        """Return a submitted spectrum to its author (curators; a note is needed)."""
-        return self._decide("send_back", request)
-
-    @_STEP
-    @action(detail=True, methods=["post"], permission_classes=[IsAuthenticated])
-    def reject(self, request: Request, pk: str) -> Response:
-        """Refuse a submitted spectrum (curators; a note is needed)."""
-        return self._decide("reject", request)
-
-    @_STEP
-    @action(detail=True, methods=["post"], permission_classes=[IsAuthenticated])
-    def withdraw(self, request: Request, pk: str) -> Response:
-        """Take a published spectrum out (curators; a note is needed)."""
-        return self._decide("withdraw", request)
 
     @extend_schema(request=ReviseSerializer, responses={201: SpectrumSerializer})
     @action(
@@ -233,12 +202,6 @@ class SpectrumViewSet(ReadViewSet[Spectrum]):
         if row.kind != Kind.EXPERIMENT:
             raise Conflict(f"spectrum {row.pk} is computed: only measured ones are normalised")
         return row
-
-    def _decide(self, step: str, request: Request) -> Response:
-        given = NoteSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        row = curation.decide(self.get_object(), step, request.user, given.validated_data["note"])
-        return Response(SpectrumSerializer(row).data)
 
     @extend_schema(
         responses={

@@ -13,8 +13,8 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
+from spectradb.environment import openid_providers
 from spectradb.services.imports.uploads import keep_spectrum_file
-from spectradb.settings import _openid
 from tests.factories import make_user
 from tests.spectradb.accounts.oidc_server import CLIENT, SECRET, Provider
 from tests.spectradb.matching.test_runs import csv
@@ -32,7 +32,7 @@ def provider(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> Iterato
         ("OIDC_CLIENT_ID", CLIENT), ("OIDC_CLIENT_SECRET", SECRET),
     ):  # fmt: skip
         monkeypatch.setenv(name, value)
-    settings.SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": _openid()}}
+    settings.SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": openid_providers()}}
     yield server
     server.shutdown()
     server.server_close()
@@ -70,13 +70,13 @@ def test_half_a_provider_is_refused_by_name(
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(ImproperlyConfigured, match=words):
-        _openid()
+        openid_providers()
 
 
 def test_orcid_is_asked_for_nothing_but_who_one_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORCID_CLIENT_ID", "APP-1")
     monkeypatch.setenv("ORCID_CLIENT_SECRET", "s")
-    (one,) = _openid()
+    (one,) = openid_providers()
     assert (one["name"], one["settings"]["server_url"]) == ("ORCID", "https://orcid.org")
     assert one["settings"]["scope"] == ["openid"]
 

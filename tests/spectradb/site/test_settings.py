@@ -8,15 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from spectradb import settings
+from spectradb import environment, settings
 
-_READ = re.compile(
-    r"(?:environ(?:\.get\(|\[)|_flag\(|_integer\(|_names\(|_one_of\()\s*\"([A-Z_]+)\""
-)
+_READ = re.compile(r"(?:environ(?:\.get\(|\[)|\b(?:flag|integer|names|one_of)\()\s*\"([A-Z_]+)\"")
 
 
 def test_every_variable_that_is_read_is_in_the_list_and_the_other_way_round() -> None:
-    text = Path(settings.__file__).read_text(encoding="utf-8")
+    files = (settings.__file__, environment.__file__)
+    text = "".join(Path(file).read_text(encoding="utf-8") for file in files)
     told = re.findall(r"^``([A-Z_]+)``", settings.__doc__ or "", re.MULTILINE)
     assert sorted(told) == sorted(set(_READ.findall(text)))
     readme = (settings.BASE_DIR / "README.md").read_text(encoding="utf-8")
