@@ -21,7 +21,8 @@ def by_coverage(sites: Iterable[Site], families: Mapping[int, str]) -> list[Site
     Sites of one element, valence, set of ligands and coordination number share a surrounding. Of
     each surrounding one comes before any has a second, quickest first; within one the families of
     minerals take turns. Left out are sites of several ions and of disorder, which take a
-    multiple of the time, and of other than four to six ligands.
+    multiple of the time, of other than four to six ligands, and of cells whose listed atoms carry
+    a charge (mostly for lack of hydrogen), which a cluster cannot be cut from.
 
     Parameters
     ----------
@@ -32,6 +33,8 @@ def by_coverage(sites: Iterable[Site], families: Mapping[int, str]) -> list[Site
     for site in sorted(sites, key=lambda one: (expected_cost(one), one.pk)):
         state, number = site.oxidation_state or 0.0, site.coordination_number or 0
         if abs(state - round(state)) > _WHOLE or site.occupancy < 1.0 or number not in _LIGANDS:
+            continue
+        if any(one.code == "charge" for one in site.structure.told):
             continue
         ligands = "-".join(sorted(set(site.ligands.split("-"))))
         of_family = surroundings[site.element, round(state), ligands, number]

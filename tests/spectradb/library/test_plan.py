@@ -12,7 +12,8 @@ from django.core.management.base import CommandError
 
 from compute.crystals.published import crystal
 from compute.errors import ReadError
-from spectradb.models import Calculation, JobStatus, Kind, Site
+from compute.structures.findings import Finding
+from spectradb.models import Calculation, JobStatus, Kind, Site, Structure
 from spectradb.services.library.build import store_crystals
 from spectradb.services.library.chosen import by_coverage, family
 from spectradb.services.library.plan import Step, queue_step, read_plan, sites_of_step
@@ -65,15 +66,23 @@ def test_families_of_compounds():
 
 
 def test_one_of_each_surrounding_comes_before_any_second():
-    def site(pk: int, ligands: str, structure: int, state: float = 2.0, number: int = 6) -> Site:
+    def site(
+        pk: int, ligands: str, structure: int, state: float = 2.0, number: int = 6, told: str = ""
+    ) -> Site:
+        findings = [Finding(told, "told").as_json()] if told else []
         return Site(
-            pk=pk, structure_id=structure, element="Ni", oxidation_state=state, ligands=ligands,
-            coordination_number=number, occupancy=1.0, site_symmetry="m-3m",
+            pk=pk, structure=Structure(pk=structure, findings=findings), element="Ni",
+            oxidation_state=state, ligands=ligands, coordination_number=number, occupancy=1.0,
+            site_symmetry="m-3m",
         )  # fmt: skip
 
     oxides = [site(1, "O", 1), site(2, "O", 2), site(3, "O", 3)]
     others = [site(4, "F", 4), site(5, "O", 5, number=4)]
-    never = [site(6, "O", 6, number=8), site(7, "O", 7, state=2.5)]
+    never = [
+        site(6, "O", 6, number=8),
+        site(7, "O", 7, state=2.5),
+        site(8, "H-O", 8, told="charge"),  # hydrogens that the cell lacks
+    ]
     families = {1: "O", 2: "O", 3: "Si-O"}
     chosen = [one.pk for one in by_coverage([*never, *oxides, *others], families)]
     assert chosen == [1, 4, 5, 3, 2]  # a silicate before the second oxide
