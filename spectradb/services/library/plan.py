@@ -9,7 +9,7 @@ A plan is a JSON file of steps, each of which names structures, a route and an e
       {"of": "measured", "route": "feff", "edge": "K", "most": 40}]}
 
 ``real`` and ``prototypes`` are those of the library whose valence is sure; ``measured`` are the
-absorbing sites of crystals that a measured spectrum of the edge belongs to. ``most`` is how many
+absorbing sites of crystals that a measured spectrum of the edge belongs to. ``valences`` (whole numbers) takes sites of these only. ``most`` is how many
 sites: of each element's prototypes as these are numbered, of real crystals as
 :mod:`spectradb.services.library.chosen` orders them, of measured ones small cells first.
 """
@@ -33,7 +33,8 @@ from spectradb.services.library.chosen import by_coverage, family
 
 FORMAT = "spectradb-plan"
 REAL, PROTOTYPES, MEASURED = "real", "prototypes", "measured"
-_TUPLES = ("elements", "ligands")
+_TUPLES = ("elements", "ligands", "valences")
+_WHOLE = 0.01  # of a valence
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class Step:
         ``real``, ``prototypes`` or ``measured``.
     elements, ligands : tuple of str
         Only these; all where empty.
+    valences : tuple of int
+        Only sites of these (to a hundredth); all where empty.
     most : int or None
         How many sites (of prototypes: of each element).
     """
@@ -55,6 +58,7 @@ class Step:
     edge: str = "L23"
     elements: tuple[str, ...] = ()
     ligands: tuple[str, ...] = ()
+    valences: tuple[int, ...] = ()
     most: int | None = None
 
 
@@ -94,6 +98,11 @@ def _step(told: dict[str, Any], where: str) -> Step:
     step = Step(**(told | {name: tuple(told.get(name, ())) for name in _TUPLES}))
     if step.of not in (REAL, PROTOTYPES, MEASURED):
         raise ReadError([f"{where}: of is {step.of!r}, not real, prototypes or measured"])
+    odd = [one for one in step.valences if type(one) is not int]
+    if odd:
+        raise ReadError([f"{where}: valences are whole numbers, not {odd[0]!r}"])
+    if step.valences and step.of == MEASURED:
+        raise ReadError([f"{where}: valences choose no measured sites"])
     if step.most is not None and step.most < 1:
         raise ReadError([f"{where}: most is {step.most}, at least 1"])
     try:
@@ -125,10 +134,16 @@ def sites_of_step(step: Step) -> list[Site]:
         for site in library_sites(elements)
         if bool(site.structure.hypothetical) == made
         and (not step.ligands or set(step.ligands).issuperset(site.ligands.split("-")))
+        and (not step.valences or _has_valence(site, step.valences))
     ]
     if made or step.most is None:
         return sites
     return by_coverage(sites, _families(sites))[: step.most]
+
+
+def _has_valence(site: Site, valences: Sequence[int]) -> bool:
+    state = site.oxidation_state
+    return state is not None and any(abs(state - one) <= _WHOLE for one in valences)
 
 
 def _families(sites: Sequence[Site]) -> dict[int, str]:

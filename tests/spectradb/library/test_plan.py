@@ -32,7 +32,7 @@ def plan(folder: Path, *steps: dict, **values: object) -> Path:
 def test_a_plan_is_read_with_its_defaults(tmp_path: Path):
     read = read_plan(plan(tmp_path, {"of": "real", "route": "cluster", "ligands": ["O"]}))
     assert read.release == "2026.1"
-    assert read.steps == (Step("real", "cluster", "L23", (), ("O",), None),)
+    assert read.steps == (Step("real", "cluster", ligands=("O",)),)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,8 @@ def test_a_plan_is_read_with_its_defaults(tmp_path: Path):
         ({"of": "real", "route": "cheap", "limit": 3}, "step 1: limit is not known"),
         ({"of": "real", "route": "cheap", "most": 0}, "step 1: most is 0"),
         ({"of": "real", "route": "cheap", "elements": ["Xx"]}, "step 1: .*Xx"),
+        ({"of": "real", "route": "cheap", "valences": ["III"]}, "step 1: .*whole.*'III'"),
+        ({"of": "measured", "route": "cheap", "valences": [3]}, "step 1: valences choose no"),
         ({"of": "real"}, "no plan"),
     ],
 )
@@ -94,6 +96,8 @@ def test_steps_choose_by_ligand_number_and_kind(tmp_path: Path):
     halides = sites_of_step(Step("real", "cluster", elements=("Ni",), ligands=("F", "Cl")))
     assert {site.structure.source_id for site in halides} == {"perovskite-KNiF3", "layered-NiCl2"}
     assert len(sites_of_step(Step("real", "cluster", most=2))) == 2
+    tetravalent = sites_of_step(Step("real", "cluster", valences=(3, 4)))
+    assert {site.structure.source_id for site in tetravalent} == {"perovskite-SrTiO3"}
     made = sites_of_step(Step("prototypes", "cheap", elements=("Ni",), most=5))
     assert len(made) == 2  # beside three real ones
     assert all(site.structure.hypothetical for site in made)
