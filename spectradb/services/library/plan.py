@@ -9,9 +9,10 @@ A plan is a JSON file of steps, each of which names structures, a route and an e
       {"of": "measured", "route": "feff", "edge": "K", "most": 40}]}
 
 ``real`` and ``prototypes`` are those of the library whose valence is sure; ``measured`` are the
-absorbing sites of crystals that a measured spectrum of the edge belongs to. ``valences`` (whole numbers) takes sites of these only. ``most`` is how many
-sites: of each element's prototypes as these are numbered, of real crystals as
-:mod:`spectradb.services.library.chosen` orders them, of measured ones small cells first.
+absorbing sites of crystals that a measured spectrum of the edge belongs to. ``valences`` (whole
+numbers) takes sites of these only. ``most`` is how many sites: of each element's prototypes as
+these are numbered, of real crystals as :mod:`spectradb.services.library.chosen` orders them, of
+measured ones small cells first.
 """
 
 from __future__ import annotations
