@@ -261,7 +261,7 @@ def _number(value: Value) -> float | None:
 
 
 def _fraction(text: str) -> float | None:
-    match = re.fullmatch(r"([+-]?\d+)/([1-9]\d*)", text)
+    match = re.fullmatch(r"([+-]?\d{1,9})/([1-9]\d{0,8})", text)
     return int(match[1]) / int(match[2]) if match else None
 
 

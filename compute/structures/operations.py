@@ -22,6 +22,7 @@ FloatArray = NDArray[np.float64]
 _N_HALL = 530
 # A number of more digits than a double has is none.
 _TERM = re.compile(r"([+-]?)(?:(\d{0,17}\.?\d{1,17})(?:/([1-9]\d{0,5}))?\*?)?([xyz]?)", re.ASCII)
+_LARGEST = 9  # factor of a coordinate; those of a reduced cell are −1, 0 and 1
 _CENTRINGS: dict[str, tuple[tuple[float, float, float], ...]] = {
     "A": ((0, 0.5, 0.5),),
     "B": ((0.5, 0, 0.5),),
@@ -107,9 +108,9 @@ def parse_operation(text: str) -> tuple[IntArray, FloatArray]:
                 raise ReadError([f"symmetry operation {text!r} is not understood"])
             value = Fraction(match[2] or 1) / int(match[3] or 1)
             value = -value if match[1] == "-" else value
-            if match[4]:
+            if match[4] and value.denominator == 1 and abs(value) <= _LARGEST:
                 rotation[row, "xyz".index(match[4])] += int(value)
-            elif match[2]:
+            elif match[2] and not match[4]:
                 translation[row] += _snapped(float(value))
             else:
                 raise ReadError([f"symmetry operation {text!r} is not understood"])

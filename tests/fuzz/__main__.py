@@ -1,6 +1,7 @@
-"""``python -m tests.fuzz READER… --executions N [--first N]``: a line of progress, then the faults.
+"""``python -m tests.fuzz READER… --executions N [--first N] [--seeds FILE…]``.
 
-The exit status is 1 if there were any.
+A line of progress, then the faults; the exit status is 1 if there were any. Without ``--seeds`` the
+files of ``tests/fuzz/seeds`` are changed.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ def main() -> int:
     parser.add_argument("readers", nargs="*", choices=[[], *READERS], metavar="READER")
     parser.add_argument("--executions", type=int, default=1000)
     parser.add_argument("--first", type=int, default=0, help="number of the first mutation")
+    parser.add_argument("--seeds", nargs="+", default=[], metavar="FILE", help="changed instead")
     given = parser.parse_args()
     faults = 0
     for reader in given.readers or READERS:
-        report = run(reader, given.executions, first=given.first, tell=_tell)
+        report = run(
+            reader, given.executions, first=given.first, seeds=tuple(given.seeds), tell=_tell
+        )
         sys.stdout.write(f"{report.told}\n")
         sys.stdout.writelines(f"  {number}: {told[:300]}\n" for number, told in report.faults)
         sys.stdout.flush()

@@ -56,26 +56,31 @@ class Report:
 
 
 def run(
-    reader: str, executions: int, *, first: int = 0, tell: Callable[[Report], None] | None = None
+    reader: str,
+    executions: int,
+    *,
+    first: int = 0,
+    seeds: tuple[str, ...] = (),
+    tell: Callable[[Report], None] | None = None,
 ) -> Report:
-    """Read this many mutations of a reader's seeds."""
+    """Read this many mutations of a reader's seeds, or of the files named."""
     _WARM["tests.fuzz"] = "tests.fuzz.warm"
     report = Report(reader)
     for start in range(first, first + executions, BATCH):
         numbers = range(start, min(start + BATCH, first + executions))
         try:
-            _add(report, apart(read_some, reader, list(numbers)))
+            _add(report, apart(read_some, reader, list(numbers), seeds))
         except StoppedError:
             for number in numbers:
-                _one(report, reader, number)
+                _one(report, reader, number, seeds)
         if tell is not None:
             tell(report)
     return report
 
 
-def _one(report: Report, reader: str, number: int) -> None:
+def _one(report: Report, reader: str, number: int, seeds: tuple[str, ...]) -> None:
     try:
-        _add(report, apart(read_some, reader, [number]))
+        _add(report, apart(read_some, reader, [number], seeds))
     except StoppedError as error:
         report.executions += 1
         report.stopped += 1
@@ -95,13 +100,15 @@ def _add(report: Report, found: list[tuple[int, str, str, float]]) -> None:
             report.refused += 1
 
 
-def read_some(reader: str, numbers: list[int]) -> list[tuple[int, str, str, float]]:
+def read_some(
+    reader: str, numbers: list[int], seeds: tuple[str, ...] = ()
+) -> list[tuple[int, str, str, float]]:
     """Number, outcome (read, refused, fault), words and seconds of each; runs in the child."""
-    return [(number, *_outcome(reader, number)) for number in numbers]
+    return [(number, *_outcome(reader, number, seeds)) for number in numbers]
 
 
-def _outcome(reader: str, number: int) -> tuple[str, str, float]:
-    data = mutated(seeds_of(reader), number)
+def _outcome(reader: str, number: int, seeds: tuple[str, ...]) -> tuple[str, str, float]:
+    data = mutated(seeds_of(reader, seeds), number)
     began = time.process_time()
     told = ""
     try:
@@ -124,8 +131,9 @@ def _read(reader: str, data: bytes) -> bool:
 
 
 @cache
-def seeds_of(reader: str) -> tuple[bytes, ...]:
-    return tuple(path.read_bytes() for path in _files(reader))
+def seeds_of(reader: str, files: tuple[str, ...] = ()) -> tuple[bytes, ...]:
+    """Our own seeds of a reader, or the contents of these files."""
+    return tuple(path.read_bytes() for path in (map(Path, files) if files else _files(reader)))
 
 
 def _files(reader: str) -> Iterator[Path]:

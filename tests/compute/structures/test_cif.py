@@ -10,6 +10,7 @@ from compute.io.question import QuestionError
 from compute.sites import analyze_sites
 from compute.structures.cif import CrystalRead, read_cif
 from compute.structures.findings import doubts
+from compute.structures.operations import parse_operation
 from tests.compute.structures.written import ANATASE_CELL, CUBE, FM3M, NIO, cif
 
 ANATASE_1 = ("Ti1 Ti 0 0 0", "O1 O 0 0 0.2081")
@@ -318,3 +319,15 @@ def test_hydrogens_that_the_file_attaches_to_an_atom_are_told() -> None:
     assert "4 hydrogens a cell" in told(found)
     iron = next(s for s in analyze_sites(found.structure) if s.element == "Fe")
     assert iron.oxidation_state == 3
+
+
+@pytest.mark.parametrize("place", [f"{'9' * 400}/4", f"1/{'9' * 400}"])
+def test_a_fraction_of_hundreds_of_digits_is_no_number(place: str) -> None:
+    with pytest.raises(ReadError, match="is no number"):
+        read_one(cif((f"Ni1 Ni {place} 0 0",), CUBE))
+
+
+@pytest.mark.parametrize("factor", ["99999999999999999999", "1.5", "3/2"])
+def test_an_operation_with_an_impossible_factor_is_refused(factor: str) -> None:
+    with pytest.raises(ReadError, match="is not understood"):
+        parse_operation(f"{factor}x,y,z")
