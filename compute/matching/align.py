@@ -15,19 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import voigt_profile
 
+from compute.matching.align_kernels import compare_all, judge_roughly, step_roughly
 from compute.matching.coverage import Coverage
 from compute.matching.discrepancy import (
     STEP_PRECISION,
     Covariance,
     Fitted,
-    compare_sizes,
-    log_mean_exp,
+    factorised,
+    fitted_of,
 )
-from compute.matching.discrepancy_kernels import off_line_products
 from compute.matching.grid import MIN_POINTS, Array, ComparisonGrid, Curve
 from compute.matching.screen import without_line
 from compute.matching.shapes import Broadener, Shape
-from compute.matching.threads import in_parallel
+from compute.matching.threads import WORKERS, in_parallel
 
 # Limits of the broadening fitted, a convention: beyond any monochromator or analyser and any excess
 # life-time width of a K or L2,3 edge below 10 keV. What needs more says so in its shape.
@@ -128,68 +128,25 @@ def refine_roughly(
         Under the diagonal covariance, over that of an unrelated spectrum; for ranking.
     """
     now = Alignment(start.shift.copy(), start.variance.copy(), start.gamma.copy())
-    columns = np.arange(grid.size, dtype=np.float64)
-    noise = curve.noise**2 * curve.correlation[0]
-    for turn in range(rounds + 1):
-        shape = broadener.shapes(rows, now.variance, now.gamma)
-        position = grid.energy_ev + now.shift[:, None]
-        query, inside = curve.at(position), curve.covers(position)
-        scale = spread_ratio(query, shape.value, inside)[:, None]
-        own = (scale * error[:, None]) ** 2 * covariance.variance(shape)
-        terms = [shape.value, np.ones_like(query), np.broadcast_to(columns, query.shape)]
-        if turn == rounds:
-            break
-        design = np.stack([*terms, shape.slope, shape.by_variance], axis=2)
-        # The steps' own prior, as in `discrepancy.compare`.
-        ridge = np.zeros((rows.shape[0], 5))
-        ridge[:, 3:] = STEP_PRECISION[:2] / scale**2
-        found = _least_squares(query, design, inside / (own + noise), ridge)
-        size = np.maximum(found[:, 0], 1e-3)
-        step = np.clip(-found[:, 3] / size, -grid.step_ev, grid.step_ev)
-        now.shift = np.clip(now.shift + step, -max_shift_ev, max_shift_ev)
-        widening = np.clip(found[:, 4] / size, -0.3, 0.3)
-        now.variance = np.clip(now.variance + widening, 0.0, MAX_SIGMA_EV**2)
-    evidence = _diagonal_evidence(
-        query, inside, np.stack(terms, axis=2), own, noise, covariance.model.sizes
-    )
-    return now, evidence - inside.sum(axis=1) * curve.unrelated_log_density
-
-
-def _diagonal_evidence(
-    query: Array,
-    inside: NDArray[np.bool_],
-    design: Array,
-    own: Array,
-    noise: float,
-    sizes: tuple[float, ...],
-) -> Array:
-    """Log-likelihood (k,) of queries (k, n) under independent errors, averaged over their sizes.
-
-    ``design`` (k, n, 3) holds candidate and background, ``own`` (k, n) the variance of theory's
-    errors where they are as large as expected.
-    """
-    tried = []
-    for size in sizes:
-        variance = size**2 * own + noise
-        weight = inside / variance
-        found = _least_squares(query, design, weight, np.zeros((query.shape[0], 3)))
-        residual = query - np.matmul(design, found[:, :, None])[:, :, 0]
-        spread = inside * np.log(2.0 * np.pi * variance)
-        likelihood = -0.5 * np.sum(weight * residual**2 + spread, axis=1)
-        likelihood[found[:, 0] <= 0.0] -= UPSIDE_DOWN
-        tried.append(likelihood)
-    result: Array = log_mean_exp(np.stack(tried))
-    return result
-
-
-def _least_squares(query: Array, design: Array, weight: Array, ridge: Array) -> Array:
-    """Coefficients (k, c) of queries (k, n) in designs (k, n, c), weighted, ``ridge`` (k, c)."""
-    weighted = (design * weight[:, :, None]).transpose(0, 2, 1)
-    normal = np.matmul(weighted, design)
-    each = np.arange(design.shape[2])
-    normal[:, each, each] += ridge + 1e-9
-    result: Array = np.linalg.solve(normal, np.matmul(weighted, query[:, :, None]))[:, :, 0]
-    return result
+    asked = grid.axis, curve.table
+    common, parts = covariance.common_variance, covariance.parts
+    noise = float(curve.noise**2 * curve.correlation[0])
+    coefficients = broadener.coefficients(rows)
+    for _ in range(rounds):
+        shape = broadener.wider(coefficients, now.variance, now.gamma)
+        step = step_roughly(
+            *shape, now.shift, error, *asked, common, parts, noise, STEP_PRECISION
+        )  # fmt: skip
+        moved = now.shift + np.clip(step[:, 0], -grid.step_ev, grid.step_ev)
+        now.shift = np.clip(moved, -max_shift_ev, max_shift_ev)
+        widened = now.variance + np.clip(step[:, 1], -0.3, 0.3)
+        now.variance = np.clip(widened, 0.0, MAX_SIGMA_EV**2)
+    shape = broadener.wider(coefficients, now.variance, now.gamma)
+    evidence = judge_roughly(
+        *shape, now.shift, error, *asked, common, parts, noise,
+        np.array(covariance.model.sizes), float(curve.unrelated_log_density), UPSIDE_DOWN,
+    )  # fmt: skip
+    return now, evidence
 
 
 def fit_exactly(
@@ -202,44 +159,44 @@ def fit_exactly(
     max_shift_ev: float,
     error: Array,
     rounds: int,
+    begun: list[Fitted] | None = None,
 ) -> tuple[Alignment, list[Fitted]]:
     """Each row (k, size) against the query under the whole covariance.
 
-    ``error`` (k,) is each row's expected error over that of the covariance.
+    ``error`` (k,) is each row's expected error over that of the covariance; ``begun`` what the rows
+    are known to be at the start, if that is known.
     """
-    noise = curve.noise**2 * curve.correlation
     grid = coverage.grid
-    still = np.zeros(3, np.bool_)
-    sizes = np.array(covariance.model.sizes)
-    first = broadener.shapes(rows, start.variance, start.gamma)
+    noise = curve.noise**2 * curve.correlation
+    free, sizes = np.ones(3, np.bool_), np.array(covariance.model.sizes)
 
-    def one(k: int) -> tuple[float, float, float, Fitted]:
-        shift, variance, gamma = start.shift[k], start.variance[k], start.gamma[k]
-        free = np.ones(3, np.bool_)
-        for turn in range(rounds + 1):
-            shape = first.row(k) if turn == 0 else shape_of(broadener, rows[k], variance, gamma)
-            window = window_at(grid, curve, shift)
-            energy = grid.energy_ev[window] + shift
-            query = curve.at(energy)
-            top, _, bottom = off_line_products(query, shape.value[window])
-            amplitude = max(top**0.5, 1e-9) / max(bottom**0.5, 1e-9)
-            own = (amplitude * error[k] * sizes) ** 2 * covariance.innovation(shape, window)
-            fitted = compare_sizes(
-                query, shape, window, covariance, noise, amplitude, error[k],
-                free if turn < rounds else still,
-                coverage.beside(float(energy[0]), float(energy[-1]), own),
-            )  # fmt: skip
-            if turn == rounds:
-                break
-            step = float(np.clip(fitted.shift_step, -grid.step_ev, grid.step_ev))
-            shift = float(np.clip(shift + step, -max_shift_ev, max_shift_ev))
-            variance = float(np.clip(variance + fitted.variance_step, 0.0, MAX_SIGMA_EV**2))
-            gamma = float(np.clip(gamma + fitted.gamma_step, 0.0, MAX_GAMMA_EV))
-        return shift, variance, gamma, fitted
+    def compare(now: Alignment) -> list[Fitted]:
+        shape = broadener.shapes(rows, now.variance, now.gamma)
 
-    done = in_parallel(one, range(rows.shape[0]))
-    shift, variance, gamma = (np.array([d[k] for d in done]) for k in range(3))
-    return Alignment(shift, variance, gamma), [d[3] for d in done]
+        def some(part: NDArray[np.intp]) -> Array:
+            with factorised():
+                found: Array = compare_all(
+                    shape.value[part], shape.slope[part], shape.by_variance[part],
+                    shape.by_gamma[part], now.shift[part], error[part], grid.axis, curve.table,
+                    coverage.reference, covariance.parts, noise, free, STEP_PRECISION, sizes,
+                )  # fmt: skip
+            return found
+
+        halves = np.array_split(np.arange(rows.shape[0]), min(WORKERS, rows.shape[0]))
+        return [fitted_of(one) for half in in_parallel(some, halves) for one in half]
+
+    now = Alignment(*(np.array(x, np.float64) for x in (start.shift, start.variance, start.gamma)))
+    fitted = compare(now) if begun is None else begun
+    for _ in range(rounds):
+        shift, variance, gamma = np.array(
+            [(one.shift_step, one.variance_step, one.gamma_step) for one in fitted]
+        ).T
+        moved = now.shift + np.clip(shift, -grid.step_ev, grid.step_ev)
+        now.shift = np.clip(moved, -max_shift_ev, max_shift_ev)
+        now.variance = np.clip(now.variance + variance, 0.0, MAX_SIGMA_EV**2)
+        now.gamma = np.clip(now.gamma + gamma, 0.0, MAX_GAMMA_EV)
+        fitted = compare(now)
+    return now, fitted
 
 
 def shape_of(broadener: Broadener, row: Array, variance: float, gamma: float) -> Shape:

@@ -16,6 +16,7 @@ from compute.matching.discrepancy import Discrepancy
 from compute.matching.grid import Array, Curve
 from compute.matching.index import Rows, rows_from_curves
 from compute.matching.l23 import OneElectron, rougher
+from compute.matching.screen import Bank
 from compute.matching.search import Searcher
 
 
@@ -70,10 +71,11 @@ def evidence_of(
     model: Discrepancy,
     prior: AlignmentPrior,
     max_shift_ev: float,
+    bank: Bank,
 ) -> Beside:
-    """What speaks for and against each alternative."""
+    """What speaks for and against each alternative; ``bank`` is that of the curve."""
     found = [
-        searcher.search(curve, one.rows, rougher(model), prior, max_shift_ev)
+        searcher.search(curve, one.rows, rougher(model), prior, max_shift_ev, bank=bank)
         for one in alternatives
     ]
     return Beside(

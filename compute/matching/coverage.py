@@ -15,7 +15,11 @@ beyond the reference is taken off in the same way.
 
 from __future__ import annotations
 
+from math import floor, log, pi
+from typing import NamedTuple
+
 import numpy as np
+from numba import njit
 
 from compute.matching.grid import MIN_POINTS, Array, ComparisonGrid, Curve
 
@@ -25,6 +29,17 @@ _TABLE_PER_STEP = 4  # ends of a range fall between the energies of the grid
 _AVERAGED_STEPS = 8
 # Earlier energies: their correlation with the next falls as a Gaussian, below 1e-3 after four.
 _PREDICTED_FROM = 8
+
+
+class Reference(NamedTuple):
+    """A `Coverage`: variances by cell, how many cells a step has, and the range that counts."""
+
+    variance: Array
+    start_ev: float
+    step_ev: float
+    cells: float
+    low_ev: float
+    high_ev: float
 
 
 class Coverage:
@@ -50,6 +65,10 @@ class Coverage:
         self._variance = np.maximum(_innovation_share(grid) * mean, 1e-12 * curve.height**2)
         self.low_ev, self.high_ev = _reference(curve, grid, max_shift_ev)
         self.n = (self.high_ev - self.low_ev) / grid.step_ev
+        self.reference = Reference(
+            self._variance, self._start, self._step, float(_TABLE_PER_STEP), self.low_ev,
+            self.high_ev,
+        )  # fmt: skip
 
     def beside(self, first_ev: float, last_ev: float, extra: Array) -> Array:
         """Log-density (k,) of the reference outside a candidate's range, less that of the rest.
@@ -62,21 +81,7 @@ class Coverage:
             Variances tau² to be added.
         """
         half = 0.5 * self.grid.step_ev
-        return self._between(self.low_ev, first_ev - half, extra) + self._between(
-            last_ev + half, self.high_ev, extra
-        )
-
-    def _between(self, low_ev: float, high_ev: float, extra: Array) -> Array:
-        """Sum over a range, (k,); negative where it runs backwards."""
-        sign = 1.0
-        if high_ev < low_ev:
-            low_ev, high_ev, sign = high_ev, low_ev, -1.0
-        ends = (np.array([low_ev, high_ev]) - self._start) / self._step
-        cells = np.arange(int(np.floor(ends[0])), int(np.floor(ends[1])) + 1)
-        share = np.minimum(cells + 1.0, ends[1]) - np.maximum(cells, ends[0])
-        variance = self._variance[np.clip(cells, 0, self._variance.size - 1)]
-        density = -0.5 * (np.log(2.0 * np.pi * (variance + extra[:, None])) + 1.0)
-        result: Array = sign * (density @ share) / _TABLE_PER_STEP
+        result: Array = beside(self.reference, first_ev - half, last_ev + half, extra)
         return result
 
 
@@ -110,4 +115,29 @@ def _running_mean(values: Array, width: int) -> Array:
     low = np.maximum(index - width // 2, 0)
     high = np.minimum(index + width // 2 + 1, values.size)
     result: Array = (total[high] - total[low]) / (high - low)
+    return result
+
+
+@njit(cache=True, nogil=True)
+def beside(reference: Reference, first_ev: float, last_ev: float, extra: Array) -> Array:
+    """`Coverage.beside`: (k,) for variances ``extra`` (k,)."""
+    before = _between(reference, reference.low_ev, first_ev, extra)
+    result: Array = before + _between(reference, last_ev, reference.high_ev, extra)
+    return result
+
+
+@njit(cache=True, nogil=True)
+def _between(reference: Reference, low: float, high: float, extra: Array) -> Array:
+    sign = 1.0
+    if high < low:
+        low, high, sign = high, low, -1.0
+    bottom = (low - reference.start_ev) / reference.step_ev
+    top = (high - reference.start_ev) / reference.step_ev
+    total = np.zeros(extra.size)
+    for cell in range(int(floor(bottom)), int(floor(top)) + 1):
+        share = min(cell + 1.0, top) - max(float(cell), bottom)
+        variance = reference.variance[min(max(cell, 0), reference.variance.size - 1)]
+        for k in range(extra.size):
+            total[k] -= 0.5 * (log(2.0 * pi * (variance + extra[k])) + 1.0) * share
+    result: Array = sign * total / reference.cells
     return result

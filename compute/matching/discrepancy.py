@@ -23,15 +23,17 @@ log-normal priors round the defaults, so that few pairs move them little.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dpotrf, dpotri, dpotrs, dtrtrs
-from scipy.special import digamma, gammaln
+from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
+from scipy.special import digamma
 
 from compute.errors import ConvergenceError
-from compute.matching.discrepancy_kernels import fill, off_line_products, with_noise
+from compute.matching.discrepancy_kernels import Parts, averaged, compared, fill, student
 from compute.matching.grid import Array, ComparisonGrid
 from compute.matching.shapes import Shape
 
@@ -94,6 +96,8 @@ class Discrepancy:
 LEARNT = tuple(f.name for f in fields(Discrepancy) if f.name not in ("factors", "sizes"))
 
 
+_NO_NOISE = 1e-18  # of a covariance: below what a sum of such numbers holds
+
 # 1/variance of one Gauss-Newton step in shift (0.3 eV), sigma² (0.16 eV²) and gamma (0.4 eV): a
 # trust region about as wide as the expansion of a broadened peak holds. Convention; the shift that
 # is reached depends on it only where a query says nothing of the alignment.
@@ -149,20 +153,19 @@ class Covariance:
         self._common[np.diag_indices(grid.size)] += model.floor**2
         if model.factors.size:
             self._common += model.factors.T @ model.factors
+        self.common_variance = np.ascontiguousarray(np.diag(self._common))
+        self.parts = Parts(
+            self._common, self._warp, self._area, float(model.warp_ev), float(model.area),
+            float(model.step), float(model.floor), float(model.freedom),
+        )  # fmt: skip
 
     def variance(self, shape: Shape) -> Array:
         """Diagonal of C for rows of any leading shape (…, size)."""
         m = self.model
         second = 0.5 * m.warp_ev**4 * shape.curvature**2
         own = (m.warp_ev * shape.slope) ** 2 + second + (m.area * shape.value) ** 2
-        result: Array = own + np.diag(self._common)
+        result: Array = own + self.common_variance
         return result
-
-    def innovation(self, shape: Shape, window: slice) -> float:
-        """Variance that neighbouring energies do not tell, on average away from slopes."""
-        m = self.model
-        apart = 1.0 - float(self._area[1]) ** 2
-        return m.floor**2 + m.area**2 * float(np.mean(shape.value[window] ** 2)) * apart
 
     def of(self, shape: Shape, window: slice) -> Array:
         """C (n, n) for one candidate inside a window; the upper triangle only mirrors."""
@@ -242,7 +245,8 @@ def compare(
     error : float
         Those expected of this candidate over those of the covariance.
     """
-    return _compared(query, shape, window, covariance, noise, scale, error, free, (size,))[0]
+    tried = _compared(query, shape, window, covariance, noise, scale, error, free, (size,))
+    return fitted_of(tried[0])
 
 
 def compare_sizes(
@@ -264,9 +268,17 @@ def compare_sizes(
     """
     sizes = covariance.model.sizes
     tried = _compared(query, shape, window, covariance, noise, scale, error, free, sizes)
-    evidence = np.array([one.log_evidence for one in tried]) + beside
-    best = tried[int(np.argmax(evidence))]
-    return replace(best, log_evidence=float(log_mean_exp(evidence)), misfit=tried[0].misfit)
+    return fitted_of(averaged(tried, beside))
+
+
+def fitted_of(numbers: Array) -> Fitted:
+    """What the kernels say of one candidate (N_FOUND,)."""
+    evidence, misfit, scale, offset, slope, shift, variance, gamma, n, r_squared, spread = (
+        numbers.tolist()
+    )
+    return Fitted(
+        evidence, misfit, scale, offset, slope, shift, variance, gamma, int(n), r_squared, spread
+    )
 
 
 def _compared(
@@ -279,61 +291,39 @@ def _compared(
     error: float,
     free: NDArray[np.bool_],
     sizes: tuple[float, ...],
-) -> list[Fitted]:
-    """`compare` under each of several sizes of theory's errors, which share all else."""
-    n = query.size
-    design = _design(shape, window)
-    both = np.asfortranarray(np.column_stack([query, design]))
-    own, cross, other = off_line_products(query, np.ascontiguousarray(design[:, 0]))
-    r_squared = max(cross, 0.0) ** 2 / max(own * other, 1e-30)
-    expected = covariance.total(shape, window, np.zeros(noise.size), 1.0)
-    grams = np.empty((len(sizes), 7, 7))
-    log_determinants = np.empty(len(sizes))
-    for k, size in enumerate(sizes):
-        factor = _factor(with_noise(expected, noise, (scale * size * error) ** 2))
-        white = dtrtrs(factor, both, lower=1)[0]
-        grams[k] = white.T @ white
-        log_determinants[k] = 2.0 * np.log(np.diag(factor)).sum()
-    normal, right = grams[:, 1:4, 1:4], grams[:, 1:4, 0]
-    coefficients = np.linalg.solve(normal, right[:, :, None])[:, :, 0]
-    misfits = grams[:, 0, 0] - (right * coefficients).sum(axis=1)
-    evidence = -0.5 * (log_determinants + np.linalg.slogdet(normal)[1])
-    found = []
-    for k, size in enumerate(sizes):
-        steps = np.zeros(3)
-        if free.any():
-            use = np.array([1, 2, 3, *(4 + np.flatnonzero(free))])
-            joint = grams[k][use[:, None], use]
-            # The steps' own prior keeps flat directions still.
-            joint[np.arange(3, use.size), np.arange(3, use.size)] += STEP_PRECISION[free] / scale**2
-            full = np.linalg.solve(joint, grams[k, use, 0])
-            steps[free] = full[3:] / max(full[0], 1e-3 * scale)
-        freedom = covariance.model.freedom if size == 1.0 else np.inf
-        misfit = float(misfits[k])
-        scale_, offset, slope = coefficients[k].tolist()
-        shift_step, variance_step, gamma_step = steps.tolist()
-        found.append(Fitted(
-            float(evidence[k]) + student_log_density(misfit, n - 3, freedom), misfit, scale_,
-            offset, slope, -shift_step, variance_step, gamma_step, n, r_squared, own / n,
-        ))  # fmt: skip
-    return found
+) -> Array:
+    """`compare` under each of several sizes of theory's errors, (sizes, N_FOUND)."""
+    y, slope, by_variance, by_gamma = (
+        np.ascontiguousarray(one[window])
+        for one in (shape.value, shape.slope, shape.by_variance, shape.by_gamma)
+    )
+    with factorised():
+        result: Array = compared(
+            np.ascontiguousarray(query), y, slope, by_variance, by_gamma, window.start,
+            covariance.parts, noise, scale, error, free, STEP_PRECISION, np.array(sizes),
+        )  # fmt: skip
+    return result
+
+
+@contextmanager
+def factorised() -> Iterator[None]:
+    """Says of a covariance that has no factor what it is."""
+    try:
+        yield
+    except np.linalg.LinAlgError as error:
+        named = "factorisation of the discrepancy covariance"
+        raise ConvergenceError(named, float("nan"), 0.0) from error
 
 
 def noise_misfit(
     shape: Shape, window: slice, covariance: Covariance, noise: Array, scale: float
 ) -> float:
     """What the query's noise alone adds to the misfit on average, tr[(C + N)⁻¹ N]."""
-    factor, _ = _factor_and_design(shape, window, covariance, noise, scale)
+    inverse = dpotri(_factor(covariance.total(shape, window, noise, scale)), lower=1)[0]
     n = window.stop - window.start
-    own = noise[np.abs(np.subtract.outer(np.arange(n), np.arange(n)))]
-    return float(np.trace(dpotrs(factor, own, lower=1)[0]))
-
-
-def log_mean_exp(values: Array) -> Array:
-    """ln of the mean of exponentials over the first axis, (k, …) to (…)."""
-    top = values.max(axis=0)
-    result: Array = top + np.log(np.mean(np.exp(values - top), axis=0))
-    return result
+    lags = np.flatnonzero(noise[:n] > _NO_NOISE * noise[0])
+    traces = np.array([np.trace(inverse, -int(lag)) for lag in lags])
+    return float(np.sum(np.where(lags == 0, 1.0, 2.0) * noise[lags] * traces))
 
 
 def evidence_gradient(
@@ -366,14 +356,7 @@ def student_log_density(misfit: float, n: int, freedom: float) -> float:
     Kotz & Nadarajah, Multivariate t Distributions and Their Applications (2004), eq. 1.1; for
     infinite ``freedom`` the Gaussian −(misfit + n ln 2π) / 2.
     """
-    if np.isinf(freedom):
-        return -0.5 * (misfit + n * float(np.log(2.0 * np.pi)))
-    return float(
-        gammaln(0.5 * (freedom + n))
-        - gammaln(0.5 * freedom)
-        - 0.5 * n * np.log(np.pi * freedom)
-        - 0.5 * (freedom + n) * np.log1p(misfit / freedom)
-    )
+    return float(student(misfit, n, freedom))
 
 
 def _factor_and_design(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from math import erfc, exp
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -32,6 +33,24 @@ _SQRT_2 = float(np.sqrt(2.0))
 _REACH = 7.0  # sigma beyond which a smoothed ramp is straight to 1e-13 of its height there
 
 
+class Axis(NamedTuple):
+    """Energies of a comparison grid: start and step, eV, and how many."""
+
+    start_ev: float
+    step_ev: float
+    size: int
+
+
+class Table(NamedTuple):
+    """A `Curve`: its smoothed table (t,), where that starts, its step, and what it covers."""
+
+    values: Array
+    start_ev: float
+    step_ev: float
+    low_ev: float
+    high_ev: float
+
+
 @dataclass(frozen=True)
 class ComparisonGrid:
     """Uniform energies ``start_ev + step_ev * arange(size)``, resolution ``sigma_ev``."""
@@ -47,6 +66,11 @@ class ComparisonGrid:
         energy: Array = self.start_ev + self.step_ev * np.arange(self.size, dtype=np.float64)
         energy.flags.writeable = False
         return energy
+
+    @property
+    def axis(self) -> Axis:
+        """For compiled loops."""
+        return Axis(self.start_ev, self.step_ev, self.size)
 
     @property
     def stop_ev(self) -> float:
@@ -109,6 +133,12 @@ class Curve:
         # The ends of the polyline are known on one side only.
         self._margin = min(grid.sigma_ev, 0.02 * (self.high_ev - self.low_ev))
 
+    @property
+    def table(self) -> Table:
+        """For compiled loops."""
+        low, high = self.low_ev + self._margin, self.high_ev - self._margin
+        return Table(self._table, self._start, self._step, low, high)
+
     def mirrored(self) -> Curve:
         """The query turned round in energy within its range: nothing of its kind exists."""
         energy, intensity, grid = self._raw
@@ -133,6 +163,23 @@ class Curve:
             after - below + t * (2.0 * below - 5.0 * here + 4.0 * after - beyond + t * curved)
         )
         return value
+
+
+@njit(cache=True, nogil=True)
+def value_at(table: Table, position: float) -> float:
+    """`Curve.at` one energy."""
+    where = min(
+        max((position - table.start_ev) / table.step_ev, 1.0), table.values.size - 2.001
+    )  # fmt: skip
+    k = int(where)
+    t = where - k
+    below, here = table.values[k - 1], table.values[k]
+    after, beyond = table.values[k + 1], table.values[min(k + 2, table.values.size - 1)]
+    curved = here * 3.0 - after * 3.0 + beyond - below
+    value: float = here + 0.5 * t * (
+        after - below + t * (2.0 * below - 5.0 * here + 4.0 * after - beyond + t * curved)
+    )
+    return value
 
 
 def smooth(energy_ev: Array, values: Array, position_ev: Array, sigma_ev: float) -> Array:

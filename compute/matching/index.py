@@ -39,6 +39,8 @@ class Rows:
         A row's expected error over that of the library's discrepancy.
     group : int64 (m,)
         What a row is of, at the level above substances (a valence).
+    broadened : float32 (broadenings, m, size) or None
+        `Screen.broadened` of the rows, kept where many queries are asked.
     substance : int64 (m,)
         Label of a row's substance: the same where it was computed more than once; −1 where a row
         is a substance by itself.
@@ -52,6 +54,7 @@ class Rows:
     error: Array = field(init=False)
     group: NDArray[np.int64] = field(init=False)
     substance: NDArray[np.int64] = field(init=False)
+    broadened: Floats | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.shift_err_ev, self.weight = np.zeros(len(self)), np.ones(len(self))

@@ -33,6 +33,7 @@ from compute.matching.l23 import OneElectron
 from compute.matching.mixture import as_mixture, best_mixtures
 from compute.matching.posterior import Posterior
 from compute.matching.results import Claims, Match, MatchResult, Mixture, Overlay
+from compute.matching.screen import COARSE
 from compute.matching.search import EXACT, SHORTLIST, Searcher
 
 MAX_SHIFT_EV = 5.0  # where none is given: monochromators are off by 1 or 2 eV, anchors by as much
@@ -190,9 +191,10 @@ class SpectrumLibrary(Contents):
         curve, unit, _ = self._curve(energy_ev, intensity)
         chosen = self._chosen(among)
         known = self.calibration
+        bank = self._searcher.screen.bank(curve, max_shift_ev)
         found = self._searcher.search(
             curve, self._rows, known.discrepancy, known.alignment, max_shift_ev,
-            among=chosen, count=max(top, EXACT),
+            among=chosen, count=max(top, EXACT), bank=bank,
         )  # fmt: skip
         if found.is_noise(curve.n):
             raise InputError(
@@ -205,6 +207,7 @@ class SpectrumLibrary(Contents):
             known.discrepancy,
             known.alignment,
             max_shift_ev,
+            bank,
         )
         shown = Shown(
             self._ids,
@@ -268,6 +271,12 @@ class SpectrumLibrary(Contents):
         if not found:
             raise InputError("intensity", curve.height, "resembles no spectrum of the library")
         return as_mixture(found, fitted, rows, ids, unit)
+
+    def keep_broadened(self) -> None:
+        """Broaden rows once for many queries; a library too large for it stays as it is."""
+        if len(self) <= COARSE:
+            values = np.asarray(self._rows.values)
+            self._rows.broadened = self._searcher.screen.broadened(values)
 
     # On disk
 

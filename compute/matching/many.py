@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,14 +84,13 @@ class Many:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
-    def of(self, spectra: Floats) -> list[list[Answered]]:
-        """Answers of every library for spectra (n, m), NaN for gaps."""
+    def of(self, spectra: Floats) -> Iterator[list[Answered]]:
+        """Answers of every library for each of spectra (n, m), NaN for gaps, as they come."""
         rows = np.asarray(spectra, float)
-        if self._pool is None:
-            assert self._here is not None
-            return self._here.of(rows)
         batches = [rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH)]
-        return [one for batch in self._pool.map(_answer, batches) for one in batch]
+        answer = self._pool.map if self._pool is not None else map
+        for batch in answer(_answer if self._here is None else self._here.of, batches):
+            yield from batch
 
 
 class _Open:
@@ -99,6 +98,8 @@ class _Open:
         self, libraries: tuple[Saved, ...], energy_ev: Floats, max_shift_ev: float
     ) -> None:
         self.saved = [(one, SpectrumLibrary.load(one.path)) for one in libraries]
+        for _, library in self.saved:
+            library.keep_broadened()
         self.energy_ev = energy_ev
         self.max_shift_ev = max_shift_ev
 

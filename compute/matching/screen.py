@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numba import njit
@@ -64,10 +65,12 @@ class Bank:
 
     Attributes
     ----------
-    vectors : float32 (size, shifts * widths)
-        B P q / max|P q|, widths running fastest.
+    matrices : list of float64 (size, size)
+        B for each width.
+    queries : float64 (shifts, size)
+        P q / max|P q|.
     bare : float32 (size, shifts)
-        The same without B.
+        The same.
     shift_ev : float64 (shifts,)
     own : float32 (shifts,)
         |P q|² over that of the largest.
@@ -77,13 +80,20 @@ class Bank:
         First and one past last column of each window.
     """
 
-    vectors: Floats
+    matrices: list[Array]
+    queries: Array
     bare: Floats
     shift_ev: Array
     own: Floats
     window: NDArray[np.int64]
     low: NDArray[np.int64]
     high: NDArray[np.int64]
+
+    @cached_property
+    def vectors(self) -> Floats:
+        """float32 (size, shifts * widths), B P q / max|P q|, widths running fastest."""
+        found = np.stack([m @ self.queries.T for m in self.matrices], axis=2)
+        return np.ascontiguousarray(found.reshape(self.queries.shape[1], -1), np.float32)
 
 
 @dataclass(frozen=True)
@@ -157,11 +167,12 @@ class Screen:
         largest = float(np.linalg.norm(queries, axis=1).max())
         if largest <= 1e-9 * np.sqrt(grid.size) * curve.height:
             raise InputError("intensity", largest, "is a straight line where the library has data")
-        vectors = np.stack([m @ queries.T for m in self._matrices], axis=2) / largest
-        own = np.sum(queries**2, axis=1) / largest**2
+        queries = queries / largest
+        own = np.sum(queries**2, axis=1)
         return Bank(
-            np.ascontiguousarray(vectors.reshape(grid.size, -1), np.float32),
-            np.ascontiguousarray(queries.T / largest, np.float32),
+            self._matrices,
+            queries,
+            np.ascontiguousarray(queries.T, np.float32),
             shifts,
             own.astype(np.float32),
             window.ravel(),
@@ -176,13 +187,21 @@ class Screen:
         bank: Bank,
         top: int,
         among: NDArray[np.int64] | None = None,
+        broadened: Floats | None = None,
     ) -> Shortlist:
-        """The ``top`` rows of ``rows`` (m, size), or of some of them, that explain most."""
+        """The ``top`` rows of ``rows`` (m, size), or of some of them, that explain most.
+
+        ``broadened`` is what `broadened` says of the rows, where that is known.
+        """
         chosen = np.arange(rows.shape[0]) if among is None else among
         if chosen.size > max(COARSE, top):
             gain = self._coarsely(rows, ratios, bank, among)
             chosen = chosen[_largest(gain, max(COARSE, top))]
-        return self._finely(rows, bank, chosen, min(top, chosen.size))
+        return self._finely(rows, bank, chosen, min(top, chosen.size), broadened)
+
+    def broadened(self, rows: Floats) -> Floats:
+        """Rows (m, size) in every broadening of the second pass, float32 (broadenings, m, size)."""
+        return np.stack([rows @ matrix for _, _, matrix in self._fine])
 
     def _coarsely(
         self, rows: Floats, ratios: Floats, bank: Bank, among: NDArray[np.int64] | None
@@ -203,16 +222,23 @@ class Screen:
         in_parallel(run, _slices(m, _CHUNK_ROWS))
         return gain
 
-    def _finely(self, rows: Floats, bank: Bank, chosen: NDArray[np.int64], top: int) -> Shortlist:
+    def _finely(
+        self,
+        rows: Floats,
+        bank: Bank,
+        chosen: NDArray[np.int64],
+        top: int,
+        broadened: Floats | None,
+    ) -> Shortlist:
         """The ``top`` of the chosen rows with exact norms."""
         gain = np.empty((len(self._fine), chosen.size), np.float32)
         place = np.empty((len(self._fine), chosen.size), np.int32)
 
         def run(part: slice) -> None:
-            chunk = rows[chosen[part]]
-            ones = np.ones((chunk.shape[0], 1), np.float32)
+            some = chosen[part]
+            ones = np.ones((some.size, 1), np.float32)
             for k, (_, _, matrix) in enumerate(self._fine):
-                broad = chunk @ matrix
+                broad = rows[some] @ matrix if broadened is None else broadened[k, some]
                 _gains(
                     broad @ bank.bare, broad, ones, bank.own, bank.window, bank.low, bank.high,
                     gain[k, part], place[k, part],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from compute.matching.coverage import Coverage
 from compute.matching.discrepancy import Covariance, Discrepancy, Fitted, noise_misfit
 from compute.matching.grid import Array, ComparisonGrid, Curve
 from compute.matching.index import Rows
-from compute.matching.screen import Screen, Shortlist
+from compute.matching.screen import Bank, Screen, Shortlist
 from compute.matching.shapes import Broadener
 from compute.matching.threads import WORKERS, in_parallel
 from compute.threads import single_blas
@@ -38,6 +38,7 @@ _COUNTED = 0.3
 _MOSTLY = 0.5  # of the query's variance
 # The best of n trials explains 2 ln(n) / points of white noise: of 20,000 shifts, widths and rows.
 _BY_CHANCE = 20.0
+_MODELS = 8  # a library's own, those of its alternatives, and what is being learnt
 _JUDGED = 2  # the best, and the best where one row is struck out
 
 
@@ -121,6 +122,17 @@ class Searcher:
         self.grid = grid
         self.broadener = Broadener(grid)
         self.screen = Screen(grid, self.broadener)
+        self._covariances: dict[tuple[object, ...], Covariance] = {}
+
+    def covariance(self, model: Discrepancy) -> Covariance:
+        """The covariance of a model on this grid; those of the last few models are kept."""
+        values = {one.name: getattr(model, one.name) for one in fields(model)}
+        key = tuple(values.pop("factors").ravel().tolist()), tuple(values.values())
+        if key not in self._covariances:
+            if len(self._covariances) >= _MODELS:
+                self._covariances.pop(next(iter(self._covariances)))
+            self._covariances[key] = Covariance(self.grid, model)
+        return self._covariances[key]
 
     def search(
         self,
@@ -133,6 +145,7 @@ class Searcher:
         among: NDArray[np.int64] | None = None,
         also: int | None = None,
         count: int = EXACT,
+        bank: Bank | None = None,
     ) -> Candidates:
         """The best ``count`` rows.
 
@@ -142,6 +155,8 @@ class Searcher:
             Rows to search.
         also : int or None
             A row to compare exactly in any case.
+        bank : Bank or None
+            What `Screen.bank` says of the curve, where that is known.
 
         Raises
         ------
@@ -149,14 +164,17 @@ class Searcher:
             If the query and the library share too few energies.
         """
         with single_blas():
+            bank = self.screen.bank(curve, max_shift_ev) if bank is None else bank
+            covariance = self.covariance(model)
             return self._search(
-                curve, rows, Covariance(self.grid, model), prior, max_shift_ev, among, also, count
+                curve, rows, bank, covariance, prior, max_shift_ev, among, also, count
             )
 
     def _search(
         self,
         curve: Curve,
         rows: Rows,
+        bank: Bank,
         covariance: Covariance,
         prior: AlignmentPrior,
         max_shift_ev: float,
@@ -164,8 +182,9 @@ class Searcher:
         also: int | None,
         count: int,
     ) -> Candidates:
-        bank = self.screen.bank(curve, max_shift_ev)
-        shortlist = self.screen.search(rows.values, rows.ratios, bank, SHORTLIST, among)
+        shortlist = self.screen.search(
+            rows.values, rows.ratios, bank, SHORTLIST, among, rows.broadened
+        )
         if also is not None and also not in shortlist.row:
             alone = np.array([also], np.int64)
             extra = self.screen.search(rows.values, rows.ratios, bank, 1, alone)
@@ -235,7 +254,7 @@ class Searcher:
             leaders = np.union1d(leaders, np.flatnonzero(row == also))
         better, refitted = fit_exactly(
             curve, coverage, values[leaders], now.take(leaders), covariance, self.broadener,
-            max_shift_ev, error[leaders], 3,
+            max_shift_ev, error[leaders], 3, [fitted[k] for k in leaders],
         )  # fmt: skip
         for j, k in enumerate(leaders):
             now.shift[k], now.variance[k] = better.shift[j], better.variance[j]

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from compute.matching.grid import Array, ComparisonGrid
 
+Floats = NDArray[np.float32]
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -52,6 +54,9 @@ class Broadener:
         self._cosine = norm * np.cos(phase)  # rows are the orthonormal cosines
         self._sine = norm * np.sin(phase)
         self._frequency = np.pi * k / (n * grid.step_ev)
+        self._single: list[Floats] = [
+            x.astype(np.float32) for x in (self._cosine, self._sine, self._frequency)
+        ]
 
     def shapes(self, rows: NDArray[np.floating], variance: Array, gamma: Array) -> Shape:
         """Rows (k, size) broadened by sigma² ``variance`` (k,) eV² and ``gamma`` (k,) eV."""
@@ -64,6 +69,25 @@ class Broadener:
             by_variance=-0.5 * (spectrum * w**2) @ self._cosine,
             by_gamma=-(spectrum * w) @ self._cosine,
         )
+
+    def coefficients(self, rows: NDArray[np.floating]) -> Floats:
+        """Cosine coefficients of rows, float32 (k, size)."""
+        found: Floats = np.asarray(rows, np.float32) @ self._single[0].T
+        return found
+
+    def wider(
+        self, coefficients: Floats, variance: Array, gamma: Array
+    ) -> tuple[Floats, Floats, Floats]:
+        """Value, slope and derivative by sigma² of `shapes`, float32 (k, size) each.
+
+        From `coefficients`: what several broadenings of the same rows cost least.
+        """
+        cosine, sine, w = self._single
+        a, b = (np.asarray(x, np.float32)[:, None] for x in (variance, gamma))
+        damped = coefficients * np.exp(-np.float32(0.5) * a * w**2 - b * w)
+        parts = (damped, cosine), (-damped * w, sine), (np.float32(-0.5) * damped * w**2, cosine)
+        value, slope, by_variance = (np.asarray(x @ y, np.float32) for x, y in parts)
+        return value, slope, by_variance
 
     def matrix(self, sigma_ev: float, gamma_ev: float = 0.0) -> Array:
         """Symmetric (size, size) matrix that broadens a row by a Gaussian and a Lorentzian."""

@@ -140,7 +140,8 @@ def calibration_from(data: dict[str, Any]) -> Calibration:
 
 
 def _alternative_json(one: Alternative) -> dict[str, Any]:
-    return _fields(one) | {"rows": _fields(one.rows)}
+    rows = {name: value for name, value in _fields(one.rows).items() if name != "broadened"}
+    return _fields(one) | {"rows": rows}
 
 
 def _alternative_from(data: dict[str, Any]) -> Alternative:

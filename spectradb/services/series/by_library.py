@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,7 +79,9 @@ def by_library(row: Series, source: Source, asked: Asked, output: Path) -> Itera
                 if alike is not None:
                     rows, pooled = alike.pooled(source, start, stop)
                     numbers = {**numbers, "pooled": pooled}
-                parts.put({**numbers, **_maps(libraries, many.of(np.asarray(rows, float)))})
+                parts.put(
+                    {**numbers, **_maps(libraries, many.of(np.asarray(rows, float)), stop - start)}
+                )
                 yield Progress(parts.done, row.n_spectra, warnings)
         silent = int(np.isnan(parts.whole("none_of_these")).sum())
         if silent:
@@ -126,9 +128,10 @@ def _libraries(row: Series, energy: Floats, place: Path) -> _Libraries:
     return _Libraries(found, saved, seen, valences, compounds)
 
 
-def _maps(libraries: _Libraries, answers: list[list[Answered]]) -> dict[str, Floats]:
+def _maps(
+    libraries: _Libraries, answers: Iterable[list[Answered]], n: int
+) -> dict[str, Floats]:  # fmt: skip
     """Numbers of each spectrum (n,), NaN where no library says anything."""
-    n = len(answers)
     valence = np.full((n, len(libraries.valences)), np.nan)
     place = {name: j for j, name in enumerate(libraries.valences)}
     compound = {name: j for j, name in enumerate(libraries.compounds)}

@@ -1,0 +1,232 @@
+"""Candidates laid against a query and compared, all of them in one compiled loop."""
+
+from __future__ import annotations
+
+from math import ceil, exp, log, pi, sqrt
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from compute.matching.coverage import Reference, beside
+from compute.matching.discrepancy_kernels import (
+    N_FOUND,
+    Parts,
+    averaged,
+    compared,
+    off_line_products,
+)
+from compute.matching.grid import MIN_POINTS, Array, Axis, Table, value_at
+from compute.matching.shapes import Floats
+
+
+@njit(cache=True, nogil=True)
+def covered(axis: Axis, table: Table, shift: float) -> tuple[int, int]:
+    """First and one past last column that the query covers at a shift; 0, 0 if too few."""
+    first = min(max(int(ceil((table.low_ev - shift - axis.start_ev) / axis.step_ev)) - 1, 0),
+                axis.size)  # fmt: skip
+    while first < axis.size and axis.start_ev + axis.step_ev * first + shift < table.low_ev:
+        first += 1
+    last = first
+    while last < axis.size and axis.start_ev + axis.step_ev * last + shift <= table.high_ev:
+        last += 1
+    return (first, last) if last - first >= MIN_POINTS else (0, 0)
+
+
+@njit(cache=True, nogil=True)
+def compare_all(
+    value: Array,
+    slope: Array,
+    by_variance: Array,
+    by_gamma: Array,
+    shift: Array,
+    error: Array,
+    axis: Axis,
+    table: Table,
+    reference: Reference,
+    parts: Parts,
+    noise: Array,
+    free: NDArray[np.bool_],
+    precision: Array,
+    sizes: Array,
+) -> Array:
+    """Broadened rows (k, size) at their shifts (k,), each under the whole covariance.
+
+    See `align.fit_exactly`; (k, N_FOUND), the fields of `discrepancy.Fitted`. A row of which too
+    little is left has an evidence of minus infinity.
+    """
+    out = np.zeros((value.shape[0], N_FOUND))
+    for k in range(value.shape[0]):
+        first, stop = covered(axis, table, shift[k])
+        if stop == first:
+            out[k, 0] = -np.inf
+            continue
+        start = axis.start_ev + shift[k]
+        query = np.empty(stop - first)
+        for i in range(first, stop):
+            query[i - first] = value_at(table, start + axis.step_ev * i)
+        y = value[k, first:stop]
+        top, _, bottom = off_line_products(query, y)
+        amplitude = max(sqrt(top), 1e-9) / max(sqrt(bottom), 1e-9)
+        apart = 1.0 - parts.area[1] ** 2
+        innovation = parts.floor**2 + parts.area_share**2 * np.mean(y * y) * apart
+        own = (amplitude * error[k] * sizes) ** 2 * innovation
+        tried = compared(
+            query, y, slope[k, first:stop], by_variance[k, first:stop], by_gamma[k, first:stop],
+            first, parts, noise, amplitude, error[k], free, precision, sizes,
+        )  # fmt: skip
+        half = 0.5 * axis.step_ev
+        low, high = start + axis.step_ev * first - half, start + axis.step_ev * (stop - 1) + half
+        out[k] = averaged(tried, beside(reference, low, high, own))
+    return out
+
+
+@njit(cache=True, nogil=True)
+def step_roughly(
+    value: Floats,
+    slope: Floats,
+    by_variance: Floats,
+    shift: Array,
+    error: Array,
+    axis: Axis,
+    table: Table,
+    variance: Array,
+    parts: Parts,
+    noise: float,
+    precision: Array,
+) -> Array:
+    """Where shift and sigma² would go under the diagonal of the covariance, (k, 2).
+
+    Parameters
+    ----------
+    value, slope, by_variance : float32 (k, size)
+        Broadened rows.
+    variance : float64 (size,)
+        Diagonal of the part of the covariance that all candidates share.
+    noise : float
+        Variance of one smoothed point of the query.
+    """
+    out = np.zeros((value.shape[0], 2))
+    normal, right = np.empty((5, 5)), np.empty(5)
+    term = np.empty(5)
+    for k in range(value.shape[0]):
+        first, stop, query, scale = _laid(value[k], shift[k], axis, table)
+        if stop == first:
+            continue
+        normal[:] = 0.0
+        right[:] = 0.0
+        square = (scale * error[k]) ** 2
+        for i in range(first, stop):
+            own = _variance(
+                parts, variance[i], value[k, i], slope[k, i], 2.0 * by_variance[k, i]
+            )  # fmt: skip
+            weight = 1.0 / (square * own + noise)
+            term[0], term[1], term[2] = value[k, i], 1.0, float(i)
+            term[3], term[4] = slope[k, i], by_variance[k, i]
+            for a in range(5):
+                right[a] += weight * term[a] * query[i - first]
+                for b in range(5):
+                    normal[a, b] += weight * term[a] * term[b]
+        for a in range(5):
+            normal[a, a] += 1e-9
+        normal[3, 3] += precision[0] / scale**2
+        normal[4, 4] += precision[1] / scale**2
+        found = np.linalg.solve(normal, right)
+        size = max(found[0], 1e-3)
+        out[k, 0], out[k, 1] = -found[3] / size, found[4] / size
+    return out
+
+
+@njit(cache=True, nogil=True)
+def judge_roughly(
+    value: Floats,
+    slope: Floats,
+    by_variance: Floats,
+    shift: Array,
+    error: Array,
+    axis: Axis,
+    table: Table,
+    variance: Array,
+    parts: Parts,
+    noise: float,
+    sizes: Array,
+    unrelated: float,
+    upside_down: float,
+) -> Array:
+    """Log-evidence (k,) under the diagonal of the covariance, over that of an unrelated spectrum.
+
+    Parameters as of `step_roughly`; ``unrelated`` is the log-density of one energy of such,
+    ``upside_down`` what a negative scale costs.
+    """
+    out = np.zeros(value.shape[0])
+    tried = np.empty(sizes.size)
+    normal, right = np.empty((3, 3)), np.empty(3)
+    term = np.empty(3)
+    for k in range(value.shape[0]):
+        first, stop, query, scale = _laid(value[k], shift[k], axis, table)
+        if stop == first:
+            out[k] = -np.inf
+            continue
+        n = stop - first
+        own = np.empty(n)
+        for i in range(n):
+            c = first + i
+            own[i] = (scale * error[k]) ** 2 * _variance(
+                parts, variance[c], value[k, c], slope[k, c], 2.0 * by_variance[k, c]
+            )
+        for s in range(sizes.size):
+            normal[:] = 0.0
+            right[:] = 0.0
+            spread = 0.0
+            for i in range(n):
+                total = sizes[s] ** 2 * own[i] + noise
+                spread += log(2.0 * pi * total)
+                weight = 1.0 / total
+                term[0], term[1], term[2] = value[k, first + i], 1.0, float(first + i)
+                for a in range(3):
+                    right[a] += weight * term[a] * query[i]
+                    for b in range(3):
+                        normal[a, b] += weight * term[a] * term[b]
+            for a in range(3):
+                normal[a, a] += 1e-9
+            found = np.linalg.solve(normal, right)
+            misfit = 0.0
+            for i in range(n):
+                rest = query[i] - found[0] * value[k, first + i] - found[1]
+                rest -= found[2] * (first + i)
+                misfit += rest * rest / (sizes[s] ** 2 * own[i] + noise)
+            tried[s] = -0.5 * (misfit + spread)
+            if found[0] <= 0.0:
+                tried[s] -= upside_down
+        most = tried.max()
+        mean = 0.0
+        for s in range(sizes.size):
+            mean += exp(tried[s] - most) / sizes.size
+        out[k] = most + log(mean) - n * unrelated
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _laid(
+    value: Floats, shift: float, axis: Axis, table: Table
+) -> tuple[int, int, Array, float]:  # fmt: skip
+    """Window of a row (size,), the query in it, and the ratio of their spreads."""
+    first, stop = covered(axis, table, shift)
+    query = np.empty(stop - first)
+    for i in range(first, stop):
+        query[i - first] = value_at(table, axis.start_ev + axis.step_ev * i + shift)
+    if stop == first:
+        return first, stop, query, 1.0
+    top, _, bottom = off_line_products(query, value[first:stop].astype(np.float64))
+    return first, stop, query, max(sqrt(top), 1e-9) / max(sqrt(bottom), 1e-9)
+
+
+@njit(cache=True, nogil=True)
+def _variance(parts: Parts, common: float, y: float, slope: float, curvature: float) -> float:
+    """One diagonal element of the covariance, see `discrepancy.Covariance.variance`."""
+    return (
+        (parts.warp_ev * slope) ** 2
+        + 0.5 * parts.warp_ev**4 * curvature**2
+        + (parts.area_share * y) ** 2
+        + common
+    )
