@@ -17,6 +17,8 @@ import numpy as np
 import pytest
 
 from tests.compute.series.made import CHANNELS, REFERENCES, mixtures
+from tests.spectradb.series.test_series_library import ENERGY as LIBRARY_ENERGY
+from tests.spectradb.series.test_series_library import curve
 
 pytestmark = pytest.mark.slow
 
@@ -25,6 +27,20 @@ ENERGY = 640 + 0.1 * np.arange(CHANNELS)
 SHAPE = (160, 200)
 KILLS = 6
 N_PARTS = 8  # of 4,096 spectra
+N_MATCHED = 4 * 512  # spectra, of which a part of a match with the library has 512
+_LIBRARY = """
+import numpy as np
+from tests.factories import make_site, make_spectrum, make_structure
+from tests.spectradb.series.test_series_library import curve
+energy = np.linspace(625.0, 672.0, 471)
+for k in range(6):
+    structure = make_structure("MnO")
+    site = make_site(structure, element="Mn", oxidation_state=float(2 + k % 3))
+    make_spectrum(
+        absorber="Mn", structure=structure, site=site, formula=f"Mn{k + 1}O",
+        energy=energy, intensity=curve(k, energy),
+    )
+"""
 
 
 class Site:
@@ -157,12 +173,69 @@ def test_an_analysis_that_is_killed_goes_on_to_the_same_maps(
         target.unlink(missing_ok=True)  # it was killed as it ended
     assert stopped
     site.run(*words, "--output", target)
+    assert_same_maps(whole, target)
+    assert not [one for one in (site.var / "series-maps").rglob("*") if one.is_file()]
+
+
+def assert_same_maps(whole: Path, target: Path) -> None:
     with h5py.File(whole) as a, h5py.File(target) as b:
         names: list[str] = []
         a.visititems(lambda name, one: names.append(name) if isinstance(one, h5py.Dataset) else 0)
+        assert names
         for name in names:
             if a[name].dtype.kind == "f":
                 np.testing.assert_allclose(a[name][()], b[name][()], rtol=1e-6, equal_nan=True)
+
+
+@pytest.mark.parametrize("method", ["nmf", "mcr"])
+def test_factors_that_are_killed_leave_no_half_map(
+    site: Site, map_file: Path, references: list[Path], tmp_path: Path, method: str
+) -> None:
+    """All spectra are answered at once: what is killed begins again."""
+    site.run("import_series", map_file)
+    whole, target = tmp_path / "whole.h5", tmp_path / "maps.h5"
+    words = ["analyze_series", 1, "--method", method, "--components", 3]
+    words += ["--references", references[0]] if method == "mcr" else []
+    start = time.monotonic()
+    site.run(*words, "--output", whole)
+    whole_s = time.monotonic() - start
+    rng, stopped = random.Random(3), 0
+    for _ in range(KILLS):
+        killed = site.killed(rng.uniform(0.4, 1.0) * whole_s, *words, "--output", target)
+        stopped += killed
+        if killed and target.exists():  # it was killed as it ended
+            assert_same_maps(whole, target)
+        target.unlink(missing_ok=True)
+    assert stopped
+    site.run(*words, "--output", target)
+    assert_same_maps(whole, target)
+
+
+def test_a_match_with_the_library_that_is_killed_goes_on_to_the_same_maps(
+    site: Site, tmp_path: Path
+) -> None:
+    site.run("shell", "--no-imports", "-c", _LIBRARY)
+    rng = np.random.default_rng(4)
+    pure = np.array([curve(k, LIBRARY_ENERGY) for k in range(2)])
+    spectra = rng.poisson(300 * pure[rng.integers(0, 2, (N_MATCHED // 64, 64))] + 30)
+    np.save(tmp_path / "mn.npy", spectra.astype("f4"))
+    axes = [{"name": name, "unit": "nm", "start": 0, "step": 1} for name in "yx"]
+    axes.append({"name": "energy", "unit": "eV", "values": LIBRARY_ENERGY.tolist()})
+    told = {"axes": axes, "element": "Mn", "edge": "L23"}
+    (tmp_path / "mn.json").write_text(json.dumps(told))
+    site.run("import_series", tmp_path / "mn.npy")
+    whole, target = tmp_path / "whole.h5", tmp_path / "maps.h5"
+    words = ("analyze_series", 1, "--method", "library")
+    site.run(*words, "--output", whole)
+    stopped = 0
+    for parts in (1, 2, 3):
+        stopped += site.killed_behind(parts, rng.uniform(0, 0.3), *words, "--output", target)
+        target.unlink(missing_ok=True)  # it was killed as it ended
+    assert stopped
+    site.run(*words, "--output", target)
+    assert_same_maps(whole, target)
+    with h5py.File(target) as maps:
+        assert (maps["none_of_these"][()] < 0.5).mean() > 0.95
     assert not [one for one in (site.var / "series-maps").rglob("*") if one.is_file()]
 
 
