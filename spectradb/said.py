@@ -13,6 +13,10 @@ from functools import cache
 from django.utils.translation import get_language, gettext
 
 SENTENCES = (
+    "Computed again as {0}.",
+    "This calculation is published as {0}.",
+    "Replaced by {0}, version {1}.",
+    "Its contributor has deleted their account.",
     "occupancy unknown for {0} atoms, taken as 1",
     "left out, as the file gives no place: {0}",
     "{0}: {1} is read as H",

@@ -94,6 +94,11 @@ urlpatterns = [
         name="series-map",
     ),
     path(
+        "series/<int:pk>/analyses/<int:analysis_pk>/fit.json",
+        series_answers.series_fit,
+        name="series-fit",
+    ),
+    path(
         "series/<int:pk>/analyses/<int:analysis_pk>/maps.<str:format>",
         series_files.maps,
         name="series-maps",
@@ -132,6 +137,7 @@ urlpatterns = [
     path("collections/<int:pk>/entry/", edit.entry, name="collection-entry"),
     path("collections/<int:pk>/step/", edit.step, name="collection-step"),
     path("collections/<int:pk>/delete/", edit.delete, name="collection-delete"),
+    path("collections/<int:pk>/revise/", edit.revise, name="collection-revise"),
     path("collections/<int:pk>/share/", edit.share_it, name="collection-share"),
     path("collections/<int:pk>/feed.atom", feed, name="collection-feed"),
     path("collections/<int:pk>/download/<str:format>/", page.download, name="collection-download"),

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from compute.errors import InputError
 from spectradb.admin.forms import SiteForm
 from spectradb.admin.page import with_story
+from spectradb.admin.values import readable
 from spectradb.forms import SeenForm
 from spectradb.models import (
     ApiKey,
@@ -55,10 +56,17 @@ class LookUp(_ModelAdmin):
     ) -> HttpResponse:
         return super().history_view(request, object_id, with_story(self, request, object_id))
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        return [readable(field) for field in self._held()]
+
+    def get_exclude(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        return [*(self.exclude or ()), *(field.name for field in self._held())]  # of the form
+
+    def _held(self) -> list[Any]:
+        """Columns that are shown and not edited."""
         left_out = {*getattr(self, "editable", ()), *(self.exclude or ())}
         return [
-            field.name
+            field
             for field in self.model._meta.concrete_fields
             if field.editable and field.name not in left_out
         ]

@@ -47,6 +47,9 @@ class Preferences(models.Model):
     mail_notices = models.BooleanField(
         default=True, help_text="Whether what became of a record is mailed too"
     )
+    language = models.CharField(
+        max_length=10, blank=True, help_text="Of mails: of the page of the sign-up until chosen"
+    )
 
     class Meta:
         verbose_name_plural = "preferences"

@@ -36,8 +36,12 @@ class Collection(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="collections"
     )
     version = models.PositiveIntegerField(
-        default=1, help_text="Counts the changes since it was published"
+        default=1, help_text="A published list changes no more: its next version is another row"
     )
+    replaces = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="replaced_by",
+        help_text="The version whose place it takes when it is published",
+    )  # fmt: skip
     created = models.DateTimeField(auto_now_add=True)
     updated = models.DateTimeField(auto_now=True)
     submitted_at = models.DateTimeField(null=True, blank=True)

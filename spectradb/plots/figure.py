@@ -17,7 +17,8 @@ FloatArray = NDArray[np.float64]
 Role = Literal["theory", "experiment", "fit", "peak", "line", "reference", "residual", "points"]
 Range = tuple[float, float]
 
-MAX_POINTS = 1000
+MAX_POINTS, MIN_POINTS = 1000, 250  # of one curve
+ALL_POINTS = 3200  # of all curves of a figure: its page stays below 15 kB
 COLOURS = ("s1", "s2", "s3", "s4", "s5", "s6")
 DASHES = ("", "dash", "dot", "dashdot")
 
@@ -100,6 +101,12 @@ class Figure:
     x_full: Range | None = None
 
     @property
+    def points(self) -> int:
+        """How many points a curve of it is sent with."""
+        n = len(self.curves) or 1
+        return max(MIN_POINTS, min(MAX_POINTS, ALL_POINTS // n))
+
+    @property
     def panels(self) -> int:
         return 2 if self.residual_range else 1
 
@@ -136,7 +143,7 @@ class Figure:
             "residual": {"label": self.residual_label, "range": self.residual_range}
             if self.residual_range
             else None,
-            "curves": [_curve_json(curve) for curve in self.curves],
+            "curves": [_curve_json(curve, self.points) for curve in self.curves],
             "bands": [
                 {
                     "x": _rounded(band.x, 3),
@@ -153,8 +160,8 @@ class Figure:
         }
 
 
-def _curve_json(curve: Curve) -> dict[str, Any]:
-    x, y = curve.arrays()
+def _curve_json(curve: Curve, points: int) -> dict[str, Any]:
+    x, y = curve.arrays(points)
     return {
         "name": curve.name,
         "role": curve.role,

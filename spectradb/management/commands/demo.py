@@ -16,7 +16,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
 from compute.errors import ReadError
-from spectradb.models import Structure
+from spectradb.models import Series, Structure
 from spectradb.services.accounts.roles import CURATOR, give_role
 from spectradb.services.library.build import (
     SOURCE,
@@ -40,6 +40,7 @@ from spectradb.services.matching.index import (
 )
 from spectradb.services.matching.reliability import ask_for_all, measure_next
 from spectradb.services.queue.beside import workers
+from spectradb.services.series.example import store_example
 
 ENOUGH_SPECTRA = 60
 STARTER = settings.BASE_DIR / "spectradb" / "starter"
@@ -96,6 +97,8 @@ class Command(BaseCommand):
         except ReadError as error:
             raise CommandError(str(error)) from error
         self._make_curator()
+        if not Series.objects.exists() and (example := store_example()) is not None:
+            self._say(f"{example.title}.")
         if library is None:
             new = sum(is_new for _, is_new in store_crystals())
             stored = Structure.objects.filter(source=SOURCE).count()

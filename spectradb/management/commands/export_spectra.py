@@ -12,7 +12,7 @@ from spectradb.management.given import SCALE_HELP, SPLIT_HELP, read_json
 from spectradb.management.json_command import JsonCommand
 from spectradb.models import Spectrum
 from spectradb.services.exports.columns import COLUMNS
-from spectradb.services.exports.write import FORMATS, ExportError, export_spectra
+from spectradb.services.exports.write import FORMATS, Exported, ExportError, export_spectra
 
 
 class Command(JsonCommand):
@@ -73,15 +73,11 @@ class Command(JsonCommand):
             raise CommandError(str(error)) from error
         except OSError as error:
             raise CommandError(f"--to {to}: {error.strerror}") from error
-        self.emit(
-            {
-                "path": done.path,
-                "format": format,
-                "n_spectra": done.n_rows,
-                "n_bytes": done.n_bytes,
-            },
-            output,
-        )
+        self._tell(done, format, output)
+
+    def _tell(self, done: Exported, format: str, output: str | None, **more: Any) -> None:
+        told = {"path": done.path, "format": format, "n_spectra": done.n_rows}
+        self.emit(told | {"n_bytes": done.n_bytes} | more, output)
         self.say(f"{done.n_rows} spectra, {done.n_bytes / 1e6:.1f} MB: {done.path}")
 
     def _training_set(
@@ -109,17 +105,7 @@ class Command(JsonCommand):
             raise CommandError(str(error)) from error
         except OSError as error:
             raise CommandError(f"--to {to}: {error.strerror}") from error
-        self.emit(
-            {
-                "path": done.path,
-                "format": format,
-                "n_spectra": done.n_rows,
-                "n_bytes": done.n_bytes,
-                "split": {part: len(rows.part(part)) for part in ("train", "val", "test")},
-                "left_out": told_left_out(left_out),
-            },
-            output,
-        )
-        self.say(f"{done.n_rows} spectra, {done.n_bytes / 1e6:.1f} MB: {done.path}")
+        split = {part: len(rows.part(part)) for part in ("train", "val", "test")}
+        self._tell(done, format, output, split=split, left_out=told_left_out(left_out))
         if left_out:
             self.say(f"left out: {in_words(left_out)}")

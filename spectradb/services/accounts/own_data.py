@@ -23,6 +23,7 @@ from spectradb.models import (
     Status,
     Upload,
 )
+from spectradb.services.accounts.language import language_of
 from spectradb.services.curation.workflow import save_with_reason
 from spectradb.services.exports.write import export_spectra
 from spectradb.services.series.discard import discard
@@ -109,6 +110,7 @@ def _about(user: User) -> dict[str, Any]:
         "username": user.get_username(),
         "name": user.get_full_name(),
         "email": user.email,
+        "language_of_mails": language_of(user),
         "joined": user.date_joined.isoformat(),
         "last_login": user.last_login.isoformat() if user.last_login else None,
         "roles": list(user.groups.values_list("name", flat=True)),

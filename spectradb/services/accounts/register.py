@@ -10,6 +10,7 @@ from django.core.mail import send_mail
 from django.core.signing import BadSignature, TimestampSigner
 from django.utils.translation import gettext
 
+from spectradb.services.accounts.language import remember_language
 from spectradb.services.accounts.roles import CONTRIBUTOR, give_role
 
 if TYPE_CHECKING:
@@ -35,11 +36,12 @@ def mails() -> bool:
 
 
 def admit(user: User, *, confirmed: bool = False) -> None:
-    """Give a new account its role; where accounts wait, it cannot sign in yet.
+    """Give a new account its role and language; where accounts wait, it cannot sign in yet.
 
     ``confirmed`` where somebody whom we believe has verified its e-mail address: no link has to.
     """
     give_role(user, CONTRIBUTOR)
+    remember_language(user)
     if waits() and not (mails() and confirmed):
         user.is_active = False
         user.save(update_fields=["is_active"])

@@ -33,10 +33,24 @@ class CollectionError(ValueError):
     permanent = True
 
 
+def owns(user: User | AnonymousUser | None, row: Collection) -> bool:
+    return user is not None and user.is_authenticated and row.contributor_id == user.pk
+
+
 def may_change(user: User | AnonymousUser | None, row: Collection) -> bool:
-    """Its owner, as long as no curator has taken it away."""
-    own = user is not None and user.is_authenticated and row.contributor_id == user.pk
-    return own and row.status not in (Status.REJECTED, Status.WITHDRAWN)
+    """Its owner, while it is a draft: what a curator looks at, or has published, stays as it is."""
+    return owns(user, row) and row.status == Status.DRAFT
+
+
+def may_revise(user: User | AnonymousUser | None, row: Collection) -> bool:
+    """Its owner, once it is public, unless its next version is begun."""
+    return owns(user, row) and row.status == Status.PUBLISHED and newer_of(row) is None
+
+
+def newer_of(row: Collection) -> Collection | None:
+    """The version that takes its place, or is going to."""
+    ended = (Status.REJECTED, Status.WITHDRAWN)
+    return Collection.objects.filter(replaces=row).exclude(status__in=ended).first()
 
 
 def create(user: User, title: str, description: str = "", authors: str = "") -> Collection:
@@ -68,8 +82,33 @@ def change(row: Collection, user: User | AnonymousUser, head: dict[str, str]) ->
     with transaction.atomic():
         held = _held(row, user)
         _set_head(held, head)
-        _count(held)
+        held.save()
     return held
+
+
+def revise(row: Collection, user: User) -> Collection:
+    """A draft with the same list, which takes the place of a public one once it is published.
+
+    Raises
+    ------
+    PermissionDenied
+        If it is not this person's.
+    CollectionError
+        If it is not public, or has a newer version.
+    """
+    with transaction.atomic():
+        held = Collection.objects.select_for_update(of=("self",)).get(pk=row.pk)
+        if not owns(user, held):
+            raise PermissionDenied("this collection is somebody else's")
+        if not may_revise(user, held):
+            raise CollectionError(gettext("It is not public, or has a newer version."))
+        new = Collection.objects.create(
+            title=held.title, description=held.description, authors=held.authors,
+            contributor=user, version=held.version + 1, replaces=held,
+        )  # fmt: skip
+        for place, (pk, note) in enumerate(entries_of(held)):
+            new.entries.create(spectrum_id=pk, position=place, note=note)
+    return new
 
 
 def set_entries(row: Collection, user: User | AnonymousUser, entries: Sequence[Entry]) -> None:
@@ -166,8 +205,10 @@ def spectra_in(row: Collection, user: User | AnonymousUser | None) -> SpectrumQu
 
 def _held(row: Collection, user: User | AnonymousUser) -> Collection:
     held = Collection.objects.select_for_update(of=("self",)).get(pk=row.pk)
-    if not may_change(user, held):
+    if not owns(user, held):
         raise PermissionDenied("this collection is somebody else's")
+    if not may_change(user, held):
+        raise PermissionDenied("only a draft is changed; of a public one make a new version")
     return held
 
 
@@ -194,7 +235,7 @@ def _write(row: Collection, user: User | AnonymousUser, entries: Sequence[Entry]
         elif (kept.position, kept.note) != (place, note.strip()):
             kept.position, kept.note = place, note.strip()
             kept.save(update_fields=["position", "note"])
-    _count(row)
+    row.save()  # its date of change
 
 
 def _set_head(row: Collection, head: dict[str, str]) -> None:
@@ -210,13 +251,6 @@ def _set_head(row: Collection, head: dict[str, str]) -> None:
         setattr(row, name, kept)
     if not row.title:
         raise CollectionError(gettext("Give it a title."))
-
-
-def _count(row: Collection) -> None:
-    """A change of what is public makes another version of it."""
-    if row.status == Status.PUBLISHED:
-        row.version += 1
-    row.save()
 
 
 def may_see_all(user: User | AnonymousUser, row: Collection) -> bool:

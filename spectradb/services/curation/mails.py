@@ -15,21 +15,17 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import gettext, override
 
 from spectradb.models import Notice
+from spectradb.said import said
+from spectradb.services.accounts.language import language_of
 from spectradb.services.curation.notices import wants_mail
 
 WAITS = tuple(timedelta(minutes=n) for n in (1, 5, 30, 120, 720, 1440, 2880))
 """Before each further attempt; after the last of them the mail is given up."""
 _CLAIM = timedelta(minutes=10)  # longer than EMAIL_TIMEOUT
 _AT_ONCE = 200
-_WORDS = {
-    Notice.Kind.PUBLISHED: "is published",
-    Notice.Kind.DRAFT: "was sent back to you: something is to be changed",
-    Notice.Kind.REJECTED: "was not accepted",
-    Notice.Kind.WITHDRAWN: "was withdrawn",
-    Notice.Kind.ANSWERED: "has an answer to your comment",
-}
 
 
 def send_due() -> int:
@@ -61,14 +57,19 @@ def _send(pk: int) -> bool:
 
 
 def mail_of(notice: Notice) -> EmailMessage:
-    """The mail of a notice."""
-    words = f"{_named(notice)} {_WORDS[Notice.Kind(notice.kind)]}"
-    lines = [f"{words}."]
+    """The mail of a notice, in the language of whom it is for."""
+    with override(language_of(notice.user)):
+        return _mail_of(notice)
+
+
+def _mail_of(notice: Notice) -> EmailMessage:
+    subject = _subject(notice)
+    lines = [gettext("%s.") % subject]
     shown = notice.spectrum
     if notice.kind == Notice.Kind.PUBLISHED and shown is not None and shown.under_embargo:
-        lines.append(f"Everyone sees it from {shown.embargo_until} on.")
+        lines.append(gettext("Everyone sees it from %s on.") % shown.embargo_until)
     if notice.reason:
-        lines += ["", notice.reason]
+        lines += ["", said(notice.reason)]
     if settings.SITE_URL:
         numbers = {
             "spectra": notice.spectrum_id,
@@ -77,10 +78,21 @@ def mail_of(notice: Notice) -> EmailMessage:
         }
         (path,) = (f"{name}/{pk}" for name, pk in numbers.items() if pk is not None)
         lines += ["", f"{settings.SITE_URL}/{path}/"]
-    lines += ["", "You can turn these mails off on your account page."]
+    lines += ["", gettext("You can turn these mails off on your page of notices.")]
     host = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].strip("> ")
     headers = {"Message-ID": f"<notice-{notice.pk}@{host}>", "Auto-Submitted": "auto-generated"}
-    return EmailMessage(words, "\n".join(lines), None, [notice.user.email], headers=headers)
+    return EmailMessage(subject, "\n".join(lines), None, [notice.user.email], headers=headers)
+
+
+def _subject(notice: Notice) -> str:
+    about = _named(notice)
+    return {
+        Notice.Kind.PUBLISHED: gettext("%s is published"),
+        Notice.Kind.DRAFT: gettext("%s was sent back to you: something is to be changed"),
+        Notice.Kind.REJECTED: gettext("%s was not accepted"),
+        Notice.Kind.WITHDRAWN: gettext("%s was withdrawn"),
+        Notice.Kind.ANSWERED: gettext("%s has an answer to your comment"),
+    }[Notice.Kind(notice.kind)] % about
 
 
 def _named(notice: Notice) -> str:

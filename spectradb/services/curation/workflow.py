@@ -141,6 +141,8 @@ def decide(row: R, action: str, user: User | AnonymousUser, note: str = "") -> R
             tell(held, user)
         if isinstance(held, Spectrum):
             _after(held, action, user)
+        if isinstance(held, Collection) and action == "publish" and held.replaces_id is not None:
+            _retire(Collection, held.replaces_id, held, user)
     return held
 
 
@@ -186,7 +188,7 @@ def _under_embargo(row: Series) -> list[str]:
 def _after(row: Spectrum, action: str, user: User | AnonymousUser) -> None:
     """What a newly published spectrum does to others."""
     if action == "publish" and row.replaces_id is not None:
-        _retire(row.replaces_id, row, user)
+        _retire(Spectrum, row.replaces_id, row, user)
     if action == "publish" and row.calculation_id is not None:
         _send_back_others(row, user)
         retire_earlier(row, user)
@@ -223,12 +225,12 @@ def save_with_reason(row: Record, user: User | AnonymousUser | None, reason: str
     row.save()
 
 
-def _retire(older_id: int, newer: Spectrum, user: User | AnonymousUser) -> None:
+def _retire(kind: type[R], older_id: int, newer: R, user: User | AnonymousUser) -> None:
     """A published new version takes the place of the old one."""
-    older = Spectrum.objects.select_for_update(of=("self",)).get(pk=older_id)
+    older = kind._default_manager.select_for_update(of=("self",)).get(pk=older_id)
     if older.status == Status.PUBLISHED:
         older.status = Status.WITHDRAWN
-        older.status_note = f"Replaced by SDB-{newer.pk}, version {newer.version}."
+        older.status_note = f"Replaced by {number_of(newer)}, version {newer.version}."
         save_with_reason(older, user, older.status_note)
         tell(older, user)
 

@@ -18,9 +18,10 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext
 
 from compute.errors import InputError
+from compute.series.absorption import over_absorption
 from compute.series.parameters import QUANTITIES
 from compute.series.version import VERSION
-from spectradb.models import JobStatus, Series, SeriesAnalysis, Spectrum, Status
+from spectradb.models import JobStatus, Quantity, Series, SeriesAnalysis, Spectrum, Status
 from spectradb.models.visibility import as_condition, public_spectra
 from spectradb.services.accounts.quotas import check_jobs
 from spectradb.services.accounts.roles import may_contribute, may_curate
@@ -126,6 +127,19 @@ def _check_corrections(row: Series, asked: Asked, user: User) -> None:
                 )
         if name == "spikes" and not value > 0:
             raise InputError(name, value, "is a positive number")
+        if name == "dead_time" and not 0 < value[0] < value[1]:
+            raise InputError(
+                name, f"{value[0]:g}, {value[1]:g}", "is positive and less than the time it is of"
+            )
+        if name == "calibrate":
+            if "drift" not in dict(asked.corrections):
+                raise InputError(name, value, "needs a drift: it says where the rise is seen")
+            if dict(asked.corrections)["drift"] == "self" and not (
+                row.energy_min <= value <= row.energy_max
+            ):
+                raise InputError(name, value, "lies outside the energies of the series")
+        if name == "over_absorption":
+            _check_over_absorption(row, *value)
         if name == "low_loss":
             spectra = Spectrum.objects.visible_to(user)
             if not (str(value).isdecimal() and spectra.filter(pk=int(str(value)[:18])).exists()):
@@ -137,6 +151,14 @@ def _check_corrections(row: Series, asked: Asked, user: User) -> None:
             )  # fmt: skip
         if name == "bin" and not 1 <= value <= row.n_channels // 8:
             raise InputError(name, value, f"is 1 to {row.n_channels // 8}")
+
+
+def _check_over_absorption(row: Series, formula: str, angle_in: float, angle_out: float) -> None:
+    if row.quantity != Quantity.NORMALISED:
+        raise InputError("over_absorption", row.quantity, "spectra have to be normalised before")
+    if not (row.absorber and row.edge):
+        raise InputError("over_absorption", formula, "the absorber and the edge are not known")
+    over_absorption(formula, row.absorber, row.edge, angle_in=angle_in, angle_out=angle_out)
 
 
 def request_analysis(row: Series, asked: Asked, user: User) -> SeriesAnalysis:

@@ -243,6 +243,20 @@
     $("#place").textContent = parts.map(([name, r]) => `${name}: ${label(r)}`).join(" · ");
     await window.plots.draw(plot, figure);
   };
+  // What the analysis makes of A; asked for when A is kept, not while the pointer moves.
+  const fitted = document.getElementById("fit");
+  let fitAt = fitted && data.at;
+  const showFit = async () => {
+    const at = full(a) ? "" : text(a);
+    if (!fitted || at === fitAt) return;
+    fitAt = at;
+    const answer = await fetch(`${data.fit}?at=${encodeURIComponent(at)}`);
+    if (fitAt !== at) return;
+    if (!answer.ok) { $("#fit-where").textContent = await answer.text(); return; }
+    const found = await answer.json();
+    await window.plots.draw(fitted, found.figure);
+    $("#fit-where").textContent = found.region;
+  };
   let busy = false, waiting = false;
   const update = async () => {
     mark();
@@ -273,6 +287,7 @@
       link.href = to;
     }
     update();
+    showFit().catch((error) => { $("#fit-where").textContent = error.message; });
   };
 
   // --- pointer and keys ---------------------------------------------------------------------

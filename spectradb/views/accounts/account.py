@@ -22,6 +22,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from spectradb.forms import ApiKeyForm, RegisterForm
 from spectradb.models import ApiKey, Spectrum
 from spectradb.services.accounts import register as service
+from spectradb.services.accounts.language import remember_language
 from spectradb.services.accounts.roles import CONTRIBUTOR, CURATOR, may_contribute, may_curate
 from spectradb.services.accounts.sign_in import SignInForm
 from spectradb.services.imports.at_hand import adopt
@@ -51,6 +52,7 @@ class SignIn(LoginView):
     def form_valid(self, form: Any) -> HttpResponse:
         answer = super().form_valid(form)
         adopt(form.get_user(), tokens_of(self.request))
+        remember_language(form.get_user())  # of accounts from before it was kept
         return answer
 
 

@@ -20,6 +20,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import get_user_model
 from django.contrib.auth.decorators import login_required
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
@@ -144,8 +145,20 @@ class Identities(DefaultSocialAccountAdapter):  # type: ignore[misc]
     def save_user(
         self, request: HttpRequest, sociallogin: SocialLogin, form: object = None
     ) -> User:
-        user: User = super().save_user(request, sociallogin, form)
-        register.admit(user, confirmed=bool(user.email))
+        """A new account; that of the same first sign-in elsewhere where it was made just now."""
+        try:
+            with transaction.atomic():
+                user: User = super().save_user(request, sociallogin, form)
+                register.admit(user, confirmed=bool(user.email))
+        except IntegrityError:
+            account = sociallogin.account
+            same = SocialAccount.objects.filter(provider=account.provider, uid=account.uid)
+            made = same.select_related("user").first()
+            if made is None:  # the name alone was taken meanwhile
+                messages.error(request, gettext("Somebody signed up at the same time: try again."))
+                raise ImmediateHttpResponse(redirect("login")) from None
+            sociallogin.account, sociallogin.user = made, made.user
+            return made.user
         return user
 
     def get_connect_redirect_url(self, request: HttpRequest, socialaccount: SocialAccount) -> str:

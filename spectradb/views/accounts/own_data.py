@@ -9,16 +9,17 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout, views
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.forms import SetPasswordForm
+from django.contrib.auth.forms import PasswordResetForm, SetPasswordForm
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
-from django.utils.translation import gettext
+from django.utils.translation import gettext, override
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from spectradb.models import Spectrum
+from spectradb.services.accounts.language import language_of
 from spectradb.services.accounts.own_data import STAYS, delete_account, write_archive
 from spectradb.views.site.throttle import throttled_posts
 
@@ -52,9 +53,33 @@ class _WithMail:
         return super().dispatch(request, *args, **kwargs)  # type: ignore[misc,no-any-return]
 
 
+class _ResetForm(PasswordResetForm):
+    """Writes to whose account it is in their language; who asked may be anybody."""
+
+    def send_mail(
+        self,
+        subject_template_name: str,
+        email_template_name: str,
+        context: dict[str, Any],
+        from_email: str | None,
+        to_email: str,
+        html_email_template_name: str | None = None,
+    ) -> None:
+        with override(language_of(context["user"])):
+            super().send_mail(
+                subject_template_name,
+                email_template_name,
+                context,
+                from_email,
+                to_email,
+                html_email_template_name,
+            )
+
+
 @method_decorator(throttled_posts("register"), name="dispatch")  # type: ignore[arg-type]
 class ResetPassword(_WithMail, views.PasswordResetView):
     http_method_names = ["get", "head", "post"]
+    form_class = _ResetForm
     template_name = "accounts/password.html"
     email_template_name = "accounts/reset_mail.txt"
     subject_template_name = "accounts/reset_subject.txt"

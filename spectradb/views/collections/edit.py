@@ -14,7 +14,7 @@ from spectradb.models import Collection
 from spectradb.services.collections import lists
 from spectradb.services.collections.lists import CollectionError
 from spectradb.services.curation.workflow import CurationError, decide
-from spectradb.services.imports.share import DAYS, revoke, share
+from spectradb.services.imports.share import DAYS, ENDED, revoke, share
 from spectradb.views.collections.page import visible
 from spectradb.words import in_words
 
@@ -84,9 +84,28 @@ def delete(request: HttpRequest, pk: int) -> HttpResponse:
 
 @login_required
 @require_POST
+def revise(request: HttpRequest, pk: int) -> HttpResponse:
+    """Begin the next version of one's own public collection."""
+    row = visible(request, pk)
+    assert request.user.is_authenticated  # by the decorator; for the type checker
+    try:
+        new = lists.revise(row, request.user)
+    except CollectionError as error:
+        messages.error(request, in_words(error))
+        return redirect("collection", pk)
+    messages.success(
+        request, gettext("This draft takes the place of SDB-C%d once it is published.") % pk
+    )
+    return redirect("collection", new.pk)
+
+
+@login_required
+@require_POST
 def share_it(request: HttpRequest, pk: int) -> HttpResponse:
     """Make a link; with ``link``, take that one back."""
-    row = _own(request, pk)
+    row = visible(request, pk)
+    if not lists.owns(request.user, row) or row.status in ENDED:
+        raise PermissionDenied(gettext("Only its owner changes a collection."))
     if link := request.POST.get("link", ""):
         if revoke(row, link):
             messages.success(request, gettext("The link no longer works."))
@@ -99,6 +118,8 @@ def share_it(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _own(request: HttpRequest, pk: int) -> Collection:
     row = visible(request, pk)
-    if not lists.may_change(request.user, row):
+    if not lists.owns(request.user, row):
         raise PermissionDenied(gettext("Only its owner changes a collection."))
+    if not lists.may_change(request.user, row):
+        raise PermissionDenied(gettext("It is no draft any more: make a new version of it."))
     return row

@@ -14,7 +14,6 @@ from django.views.decorators.http import require_http_methods, require_safe
 from spectradb.models import Collection, Spectrum, Status
 from spectradb.services.collections.lists import CollectionError, create
 from spectradb.services.collections.lists import add as add_to
-from spectradb.services.imports.share import ENDED
 
 _PAGE = 50
 
@@ -41,7 +40,7 @@ def add(request: HttpRequest) -> HttpResponse:
     rows = Spectrum.objects.visible_to(request.user).without_arrays()
     found = {one.pk: one for one in rows.filter(pk__in=wanted[:1000])}
     spectra = [found[pk] for pk in wanted if pk in found]
-    mine = Collection.objects.filter(contributor_id=request.user.pk).exclude(status__in=ENDED)
+    mine = Collection.objects.filter(contributor_id=request.user.pk, status=Status.DRAFT)
     error = ""
     if request.method == "POST":
         try:

@@ -14,11 +14,18 @@ from django.views.decorators.http import require_safe
 
 from spectradb.models import Collection, Status
 from spectradb.services.collections.cite import authors_of, citation, licences_of
-from spectradb.services.collections.lists import may_change, may_see_all, spectra_in
+from spectradb.services.collections.lists import (
+    may_change,
+    may_revise,
+    may_see_all,
+    newer_of,
+    owns,
+    spectra_in,
+)
 from spectradb.services.curation.workflow import STEPS, may_take
 from spectradb.services.exports.jobs import estimated_bytes
 from spectradb.services.exports.write import FORMATS
-from spectradb.services.imports.share import DAYS, shares_of
+from spectradb.services.imports.share import DAYS, ENDED, shares_of
 from spectradb.views.exports.download import queued, written
 from spectradb.views.spectra.describe import source_line
 
@@ -85,6 +92,8 @@ def _context(request: HttpRequest, row: Collection, token: str = "") -> dict[str
         row.entries.filter(spectrum__in=[one.pk for one in shown]).values_list("spectrum", "note")
     )
     own = may_change(user, row) and not token
+    keeps = owns(user, row) and row.status not in ENDED and not token
+    newer = newer_of(row)
     path = reverse("shared", args=[token]) if token else reverse("collection", args=[row.pk])
     address = request.build_absolute_uri(path)
     ids = ",".join(str(pk) for pk in spectra.values_list("pk", flat=True))
@@ -116,13 +125,16 @@ def _context(request: HttpRequest, row: Collection, token: str = "") -> dict[str
             for name, step in STEPS.items()
             if row.status == step.start and may_take(name, row, user)
         ],
-        "may_delete": own and row.status != Status.PUBLISHED,
+        "may_delete": owns(user, row) and not token and row.status != Status.PUBLISHED,
+        "may_revise": may_revise(user, row) and not token,
+        "newer": newer if newer and Collection.objects.visible_to(user).contains(newer) else None,
+        "keeps": keeps,
         "days": DAYS,
         "shares": [
             (one, request.build_absolute_uri(reverse("shared", args=[one.token])))
             for one in shares_of(row)
         ]
-        if own
+        if keeps
         else [],
     }
 

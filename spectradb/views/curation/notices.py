@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -11,6 +13,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from spectradb.models import Notice, Preferences
+from spectradb.services.accounts.language import choose_language, language_of
 from spectradb.services.curation.notices import mark_read, notices_of
 
 _PAGE = 50
@@ -19,10 +22,16 @@ _PAGE = 50
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def notices(request: HttpRequest) -> HttpResponse:
-    """GET lists them; POST takes all as read, or says whether they are mailed too."""
+    """GET lists them; POST takes all as read, or says whether and in what language they go out."""
     assert request.user.is_authenticated  # by the decorator; for the type checker
     if request.method == "POST":
-        if "mail" in request.POST:
+        if language := request.POST.get("language", ""):
+            try:
+                choose_language(request.user, language)
+            except ValueError as error:
+                raise BadRequest(str(error)) from error
+            messages.success(request, gettext("Saved."))
+        elif "mail" in request.POST:
             wanted = request.POST["mail"] == "yes"
             Preferences.objects.update_or_create(
                 user=request.user, defaults={"mail_notices": wanted}
@@ -37,6 +46,8 @@ def notices(request: HttpRequest) -> HttpResponse:
         "page": page,
         "rows": [(one, _words(one)) for one in page.object_list],
         "mailed": not refused,
+        "languages": settings.LANGUAGES,
+        "language": language_of(request.user),
         "unread": any(one.read_at is None for one in page.object_list),
     }
     return render(request, "curation/notices.html", context)

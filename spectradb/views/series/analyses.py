@@ -33,7 +33,11 @@ if TYPE_CHECKING:
 
 _REFERENCE = re.compile(r"@[\d*,\-]+|\S+")
 _FREE = ("shift", "width")
-_CORRECTIONS = ("spikes", "i0", "drift", "power_low", "power_high", "low_loss", "bin")
+_SECONDS, _DEGREES = "is a number of seconds, such as 1e-6", "is a number of degrees, such as 45"
+_CORRECTIONS = (
+    "dead_tau", "dead_per", "spikes", "i0", "drift", "calibrate", "power_low", "power_high",
+    "low_loss", "formula", "angle_in", "angle_out", "bin",
+)  # fmt: skip
 
 
 @login_required
@@ -125,19 +129,28 @@ def _asked(post: QueryDict, row: Series, user: User) -> Asked:
 def _corrections(post: QueryDict) -> Iterator[tuple[str, Any]]:
     """Those of the form, in the order of their work."""
     given = {name: post.get(name, "").strip() for name in _CORRECTIONS}
+    if given["dead_tau"] or given["dead_per"]:
+        pair = [_number("dead_time", given[name], _SECONDS) for name in ("dead_tau", "dead_per")]
+        yield "dead_time", tuple(pair)
     if given["spikes"]:
-        yield "spikes", _number("spikes", given["spikes"])
+        yield "spikes", _number("spikes", given["spikes"], "is a number, such as 8")
     if post.get("dead"):
         yield "dead", True
     if given["i0"]:
         yield "i0", _series_number(given["i0"])
     if given["drift"]:
         yield "drift", "self" if given["drift"] == "self" else _series_number(given["drift"])
+    if given["calibrate"]:
+        yield "calibrate", _number("calibrate", given["calibrate"])
     if given["power_low"] or given["power_high"]:
         window = [_number("power_law", given[name]) for name in ("power_low", "power_high")]
         yield "power_law", tuple(window)
     if given["low_loss"]:
         yield "low_loss", given["low_loss"].upper().removeprefix("SDB-")
+    if given["formula"]:
+        angles = [given[name] or "45" for name in ("angle_in", "angle_out")]
+        degrees = [_number("angle", one, _DEGREES) for one in angles]
+        yield "over_absorption", (given["formula"], *degrees)
     if given["bin"]:
         if not (given["bin"].isdecimal() and len(given["bin"]) < 6):
             raise InputError("bin", given["bin"], "is a whole number of channels")
@@ -163,13 +176,13 @@ def _references(text: str, row: Series, user: User) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _number(field: str, text: str) -> float:
+def _number(field: str, text: str, wanted: str = "is a number in eV, such as 706.5") -> float:
     try:
         value = float(text)
     except ValueError:
-        raise InputError(field, text, "is a number in eV, such as 706.5") from None
+        raise InputError(field, text, wanted) from None
     if not abs(value) < 1e6:
-        raise InputError(field, text, "is an energy in eV")
+        raise InputError(field, text, wanted)
     return value
 
 

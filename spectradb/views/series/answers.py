@@ -18,6 +18,7 @@ import numpy as np
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response
+from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 from numpy.typing import ArrayLike
 
@@ -26,17 +27,25 @@ from compute.series.version import VERSION
 from spectradb.models import Series
 from spectradb.plots.raster import coloured, limits, png, standalone_map
 from spectradb.services.series.maps import opened_maps
+from spectradb.services.series.overlay import DRAWN, overlay
 from spectradb.services.series.values import Picture, picture, waterfall
 from spectradb.turns import RETRY_SECONDS, TurnTakenError
 from spectradb.views.series.asked import (
     analysis_of,
     frame_of,
     place_of,
+    region_of,
     series_of,
     trust_of,
 )
-from spectradb.views.series.describe import name_of
-from spectradb.views.series.figures import drawn_map, intensity_label, scale_of, sides
+from spectradb.views.series.describe import name_of, region_words
+from spectradb.views.series.figures import (
+    drawn_map,
+    intensity_label,
+    overlay_figure,
+    scale_of,
+    sides,
+)
 from spectradb.words import in_words
 
 View = Callable[..., HttpResponseBase]
@@ -148,7 +157,30 @@ def series_picture(request: HttpRequest, pk: int, format: str) -> HttpResponse:
         )  # fmt: skip
         return drawing(text, f"SDB-M{pk}.svg")
 
-    return unless_known(request, (row.sha256, format, frame, small), answer)
+    return unless_known(request, (row.sha256, format, frame, small, *_written(row, format)), answer)
+
+
+@require_safe
+@errors_told
+def series_fit(request: HttpRequest, pk: int, analysis_pk: int) -> HttpResponse:
+    """The figure of one region (``at``): as analysed, with what the analysis made of it."""
+    row = analysis_of(request, pk, analysis_pk, done=True)
+    if row.method not in DRAWN:
+        raise Http404
+    region = region_of(request.GET.get("at", ""), row.series)
+
+    def answer() -> HttpResponse:
+        figure = overlay_figure(row.series, overlay(row, region))
+        return JsonResponse(
+            {"figure": figure.to_json(), "region": region_words(region, row.series)}
+        )
+
+    return unless_known(request, (row.sha256, region.text(), get_language()), answer)
+
+
+def _written(row: Series, format: str) -> tuple[str, ...]:
+    """What words of a drawing depend on beside its numbers: title, axes, language."""
+    return (row.updated.isoformat(), get_language() or "") if format == "svg" else ()
 
 
 def shown_picture(row: Series, frame: tuple[int, ...]) -> Picture:
@@ -186,4 +218,5 @@ def series_map(request: HttpRequest, pk: int, analysis_pk: int, format: str) -> 
         )  # fmt: skip
         return drawing(text, f"SDB-M{pk}-analysis-{analysis_pk}.svg")
 
-    return unless_known(request, (row.sha256, format, key, trust, frame), answer)
+    told = (row.sha256, format, key, trust, frame, *_written(row.series, format))
+    return unless_known(request, told, answer)

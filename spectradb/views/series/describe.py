@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 from spectradb.models import Series, SeriesAnalysis
 from spectradb.services.series.values import Region
 
-_UNITS = {"shift": "eV", "width": "eV²"}
+_UNITS = {"shift": "eV", "width": "eV"}
 
 
 def name_of(row: Series) -> str:

@@ -10,11 +10,12 @@ from django.utils.translation import gettext
 from numpy.typing import NDArray
 
 from spectradb.models import Quantity, Series, SeriesAnalysis
-from spectradb.plots import Band, Curve, Figure, nice_range
+from spectradb.plots import Band, Curve, Figure, Marker, nice_range
 from spectradb.plots.raster import Bytes, Range, Side, blended, coloured, limits
 from spectradb.services.series.maps import Maps
+from spectradb.services.series.overlay import Overlay
 from spectradb.services.series.values import Picture, Region, Summed
-from spectradb.views.series.describe import axis_label, map_words, region_words
+from spectradb.views.series.describe import axis_label, map_words, quantity_words, region_words
 from spectradb.views.spectra.figures import edge_markers, style
 
 Floats = NDArray[np.float64]
@@ -77,6 +78,33 @@ def spectrum_figure(row: Series, parts: Sequence[tuple[Region, Summed]]) -> Figu
             Curve("A − B", parts[0][1].energy_ev, differ, "residual", "s1", panel=1, key="A − B")
         )
         figure.residual_label = "A − B"
+        figure.residual_range = (-1.15 * (extent or 1.0), 1.15 * (extent or 1.0))
+    return figure
+
+
+def overlay_figure(row: Series, found: Overlay) -> Figure:
+    """A region as it was analysed, under the model of the maps or with the numbers found in it."""
+    measured, words = gettext("As analysed"), gettext("Model")
+    x, y = found.energy_ev, found.spectrum
+    curves = [Curve(measured, x, y, "experiment", "ink", key=measured)]
+    top, bottom = (float(np.nanmax(y)), float(np.nanmin(y))) if np.isfinite(y).any() else (1.0, 0.0)
+    x_range = float(x[0]), float(x[-1])
+    figure = Figure(
+        energy_label(row), intensity_label(row), x_range, nice_range(bottom, top), curves
+    )
+    for name, value, err in found.places:
+        text = f"{quantity_words(name)} {value:.2f}"
+        figure.markers.append(Marker(value, f"{text} ± {err:.2f}" if np.isfinite(err) else text))
+    figure.bands = [
+        Band([low, high], [figure.y_range[0]] * 2, [top] * 2, 2, "s3", gettext("Window"))
+        for low, high in found.windows
+    ]
+    if found.model is not None:
+        curves.append(Curve(words, x, found.model, "fit", "s2", key=words))
+        left = y - found.model
+        extent = float(np.nanmax(np.abs(left))) if np.isfinite(left).any() else 1.0
+        curves.append(Curve(gettext("Residual"), x, left, "residual", "ink", panel=1))
+        figure.residual_label = gettext("Residual")
         figure.residual_range = (-1.15 * (extent or 1.0), 1.15 * (extent or 1.0))
     return figure
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
-from compute.errors import ReadError
+from compute.errors import InputError, ReadError
 from compute.series.parameters import QUANTITIES
 from spectradb.models import JobStatus, Series, SeriesAnalysis
 from spectradb.plots.raster import PHASES, SCALE, table
@@ -21,6 +21,8 @@ from spectradb.services.curation.quality import missing_of_series
 from spectradb.services.series.analyse import METHODS
 from spectradb.services.series.analyses import may_change
 from spectradb.services.series.maps import Maps, opened_maps
+from spectradb.services.series.overlay import DRAWN, overlay
+from spectradb.services.series.values import LARGE
 from spectradb.turns import TurnTakenError
 from spectradb.views.series.asked import Place, frame_of, place_of, series_of, trust_of
 from spectradb.views.series.describe import (
@@ -37,6 +39,7 @@ from spectradb.views.series.figures import (
     PHASES_KEY,
     along_axis,
     components_figure,
+    overlay_figure,
     spectrum_figure,
 )
 from spectradb.views.spectra.figures import Plot
@@ -120,7 +123,8 @@ def page(
         try:
             with opened_maps(chosen) as maps:
                 context |= _maps(row, chosen, maps)
-        except ReadError as problem:
+            context |= _fit(row, chosen, places)
+        except (ReadError, InputError) as problem:
             problems.append(in_words(problem))
     labels = context.pop("labels", [])
     pictures = _pictures(row, chosen, context.pop("maps_of", []), frame, labels)
@@ -188,6 +192,16 @@ def _maps(row: Series, chosen: SeriesAnalysis, maps: Maps) -> dict[str, Any]:
             for k, (label, one) in enumerate(along_axis(row, chosen, maps))
         ]
     return found
+
+
+def _fit(row: Series, chosen: SeriesAnalysis, places: list[Place]) -> dict[str, Any]:
+    """Region A under the model of the analysis; of a large series once a place is chosen."""
+    if chosen.method not in DRAWN or not places or places[0].region.n > LARGE:
+        return {"fit_later": chosen.method in DRAWN}
+    where = region_words(places[0].region, row)
+    figure = overlay_figure(row, overlay(chosen, places[0].region))
+    words = gettext("%s, as analysed") % where
+    return {"fit_plot": Plot("fit", figure, words, "short"), "fit_where": where}
 
 
 def component_means(maps: Maps, chosen: SeriesAnalysis) -> list[dict[str, Any]]:
@@ -280,6 +294,8 @@ def _data(
         "energy": [float(f"{one:.8g}") for one in np.asarray(row.energy)[::step]],
         "step": step,
         "values": reverse("series-values", args=[row.pk, "bin"]),
+        "fit": reverse("series-fit", args=[row.pk, context["chosen"].pk])
+        if context.get("fit_plot") else "",
         "pictures": pictures,
         "shown": shown["key"],
         "at": places[0].region.text() if places else "",

@@ -10,7 +10,9 @@ from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
+from compute.feff.version import CITATION as FEFF_CITATION
 from compute.l23.lineshape import BANDS
+from compute.routes import FEFF
 from compute.sites.oxidation import STATED
 from spectradb.models import Calculation, Measurement, Site, Spectrum
 from spectradb.templatetags.science import (
@@ -234,16 +236,22 @@ def citation(spectrum: Spectrum) -> SafeString:
     )
 
 
+def engine_citation(spectrum: Spectrum) -> str:
+    """What is to be cited of the program that computed a record; empty for our own."""
+    row = spectrum.calculation
+    return FEFF_CITATION if row is not None and row.route == FEFF else ""
+
+
 def bibtex(spectrum: Spectrum, url: str) -> str:
     """The same as BibTeX."""
     year = (spectrum.published_at or spectrum.created).year
     title = f"{spectrum.absorber} {edge_text(spectrum.edge)} spectrum of {name_of(spectrum)}"
+    engine = engine_citation(spectrum)
+    notes = [f"Data: doi:{spectrum.doi}"] * bool(spectrum.doi) + [engine] * bool(engine)
     return (
         f"@misc{{sdb{spectrum.pk},\n  title = {{{title}, SDB-{spectrum.pk}, version "
         f"{spectrum.version}}},\n  author = {{{{SpectraDB}}}},\n  year = {{{year}}},\n"
-        f"  url = {{{url}}}"
-        + (f",\n  note = {{Data: doi:{spectrum.doi}}}" if spectrum.doi else "")
-        + "\n}"
+        f"  url = {{{url}}}" + (f",\n  note = {{{'; '.join(notes)}}}" if notes else "") + "\n}"
     )
 
 

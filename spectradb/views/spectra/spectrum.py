@@ -79,6 +79,7 @@ def spectrum(request: HttpRequest, pk: int) -> HttpResponse:
             "levels": level_plot(shown),
             "field_levels": field_levels(shown),
             "citation": provenance.citation(shown),
+            "engine_citation": provenance.engine_citation(shown),
             "bibtex": provenance.bibtex(shown, request.build_absolute_uri(request.path)),
             # Its signs of markup are written as escapes of JSON.
             "dataset": mark_safe(dataset(shown, request))  # noqa: S308

@@ -15,6 +15,7 @@ from django.test import Client
 
 from spectradb.environment import openid_providers
 from spectradb.services.imports.uploads import keep_spectrum_file
+from spectradb.views.accounts.openid import Identities
 from tests.factories import make_user
 from tests.spectradb.accounts.oidc_server import CLIENT, SECRET, Provider
 from tests.spectradb.matching.test_runs import csv
@@ -104,6 +105,24 @@ def test_a_person_gets_an_account_once_and_is_back_where_they_were(
     assert go(other, next="https://elsewhere.example/")["Location"] == "/"
     assert USERS.count() == 1
     assert other.get("/account/").status_code == 200
+
+
+@pytest.mark.slow
+def test_two_first_sign_ins_of_one_person_at_once_are_one_account(
+    client: Client, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider.person = ADA
+    looked = Identities.pre_social_login
+
+    def meanwhile(self: Any, request: Any, sociallogin: Any) -> None:
+        looked(self, request, sociallogin)
+        monkeypatch.setattr(Identities, "pre_social_login", looked)
+        go(Client())  # the same person in another window, between the look and the account
+
+    monkeypatch.setattr(Identities, "pre_social_login", meanwhile)
+    assert go(client)["Location"] == "/"
+    assert (USERS.count(), SocialAccount.objects.count()) == (1, 1)
+    assert client.get("/account/").status_code == 200
 
 
 @pytest.mark.slow

@@ -274,3 +274,15 @@ def test_the_other_pages_of_the_admin_see_a_second_tab_as_well(desk: Client) -> 
             assert "changed since this page was opened" in answer.content.decode(), path
             stored.refresh_from_db()
             assert f"{getattr(stored, name):}".startswith(one), path
+
+
+def test_what_is_looked_up_reads_as_numbers_and_lists_not_as_code(desk: Client) -> None:
+    site = make_site(mean_bond_length=2.0890000000000004)
+    page = desk.get(f"/admin/spectradb/site/{site.pk}/change/").content.decode()
+    assert "2.089" in page
+    assert "2.0890000000000004" not in page
+    row = make_spectrum(calculation_parameters={"ten_dq": 0.1 + 0.2, "matrix": [[1.0, 0.5]]})
+    page = desk.get(f"/admin/spectradb/calculation/{row.calculation_id}/change/").content.decode()
+    assert "<dt>ten dq</dt><dd>0.3</dd>" in page
+    assert '<td class="num">0.5</td>' in page
+    assert "{&quot;" not in page

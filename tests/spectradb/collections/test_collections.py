@@ -8,6 +8,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from django.core.exceptions import PermissionDenied
 from django.test import Client
 from django.utils import timezone
 
@@ -106,17 +107,66 @@ def test_a_public_collection_shows_only_what_its_reader_may_see(client: Client) 
 
 
 def test_it_is_cited_by_names_title_date_licence_and_version(client: Client) -> None:
-    row, (a, _b, _c) = _filled(Status.PUBLISHED)
-    lists.annotate(row, row.contributor, a.pk, "another note")
-    row.refresh_from_db()
-    assert row.version == 2
+    row, _ = _filled(Status.PUBLISHED)
     page = client.get(f"/collections/{row.pk}/").content.decode()
     words = (
         f"Ada Byron ({row.published_at.year}). Nickel. SpectraDB collection SDB-C{row.pk}, "
-        f"version 2 of {row.updated:%Y-%m-%d}, 1 spectrum. CC BY 4.0. "
+        f"version 1 of {row.updated:%Y-%m-%d}, 1 spectrum. CC BY 4.0. "
         f"http://testserver/collections/{row.pk}/"
     )
     assert words in page
+
+
+@pytest.mark.parametrize("status", [Status.SUBMITTED, Status.PUBLISHED])
+def test_what_a_curator_looks_at_or_has_published_is_changed_by_nobody(
+    client: Client, status: str
+) -> None:
+    row, (a, _b, _c) = _filled(status)
+    owner = row.contributor
+    client.force_login(owner)
+    path = f"/collections/{row.pk}/"
+    assert client.post(f"{path}edit/", {"title": "Another"}).status_code == 403
+    for do in ("note", "up", "down", "remove"):
+        sent = {"spectrum": a.pk, "do": do, "note": "changed"}
+        assert client.post(f"{path}entry/", sent).status_code == 403
+    answer = client.patch(
+        f"/api/v1/collections/{row.pk}/", {"title": "x"}, content_type="application/json"
+    )
+    assert answer.status_code == 403
+    with pytest.raises(PermissionDenied):
+        lists.add(row, owner, [make_spectrum().pk])
+    sent = client.post("/collections/add/", {"ids": a.pk, "collection": row.pk})
+    assert sent.status_code == 404
+    row.refresh_from_db()
+    assert (row.title, row.version) == ("Nickel", 1)
+    assert {note for _, note in lists.entries_of(row)} == {"kept"}
+    page = client.get(path).content.decode()
+    assert "Save" not in page
+    assert "Make a link" in page
+
+
+def test_a_public_one_is_changed_by_a_new_version_that_takes_its_place(client: Client) -> None:
+    row, (a, b, c) = _filled(Status.PUBLISHED)
+    owner, curator = row.contributor, make_user("curator", "curator")
+    client.force_login(owner)
+    answer = client.post(f"/collections/{row.pk}/revise/")
+    new = Collection.objects.get(replaces=row)
+    assert answer["Location"] == f"/collections/{new.pk}/"
+    assert (new.status, new.version, new.title) == (Status.DRAFT, 2, "Nickel")
+    assert lists.entries_of(new) == [(one.pk, "kept") for one in (a, b, c)]
+    with pytest.raises(CollectionError, match="newer version"):
+        lists.revise(row, owner)
+    with pytest.raises(PermissionDenied):
+        lists.revise(row, curator)
+    lists.remove(new, owner, b.pk)
+    assert len(lists.entries_of(row)) == 3, "the public one is as it was"
+    assert f"/collections/{new.pk}/" not in Client().get(f"/collections/{row.pk}/").content.decode()
+    decide(new, "submit", owner)
+    decide(new, "publish", curator)
+    row.refresh_from_db()
+    assert row.status == Status.WITHDRAWN
+    assert row.status_note == f"Replaced by SDB-C{new.pk}, version 2."
+    assert "version 2 of" in client.get(f"/collections/{new.pk}/").content.decode()
 
 
 def test_a_link_shows_a_private_one_until_it_is_taken_back_or_ends(client: Client) -> None:

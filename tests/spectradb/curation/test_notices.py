@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.contrib.auth import get_user_model
 from django.core import mail
 from django.core.mail import EmailMessage
 from django.db import transaction
@@ -16,6 +17,7 @@ from django.utils import timezone
 
 from spectradb import tasks
 from spectradb.models import Comment, Notice, Preferences, Spectrum, Status
+from spectradb.services.accounts.language import choose_language
 from spectradb.services.curation import mails
 from spectradb.services.curation.comments import MOST_OPEN, CommentError, answer, comment
 from spectradb.services.curation.notices import n_unread
@@ -89,6 +91,41 @@ def test_an_address_that_is_none_keeps_no_other_mail_back(posted: list[Any]) -> 
     notice = Notice.objects.get(spectrum=broken)
     assert "BadHeaderError" in notice.mail_error
     assert notice.mail_due is not None
+
+
+def test_a_mail_is_in_the_language_of_whom_it_is_for(posted: list[Any], client: Client) -> None:
+    """Whatever the curator's is: that of the sign-up, until another one is chosen."""
+    client.cookies["django_language"] = "ja"
+    sent = {"username": "yuki", "email": "yuki@example.org", "password1": "long-enough-7",
+            "password2": "long-enough-7"}  # fmt: skip
+    assert client.post("/register/", sent).status_code == 302
+    yuki, curator = get_user_model().objects.get(), make_user("curator", "curator")
+    row = make_spectrum("experiment", status=Status.SUBMITTED, contributor=yuki, formula="NiO",
+                        licence="CC BY 4.0")  # fmt: skip
+    decide(row, "publish", curator)
+    assert mails.send_due() == 1
+    assert posted[0].subject == f"SDB-{row.pk} NiO を公開しました"
+    assert "お知らせのページ" in posted[0].body
+    visitor = Client()  # who asks for a new password may be anybody
+    visitor.post("/password/", {"email": yuki.email})
+    assert "パスワード" in posted[1].subject
+    assert "/password/" in posted[1].body
+    client.post("/notices/", {"language": "en"})
+    assert client.post("/notices/", {"language": "xx"}).status_code == 400
+    decide(row, "withdraw", curator, "Wrong energy.")
+    assert mails.send_due() == 1
+    assert posted[2].subject == f"SDB-{row.pk} NiO was withdrawn"
+
+
+def test_a_reason_that_the_site_gives_is_translated_too(posted: list[Any]) -> None:
+    row, curator = _record(Status.PUBLISHED), make_user("curator", "curator")
+    choose_language(row.contributor, "ja")
+    new = revise(row, row.energy, 2 * row.intensity, user=curator, reason="Twice as much.")
+    decide(new, "submit", curator)
+    decide(new, "publish", curator)
+    mails.send_due()
+    (told,) = [one for one in posted if "取り下げ" in one.subject]
+    assert f"SDB-{new.pk}（第 2 版）に置き換えられました。" in told.body
 
 
 def test_a_decision_that_fails_tells_nobody(posted: list[Any]) -> None:

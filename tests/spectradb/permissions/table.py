@@ -1,8 +1,9 @@
 """Who gets which answer, written by hand: for each kind of row, then for each route.
 
 Five letters a row, one for each of PEOPLE: Y the answer, 0 told that there is no such thing, G that
-it was withdrawn, N that it is not allowed, L asked to sign in. An owner has the rows that the table
-is about.
+it was withdrawn, N that it is not allowed, L asked to sign in (by the API with 401). An owner has
+the rows that the table is about. A stranger is a contributor; a member, who has an account and no
+role, gets what they do, but N where it is C for Y and X for 0.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ Rights = str | dict[str, str]
 """The five letters, the same for every state of the row or for each of them."""
 
 ALL, MEMBERS, SIGNED = "YYYYY", "NYYYY", "LYYYY"
+CONTRIBUTORS = "LCYYY"
 CURATORS, CURATORS_SIGNED = "NNNYY", "LNNYY"
 NOBODY = "NNNNN"
-OWN = "L0Y00"  # whoever is signed in is asked about their own alone
+OWN = "LXY00"  # whoever is signed in is asked about their own alone
 _NONE = "00000"  # what is at hand is its owner's alone
 
 
@@ -31,7 +33,7 @@ SPECTRUM = _by_status("YYYYY", "00YYY")
 """Also of whatever hangs on one: its figures, files, fits, matches, calculation."""
 SPECTRUM_PAGE = SPECTRUM | {"withdrawn": "GGYYY"}
 OWN_SPECTRUM = _by_status("LNYYY", "L0YYY")  # its author and the curators
-OWN_SERIES = _by_status("LYYYY", "L0YYY")  # whoever sees it, signed in
+OWN_SERIES = _by_status("LCYYY", "L0YYY")  # whoever sees it, signed in
 ORDERS = {
     "own": "00YYY",  # asked for by the owner; nothing is made of it yet
     "operator": "YYYYY",
@@ -88,14 +90,14 @@ def _both(get: Rights, post: Rights, row: str = "") -> Route:
 
 _DRAFT = _by_status("LNNNN", "L0NNN") | {"draft": "L0YNN"}
 _SUBMITS = _by_status("LNYNN", "L0YNN")  # what cannot be sent any more is told so
-_OWN_LIST = _by_status("LNYNN", "L0YNN") | {"rejected": "L0NNN", "withdrawn": "L0NNN"}
+_SHARED_LIST = _by_status("LNYNN", "L0YNN") | {"rejected": "L0NNN", "withdrawn": "L0NNN"}
 _DECIDES = _by_status("LNNYY", "L0NYY")  # over the API
 
 _SERIES_STEP = _by_status("LNNYY", "L0NYY")  # on the page
 
 SERIES_PAGES: dict[str, Route | list[Route]] = {
     "series-browse": _get(),
-    "series-combine": _both(SIGNED, SIGNED),
+    "series-combine": _both(CONTRIBUTORS, CONTRIBUTORS),
     "series": _get(SPECTRUM, "series"),
     "series-download": _get(SPECTRUM, "series"),
     "series-values": _get(SPECTRUM, "series bin"),
@@ -108,6 +110,7 @@ SERIES_PAGES: dict[str, Route | list[Route]] = {
     "series-analyse": _post(OWN_SERIES, "series", method="nothing"),
     "series-analysis-act": _post(CHANGED_ANALYSIS, "analysis", do="nothing"),
     "series-map": _get(ANALYSIS, "analysis bin"),
+    "series-fit": _get(ANALYSIS, "analysis"),
     "series-maps": _get(ANALYSIS, "analysis h5"),
     "series-along": _get("00000", "analysis along"),  # it has two axes
     "series-report": _get(ANALYSIS, "analysis"),
@@ -123,7 +126,7 @@ PAGES: dict[str, Route | list[Route]] = {
     "spectrum-nearest": _get(SPECTRUM_PAGE, "measured"),
     "spectrum-normalisation": _both(OWN_SPECTRUM, OWN_SPECTRUM, "measured"),
     "spectrum-fit": _get(SPECTRUM, "measured"),
-    "spectrum-fit-accept": _post(_by_status("NYYYY", "N0YYY"), "measured", lo="wrong"),
+    "spectrum-fit-accept": _post(_by_status("NCYYY", "NXYYY"), "measured", lo="wrong"),
     "fit-accept": _post(_by_status("NNYYY", "00YYY"), "fit of spectrum"),
     "spectrum-draft": _both(_DRAFT, _DRAFT, "measured"),
     "spectrum-delete": _post(_DRAFT, "measured"),
@@ -138,9 +141,9 @@ PAGES: dict[str, Route | list[Route]] = {
     "structure-judge": _post(CURATORS, "structure"),
     "export": _get(),
     "export-file": _get(EXPORT, "export"),
-    "upload": _both(SIGNED, SIGNED),
-    "upload-answer": _post(SIGNED),
-    "series-upload": _both(SIGNED, SIGNED),
+    "upload": _both(CONTRIBUTORS, CONTRIBUTORS),
+    "upload-answer": _post(CONTRIBUTORS),
+    "series-upload": _both(CONTRIBUTORS, CONTRIBUTORS),
     "series-sent": _get(OWN, "series upload"),
     "series-again": _post(OWN, "series upload"),
     "series-forget": _post(OWN, "series upload"),
@@ -155,7 +158,7 @@ PAGES: dict[str, Route | list[Route]] = {
         _get(),
         Route({"GET": CALCULATION}, "calculation query", "calculation={pk}"),
     ],
-    "multiplet-save": _post(MEMBERS, ion="Zz9"),
+    "multiplet-save": _post("NCYYY", ion="Zz9"),
     "multiplet-answer": [
         Route({"GET": ALL}, refused_only=True),
         Route({"GET": CALCULATION}, "calculation query", "calculation={pk}"),
@@ -167,7 +170,7 @@ PAGES: dict[str, Route | list[Route]] = {
     "match-measure": Route({"POST": CURATORS}, refused_only=True),
     "match-run": [_both(SPECTRUM, SPECTRUM, "match"), _both(ALL, ALL, "match of upload")],
     "match-report": [_get(SPECTRUM, "match"), _get(ALL, "match of upload")],
-    "match-submit": _post(MEMBERS, "match of upload"),
+    "match-submit": _post("NCYYY", "match of upload"),
     "predict": _both(ALL, ALL),
     "predict-table": Route({"GET": ALL}, refused_only=True),
     "predict-structure": _both(ALL, ALL, "structure"),
@@ -197,10 +200,11 @@ PAGES: dict[str, Route | list[Route]] = {
     "collection": _get(SPECTRUM, "collection"),
     "collection-download": _get(SPECTRUM, "collection csv"),
     "collection-feed": _get(_by_status("YYYYY", _NONE), "collection"),
-    "collection-edit": _post(_OWN_LIST, "collection", title="T"),
-    "collection-entry": _post(_OWN_LIST, "collection"),
-    "collection-share": _post(_OWN_LIST, "collection"),
+    "collection-edit": _post(_DRAFT, "collection", title="T"),
+    "collection-entry": _post(_DRAFT, "collection"),
+    "collection-share": _post(_SHARED_LIST, "collection"),
     "collection-delete": _post(_by_status("LNYNN", "L0YNN"), "collection"),
+    "collection-revise": _post(_by_status("LNYNN", "L0YNN"), "collection"),
     "collection-step": _post(_by_status("LNYYY", "L0YYY"), "collection", step="submit"),
     "notices": _both(SIGNED, SIGNED),
     "spectrum-comment": _post(_by_status("LYYYY", "L0YYY"), "measured", text="why"),
@@ -236,7 +240,7 @@ PAGES: dict[str, Route | list[Route]] = {
 API: dict[str, Route | list[Route]] = {
     "schema": Route({"GET": ALL}, refused_only=True),
     "api-root": _get(),
-    "upload": _post("LYYYY"),
+    "upload": _post(CONTRIBUTORS),
     "match": _post(ALL),
     "match-run": [_get(SPECTRUM, "match"), _get(ALL, "match of upload")],
     "predict": _post(ALL),
@@ -289,12 +293,12 @@ API: dict[str, Route | list[Route]] = {
     "collection-detail": Route(
         {
             "GET": SPECTRUM,
-            "PATCH": _OWN_LIST,
+            "PATCH": _DRAFT,
             "DELETE": _by_status("LNYNN", "L0YNN"),
         },
         "collection",
     ),
-    "collection-entries": Route({"POST": _OWN_LIST, "PUT": _OWN_LIST}, "collection"),
+    "collection-entries": Route({"POST": _DRAFT, "PUT": _DRAFT}, "collection"),
     "key-list": _both(SIGNED, SIGNED),
     "key-detail": Route({"DELETE": "L0Y00"}, "key"),
 }

@@ -48,12 +48,13 @@ def make_world() -> World:
     """Everything belongs to the owner, but for what says otherwise."""
     owner = make_user("owner", "contributor")
     people = {
+        "member": make_user("member"),
         "stranger": make_user("stranger", "contributor"),
         "owner": owner,
         "curator": make_user("curator", "curator"),
         "administrator": make_user("administrator", is_superuser=True, is_staff=True),
     }
-    clients = {who: Client() for who in PEOPLE}
+    clients = {who: Client() for who in (*PEOPLE, "member")}
     for who, user in people.items():
         clients[who].force_login(user)
     rows: dict[str, dict[str, dict[str, Any]]] = {}

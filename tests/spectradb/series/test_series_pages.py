@@ -13,11 +13,19 @@ import tifffile
 from django.contrib.auth.models import AnonymousUser
 from django.test import Client, RequestFactory
 
-from spectradb.models import Spectrum
+from spectradb.models import SeriesAnalysis, Spectrum
+from spectradb.services.series.example import store_example
+from spectradb.services.series.overlay import _moved
 from spectradb.services.series.values import Region, summed
 from spectradb.services.series.writing import Asked
 from spectradb.turns import turn
-from tests.factories import make_series, make_series_analysis, make_user
+from tests.factories import (
+    lorentzians,
+    make_series,
+    make_series_analysis,
+    make_spectrum,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -44,6 +52,102 @@ def test_a_pixel_comes_as_floats_and_is_not_read_again(client):
     )
     assert (again.status_code, again.content) == (304, b"")
     assert client.get(f"/series/{row.pk}/values.bin?at=1,3")["ETag"] != response["ETag"]
+
+
+def test_a_drawing_that_the_browser_has_is_asked_for_again_with_other_words(client):
+    row = make_series((2, 3))
+    path = f"/series/{row.pk}/picture.svg"
+    tag = client.get(path)["ETag"]
+    assert client.get(path, headers={"If-None-Match": tag}).status_code == 304
+    client.cookies["django_language"] = "ja"
+    other = client.get(path, headers={"If-None-Match": tag})
+    assert other.status_code == 200
+    row.title = "Another title"
+    row.save()
+    again = client.get(path, headers={"If-None-Match": other["ETag"]})
+    assert b"Another title" in again.content
+
+
+def test_a_place_is_drawn_under_the_model_of_the_maps(client):
+    """Components in the amounts of the maps describe the counts to their noise."""
+    row = make_series((3, 4))
+    analysis = make_series_analysis(row)
+    told = client.get(f"/series/{row.pk}/analyses/{analysis.pk}/fit.json?at=1,2").json()
+    measured, model, left = told["figure"]["curves"]
+    assert [one["role"] for one in (measured, model, left)] == ["experiment", "fit", "residual"]
+    found = summed(row, Region.parse("1,2", row)).mean
+    np.testing.assert_allclose(measured["y"], found, rtol=1e-4)
+    scatter = np.sqrt(np.maximum(found, 1.0))  # of counts
+    assert np.sqrt(np.mean((np.array(left["y"]) / scatter) ** 2)) < 1.5
+    page = client.get(f"/series/{row.pk}/?analysis={analysis.pk}&at=1,2").content.decode()
+    assert 'id="fit"' in page
+    away = client.get(f"/series/{row.pk}/analyses/{analysis.pk}/fit.json?at=9,9")
+    assert away.status_code == 400
+
+
+def test_a_place_is_drawn_with_the_numbers_found_in_it_and_their_windows(client):
+    row = make_series((3, 4))
+    asked = Asked("parameters", quantities=("centre_of_mass",), windows=((642.0, 652.0),))
+    analysis = make_series_analysis(row, asked=asked)
+    figure = client.get(f"/series/{row.pk}/analyses/{analysis.pk}/fit.json?at=0,0").json()["figure"]
+    (marker,) = figure["markers"]
+    assert 642 < marker["x"] < 652
+    assert "±" in marker["label"]
+    assert (figure["bands"][0]["x"], len(figure["curves"])) == ([642.0, 652.0], 1)
+
+
+def test_the_model_is_moved_as_the_spectrum_was_found_to_be():
+    energy = 640 + 0.1 * np.arange(400)
+    line = np.exp(-0.5 * ((energy - 655) / 0.8) ** 2)
+    moved = _moved(energy, line, 0.5, 0.6)
+    wanted = np.exp(-0.5 * ((energy - 655.5) / 1.0) ** 2) * 0.8
+    np.testing.assert_allclose(moved, wanted, atol=2e-3)
+
+
+def test_corrections_of_the_form_are_those_of_the_command(anna):
+    row = make_series((2, 3), quantity="normalised", edge="K", absorber="Fe", formula="Fe2O3")
+    path = f"/series/{row.pk}/analyse/"
+    sent = {
+        "method": "nmf", "components": "2", "dead_tau": "1e-6", "dead_per": "0.5",
+        "drift": "self", "calibrate": "645", "formula": "Fe2O3", "angle_in": "30",
+    }  # fmt: skip
+    assert anna.post(path, sent).status_code == 302
+    asked = SeriesAnalysis.objects.get().options["corrections"]
+    assert asked == [
+        ["dead_time", [1e-6, 0.5]], ["drift", "self"], ["calibrate", 645.0],
+        ["over_absorption", ["Fe2O3", 30.0, 45.0]],
+    ]  # fmt: skip
+    for wrong, words in (
+        ({"dead_per": ""}, "number of seconds"), ({"dead_tau": "2", "dead_per": "1"}, "less than"),
+        ({"drift": ""}, "needs a drift"), ({"calibrate": "9000"}, "outside"),
+        ({"formula": "NiO"}, "holds no Fe"), ({"angle_in": "0"}, "degrees"),
+    ):  # fmt: skip
+        refused = anna.post(path, sent | wrong)
+        assert refused.status_code == 400, wrong
+        assert words in refused.content.decode(), wrong
+
+
+def test_without_a_series_the_page_says_how_to_bring_one(client):
+    page = client.get("/series/").content.decode()
+    assert "import_series" in page
+    assert "/series/upload/" in page
+
+
+def test_the_example_says_everywhere_that_it_is_computed(client):
+    energy = np.linspace(630.0, 670.0, 401)
+    for formula, place in (("MnO", 640.0), ("MnO2", 643.0)):
+        make_spectrum(
+            absorber="Mn", formula=formula, energy=energy, quantity="radial",
+            intensity=lorentzians(energy, ((place, 0.4, 1.0), (place + 11, 0.6, 0.5))),
+        )  # fmt: skip
+    row = store_example()
+    assert (row.status, row.technique, row.shape) == ("published", "computed", (24, 32))
+    assert store_example().pk == row.pk
+    assert "Computed example" in client.get("/series/").content.decode()
+    page = client.get(f"/series/{row.pk}/").content.decode()
+    assert "nothing of it was measured" in page
+    (analysis,) = SeriesAnalysis.objects.all()
+    assert analysis.public
 
 
 def test_the_answer_of_a_withdrawn_series_is_not_left_in_the_browser(client):

@@ -70,3 +70,14 @@ def test_a_control_character_in_a_record_or_a_collection_ends_no_feed(client: Cl
             title.text is not None and "Ni O" in title.text
             for title in ElementTree.fromstring(feed.content).iter(f"{_ATOM}title")
         )
+
+
+def test_a_spectrum_of_feff_is_cited_with_the_program(client: Client) -> None:
+    by_feff = make_spectrum(
+        absorber="Cu", edge="K", calculation_engine="FEFF10", calculation_route="feff"
+    )
+    page = client.get(f"/spectra/{by_feff.pk}/").content.decode()
+    assert page.count("FEFF10: J. J. Kas") == 2, "in words and as BibTeX"
+    assert "doi:10.1107/S1600577521008614" in page
+    ours = client.get(f"/spectra/{make_spectrum().pk}/").content.decode()
+    assert "FEFF10" not in ours

@@ -17,7 +17,7 @@ from spectradb.management.commands.compile_translations import mo_bytes, read_po
 
 ROOT = Path(settings.BASE_DIR)
 FOLDER = ROOT / "spectradb" / "locale" / "ja" / "LC_MESSAGES"
-PAGES = ("views", "templatetags", "forms.py")
+PAGES = ("views", "services", "templatetags", "forms.py")
 _STRING = r"u?('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")"
 
 
@@ -47,7 +47,7 @@ def _used() -> set[str]:
         path = ROOT / "spectradb" / part
         for file in [path] if path.suffix else path.rglob("*.py"):
             found |= set(_in_python(file.read_text(encoding="utf-8")))
-    for file in (ROOT / "templates").rglob("*.html"):
+    for file in (ROOT / "templates").rglob("*.*"):  # pages, and texts of mails
         if "admin" not in file.parts:
             found |= set(_in_template(file.read_text(encoding="utf-8")))
     return found | {element.name for element in ELEMENTS}
