@@ -11,14 +11,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spectradb.plots.sparkline import thin
+from spectradb.plots.sparkline import followed, thin
 
 FloatArray = NDArray[np.float64]
 Role = Literal["theory", "experiment", "fit", "peak", "line", "reference", "residual", "points"]
 Range = tuple[float, float]
 
-MAX_POINTS, MIN_POINTS = 1000, 250  # of one curve
-ALL_POINTS = 3200  # of all curves of a figure: its page stays below 15 kB
+MAX_POINTS, ALL_POINTS = 1000, 3200  # of one curve, of all curves of a figure
+MIN_POINTS, MIN_SAMPLES = 160, 400  # of one of many: of a smooth curve, of one with noise
+SMOOTH = {"theory", "fit", "peak", "reference"}
 COLOURS = ("s1", "s2", "s3", "s4", "s5", "s6")
 DASHES = ("", "dash", "dot", "dashdot")
 
@@ -49,7 +50,10 @@ class Curve:
     def arrays(self, points: int = MAX_POINTS) -> tuple[FloatArray, FloatArray]:
         """x and y thinned to at most ``points``."""
         x, y = np.asarray(self.x), np.asarray(self.y)
-        kept = thin(x, y, points)
+        if self.role in SMOOTH:
+            kept = followed(x, y, points)
+        else:
+            kept = thin(x, y, max(points, MIN_SAMPLES))
         return x[kept], y[kept]
 
 

@@ -14,14 +14,15 @@ import numpy as np
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
-from spectradb.plots.figure import Curve, Figure, nice_ticks, stick_heights, tick_text
-from spectradb.plots.sparkline import thin
+from spectradb.plots.figure import SMOOTH, Curve, Figure, nice_ticks, stick_heights, tick_text
+from spectradb.plots.sparkline import followed, thin
 
 if TYPE_CHECKING:
     from spectradb.plots.figure import FloatArray, Range
 
 _W, _H = 4000, 2000
 _SVG_POINTS = 400
+_SMOOTH_POINTS = 200  # within 0.2 % of the height, less than a pixel
 _DOT_GAP = 6.0  # px between dots, at the width below
 _TYPICAL = (840.0, 340.0)
 _LABEL_STEP = 4.2  # between names at the line ends, % of the height
@@ -88,7 +89,7 @@ def _curve(curve: Curve, x_range: Range, y_range: Range) -> str:
         return ""
     stretch = ' vector-effect="non-scaling-stroke"'
     colour = f"k-{curve.colour}"
-    kept = thin(x, y, _SVG_POINTS)
+    kept = followed(x, y, _SMOOTH_POINTS) if curve.role in SMOOTH else thin(x, y, _SVG_POINTS)
     d = _path(x[kept], y[kept], x_range, y_range)
     if curve.role == "points":
         marks = "".join(

@@ -20,7 +20,7 @@ from spectradb.services.series.writing import Asked
 
 TECHNIQUE = "computed"
 """Of a series that is none: what pages know it by."""
-_PAIRS = (("Mn", "MnO", "MnO2"), ("Fe", "FeO", "Fe2O3"), ("Ti", "TiO", "TiO2"))
+_PAIRS = (("Ti", "Ti2O3", "TiO2"), ("Mn", "MnO", "Mn3O4"), ("Fe", "FeO", "Fe3O4"))
 _SHAPE, _STEP_EV, _COUNTS, _SEED = (24, 32), 0.25, 400.0, 20261130
 
 

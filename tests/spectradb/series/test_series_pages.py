@@ -135,7 +135,7 @@ def test_without_a_series_the_page_says_how_to_bring_one(client):
 
 def test_the_example_says_everywhere_that_it_is_computed(client):
     energy = np.linspace(630.0, 670.0, 401)
-    for formula, place in (("MnO", 640.0), ("MnO2", 643.0)):
+    for formula, place in (("MnO", 640.0), ("Mn3O4", 643.0)):
         make_spectrum(
             absorber="Mn", formula=formula, energy=energy, quantity="radial",
             intensity=lorentzians(energy, ((place, 0.4, 1.0), (place + 11, 0.6, 0.5))),
