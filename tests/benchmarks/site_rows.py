@@ -26,11 +26,9 @@ from spectradb.models import (
     StructureElement,
 )
 from spectradb.plots import sparkline_path
+from tests.benchmarks.site_words import METALS, OTHERS, SYSTEMS
 
-METALS = ("Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu")
-OTHERS = ("Li", "Na", "K", "Mg", "Ca", "Sr", "Ba", "Al", "Y", "La", "Zr", "Nb", "Mo")
 LIGANDS = ("O", "O", "O", "O", "S", "F", "Cl", "Br", "N")
-SYSTEMS = tuple(Structure.CrystalSystem.values)
 SHAPES = ((6, "octahedron"), (6, "octahedron"), (4, "tetrahedron"), (5, "square pyramid"))
 N_POINTS = 300
 

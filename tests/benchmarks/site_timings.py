@@ -20,7 +20,8 @@ from django.test.utils import CaptureQueriesContext  # noqa: E402
 
 from spectradb.models import Spectrum  # noqa: E402
 from tests.benchmarks.rows import Row  # noqa: E402
-from tests.benchmarks.site_rows import METALS, N_POINTS, OTHERS, SYSTEMS, fill  # noqa: E402
+from tests.benchmarks.site_rows import N_POINTS, fill  # noqa: E402
+from tests.benchmarks.site_words import METALS, OTHERS, SYSTEMS  # noqa: E402
 
 N_SPECTRA, N_STRUCTURES = 150_000, 20_000
 LIMIT_MS = 100.0

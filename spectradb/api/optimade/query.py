@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable
+from datetime import timedelta
+from functools import lru_cache, reduce
+from operator import and_, or_
+from typing import Any
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import CharField, Exists, OuterRef, Q
+from django.db.models.functions import Cast
+from django.utils.dateparse import parse_datetime
 
 from spectradb.api.optimade.grammar import (
     Comparison,
@@ -22,6 +29,13 @@ from spectradb.models import Structure, StructureElement
 PREFIX = "_spectradb_"
 _LOOKUPS = {"<": "lt", "<=": "lte", ">": "gt", ">=": "gte", "=": "exact"}
 _TEXT_LOOKUPS = {"CONTAINS": "contains", "STARTS": "startswith", "ENDS": "endswith"}
+_RELATIONS: dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le,
+    ">": operator.gt, ">=": operator.ge,
+}  # fmt: skip
+_PARTS: dict[str, Callable[[str, str], bool]] = {
+    "CONTAINS": operator.contains, "STARTS": str.startswith, "ENDS": str.endswith,
+}  # fmt: skip
 _NEVER = Q(pk__isnull=True)
 _ALWAYS = Q(pk__isnull=False)
 _NUMBERS = {
@@ -33,15 +47,19 @@ _NUMBERS = {
     f"{PREFIX}energy_above_hull": "energy_above_hull",
 }
 _TEXTS = {
+    "immutable_id": "content_hash",
+    "chemical_formula_descriptive": "formula",
     f"{PREFIX}source": "source",
     f"{PREFIX}source_id": "source_id",
     f"{PREFIX}crystal_system": "crystal_system",
 }
 _CONSTANT: dict[str, Value] = {"type": "structures", "nperiodic_dimensions": 3}
 _UNSUPPORTED = {
-    "immutable_id", "last_modified", "elements_ratios", "chemical_formula_descriptive",
     "chemical_formula_hill", "dimension_types", "lattice_vectors", "cartesian_site_positions",
-    "species", "species_at_sites", "assemblies", "structure_features",
+    "species", "species_at_sites", "assemblies", "space_group_it_number", "space_group_symbol_hall",
+    "space_group_symbol_hermann_mauguin", "space_group_symbol_hermann_mauguin_extended",
+    "space_group_symmetry_operations_xyz", "site_coordinate_span", "wyckoff_positions",
+    "fractional_site_positions", "site_coordinate_span_description", "optimization_type",
 }  # fmt: skip
 
 
@@ -123,21 +141,90 @@ def _string(node: Comparison) -> str:
 
 
 def _on_constant(node: Comparison, constant: Value) -> Q:
+    """The same of every structure, so that the comparison holds for all or for none."""
     if node.operator in {"KNOWN", "UNKNOWN"}:
         return _ALWAYS if node.operator == "KNOWN" else _NEVER
-    if node.operator not in {"=", "!="}:
-        raise NotImplementedFilter(f"{node.operator} is not implemented for {node.name}")
-    return _ALWAYS if (node.values[0] == constant) == (node.operator == "=") else _NEVER
+    value = node.values[0]
+    if isinstance(value, str) != isinstance(constant, str):
+        raise FilterError(f"{node.name} cannot be compared with {value!r}")
+    compare = {**_RELATIONS, **(_PARTS if isinstance(constant, str) else {})}.get(node.operator)
+    if compare is None:
+        raise NotImplementedFilter(f"{node.operator} does not apply to {node.name}")
+    return _ALWAYS if compare(constant, value) else _NEVER
 
 
 def _on_id(node: Comparison) -> Q:
+    """Our number, which the standard compares as text."""
     if node.operator in {"KNOWN", "UNKNOWN"}:
         return _ALWAYS if node.operator == "KNOWN" else _NEVER
     text = _string(node)
-    if node.operator not in {"=", "!="}:
-        raise NotImplementedFilter(f"{node.operator} is not implemented for id")
-    same = Q(pk=int(text)) if re.fullmatch(r"[0-9]{1,18}", text) else _NEVER
-    return same if node.operator == "=" else ~same
+    if node.operator in {"=", "!="}:
+        same = Q(pk=int(text)) if re.fullmatch(r"[1-9][0-9]{0,17}", text) else _NEVER
+        return same if node.operator == "=" else ~same
+    lookups = {**_TEXT_LOOKUPS, **_LOOKUPS}
+    if node.operator not in lookups:
+        raise NotImplementedFilter(f"{node.operator} does not apply to id")
+    rows = Structure.objects.annotate(text=Cast("pk", CharField()))
+    return Q(pk__in=rows.filter(**{f"text__{lookups[node.operator]}": text}).values("pk"))
+
+
+def _on_time(node: Comparison) -> Q:
+    if node.operator in {"KNOWN", "UNKNOWN"}:
+        return _ALWAYS if node.operator == "KNOWN" else _NEVER
+    try:
+        when = parse_datetime(_string(node))
+    except ValueError:
+        when = None
+    if when is None or when.tzinfo is None:
+        raise FilterError(f"{node.name} is a time such as 2026-11-30T12:00:00Z")
+    # It is told in whole seconds, so it is compared in whole seconds.
+    second = timedelta(seconds=1)
+    same = Q(updated__gte=when, updated__lt=when + second)
+    conditions = {
+        "=": same,
+        "!=": ~same,
+        "<": Q(updated__lt=when),
+        "<=": Q(updated__lt=when + second),
+        ">": Q(updated__gte=when + second),
+        ">=": Q(updated__gte=when),
+    }
+    if node.operator not in conditions:
+        raise NotImplementedFilter(f"{node.operator} does not apply to {node.name}")
+    return conditions[node.operator]
+
+
+def _on_ratios(node: Comparison) -> Q:
+    """``elements_ratios``: a fraction is met within 10⁻⁶."""
+    if node.operator in {"KNOWN", "UNKNOWN"} or node.operator.startswith("LENGTH "):
+        return _on_elements(node)
+    if not node.operator.startswith("HAS "):
+        raise NotImplementedFilter(f"{node.operator} does not apply to {node.name}")
+    if wrong := [str(value) for value in node.values if isinstance(value, str)]:
+        raise FilterError(f"{node.name}: {', '.join(wrong)} is no number")
+    rows = StructureElement.objects.filter(structure=OuterRef("pk"))
+    near = [_near(float(value)) for value in node.values]
+    anyone = reduce(or_, near)
+    if node.operator == "HAS ANY":
+        return Q(Exists(rows.filter(anyone)))
+    if node.operator == "HAS ONLY":
+        return ~Q(Exists(rows.exclude(anyone)))
+    return reduce(and_, (Q(Exists(rows.filter(one))) for one in near))
+
+
+def _near(fraction: float) -> Q:
+    return Q(fraction__gt=fraction - 1e-6, fraction__lt=fraction + 1e-6)
+
+
+def _on_features(node: Comparison) -> Q:
+    """``structure_features``: an empty list of every structure."""
+    if node.operator in {"KNOWN", "UNKNOWN"}:
+        return _ALWAYS if node.operator == "KNOWN" else _NEVER
+    if node.operator.startswith("LENGTH "):
+        relation = node.operator.removeprefix("LENGTH ")
+        return _on_constant(Comparison(node.name, relation, node.values), 0)
+    if not node.operator.startswith("HAS "):
+        raise NotImplementedFilter(f"{node.operator} does not apply to {node.name}")
+    return _ALWAYS if node.operator == "HAS ONLY" else _NEVER
 
 
 def _on_elements(node: Comparison) -> Q:
@@ -171,12 +258,32 @@ def _on_formula(node: Comparison) -> Q:
         return _ALWAYS if node.operator == "KNOWN" else _NEVER
     text = _string(node)
     if node.operator not in {"=", "!="}:
-        raise NotImplementedFilter(f"{node.operator} is not implemented for {node.name}")
+        return _among(node, "formula", alphabetical)
     try:
         same = Q(formula=reduced_formula(text)) if _is_optimade_formula(text) else _NEVER
     except ValueError:
         same = _NEVER
     return same if node.operator == "=" else ~same
+
+
+def _among(node: Comparison, column: str, written: Callable[[str], str]) -> Q:
+    """Stored texts that hold the comparison as the standard writes them, which no column does."""
+    compare = {**_RELATIONS, **_PARTS}.get(node.operator)
+    if compare is None:
+        raise NotImplementedFilter(f"{node.operator} does not apply to {node.name}")
+    stored = Structure.objects.order_by().values_list(column, flat=True).distinct()
+    return Q(**{f"{column}__in": [one for one in stored if compare(written(one), node.values[0])]})
+
+
+@lru_cache(maxsize=200_000)
+def alphabetical(formula: str) -> str:
+    """``TiO2`` as ``O2Ti``."""
+    from pymatgen.core import Composition
+
+    counts = Composition(formula).get_el_amt_dict()
+    return "".join(
+        symbol + (f"{counts[symbol]:g}" if counts[symbol] != 1 else "") for symbol in sorted(counts)
+    )
 
 
 def _is_optimade_formula(text: str) -> bool:
@@ -192,7 +299,7 @@ def _on_anonymous(node: Comparison) -> Q:
         return _ALWAYS if node.operator == "KNOWN" else _NEVER
     text = _string(node)
     if node.operator not in {"=", "!="}:
-        raise NotImplementedFilter(f"{node.operator} is not implemented for {node.name}")
+        return _among(node, "formula_anonymous", _turned)
     same = Q(formula_anonymous=_turned(text)) if _is_anonymous(text) else _NEVER
     return same if node.operator == "=" else ~same
 
@@ -218,7 +325,10 @@ def _turned(text: str) -> str:
 
 _SPECIAL: dict[str, Callable[[Comparison], Q]] = {
     "id": _on_id,
+    "last_modified": _on_time,
     "elements": _on_elements,
+    "elements_ratios": _on_ratios,
+    "structure_features": _on_features,
     "chemical_formula_reduced": _on_formula,
     "chemical_formula_anonymous": _on_anonymous,
 }

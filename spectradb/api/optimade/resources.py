@@ -10,12 +10,13 @@ from spectradb.api.optimade.query import PREFIX, anonymous_formula
 from spectradb.models import Structure
 
 PROPERTIES: dict[str, tuple[str, str, bool]] = {
-    "immutable_id": ("string", "Hash of cell and atoms.", False),
+    "immutable_id": ("string", "Hash of cell and atoms.", True),
     "last_modified": ("timestamp", "When the entry last changed.", True),
-    "elements": ("list", "Chemical elements, in alphabetical order.", False),
+    "elements": ("list", "Chemical elements, in alphabetical order.", True),
     "nelements": ("integer", "How many different elements.", True),
-    "elements_ratios": ("list", "Atomic fraction of each element.", False),
-    "chemical_formula_descriptive": ("string", "The formula as chemists write it.", False),
+    "elements_ratios": ("list", "Atomic fraction of each element.", True),
+    "chemical_formula_descriptive": ("string", "The formula as chemists write it.", True),
+    "chemical_formula_hill": ("string", "Not told.", False),
     "chemical_formula_reduced": ("string", "Reduced, elements in alphabetical order.", True),
     "chemical_formula_anonymous": ("string", "Elements as letters, the most frequent A.", True),
     "dimension_types": ("list", "Periodic in all three directions.", False),
@@ -25,7 +26,13 @@ PROPERTIES: dict[str, tuple[str, str, bool]] = {
     "nsites": ("integer", "Sites in the cell.", True),
     "species": ("list", "Each element as a species.", False),
     "species_at_sites": ("list", "Name of the species of each site.", False),
-    "structure_features": ("list", "None: no disorder, nothing implicit.", False),
+    "assemblies": ("list", "None: no disorder.", False),
+    "structure_features": ("list", "None: no disorder, nothing implicit.", True),
+    "space_group_it_number": ("integer", "Of the space group.", False),
+    "space_group_symbol_hermann_mauguin": ("string", "Not told.", False),
+    "space_group_symbol_hermann_mauguin_extended": ("string", "Not told.", False),
+    "space_group_symbol_hall": ("string", "Not told.", False),
+    "space_group_symmetry_operations_xyz": ("list", "Not told.", False),
     f"{PREFIX}source": ("string", "Where the structure comes from.", True),
     f"{PREFIX}source_id": ("string", "Its identifier there, e.g. mp-1234.", True),
     f"{PREFIX}space_group_number": ("integer", "Of the space group.", True),
@@ -38,7 +45,13 @@ PROPERTIES: dict[str, tuple[str, str, bool]] = {
 
 _FROM_DATA = {"lattice_vectors", "cartesian_site_positions", "species_at_sites"}
 _FROM_ELEMENTS = {"elements", "elements_ratios", "chemical_formula_reduced", "species"}
-DEFAULT = tuple(name for name in PROPERTIES if name != "immutable_id")
+_NOT_TOLD = {
+    "chemical_formula_hill", "assemblies", "space_group_symbol_hermann_mauguin",
+    "space_group_symbol_hermann_mauguin_extended", "space_group_symbol_hall",
+    "space_group_symmetry_operations_xyz",
+}  # fmt: skip
+"""Properties of the standard that a structure may leave unknown: null where they are asked for."""
+DEFAULT = tuple(name for name in PROPERTIES if name != "immutable_id" and name not in _NOT_TOLD)
 
 
 def needs_data(names: set[str]) -> bool:
@@ -52,6 +65,8 @@ def needs_elements(names: set[str]) -> bool:
 def resource(row: Structure, names: set[str]) -> dict[str, Any]:
     """One structure with the properties asked for."""
     attributes: dict[str, Any] = {
+        **dict.fromkeys(_NOT_TOLD),
+        "space_group_it_number": row.space_group_number,
         "immutable_id": row.content_hash,
         "last_modified": row.updated.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "nelements": row.n_elements,

@@ -23,7 +23,8 @@ from spectradb.api.optimade.resources import (
 from spectradb.models import Structure
 from spectradb.throttle import throttled
 
-API_VERSION = "1.1.0"
+API_VERSION = "1.2.0"
+_SCHEMA = "https://schemas.optimade.org/openapi/v1.2/optimade.json"
 PAGE_LIMIT, MAX_PAGE_LIMIT = 20, 200
 _PROVIDER = {
     "name": "SpectraDB",
@@ -90,6 +91,8 @@ def info_structures(request: HttpRequest) -> JsonResponse:
         request,
         lambda: {
             "data": {
+                "id": "structures",
+                "type": "info",
                 "description": "Crystal structures.",
                 "properties": {
                     "id": {"description": "Our own number.", **base},
@@ -234,6 +237,7 @@ def _answer(
         "api_version": API_VERSION,
         "more_data_available": False,
         "time_stamp": timezone.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "schema": _SCHEMA,
         "provider": _PROVIDER,
         "implementation": {"name": "SpectraDB", "version": settings.VERSION},
         **({"data_returned": counted[0]} if counted else {}),

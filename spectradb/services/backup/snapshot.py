@@ -23,11 +23,11 @@ ROWS, FILES = "rows/", "files/"
 KEY = "secret_key"
 _ALIAS = "backup"
 _NOT_KEPT = {
-    "numba", "match", "training", "metrics", "series-incoming", "series-uploads", "series-maps",
-    "series-copies", "series-checked",
+    "numba", "columns", "match", "training", "metrics", "series-incoming", "series-uploads",
+    "series-maps", "series-copies", "series-checked",
 }  # fmt: skip
-"""Folders of ``var/`` that are made anew (compiled kernels, indexes for matching, descriptors), and
-series and maps that are just being sent, written, copied or checked."""
+"""Folders of ``var/`` that are made anew (compiled kernels, searchable columns, indexes for
+matching, descriptors), and series and maps that are just being sent, written, copied or checked."""
 SECRETS = (
     "the signing key (sessions, mailed links, messages of the queue)",
     "password hashes, e-mail addresses and hashes of API keys",

@@ -25,11 +25,19 @@ KEEP_SECONDS = 7 * 24 * 3600
 _SIZES = {
     "parquet": (600, 11.0),
     "hdf5": (8_000, 16.5),
+    "nxxas": (14_000, 16.5),
     "json": (1_500, 37.0),
     "csv": (0, 240.0),
     "xdi": (1_500, 31.0),
 }
-_ENDINGS = {"parquet": "parquet", "hdf5": "h5", "json": "json", "csv": "csv", "xdi": "zip"}
+_ENDINGS = {
+    "parquet": "parquet",
+    "hdf5": "h5",
+    "nxxas": "nxs",
+    "json": "json",
+    "csv": "csv",
+    "xdi": "zip",
+}
 
 
 def folder() -> Path:

@@ -1,4 +1,4 @@
-"""Write spectra out: Parquet, HDF5 (NXdata), JSON, CSV and XDI, one batch of rows in memory.
+"""Write spectra out: Parquet, HDF5 (NXdata, NXxas), JSON, CSV and XDI, one batch of rows in memory.
 
 The file appears under its name only when it is whole. What each format holds is in
 ``docs/formats.md``.
@@ -25,9 +25,10 @@ from compute.io import Measurement as RawMeasurement
 from compute.io.xdi_write import XdiRecord, xdi_lines
 from spectradb.models import Kind, Spectrum
 from spectradb.services.exports.columns import COLUMNS, unread_by, usual_columns
+from spectradb.services.exports.nxxas import write_nxxas
 from spectradb.services.imports.spectra import EXPORTED_HASH
 
-FORMATS = ("parquet", "hdf5", "json", "csv", "xdi")
+FORMATS = ("parquet", "hdf5", "nxxas", "json", "csv", "xdi")
 _BATCH = 200
 _LONG_ATTRIBUTE = 8_000  # characters
 
@@ -59,7 +60,8 @@ def export_spectra(
         One of :data:`FORMATS`. XDI holds one spectrum a file: several go into a ``.zip`` or, where
         ``to`` is or names a folder (no ending), into files ``SDB-<id>.xdi`` in it.
     columns : sequence of str, optional
-        Of :data:`COLUMNS`; those of :func:`usual_columns` if None. XDI has fields of its own.
+        Of :data:`COLUMNS`; those of :func:`usual_columns` if None. XDI and NXxas have fields
+        of their own.
 
     Raises
     ------
@@ -92,6 +94,7 @@ def export_spectra(
     writer = {
         "parquet": _parquet,
         "hdf5": _hdf5,
+        "nxxas": _nxxas,
         "json": _json,
         "csv": _csv,
         "xdi": _xdi_zip if to.suffix.lower() == ".zip" else _xdi_file,
@@ -175,6 +178,11 @@ def _hdf5(rows: Iterator[Spectrum], path: Path, names: list[str]) -> int:
             data.create_dataset("intensity", data=row.intensity)
             n += 1
     return n
+
+
+def _nxxas(rows: Iterator[Spectrum], path: Path, names: list[str]) -> int:
+    """Fields by the definition, whatever columns are named."""
+    return write_nxxas(rows, path)
 
 
 def _json(rows: Iterator[Spectrum], path: Path, names: list[str]) -> int:

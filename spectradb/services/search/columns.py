@@ -1,27 +1,32 @@
 """The searchable columns of all spectra, held in memory as number arrays.
 
 Counting a set by eight facets, or finding page 3,000 of it, takes a database a pass over all
-its rows for each; over a few bytes a row it takes well under a millisecond. One copy is kept in
-each process (about 60 bytes a spectrum) and brought up to date by asking for the rows changed
-since, so whoever changes a site or a structure that spectra are found by must touch their
-``updated`` (``Spectrum.objects.filter(site=…).update()`` does).
+its rows for each; over a few bytes a row it takes well under a millisecond. Each process has them
+(about 50 bytes a spectrum) and brings them up to date by asking for the rows changed since, so
+whoever changes a site or a structure that spectra are found by must touch their ``updated``
+(``Spectrum.objects.filter(site=…).update()`` does). Of a large library they are kept in a file
+(:mod:`spectradb.services.search.kept`), which the processes of a host map instead of reading
+every row: a new one then starts at once, and all have the same memory.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from django.db.models import Max, QuerySet
+from django.db.models import Count, Max, Q, QuerySet
 from numpy.typing import NDArray
 
+from spectradb.database_state import database_state
 from spectradb.models import Spectrum
 from spectradb.models.visibility import Alternatives, EmptyOrBy
+from spectradb.services.search import kept
 
-Ints = NDArray[np.int64]
+Ints = NDArray[np.signedinteger[Any]]
 Mask = NDArray[np.bool_]
 
 CODED: dict[str, str] = {
@@ -38,8 +43,12 @@ CODED: dict[str, str] = {
 }
 """Key of the search language → column, kept as a code a row."""
 
+_ARRAYS = ("pk", "structure", "contributor", "published", "embargo")
 _PLAIN = ("pk", "structure_id", "contributor_id", "published_at", "embargo_until")
 _OVERLAP = timedelta(seconds=10)  # a slow transaction may commit rows stamped a little earlier
+_COUNT_SECONDS = 10.0  # between counts of all rows, which tell that some were deleted
+_KEPT_FROM = 20_000  # spectra; fewer are read in a second
+_KEPT_CHANGED = 0.05  # of all rows: then the file is written anew
 
 
 class Columns:
@@ -49,40 +58,81 @@ class Columns:
     ----------
     pk, structure, contributor, published : int64 (n,)
         −1 where there is none; ``published`` in µs.
-    embargo : int64 (n,)
+    embargo : int32 (n,)
         Days as :meth:`datetime.date.toordinal` counts them; −1 where there is none.
-    codes : dict of int64 (n,)
+    codes : dict of int16 or int32 (n,)
         For each of :data:`CODED` an index into ``values``.
     values : dict of list
         The distinct values; index 0 is always None.
     """
 
     def __init__(self) -> None:
-        self.pk = np.empty(0, np.int64)
-        self.structure = self.contributor = self.published = self.embargo = self.pk
-        self.codes: dict[str, Ints] = dict.fromkeys(CODED, self.pk)
-        self.values: dict[str, list[Any]] = {name: [None] for name in CODED}
-        self._index: dict[str, dict[Any, int]] = {name: {None: 0} for name in CODED}
+        self._empty()
         self._orders: dict[str, Ints] = {}
         self._last: datetime | None = None
+        self._state: str | None = None
+        self._counted = -_COUNT_SECONDS
+        self._history = 0
+        self._changed = 0  # rows since the file was written
+        self._mapped = False
 
     def refresh(self) -> None:
-        """Bring the copy up to date: two look-ups when nothing has changed."""
+        """Bring the copy up to date: one look-up when nothing has been stored since."""
+        state = database_state()
+        if state is not None and state == self._state:
+            return
+        if not self._mapped:
+            self._mapped = True
+            self._from_file()
         rows = Spectrum.objects.order_by()
         last = rows.aggregate(last=Max("updated"))["last"]
-        count = rows.count()
-        if last == self._last and count == self.pk.size:
+        if self._needs_count(last, state):
+            self._merge_all(rows, last)
+        elif last != self._last and self._last is not None:
+            self._merge(rows.filter(updated__gt=self._last - _OVERLAP))
+        if last != self._last:
+            self._orders.clear()
+        self._last, self._state = last, state
+        if self.pk.size >= _KEPT_FROM and self._changed > _KEPT_CHANGED * self.pk.size:
+            self._to_file()
+
+    def _needs_count(self, last: datetime | None, state: str | None) -> bool:
+        """Whether rows may have been deleted.
+
+        Of few rows that is always asked. Of many, a count is a pass over all of them: it is taken
+        where the history has a deletion, and now and then for what leaves none.
+        """
+        older = last is None or self._last is None or last < self._last
+        if older or state is None or self.pk.size < _KEPT_FROM:
+            return True
+        new = Spectrum.history.order_by().filter(history_id__gt=self._history)
+        told = new.aggregate(last=Max("history_id"), gone=Count("pk", Q(history_type="-")))
+        self._history = told["last"] or self._history
+        return bool(told["gone"]) or time.monotonic() - self._counted > _COUNT_SECONDS
+
+    def _merge_all(self, rows: QuerySet[Spectrum], last: datetime | None) -> None:
+        n = rows.count()
+        self._counted = time.monotonic()
+        if n >= _KEPT_FROM:
+            history = Spectrum.history.order_by()
+            self._history = history.aggregate(last=Max("history_id"))["last"] or 0
+        if last == self._last and n == self.pk.size:
             return
         if self._last is not None:
             self._merge(rows.filter(updated__gt=self._last - _OVERLAP))
-        if self.pk.size != count:
+        if self.pk.size != n:
             # Rows were deleted, or this is the first time.
-            self.pk = self.structure = self.contributor = np.empty(0, np.int64)
-            self.published = self.embargo = self.pk
-            self.codes = dict.fromkeys(CODED, self.pk)
+            self._empty()
             self._merge(rows)
-        self._last = last
         self._orders.clear()
+
+    def _empty(self) -> None:
+        none = np.empty(0, np.int64)
+        self.pk = self.structure = self.contributor = self.published = none
+        self.embargo = np.empty(0, np.int32)
+        self.codes: dict[str, Ints] = dict.fromkeys(CODED, np.empty(0, np.int16))
+        self.values: dict[str, list[Any]] = {name: [None] for name in CODED}
+        self._index: dict[str, dict[Any, int]] = {name: {None: 0} for name in CODED}
 
     def meeting(self, alternatives: Alternatives) -> Mask:
         """Rows for which one of the alternatives holds (:mod:`spectradb.models.visibility`)."""
@@ -124,15 +174,19 @@ class Columns:
         found = np.bincount(self.codes[name][chosen], minlength=size)
         return {self.values[name][code]: int(found[code]) for code in np.flatnonzero(found)}
 
-    def pairs(self, first: str, second: str, chosen: Mask) -> dict[tuple[Any, Any], int]:
-        """(value, value) → rows."""
-        width = len(self.values[second])
-        both = self.codes[first][chosen] * width + self.codes[second][chosen]
-        codes, found = np.unique(both, return_counts=True)
-        return {
-            (self.values[first][code // width], self.values[second][code % width]): int(n)
-            for code, n in zip(codes.tolist(), found.tolist(), strict=True)
-        }
+    def together(self, names: tuple[str, ...], chosen: Mask) -> dict[tuple[Any, ...], int]:
+        """Values of several columns → rows that have them together, of those chosen."""
+        code = np.zeros(int(np.count_nonzero(chosen)), np.int64)
+        for name in names:
+            code = code * len(self.values[name]) + self.codes[name][chosen]
+        found = {}
+        for one, n in zip(*np.unique(code, return_counts=True), strict=True):
+            left, values = int(one), []
+            for name in reversed(names):
+                left, last = divmod(left, len(self.values[name]))
+                values.append(self.values[name][last])
+            found[tuple(reversed(values))] = int(n)
+        return found
 
     def n_structures(self, chosen: Mask) -> int:
         """How many different structures the chosen rows have."""
@@ -175,11 +229,39 @@ class Columns:
         times = [none if v is None else round(v.timestamp() * 1e6) for v in columns[3]]
         self.published = joined(self.published, np.array(times, np.int64))
         days = [none if v is None else v.toordinal() for v in columns[4]]
-        self.embargo = joined(self.embargo, np.array(days, np.int64))
+        self.embargo = joined(self.embargo, np.array(days, np.int32))
         for name, values in zip(CODED, columns[len(_PLAIN) :], strict=True):
-            codes = np.fromiter((self._code(name, v) for v in values), np.int64, len(values))
-            self.codes[name] = joined(self.codes[name], codes)
+            codes = np.fromiter((self._code(name, v) for v in values), np.int32, len(values))
+            small = len(self.values[name]) < np.iinfo(np.int16).max
+            self.codes[name] = joined(self.codes[name], codes.astype(np.int16) if small else codes)
         self.pk = joined(self.pk, pk)
+        self._changed += len(found)
+
+    def _from_file(self) -> None:
+        """What the file holds, if it is of these rows; what changed since is merged after."""
+        found = kept.load(CODED)
+        if found is None:
+            return
+        last = datetime.fromisoformat(found.last)
+        arrays = found.arrays
+        if Spectrum.objects.filter(updated__lte=last).count() > arrays["pk"].size:
+            return  # another database
+        for name in _ARRAYS:
+            setattr(self, name, arrays[name])
+        self.codes = {name: arrays[f"code:{name}"] for name in CODED}
+        self.values = found.values
+        self._index = {
+            name: {value: code for code, value in enumerate(values)}
+            for name, values in found.values.items()
+        }
+        self._last, self._changed = last, 0
+
+    def _to_file(self) -> None:
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        arrays |= {f"code:{name}": codes for name, codes in self.codes.items()}
+        assert self._last is not None
+        if kept.save(kept.Kept(self._last.isoformat(), self.values, arrays)):
+            self._from_file()  # the memory that all share, in place of our own
 
     def _code(self, name: str, value: Any) -> int:
         if value == "":
@@ -216,3 +298,8 @@ def columns() -> tuple[Columns, threading.Lock]:
         held = _columns.setdefault(name, Columns())
         held.refresh()
     return held, _lock
+
+
+def is_large() -> bool:
+    """Whether the library has so many spectra that the columns are kept in a file; asks nothing."""
+    return kept.exists()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from django.core.cache import cache
-from django.db.models import Count, Max
+from django.db.models import Max
 from django.utils import timezone
 
 from spectradb.filters import SearchError, filterset
@@ -85,6 +85,25 @@ class Found:
     n_spectra: int
     n_structures: int
     facets: dict[str, list[Choice]]
+
+
+def count(query: Query, user: User | AnonymousUser | None) -> int:
+    """How many spectra a person may see that answer a query.
+
+    Raises
+    ------
+    SearchError
+        As :func:`search`.
+    """
+    bound = filterset(Spectrum, query, Spectrum.objects.all())
+    if not bound.is_valid():
+        raise SearchError(bound.search_errors())
+    given = bound.form.cleaned_data
+    held, lock = columns()
+    with lock:
+        base = held.meeting(spectra_seen_by(user)) & _asked(held, query, given)
+        chosen = {name: held.among(name, given[name]) for name in FACETS if given.get(name)}
+        return int(np.count_nonzero(_all_of(base, chosen)))
 
 
 def search(query: Query, user: User | AnonymousUser | None) -> Found:
@@ -159,7 +178,7 @@ def _choices(
 def _coordination(held: Columns, chosen: Mask) -> dict[Any, Any]:
     """Geometry → its most frequent coordination number in the set."""
     counts: dict[Any, dict[Any, int]] = defaultdict(dict)
-    for (shape, number), n in held.pairs("geometry", "coordination_number", chosen).items():
+    for (shape, number), n in held.together(("geometry", "coordination_number"), chosen).items():
         counts[shape][number] = n
     return {shape: max(by, key=lambda value: by[value]) for shape, by in counts.items()}
 
@@ -179,18 +198,22 @@ def totals() -> dict[str, Any]:
     key = f"totals:{library_stamp()}"
     found: dict[str, Any] | None = cache.get(key)
     if found is None:
-        published = Spectrum.objects.published().order_by()
-        cells = list(
-            published.exclude(absorber="")
-            .values_list("absorber", "edge", "kind")
-            .annotate(n=Count("pk"))
-        )
-        found = {
-            "cells": cells,
-            "spectra": published.count(),
-            "structures": published.exclude(structure=None).values("structure").distinct().count(),
-            "measured": published.filter(kind="experiment").count(),
-            "absorbers": len({absorber for absorber, _, _, _ in cells}),
-        }
+        held, lock = columns()
+        with lock:
+            public = held.meeting(spectra_seen_by(None))
+            cells = [
+                (absorber, edge or "", kind, n)
+                for (absorber, edge, kind), n in held.together(
+                    ("absorber", "edge", "kind"), public
+                ).items()
+                if absorber
+            ]
+            found = {
+                "cells": cells,
+                "spectra": int(np.count_nonzero(public)),
+                "structures": held.n_structures(public),
+                "measured": int(np.count_nonzero(public & held.among("kind", ["experiment"]))),
+                "absorbers": len({absorber for absorber, _, _, _ in cells}),
+            }
         cache.set(key, found, _KEEP_SECONDS)
     return found

@@ -29,6 +29,7 @@ _TYPES = {
     "xdi": ("text/plain; charset=utf-8", "xdi"),
     "json": ("application/json", "json"),
     "hdf5": ("application/x-hdf5", "h5"),
+    "nxxas": ("application/x-hdf5", "nxs"),
     "parquet": ("application/vnd.apache.parquet", "parquet"),
     "zip": ("application/zip", "zip"),
 }
@@ -46,7 +47,7 @@ def spectrum_file(request: HttpRequest, pk: int, format: str) -> HttpResponse | 
         response = HttpResponse(_csv(row), content_type=_TYPES["csv"][0])
         response["Content-Disposition"] = f'attachment; filename="SDB-{pk}.csv"'
         return response
-    if format not in ("xdi", "json", "hdf5"):
+    if format not in ("xdi", "json", "hdf5", "nxxas"):
         raise Http404
     return written(Spectrum.objects.filter(pk=pk), format, f"SDB-{pk}")
 
@@ -195,6 +196,7 @@ def _words(format: str) -> str:
     return {
         "parquet": gettext("a row a spectrum, arrays as lists; for pandas, polars, training"),
         "hdf5": gettext("NeXus NXdata groups; for larch, h5py, MATLAB"),
+        "nxxas": gettext("NeXus NXxas, as archives of spectra exchange them"),
         "json": gettext("a list, an object a spectrum"),
         "csv": gettext("a line a point; large"),
         "xdi": gettext("an XDI file a spectrum, zipped; imports again unchanged"),

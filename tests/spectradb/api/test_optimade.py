@@ -87,6 +87,16 @@ def ask(client: Client, text: str) -> set[str]:
         ("_spectradb_energy_above_hull <= 0.01", {"NaCl"}),
         ("_other_property > 3", set()),
         ('type="structures" AND nelements > 2.5', {"LiCoO2"}),
+        ('chemical_formula_reduced >= "O2Ti"', {"TiO2"}),
+        ('chemical_formula_reduced CONTAINS "O2"', {"LiCoO2", "TiO2"}),
+        ('chemical_formula_anonymous > "A2B"', {"LiCoO2", "NiO", "NaCl"}),
+        ('chemical_formula_descriptive ENDS WITH "O2"', {"LiCoO2", "TiO2"}),
+        ("elements_ratios HAS 0.25", {"LiCoO2"}),
+        ("elements_ratios HAS ONLY 0.5", {"NiO", "NaCl"}),
+        ('structure_features HAS "disorder"', set()),
+        ("structure_features LENGTH 0 AND nperiodic_dimensions > 2 AND nelements = 3", {"LiCoO2"}),
+        ('last_modified > "2020-01-01T00:00:00Z" AND elements HAS "Na"', {"NaCl"}),
+        ('last_modified < "2020-01-01T00:00:00Z"', set()),
     ],
 )
 def test_filters_select_structures(client: Client, text: str, found: set[str]) -> None:
@@ -103,7 +113,11 @@ def test_filters_select_structures(client: Client, text: str, found: set[str]) -
         ({"filter": "nelements="}, 400),
         ({"filter": "nosuch=1"}, 400),
         ({"filter": 'nelements="2"'}, 400),
-        ({"filter": "last_modified > 3"}, 501),
+        ({"filter": "last_modified > 3"}, 400),
+        ({"filter": 'last_modified > "yesterday"'}, 400),
+        ({"filter": 'elements_ratios HAS "x"'}, 400),
+        ({"filter": "nperiodic_dimensions HAS 3"}, 501),
+        ({"filter": "lattice_vectors HAS 3"}, 501),
         ({"page_limit": "0"}, 403),
         ({"page_limit": "x"}, 400),
         ({"sort": "id"}, 400),
@@ -120,7 +134,30 @@ def test_refusals_have_the_status_of_the_standard(
     response = client.get("/optimade/v1/structures", query)
     assert response.status_code == status
     assert ("errors" in response.json()) == (status != 200)
-    assert response.json()["meta"]["api_version"] == "1.1.0"
+    assert response.json()["meta"]["api_version"] == "1.2.0"
+
+
+@pytest.mark.django_db
+def test_what_is_told_can_be_asked_for(client: Client) -> None:
+    make_structure("NaCl")
+    row = make_structure("NiO")
+    told = client.get(
+        f"/optimade/v1/structures/{row.pk}?response_fields=immutable_id,last_modified"
+    )
+    for name, value in told.json()["data"]["attributes"].items():
+        assert "NiO" in ask(client, f'{name} = "{value}"')
+        assert "NiO" not in ask(client, f'{name} != "{value}"')
+    assert ask(client, f'id >= "{row.pk}" AND id CONTAINS "{row.pk}"') == {"NiO"}
+
+
+@pytest.mark.django_db
+def test_properties_that_are_not_known_are_null(client: Client) -> None:
+    row = make_structure("NiO")
+    asked = "space_group_symbol_hall,assemblies,space_group_it_number"
+    one = client.get(f"/optimade/v1/structures/{row.pk}?response_fields={asked}").json()["data"]
+    assert one["attributes"] == {
+        "assemblies": None, "space_group_it_number": 225, "space_group_symbol_hall": None,
+    }  # fmt: skip
 
 
 @pytest.mark.django_db

@@ -192,3 +192,37 @@ def test_memory_does_not_grow_with_the_number_of_rows(
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[2] < 1.3 * peaks[1]
+
+
+def test_nxxas_has_what_the_definition_asks_and_reads_back_the_same(
+    rows: list[Spectrum], tmp_path: Path
+) -> None:
+    done = export_spectra(everything(), "nxxas", tmp_path / "a.nxs")
+    with h5py.File(done.path) as file:
+        assert file.attrs["default"] == f"SDB-{rows[0].pk}"
+        for row in rows:
+            entry = file[f"SDB-{row.pk}"]
+            assert entry["definition"].asstr()[()] == "NXxas"
+            assert entry["element/symbol"].asstr()[()] == row.absorber
+            assert entry["edge/name"].asstr()[()] == row.edge
+            assert entry["sample/name"].asstr()[()]
+            assert bool(entry["calculated"][()]) == (row.kind == Kind.THEORY)
+            assert entry["data/energy"] == entry["energy"]
+            kinds = {name: entry[name].attrs["NX_class"] for name in ("element", "edge", "sample")}
+            assert kinds == {
+                "element": "NXelement", "edge": "NXabsorption_edge", "sample": "NXsample",
+            }  # fmt: skip
+    found = read(done.path)
+    assert len(found) == len(rows)
+    by_entry = {one.header["path"].split("/")[1]: one for one in found}
+    for row in rows:
+        one = by_entry[f"SDB-{row.pk}"]
+        np.testing.assert_array_equal(one.energy_ev, row.energy)
+        np.testing.assert_array_equal(one.intensity, row.intensity)
+        assert (one.element, one.edge) == (row.absorber, row.edge)
+        if row.measurement is not None:
+            assert (one.quantity, one.role) == (row.quantity, "sample")
+            assert (one.mode or "") == row.measurement.mode
+            assert (one.measurement.sample_name or "") == (
+                row.measurement.sample_name or row.title or row.formula
+            )

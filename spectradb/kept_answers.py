@@ -1,0 +1,110 @@
+"""What every visitor gets alike is made once, and kept until anything is stored.
+
+The key of a kept answer holds the state of the database (:mod:`spectradb.database_state`). Whatever
+anybody commits gives another key, so that nothing has to be told which pages a row is on, and a
+withdrawn record is gone with the commit that withdraws it. Answers are kept in each process, for a
+minute at most (``CACHES["answers"]``): pages say how long ago something was.
+
+An answer also carries an ETag: who has it already is told so in a line (304).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+
+from django.conf import settings
+from django.core.cache import caches
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import get_token
+from django.utils import timezone
+from django.utils.cache import get_conditional_response, patch_vary_headers
+from django.utils.translation import get_language
+
+from spectradb.database_state import database_state
+
+MOST_BYTES = 200_000
+_KEPT = re.compile(
+    r"/(?:$|spectra/(?:$|\d+/(?:$|table/$|nearest/$|plot\.svg$|embed/$))|structures/\d+/$"
+    r"|coverage/$|collections/$|cite/$|methods/$|accessibility/$|api/$|privacy/$|models/$"
+    r"|feed\.atom$|sitemap[\w-]*\.xml$|api/v1/(?:spectra|structures|sites)/(?:$|\d+/$)"
+    r"|optimade/)"
+)
+_PERSONAL = (settings.SESSION_COOKIE_NAME, "messages")
+_VARY = ("Cookie", "Accept-Language", "Authorization", "HX-Request")
+_TOKEN = re.compile(rb'(?<=name="csrfmiddlewaretoken" value=")[A-Za-z0-9]{64}(?=")')
+_HERE = b"{csrf token of this reader}"
+
+
+class KeptAnswers:
+    """Middleware, inside those of sessions, languages and forged requests."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        state = database_state() if _is_shared(request) else None
+        if state is None:
+            return self.get_response(request)
+        key = _key(request, state)
+        kept = caches["answers"].get(key)
+        if kept is None:
+            response = self.get_response(request)
+            if not _may_be_kept(request, response):
+                return response
+            kept = (_TOKEN.sub(_HERE, response.content), dict(response.items()))
+            # What was stored meanwhile may be in the answer or not.
+            if database_state() == state:
+                caches["answers"].set(key, kept)
+        return _answer(request, *kept)
+
+
+def _is_shared(request: HttpRequest) -> bool:
+    """Whether any visitor would get the same: nobody's session, key or message is in it."""
+    return (
+        request.method in ("GET", "HEAD")
+        and "HTTP_AUTHORIZATION" not in request.META
+        and not any(name in request.COOKIES for name in _PERSONAL)
+        and _KEPT.match(request.path_info) is not None
+    )
+
+
+def _key(request: HttpRequest, state: str) -> str:
+    told = (
+        request.method or "",
+        state,
+        timezone.localdate().isoformat(),
+        request.get_full_path(),
+        request.build_absolute_uri("/"),  # as it is written in links
+        get_language() or "",
+        request.COOKIES.get("theme", ""),
+        request.headers.get("HX-Request", ""),
+    )
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()
+
+
+def _may_be_kept(request: HttpRequest, response: HttpResponse) -> bool:
+    return (
+        response.status_code == 200
+        and not response.streaming
+        and not response.cookies
+        and not request.session.modified
+        and "no-store" not in response.get("Cache-Control", "")
+        and len(response.content) <= MOST_BYTES
+    )
+
+
+def _answer(request: HttpRequest, body: bytes, headers: dict[str, str]) -> HttpResponse:
+    told = body
+    if _HERE in body:
+        body = body.replace(_HERE, get_token(request).encode())
+        told += request.META["CSRF_COOKIE"].encode()  # another cookie needs another form
+    etag = f'"{hashlib.sha256(told).hexdigest()[:32]}"'
+    response = HttpResponse(body, headers=headers)
+    response["ETag"] = etag
+    response.headers.setdefault("Cache-Control", "private, no-cache")
+    patch_vary_headers(response, _VARY)
+    answer = get_conditional_response(request, etag=etag, response=response)
+    assert isinstance(answer, HttpResponse)
+    return answer

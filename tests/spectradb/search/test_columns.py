@@ -1,0 +1,130 @@
+"""The searchable columns: brought up to date, and kept in a file that processes share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.conf import LazySettings
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from spectradb.models import Spectrum
+from spectradb.services.search import columns as module
+from spectradb.services.search import kept
+from spectradb.services.search.columns import CODED, Columns, is_large
+from tests.factories import make_site, make_spectrum
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(settings: LazySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.VAR_DIR = tmp_path
+    monkeypatch.setattr(module, "_KEPT_FROM", 1)
+    monkeypatch.setattr(module, "_columns", {})
+
+
+def filled(n: int = 6) -> None:
+    for number in range(n):
+        site = make_site(oxidation_state=float(number % 3 + 1))
+        make_spectrum(structure=site.structure, site=site, absorber=("Ni", "Fe")[number % 2])
+
+
+def read() -> Columns:
+    found = Columns()
+    found.refresh()
+    return found
+
+
+def same(one: Columns, other: Columns) -> None:
+    for name in ("pk", "structure", "contributor", "published", "embargo"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    for name in CODED:
+        for found in (one, other):
+            assert len(found.codes[name]) == found.pk.size
+        values = [
+            [found.values[name][code] for code in found.codes[name]] for found in (one, other)
+        ]
+        assert values[0] == values[1]
+
+
+def test_a_new_process_starts_from_the_file_without_reading_the_rows() -> None:
+    filled()
+    first = read()
+    with CaptureQueriesContext(connection) as asked:
+        second = read()
+    assert not any("spectradb_site" in query["sql"] for query in asked)
+    same(first, second)
+    assert not second.pk.flags.writeable  # mapped, not copied
+
+
+def test_what_changed_since_the_file_was_written_is_merged() -> None:
+    filled()
+    read()
+    row = Spectrum.objects.order_by("pk")[2]
+    Spectrum.objects.filter(pk=row.pk).update(status="withdrawn", edge="K")
+    make_spectrum(absorber="Cu")
+    Spectrum.objects.order_by("pk")[0].delete()
+    found = read()
+    (kept_folder,) = Path(kept._path()).parent.iterdir()
+    kept_folder.unlink()
+    same(found, read())
+
+
+def test_nothing_is_asked_twice_while_nothing_is_stored() -> None:
+    filled(2)
+    found = read()
+    with CaptureQueriesContext(connection) as asked:
+        found.refresh()
+    assert len(asked) == 1
+    make_spectrum()
+    found.refresh()
+    assert found.pk.size == 3
+
+
+def test_the_file_of_another_database_is_not_taken() -> None:
+    filled()
+    read()
+    Spectrum.objects.all().delete()
+    filled(3)
+    same(read(), read())
+    assert read().pk.size == 3
+
+
+@pytest.mark.parametrize("data", [b"", b"no columns", b"SDBCOL1\n" + b"\xff" * 8])
+def test_a_broken_file_is_not_taken(data: bytes) -> None:
+    filled(2)
+    read()
+    kept._path().write_bytes(data)
+    assert read().pk.size == 2
+
+
+def test_a_read_only_site_writes_none(settings: LazySettings) -> None:
+    settings.READ_ONLY = True
+    filled(2)
+    assert read().pk.size == 2
+    assert not kept._path().exists()
+
+
+def test_the_api_counts_a_large_library_as_the_database_does() -> None:
+    filled(7)
+    read()
+    make_spectrum(status="draft")
+    assert is_large()
+    for query, n in (("", 7), ("absorber=Ni", 4), ("oxidation_state=1&absorber=Fe", 1)):
+        assert Client().get(f"/api/v1/spectra/?page_size=2&{query}").json()["count"] == n
+    assert Client().get("/api/v1/spectra/?nonsense=1").status_code == 400
+
+
+def test_what_is_deleted_is_not_counted_even_between_counts_of_all_rows() -> None:
+    filled(4)
+    held = read()
+    make_spectrum()
+    held.refresh()
+    assert held.pk.size == 5
+    Spectrum.objects.order_by("pk")[1].delete()
+    held.refresh()
+    assert held.pk.size == 4
