@@ -134,6 +134,7 @@ MIDDLEWARE = [
     "spectradb.middleware.RefuseNul",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
+    "spectradb.kept_answers.KeptAnswers",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "spectradb.read_only.ReadOnly",
@@ -233,15 +234,23 @@ Q_CLUSTER: dict[str, Any] = {
     "queue_limit": 50,
     "poll": 0.2,
 }
+CACHES: dict[str, Any] = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # Answers to visitors, in each process: at most 100 MB, usually a fifth of that.
+    "answers": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "answers",
+        "TIMEOUT": 60,
+        "OPTIONS": {"MAX_ENTRIES": 500},
+    },
+}
 if redis_url := os.environ.get("REDIS_URL", "").strip():
     Q_CLUSTER["redis"] = redis_url
     # Throttles count in the cache: they hold over all processes only where these share one.
-    CACHES = {
-        "default": {
-            "BACKEND": "django.core.cache.backends.redis.RedisCache",
-            "LOCATION": redis_url,
-            "KEY_PREFIX": "spectradb-cache",
-        }
+    CACHES["default"] = {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": redis_url,
+        "KEY_PREFIX": "spectradb-cache",
     }
 else:
     Q_CLUSTER["orm"] = "default"
@@ -378,6 +387,11 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = os.environ.get("EMAIL_FROM", "spectradb@loca
 EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD, EMAIL_USE_TLS, EMAIL_USE_SSL = mail()
 EMAIL_TIMEOUT = 30  # s
 SITE_URL = os.environ.get("SITE_URL", "").strip().rstrip("/")
+
+DATACITE_URL = os.environ.get("DATACITE_URL", "https://api.datacite.org").rstrip("/")
+DATACITE_PREFIX = os.environ.get("DATACITE_PREFIX", "").strip()
+DATACITE_USER = os.environ.get("DATACITE_USER", "")
+DATACITE_PASSWORD = os.environ.get("DATACITE_PASSWORD", "")
 
 MP_API_KEY = os.environ.get("MP_API_KEY", "")
 MP_API_ENDPOINT = os.environ.get("MP_API_ENDPOINT", "")

@@ -46,8 +46,8 @@ class CollectionSerializer(serializers.ModelSerializer[Collection]):
     class Meta:
         model = Collection
         fields = (
-            "id", "title", "description", "authors", "status", "version", "created", "updated",
-            "published_at",
+            "id", "title", "description", "authors", "status", "doi", "version", "created",
+            "updated", "published_at",
         )  # fmt: skip
         read_only_fields = fields
 

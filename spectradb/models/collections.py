@@ -35,6 +35,9 @@ class Collection(models.Model):
     contributor = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="collections"
     )
+    doi = models.CharField(
+        "DOI", max_length=100, blank=True, help_text="Registered for it at DataCite"
+    )
     version = models.PositiveIntegerField(
         default=1, help_text="A published list changes no more: its next version is another row"
     )

@@ -21,7 +21,11 @@ def citation(row: Collection, spectra: QuerySet[Spectrum], address: str) -> str:
     ----------
     spectra : QuerySet
         Those that its reader sees: they are what is cited.
+    address : str
+        Of its page; its DOI stands instead, if it has one.
     """
+    if row.doi:
+        address = f"https://doi.org/{row.doi}"
     year = (row.published_at or row.updated).year
     licences = ", ".join(licences_of(spectra)) or "no licence"
     n = spectra.count()

@@ -9,6 +9,7 @@ from django.core.paginator import Paginator
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
@@ -27,6 +28,7 @@ from spectradb.services.exports.jobs import estimated_bytes
 from spectradb.services.exports.write import FORMATS
 from spectradb.services.imports.share import DAYS, ENDED, shares_of
 from spectradb.views.exports.download import queued, written
+from spectradb.views.site.records import collection_dataset
 from spectradb.views.spectra.describe import source_line
 
 _PAGE = 100
@@ -118,6 +120,10 @@ def _context(request: HttpRequest, row: Collection, token: str = "") -> dict[str
         "own": own,
         "by_link": bool(token),
         "is_public": row.status == Status.PUBLISHED,
+        # Its signs of markup are written as escapes of JSON.
+        "dataset": mark_safe(collection_dataset(row, request))  # noqa: S308
+        if row.status == Status.PUBLISHED and not token
+        else "",
         "steps": []
         if token
         else [

@@ -19,6 +19,9 @@ from django.views.decorators.http import require_safe
 
 from spectradb.models import Collection, Kind, Spectrum, Status
 from spectradb.plots.standalone import standalone
+from spectradb.services.collections.cite import authors_of, licences_of
+from spectradb.services.collections.lists import spectra_in
+from spectradb.services.doi.metadata import creators
 from spectradb.templatetags.science import edge_text
 from spectradb.views.spectra.describe import name_of, source_line
 from spectradb.views.spectra.spectrum_figure import Options, spectrum_figure
@@ -28,6 +31,8 @@ _FRAMED = (
     "form-action 'none'; frame-ancestors *"
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_CONTEXT = {"@vocab": "https://schema.org/"}  # nothing has to be fetched to read it
+_PARTS = 1_000  # records of a collection that are named
 _LICENCES = {"CC BY 4.0": "https://creativecommons.org/licenses/by/4.0/"}
 
 
@@ -69,7 +74,7 @@ def dataset(row: Spectrum, request: HttpRequest) -> str:
     """A published record as JSON-LD (schema.org Dataset), safe inside a script element."""
     address = request.build_absolute_uri(reverse("spectrum", args=[row.pk]))
     about: dict[str, Any] = {
-        "@context": "https://schema.org/",
+        "@context": _CONTEXT,
         "@type": "Dataset",
         "@id": address,
         "url": address,
@@ -97,10 +102,45 @@ def dataset(row: Spectrum, request: HttpRequest) -> str:
             for key, kind in (
                 ("csv", "text/csv"),
                 ("xdi", "text/plain"),
+                ("nxxas", "application/x-hdf5"),
                 ("json", "application/json"),
             )
         ],
     }
+    return _in_script(about)
+
+
+def collection_dataset(row: Collection, request: HttpRequest) -> str:
+    """A public collection as JSON-LD, with the records that everyone sees."""
+    address = request.build_absolute_uri(reverse("collection", args=[row.pk]))
+    spectra = spectra_in(row, None)
+    licences = licences_of(spectra)
+    about: dict[str, Any] = {
+        "@context": _CONTEXT,
+        "@type": "Dataset",
+        "@id": address,
+        "url": address,
+        "name": row.title,
+        "description": row.description or row.title,
+        "identifier": f"https://doi.org/{row.doi}" if row.doi else f"SDB-C{row.pk}",
+        "creator": [{"@type": "Person", "name": one["name"]} for one in creators(authors_of(row))],
+        "version": row.version,
+        "license": [_LICENCES.get(name, name) for name in licences] or None,
+        "datePublished": row.published_at.date().isoformat() if row.published_at else None,
+        "dateModified": row.updated.date().isoformat(),
+        "isAccessibleForFree": True,
+        "hasPart": [
+            {
+                "@type": "Dataset",
+                "@id": request.build_absolute_uri(reverse("spectrum", args=[pk])),
+            }
+            for pk in spectra.values_list("pk", flat=True)[:_PARTS]
+        ],
+    }
+    return _in_script(about)
+
+
+def _in_script(about: dict[str, Any]) -> str:
     text = json.dumps({key: value for key, value in about.items() if value is not None})
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
