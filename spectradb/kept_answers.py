@@ -3,7 +3,7 @@
 The key of a kept answer holds the state of the database (:mod:`spectradb.database_state`). Whatever
 anybody commits gives another key, so that nothing has to be told which pages a row is on, and a
 withdrawn record is gone with the commit that withdraws it. Answers are kept in each process, for a
-minute at most (``CACHES["answers"]``): pages say how long ago something was.
+minute at most: pages say how long ago something was.
 
 An answer also carries an ETag: who has it already is told so in a line (304).
 """
@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable
 
 from django.conf import settings
-from django.core.cache import caches
+from django.core.cache.backends.locmem import LocMemCache
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
 from django.utils import timezone
@@ -24,7 +24,8 @@ from django.utils.translation import get_language
 
 from spectradb.database_state import database_state
 
-MOST_BYTES = 200_000
+MOST_BYTES = 200_000  # of an answer; all together are a fifth of 100 MB usually
+ANSWERS = LocMemCache("answers", {"TIMEOUT": 60, "OPTIONS": {"MAX_ENTRIES": 500}})
 _KEPT = re.compile(
     r"/(?:$|spectra/(?:$|\d+/(?:$|table/$|nearest/$|plot\.svg$|embed/$))|structures/\d+/$"
     r"|coverage/$|collections/$|cite/$|methods/$|accessibility/$|api/$|privacy/$|models/$"
@@ -48,7 +49,7 @@ class KeptAnswers:
         if state is None:
             return self.get_response(request)
         key = _key(request, state)
-        kept = caches["answers"].get(key)
+        kept = ANSWERS.get(key)
         if kept is None:
             response = self.get_response(request)
             if not _may_be_kept(request, response):
@@ -56,7 +57,7 @@ class KeptAnswers:
             kept = (_TOKEN.sub(_HERE, response.content), dict(response.items()))
             # What was stored meanwhile may be in the answer or not.
             if database_state() == state:
-                caches["answers"].set(key, kept)
+                ANSWERS.set(key, kept)
         return _answer(request, *kept)
 
 

@@ -49,6 +49,10 @@
 ``THROTTLE_OPTIMADE``    requests to OPTIMADE; ``300/min``
 ``THROTTLE_COMPUTE``     multiplets of the sliders; ``900/min``
 ``THROTTLE_ASK``         matches, fits and predictions asked for; ``120/hour``
+``DATACITE_PREFIX``      of DOIs that are registered here; unset, none is
+``DATACITE_USER``        account of the repository at DataCite
+``DATACITE_PASSWORD``    the secret that goes with it
+``DATACITE_URL``         its API; ``https://api.datacite.org``, to try ``https://api.test.datacite.org``
 ``MP_API_KEY``           Materials Project key; never logged
 ``MP_API_ENDPOINT``      another address of the Materials Project's API
 ``ERROR_EMAILS``         who is mailed faults of the code (``EMAIL_URL``); comma-separated, nobody
@@ -234,23 +238,15 @@ Q_CLUSTER: dict[str, Any] = {
     "queue_limit": 50,
     "poll": 0.2,
 }
-CACHES: dict[str, Any] = {
-    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
-    # Answers to visitors, in each process: at most 100 MB, usually a fifth of that.
-    "answers": {
-        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
-        "LOCATION": "answers",
-        "TIMEOUT": 60,
-        "OPTIONS": {"MAX_ENTRIES": 500},
-    },
-}
 if redis_url := os.environ.get("REDIS_URL", "").strip():
     Q_CLUSTER["redis"] = redis_url
     # Throttles count in the cache: they hold over all processes only where these share one.
-    CACHES["default"] = {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": redis_url,
-        "KEY_PREFIX": "spectradb-cache",
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": redis_url,
+            "KEY_PREFIX": "spectradb-cache",
+        }
     }
 else:
     Q_CLUSTER["orm"] = "default"

@@ -95,13 +95,15 @@ def test_every_row_and_column_of_before_is_there_after(old: Path, tmp_path: Path
         if len(now_rows) < len(rows):
             lost.append(f"{name}: {len(rows) - len(now_rows)} rows")
             continue
+        key = "history_id" if "history_id" in columns else "id"
         for column in columns:
             if column not in now_columns:
                 lost.append(f"{name}.{column}")
                 continue
             at, now = columns.index(column), now_columns.index(column)
-            kept = {row[0]: row[now] for row in now_rows}
-            if changed := [row[0] for row in rows if kept.get(row[0]) != row[at]]:
+            kept = {row[now_columns.index(key)]: row[now] for row in now_rows}
+            before_it = {row[columns.index(key)]: row[at] for row in rows}
+            if changed := [one for one, value in before_it.items() if kept.get(one) != value]:
                 lost.append(f"{name}.{column} of {changed[:5]}")
     assert lost == []
     run(ROOT, database, "manage.py", "migrate", "--check")

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from django.core.cache import caches
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from spectradb import kept_answers
+from spectradb.kept_answers import ANSWERS
 from spectradb.models import Spectrum
 from tests.factories import make_spectrum, make_user
 
@@ -20,9 +20,9 @@ _TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="(\w{64})"')
 
 @pytest.fixture(autouse=True)
 def _nothing_kept() -> Iterator[None]:
-    caches["answers"].clear()
+    ANSWERS.clear()
     yield
-    caches["answers"].clear()
+    ANSWERS.clear()
 
 
 @pytest.mark.parametrize("path", ["/", "/spectra/", "/spectra/{pk}/", "/api/v1/spectra/"])
@@ -106,9 +106,9 @@ def test_what_changes_while_an_answer_is_made_is_not_kept(monkeypatch: pytest.Mo
     states = iter(["before", "after", "before"])
     monkeypatch.setattr(kept_answers, "database_state", lambda: next(states))
     Client().get("/cite/")
-    assert not caches["answers"]._cache  # type: ignore[attr-defined]
+    assert not ANSWERS._cache  # type: ignore[attr-defined]
 
 
 def test_errors_are_made_anew() -> None:
     assert Client().get("/spectra/77/").status_code == 404
-    assert not caches["answers"]._cache  # type: ignore[attr-defined]
+    assert not ANSWERS._cache  # type: ignore[attr-defined]
