@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 Record = Spectrum | Series | Collection
 R = TypeVar("R", Spectrum, Series, Collection)
+V = TypeVar("V", Spectrum, Collection)  # those that have versions
 
 
 _KINDS: dict[type[Record], str] = {
@@ -225,7 +226,7 @@ def save_with_reason(row: Record, user: User | AnonymousUser | None, reason: str
     row.save()
 
 
-def _retire(kind: type[R], older_id: int, newer: R, user: User | AnonymousUser) -> None:
+def _retire(kind: type[V], older_id: int, newer: V, user: User | AnonymousUser) -> None:
     """A published new version takes the place of the old one."""
     older = kind._default_manager.select_for_update(of=("self",)).get(pk=older_id)
     if older.status == Status.PUBLISHED:

@@ -46,7 +46,8 @@ def store_example() -> Series | None:
         yield counts.astype("<f4")
 
     axes = tuple(
-        Axis(name, "nm", 2.0 * np.arange(size)) for name, size in zip("yx", _SHAPE, strict=True)
+        Axis(name, "nm", 2.0 * np.arange(size, dtype=np.float64))
+        for name, size in zip("yx", _SHAPE, strict=True)
     )
     names = [f"SDB-{one.pk}" for one in pair]
     raw = RawSeries(

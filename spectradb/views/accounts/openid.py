@@ -157,8 +157,8 @@ class Identities(DefaultSocialAccountAdapter):  # type: ignore[misc]
             if made is None:  # the name alone was taken meanwhile
                 messages.error(request, gettext("Somebody signed up at the same time: try again."))
                 raise ImmediateHttpResponse(redirect("login")) from None
-            sociallogin.account, sociallogin.user = made, made.user
-            return made.user
+            user = made.user
+            sociallogin.account, sociallogin.user = made, user
         return user
 
     def get_connect_redirect_url(self, request: HttpRequest, socialaccount: SocialAccount) -> str:

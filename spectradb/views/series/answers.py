@@ -27,12 +27,13 @@ from compute.series.version import VERSION
 from spectradb.models import Series
 from spectradb.plots.raster import coloured, limits, png, standalone_map
 from spectradb.services.series.maps import opened_maps
-from spectradb.services.series.overlay import DRAWN, overlay
+from spectradb.services.series.overlay import DRAWN
 from spectradb.services.series.values import Picture, picture, waterfall
 from spectradb.turns import RETRY_SECONDS, TurnTakenError
 from spectradb.views.series.asked import (
     analysis_of,
     frame_of,
+    overlay_of,
     place_of,
     region_of,
     series_of,
@@ -170,7 +171,7 @@ def series_fit(request: HttpRequest, pk: int, analysis_pk: int) -> HttpResponse:
     region = region_of(request.GET.get("at", ""), row.series)
 
     def answer() -> HttpResponse:
-        figure = overlay_figure(row.series, overlay(row, region))
+        figure = overlay_figure(row.series, overlay_of(request, row, region))
         return JsonResponse(
             {"figure": figure.to_json(), "region": region_words(region, row.series)}
         )

@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404
 
 from compute.errors import InputError
 from spectradb.models import JobStatus, Series, SeriesAnalysis
+from spectradb.services.series.overlay import Overlay, overlay
 from spectradb.services.series.values import LARGE, Region, Summed, summed
 from spectradb.turns import turn
 from spectradb.views.series.figures import TRUSTS
@@ -87,3 +88,20 @@ def place_of(request: HttpRequest, text: str, row: Series) -> Place:
         return Place(region, summed(row, region))
     with turn(request):
         return Place(region, summed(row, region))
+
+
+def overlay_of(request: HttpRequest, row: SeriesAnalysis, region: Region) -> Overlay:
+    """What an analysis makes of a region.
+
+    Corrections are settled on a sample of the series, which takes seconds of a large one: each
+    person asks for one at a time.
+
+    Raises
+    ------
+    InputError, ReadError, TurnTakenError
+        As :func:`~spectradb.services.series.overlay.overlay`; while this person asks for another.
+    """
+    if not row.options.get("corrections"):
+        return overlay(row, region)
+    with turn(request):
+        return overlay(row, region)

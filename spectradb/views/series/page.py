@@ -21,10 +21,17 @@ from spectradb.services.curation.quality import missing_of_series
 from spectradb.services.series.analyse import METHODS
 from spectradb.services.series.analyses import may_change
 from spectradb.services.series.maps import Maps, opened_maps
-from spectradb.services.series.overlay import DRAWN, overlay
+from spectradb.services.series.overlay import DRAWN
 from spectradb.services.series.values import LARGE
 from spectradb.turns import TurnTakenError
-from spectradb.views.series.asked import Place, frame_of, place_of, series_of, trust_of
+from spectradb.views.series.asked import (
+    Place,
+    frame_of,
+    overlay_of,
+    place_of,
+    series_of,
+    trust_of,
+)
 from spectradb.views.series.describe import (
     analysis_words,
     axis_label,
@@ -123,8 +130,8 @@ def page(
         try:
             with opened_maps(chosen) as maps:
                 context |= _maps(row, chosen, maps)
-            context |= _fit(row, chosen, places)
-        except (ReadError, InputError) as problem:
+            context |= _fit(request, row, chosen, places)
+        except (ReadError, InputError, TurnTakenError) as problem:
             problems.append(in_words(problem))
     labels = context.pop("labels", [])
     pictures = _pictures(row, chosen, context.pop("maps_of", []), frame, labels)
@@ -194,12 +201,14 @@ def _maps(row: Series, chosen: SeriesAnalysis, maps: Maps) -> dict[str, Any]:
     return found
 
 
-def _fit(row: Series, chosen: SeriesAnalysis, places: list[Place]) -> dict[str, Any]:
+def _fit(
+    request: HttpRequest, row: Series, chosen: SeriesAnalysis, places: list[Place]
+) -> dict[str, Any]:
     """Region A under the model of the analysis; of a large series once a place is chosen."""
     if chosen.method not in DRAWN or not places or places[0].region.n > LARGE:
         return {"fit_later": chosen.method in DRAWN}
     where = region_words(places[0].region, row)
-    figure = overlay_figure(row, overlay(chosen, places[0].region))
+    figure = overlay_figure(row, overlay_of(request, chosen, places[0].region))
     words = gettext("%s, as analysed") % where
     return {"fit_plot": Plot("fit", figure, words, "short"), "fit_where": where}
 

@@ -85,6 +85,19 @@ def test_a_place_is_drawn_under_the_model_of_the_maps(client):
     assert away.status_code == 400
 
 
+def test_a_place_of_a_corrected_analysis_is_drawn_as_corrected_one_at_a_time(client, monkeypatch):
+    monkeypatch.setattr("spectradb.turns._WAIT_SECONDS", 0.0)
+    row = make_series((3, 4))
+    asked = Asked("nmf", components=2, corrections=(("bin", 2),))
+    path = f"/series/{row.pk}/analyses/{make_series_analysis(row, asked=asked).pk}/fit.json?at=1,2"
+    measured = client.get(path).json()["figure"]["curves"][0]
+    assert len(measured["x"]) == row.n_channels // 2
+    request = RequestFactory().get("/")
+    request.user = AnonymousUser()
+    with turn(request):
+        assert client.get(path).status_code == 429
+
+
 def test_a_place_is_drawn_with_the_numbers_found_in_it_and_their_windows(client):
     row = make_series((3, 4))
     asked = Asked("parameters", quantities=("centre_of_mass",), windows=((642.0, 652.0),))
