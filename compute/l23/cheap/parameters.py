@@ -276,10 +276,22 @@ def parameters(
         A site that the route's model does not describe (:mod:`compute.l23.cheap.validity`).
     """
     warnings = check(structure, sites, site)
-    field = ligand_field(structure, sites, site, prefactors)
+    parts = ingredients(structure, sites, site)
+    found = case_of(parts, temperature_k=temperature_k, prefactors=prefactors)
+    return replace(found, warnings=warnings)
+
+
+def case_of(
+    parts: Ingredients,
+    *,
+    temperature_k: float = TEMPERATURE_K,
+    prefactors: Prefactors = PREFACTORS,
+) -> PreparedCase:
+    """A site's ingredients as a case of the engine."""
+    field = assemble(parts, prefactors)
     transfer = field.charge_transfer
     hops = transfer.configurations > 1 and float(np.trace(field.v)) > 1e-3
-    offset, error = energy_offset(site)
+    offset, error = energy_offset(parts.site)
     return PreparedCase(
         element=field.element,
         valence=field.valence,
@@ -303,7 +315,6 @@ def parameters(
         energy_offset_err=error,
         ten_dq=effective_splitting(field),
         temperature_k=temperature_k,
-        warnings=warnings,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import comb
@@ -130,16 +130,33 @@ class ChargeTransferModel:
     @cached_property
     def configurations(self) -> int:
         """How many: up to the first whose share no longer counts."""
-        symmetric = self.operations >= _SYMMETRIC
-        most = _DETERMINANTS if symmetric else _DETERMINANTS_ELSEWHERE
-        for number in range(2, 11 - self.n_d):
-            if number >= 3 and _determinants(self.n_d, number + 1) > most:
-                return number
+
+        def last_weight(number: int) -> float:
             before, after = self._averages(number)
             delta, final_delta = self._deltas(before, after)
-            if max(before.last_weight(delta), after.last_weight(final_delta)) < _LAST_WEIGHT:
-                return number
-        return 11 - self.n_d
+            return max(before.last_weight(delta), after.last_weight(final_delta))
+
+        return configurations(self.n_d, self.operations, last_weight)
+
+
+def configurations(n_d: int, operations: int, last_weight: Callable[[int], float]) -> int:
+    """How many configurations: up to the first whose share no longer counts.
+
+    Parameters
+    ----------
+    n_d : int
+    operations : int
+        Of the site's point group.
+    last_weight : callable
+        Of a number of configurations the share that the last has, in either averaged state.
+    """
+    most = _DETERMINANTS if operations >= _SYMMETRIC else _DETERMINANTS_ELSEWHERE
+    for number in range(2, 11 - n_d):
+        if number >= 3 and _determinants(n_d, number + 1) > most:
+            return number
+        if last_weight(number) < _LAST_WEIGHT:
+            return number
+    return 11 - n_d
 
 
 def _determinants(n_d: int, configurations: int) -> int:

@@ -10,10 +10,10 @@ from django.core.management.base import CommandError, CommandParser
 
 from compute.errors import InputError
 from compute.l23.lineshape import DEFAULT, WIDTHS, Shape
-from compute.routes import FEFF, ROUTES, edges
 from spectradb.filters import EVERYTHING, SearchError, apply_where
 from spectradb.management.json_command import JsonCommand
 from spectradb.models import Site, Structure
+from spectradb.services.calculations.routes import FALLBACKS, FEFF, ROUTES, edges
 from spectradb.services.calculations.stated import parse_stated, state_in_rows
 from spectradb.services.calculations.structures import (
     ComputedSite,
@@ -23,6 +23,8 @@ from spectradb.services.calculations.structures import (
     queue_sites,
     run_here,
 )
+
+_MAY_LACK = ("question", "sigma", "intensity_sigma")
 
 
 class Command(JsonCommand):
@@ -70,6 +72,21 @@ class Command(JsonCommand):
             help="arctangent steps under L3 and L2 (2 : 1), their height over the L3 maximum; "
             "0 leaves them out",
         )
+        parser.add_argument(
+            "--fallback",
+            default="",
+            metavar="|".join(FALLBACKS),
+            help="the route that answers for sites unlike all that route learned has seen; without "
+            "it they fail",
+        )
+        parser.add_argument(
+            "--draws",
+            type=int,
+            default=0,
+            metavar="N",
+            help="of route learned and files: solve N sets of parameters within their errors as "
+            "well, for the error of the curve (intensity_sigma)",
+        )
         self.add_where(parser)
         self.add_output(parser)
 
@@ -85,6 +102,8 @@ class Command(JsonCommand):
         oxidation_state: list[str],
         widths: str,
         continuum: float,
+        fallback: str,
+        draws: int,
         where: list[str],
         output: str | None,
         **options: Any,
@@ -92,15 +111,18 @@ class Command(JsonCommand):
         if bool(files) == bool(where):
             raise CommandError("name structure files, or select stored structures with --where")
         try:
-            check_request(absorber, edge, route)
+            check_request(absorber, edge, route, fallback=fallback, draws=draws)
             stated = parse_stated(oxidation_state)
             shape = Shape(widths, continuum)
             if files:
                 found = compute_files(
                     files, absorber, edge, route,
                     space_group=space_group, stated=stated, shape=shape,
+                    fallback=fallback, draws=draws,
                 )  # fmt: skip
             else:
+                if draws:
+                    raise CommandError("--draws is for files: curves of stored sites keep no error")
                 query = self.where(where)
                 given = query.setdefault("element", [absorber])
                 if given != [absorber]:
@@ -111,7 +133,9 @@ class Command(JsonCommand):
                 rows_of = Structure.objects.filter(sites__in=chosen).distinct().order_by("pk")
                 for text in state_in_rows(stated, rows_of):
                     self.say(text)
-                rows = queue_sites(chosen, edge, route, send=not sync, shape=shape)
+                rows = queue_sites(
+                    chosen, edge, route, send=not sync, shape=shape, fallback=fallback
+                )
                 found = run_here(rows) if sync else (as_computed(row) for row in rows)
             answers = list(self.progress(found, unit="site"))
         except (InputError, SearchError) as error:
@@ -134,9 +158,11 @@ class Command(JsonCommand):
 
 
 def _as_json(answer: ComputedSite) -> dict[str, Any]:
-    """A row of the report; the key ``question`` only where there is one."""
+    """A row of the report; some keys only where there is something to tell."""
     row = asdict(answer)
-    return row if row["question"] else {k: v for k, v in row.items() if k != "question"}
+    return {
+        name: value for name, value in row.items() if value is not None or name not in _MAY_LACK
+    }
 
 
 def _which(answer: ComputedSite) -> str:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django.db import transaction
 
-from compute import routes
 from compute.errors import InputError
 from compute.ions import d_electrons
 from compute.l23.prepared import no_ion, refuse_undescribed
 from compute.sites import Site as FoundSite
 from compute.structures.findings import Finding
 from spectradb.models import BroughtSpectrum, JobStatus, Upload
+from spectradb.services.calculations import routes
 from spectradb.services.calculations.inputs import present_versions
 from spectradb.services.calculations.solve_now import BusyError, engine, final_states
 from spectradb.services.imports.structures import analysed

@@ -7,10 +7,10 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from compute import routes
 from compute.l23.lineshape import Shape
 from compute.sites.oxidation import STATED
 from spectradb.models import Calculation, Site
+from spectradb.services.calculations import routes
 
 ENGINE = routes.engine("cheap")
 OUTDATED = "Computed for other valences of its structure"

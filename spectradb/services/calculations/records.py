@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 from numpy.typing import ArrayLike
 
-from compute import routes
 from spectradb.models import Calculation, JobStatus, Kind, Quantity, Spectrum, Status
 from spectradb.plots import sparkline_path
 from spectradb.services.accounts.quotas import check_jobs
 from spectradb.services.accounts.roles import may_contribute, may_curate
+from spectradb.services.calculations import routes
 from spectradb.services.calculations.inputs import present_versions
 from spectradb.services.curation.workflow import retire_earlier, shown_of_same_site, submit
 from spectradb.services.queue import jobs

@@ -18,9 +18,9 @@ from django.db import transaction
 from django.db.models import QuerySet
 from numpy.typing import NDArray
 
-from compute import routes
 from compute.errors import ComputeError, InputError, ReadError
 from compute.io.question import QuestionError
+from compute.l23.learned import OutOfRangeError
 from compute.l23.lineshape import PLAIN, Shape
 from compute.l23.prepared import NoMultipletError, no_ion, refuse_undescribed
 from compute.sites import Site as FoundSite
@@ -29,7 +29,7 @@ from compute.structures.findings import obstacles
 from compute.structures.valence import valence_findings
 from spectradb.models import Calculation, JobStatus, Site
 from spectradb.services.accounts.quotas import check_jobs
-from spectradb.services.calculations import records
+from spectradb.services.calculations import records, routes
 from spectradb.services.calculations.inputs import (
     input_hash,
     present_versions,
@@ -44,16 +44,20 @@ from spectradb.services.structures.sites import sites_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+    from pymatgen.core import Structure as PymatgenStructure
 
     from compute.feff.spectrum import FeffSpectrum
     from compute.l23.spectrum import SiteSpectrum
 
+_MOST_DRAWS = 100
 _CLOSED_SHELL = {"Zn": 2.0}  # 3d elements without an ion that has a hole in 3d
 _KEPT = (
     "total_intensity", "initial_eigenvalues_ev", "n_initial_states", "dimension", "l3_fraction",
     "branching_ratio", "mean_d_holes", "expectation", "method", "seconds",
-    "mixture", "warnings", "spin", "geometry", "local_axes", "edges",
+    "mixture", "warnings", "spin", "geometry", "local_axes", "edges", "sigma", "model",
 )  # fmt: skip
+_FALLBACK = "fallback"
+"""Of a calculation's results: the route that answers where its own does not."""
 
 
 @dataclass(frozen=True)
@@ -85,15 +89,36 @@ class ComputedSite:
     geometry: str | None = None
     local_axes: list[list[float]] | None = None  # rows x, y, z in the structure's Cartesian axes
     branching_ratio: float | None = None
+    sigma: dict[str, float] | None = None
+    """Of route ``learned``: standard errors of its parameters, eV."""
+    intensity_sigma: NDArray[np.float64] | None = None
+    """What the curve is uncertain by with them, where that was asked for."""
 
 
-def check_request(absorber: str, edge: str, route: str) -> None:
+def check_request(
+    absorber: str, edge: str, route: str, *, fallback: str = "", draws: int = 0
+) -> None:
     """Refuse what no route can do, before any work.
+
+    Parameters
+    ----------
+    fallback : str
+        A route that answers for sites that route ``learned`` has not seen the like of; none if
+        empty.
+    draws : int
+        Of route ``learned``: how often the engine is run within the errors of its parameters.
 
     Raises
     ------
     InputError
     """
+    if route != routes.LEARNED and (fallback or draws):
+        name, value = ("fallback", fallback) if fallback else ("draws", draws)
+        raise InputError(name, value, f"is for route {routes.LEARNED} alone")
+    if fallback and fallback not in routes.FALLBACKS:
+        raise InputError("fallback", fallback, f"known: {', '.join(routes.FALLBACKS)}")
+    if not 0 <= draws <= _MOST_DRAWS:
+        raise InputError("draws", draws, f"must be 0 to {_MOST_DRAWS}")
     ours = route in routes.MULTIPLETS
     unknown = ours and edge == "L23" and absorber not in routes.absorbers(route)
     if unknown and (why := no_ion(absorber, _CLOSED_SHELL.get(absorber, 1.0))):
@@ -110,6 +135,8 @@ def compute_files(
     space_group: str = "",
     stated: Sequence[StatedValence] = (),
     shape: Shape = PLAIN,
+    fallback: str = "",
+    draws: int = 0,
 ) -> Iterator[ComputedSite]:
     """Spectra of structure files; nothing is stored, no database, no queue.
 
@@ -124,8 +151,11 @@ def compute_files(
         Valences that are known; they go before a file's own charges.
     shape : Shape
         Widths and continuum steps.
+    fallback, draws
+        Of route ``learned`` (:func:`check_request`); a row names the route that answered.
     """
-    check_request(absorber, edge, route)
+    check_request(absorber, edge, route, fallback=fallback, draws=draws)
+    asked = _Asked(edge, route, shape, fallback, draws)
     for path in paths:
         for one in read_each(path, space_group=space_group):
             if isinstance(one, ReadError):
@@ -134,19 +164,46 @@ def compute_files(
                 yield replace(failed, question=question)
             else:
                 name = one.source_id or path.stem
-                yield from _compute_structure(one, name, absorber, edge, route, stated, shape)
+                yield from _compute_structure(one, name, absorber, asked, stated)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """How spectra are to be computed."""
+
+    edge: str
+    route: str
+    shape: Shape
+    fallback: str
+    draws: int
+
+    def spectrum(
+        self, structure: PymatgenStructure, sites: Sequence[FoundSite], site: FoundSite
+    ) -> tuple[SiteSpectrum | FeffSpectrum, str, list[str]]:
+        """The spectrum of a site, the route that answered, and what is to be told of that."""
+        try:
+            found = routes.site_spectrum(
+                structure, sites, site, self.edge, self.route, shape=self.shape, draws=self.draws
+            )
+        except OutOfRangeError as error:
+            if not self.fallback:
+                raise
+            told = [f"{error}; answered by route {self.fallback}"]
+            found = routes.site_spectrum(
+                structure, sites, site, self.edge, self.fallback, shape=self.shape
+            )
+            return found, self.fallback, told
+        return found, self.route, []
 
 
 def _compute_structure(
     read: ReadStructure,
     source_id: str,
     absorber: str,
-    edge: str,
-    route: str,
+    asked: _Asked,
     stated: Sequence[StatedValence],
-    shape: Shape,
 ) -> Iterator[ComputedSite]:
-    structure = read.structure
+    structure, route = read.structure, asked.route
     formula = structure.composition.element_composition.reduced_formula
     failed = _failure(source_id, formula, absorber, route, "")
     told = [one.text for one in read.findings]
@@ -180,7 +237,7 @@ def _compute_structure(
                 refuse_undescribed(site, sites)
             if against:
                 raise InputError("structure", formula, f"not calculated: {against}")
-            found = routes.site_spectrum(structure, sites, site, edge, route, shape=shape)
+            found, answered, about = asked.spectrum(structure, sites, site)
         except ComputeError as error:
             seconds = time.perf_counter() - started
             yield replace(row, seconds=seconds, error=str(error), warnings=told)
@@ -188,6 +245,7 @@ def _compute_structure(
         yield replace(
             row,
             status="done",
+            route=answered,
             error=None,
             energy_ev=found.energy_ev,
             intensity=found.intensity,
@@ -196,10 +254,12 @@ def _compute_structure(
             ten_dq=found.ten_dq,
             parameters=found.result["parameters"],
             seconds=time.perf_counter() - started,
-            warnings=_told(told, site, found),
+            warnings=[*about, *_told(told, site, found)],
             s_squared=found.result.get("expectation", {}).get("S2"),
             spin=found.result.get("spin"),
             branching_ratio=found.result.get("branching_ratio"),
+            sigma=found.result.get("sigma"),
+            intensity_sigma=found.result.get("intensity_sigma"),
         )
 
 
@@ -218,6 +278,7 @@ def queue_sites(
     send: bool = True,
     requested_by: User | None = None,
     shape: Shape = PLAIN,
+    fallback: str = "",
 ) -> list[Calculation]:
     """A calculation for each site, made and queued where there is none yet.
 
@@ -230,6 +291,9 @@ def queue_sites(
     requested_by : User, optional
         Who asked; None for the operator's commands. It decides what becomes of the spectrum
         (:mod:`spectradb.services.calculations.records`).
+    fallback : str
+        Where route ``learned`` has seen no site like one, that one is asked for by this route: a
+        calculation of its own, which says so.
 
     Raises
     ------
@@ -242,7 +306,7 @@ def queue_sites(
         found.sort(key=lambda site: order[site.pk])
     known_valences = _valences({site.structure_id for site in found})
     for site in found:
-        check_request(site.element, edge, route)
+        check_request(site.element, edge, route, fallback=fallback)
         known_here = known_valences[site.structure_id]
         digest = input_hash(site, known_here, edge, route, shape=shape.chosen)
         wanted.setdefault(digest, site)  # two rows may stand for one orbit
@@ -267,7 +331,10 @@ def queue_sites(
                 absorber=site.element,
                 edge=edge,
                 input_hash=digest,
-                results={"shape": shape.chosen} if shape.chosen else {},
+                results={
+                    **({"shape": shape.chosen} if shape.chosen else {}),
+                    **({_FALLBACK: fallback} if fallback else {}),
+                },
                 public=requested_by is None,
             )
             if requested_by is not None:
@@ -295,7 +362,25 @@ def _valences(structures: Collection[int]) -> dict[int, dict[int | str, float]]:
 
 def run_calculation(pk: int) -> bool:
     """Run a queued calculation of ours, if it is still to be had; whether this call finished it."""
-    return jobs.run(Calculation, pk, _work, _store)
+    finished = jobs.run(Calculation, pk, _work, _store)
+    if not finished:
+        _fall_back(pk)
+    return finished
+
+
+def _fall_back(pk: int) -> Calculation | None:
+    """Ask for a site by the route that was named for it, if its own has seen none like it."""
+    row = Calculation.objects.select_related("site").get(pk=pk)
+    named = row.results.get(_FALLBACK, "")
+    unanswered = row.job_status == JobStatus.FAILED and row.error_cause == OutOfRangeError.cause
+    if not (named and unanswered and row.site_id is not None):
+        return None
+    chosen, shape = Site.objects.filter(pk=row.site_id), shape_of(row)
+    made = [
+        queue_sites(chosen, row.edge, named, requested_by=user, shape=shape)
+        for user in [*([None] if row.public else []), *row.requesters.all()]
+    ]
+    return made[0][0] if made else None
 
 
 def _work(row: Calculation) -> SiteSpectrum | FeffSpectrum:
@@ -400,6 +485,7 @@ def as_computed(row: Calculation) -> ComputedSite:
         geometry=row.results.get("geometry") or (site.geometry if site else None),
         local_axes=row.results.get("local_axes"),
         branching_ratio=row.results.get("branching_ratio"),
+        sigma=row.results.get("sigma"),
         warnings=list(
             dict.fromkeys(
                 [
@@ -417,7 +503,13 @@ def run_here(rows: Iterable[Calculation]) -> Iterator[ComputedSite]:
         if row.job_status in (JobStatus.FAILED, JobStatus.CANCELLED):
             jobs.retry(Calculation.objects.filter(pk=row.pk))
         run_calculation(row.pk)
-        yield as_computed(Calculation.objects.select_related("site", "structure").get(pk=row.pk))
+        found = Calculation.objects.select_related("site", "structure").get(pk=row.pk)
+        if (other := _fall_back(row.pk)) is not None:
+            told = f"{found.error}; answered by route {other.route}"
+            (answer,) = run_here([other])
+            yield replace(answer, warnings=[told, *answer.warnings])
+        else:
+            yield as_computed(found)
 
 
 def _plain(value: Any) -> Any:

@@ -10,11 +10,11 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from compute.routes import ROUTES
 from ml.errors import LearningError
 from spectradb.filters import EVERYTHING, apply_where
 from spectradb.models import Kind, Quantity, Spectrum, Status
 from spectradb.models.visibility import as_condition, public_spectra
+from spectradb.services.calculations.routes import ROUTES
 
 LeftOut = dict[str, list[int]]
 """Spectra by the reason why they are not learnt from, one of :data:`REASONS`."""

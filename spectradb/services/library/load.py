@@ -14,7 +14,6 @@ from django.utils import timezone
 from numpy.typing import NDArray
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
-from compute import routes
 from compute.errors import InputError, ReadError
 from compute.packing import unpack_curve
 from spectradb.models import (
@@ -27,7 +26,7 @@ from spectradb.models import (
     StructureElement,
 )
 from spectradb.plots import sparkline_path
-from spectradb.services.calculations import records
+from spectradb.services.calculations import records, routes
 from spectradb.services.calculations.inputs import (
     input_hash,
     present_versions,

@@ -24,10 +24,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from compute import routes
 from compute.crystals.prototypes import VALENCES
 from compute.errors import InputError, ReadError
 from spectradb.models import Calculation, Kind, Site, Spectrum, StructureElement
+from spectradb.services.calculations import routes
 from spectradb.services.calculations.structures import queue_sites
 from spectradb.services.library.build import library_sites, store_variants
 from spectradb.services.library.chosen import by_coverage, family

@@ -19,13 +19,12 @@ from typing import Any, Never
 import numpy as np
 from django.db import DataError, IntegrityError, transaction
 
-from compute import routes
 from compute.errors import ReadError, told
 from compute.isolation import apart
 from compute.sites.oxidation import STATED
 from compute.structures.read import read_dict
 from spectradb.models import Calculation, JobStatus, Site, Spectrum, Structure
-from spectradb.services.calculations import records
+from spectradb.services.calculations import records, routes
 from spectradb.services.calculations.inputs import (
     input_hash,
     orbit_key,

@@ -16,7 +16,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from compute import routes
 from compute.errors import InputError
 from compute.feff.run import available
 from compute.l23.prepared import no_ion
@@ -24,6 +23,7 @@ from compute.structures.findings import doubts
 from spectradb.models import Calculation, JobStatus, Kind, Site, Spectrum, Status, Structure
 from spectradb.plots import Curve, Figure, nice_range
 from spectradb.services.accounts.roles import may_contribute, may_curate
+from spectradb.services.calculations import routes
 from spectradb.services.calculations.structures import queue_sites
 from spectradb.services.curation.structures import overrule, restore_doubts
 from spectradb.services.curation.workflow import CurationError

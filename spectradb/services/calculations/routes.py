@@ -1,0 +1,170 @@
+"""Every route that a calculation of the site may take: those of :mod:`compute.routes`, and
+``learned``, whose model the site keeps.
+
+Where no model is, the route is known but not offered, and asking for it says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from compute import routes
+from compute.l23 import routes as l23
+from compute.l23.learned import VERSION
+from compute.l23.lineshape import PLAIN, Shape
+from compute.routes import FEFF
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+    from compute.feff.spectrum import FeffSpectrum
+    from compute.l23.spectrum import SiteSpectrum
+    from compute.sites import Site
+
+LEARNED = "learned"
+MULTIPLETS = (*routes.MULTIPLETS, LEARNED)
+ROUTES = (*MULTIPLETS, FEFF)
+FALLBACKS = routes.MULTIPLETS
+"""Routes that may answer where ``learned`` does not."""
+_CORRECTED = "cheap"
+
+
+def is_here(route: str) -> bool:
+    """Whether a known route can be taken: ``learned`` needs a model."""
+    if route != LEARNED:
+        return route in ROUTES
+    from spectradb.services.learning.hamiltonians import path_of
+
+    return path_of() is not None
+
+
+def edges(route: str) -> tuple[str, ...]:
+    """The edges that a route computes."""
+    return routes.edges(_CORRECTED if route == LEARNED else route)
+
+
+def absorbers(route: str, edge: str = "L23") -> tuple[str, ...]:
+    """The elements whose edge a route computes, in order of atomic number."""
+    return routes.absorbers(_CORRECTED if route == LEARNED else route, edge)
+
+
+def check(absorber: str, edge: str, route: str) -> None:
+    """Refuse what the route cannot do, before any work.
+
+    Raises
+    ------
+    InputError
+    """
+    if route != LEARNED:
+        routes.check(absorber, edge, route)
+        return
+    from spectradb.services.learning.hamiltonians import model
+
+    routes.check(absorber, edge, _CORRECTED)
+    model()
+
+
+def engine(route: str) -> str:
+    """What computes the spectra of a route, as calculations name it."""
+    return routes.engine(_CORRECTED if route == LEARNED else route)
+
+
+def version(route: str) -> dict[str, str]:
+    """Versions of all that decides a route's numbers.
+
+    Of ``learned`` they are its own, the weights', those of the routes that it corrects and that
+    it learnt of.
+    """
+    if route != LEARNED:
+        return routes.version(route)
+    from spectradb.services.learning.hamiltonians import present
+
+    found = present()
+    weights = "none" if found is None else found.identity
+    taught = "none" if found is None else str(found.about["route"])
+    quick = l23.version(_CORRECTED)
+    return {
+        "route": f"{VERSION}:{weights}",
+        "engine": quick["engine"],
+        "atom": quick["atom"],
+        "corrects": quick["route"],
+        "taught_by": taught,
+    }
+
+
+def input_key(
+    structure_key: str,
+    valences: Sequence[tuple[int | str, float]],
+    site_index: int | str,
+    route: str,
+    *,
+    edge: str = "L23",
+    versions: Mapping[str, str] | None = None,
+    shape: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Everything that decides the spectrum of a site (:func:`compute.routes.input_key`)."""
+    known = version(route) if versions is None else versions
+    of = _CORRECTED if route == LEARNED else route
+    return routes.input_key(
+        structure_key, valences, site_index, of, edge=edge, versions=known, shape=shape
+    )
+
+
+def site_spectrum(
+    structure: Structure,
+    sites: Sequence[Site],
+    site: Site,
+    edge: str,
+    route: str,
+    *,
+    shape: Shape = PLAIN,
+    progress: Callable[[str, int, int], None] | None = None,
+    draws: int = 0,
+) -> SiteSpectrum | FeffSpectrum:
+    """The spectrum of one site (:func:`compute.routes.site_spectrum`).
+
+    Parameters
+    ----------
+    draws : int
+        Of route ``learned``: how many sets of parameters within their errors are solved as well.
+        ``result["intensity_sigma"]`` (n,) is what the curve is uncertain by then.
+
+    Raises
+    ------
+    ComputeError
+        What the route says of the site; no model of route ``learned``, or one that has not seen
+        such a site.
+    """
+    if route != LEARNED:
+        return routes.site_spectrum(
+            structure, sites, site, edge, route, shape=shape, progress=progress
+        )
+    from compute.l23.spectrum import spectrum_by
+    from spectradb.services.learning.hamiltonians import Learned, model
+
+    check(site.element, edge, route)
+    by = model()
+    learned = Learned(by, draws)
+    found = spectrum_by(learned, structure, sites, site, shape=shape)
+    # Of a site that is several ions, what holds of the one that is told of.
+    said = max(
+        learned.said.items(),
+        key=lambda one: round(one[0][1]) == found.result["parameters"]["charge"],
+    )[1]
+    about: dict[str, Any] = {
+        "sigma": dict(said.sigma),
+        "model": {"weights": by.identity, "leverage": said.leverage, **by.about},
+    }
+    about["model"].pop("families", None)
+    if draws:
+        squares = np.zeros_like(found.intensity)
+        for learned.draw in range(draws):
+            other = spectrum_by(learned, structure, sites, site, shape=shape)
+            moved = np.interp(found.energy_ev, other.energy_ev, other.intensity)
+            squares += (moved - found.intensity) ** 2
+        about["intensity_sigma"] = np.sqrt(squares / draws)
+    return replace(found, result=found.result | about)
