@@ -1,8 +1,8 @@
 """Route ``learned``: what a model of ``cluster``'s parameters is given, and what is made of them.
 
-The model itself is none of this package (docs/learned.md): whoever has one asks it. It corrects the
-parameters of route ``cheap``. How many configurations are mixed follows from the learnt ones by the
-rule of route ``cluster``.
+The model itself is none of this package (docs/learning.md): whoever has one asks it. It corrects
+the parameters of route ``cheap``. How many configurations are mixed follows from the learnt ones by
+the rule of route ``cluster``.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,8 +97,13 @@ def parameters(spectrum: Spectrum) -> list[Parameter]:
             for key, value in given.items()
             if isinstance(value, int | float | str) and not isinstance(value, bool)
         ][:20]
-    ten_dq = (calculation.results or {}).get("ten_dq")
-    return multiplet_parameters(given, ten_dq, ab_initio=calculation.route == "cluster")
+    results = calculation.results or {}
+    return multiplet_parameters(
+        given,
+        results.get("ten_dq"),
+        ab_initio=calculation.route in ("cluster", "learned"),
+        sigma=results.get("sigma") or {},
+    )
 
 
 def shared_charge(spectrum: Spectrum) -> str:
@@ -144,18 +150,28 @@ def _ion(case: dict[str, Any]) -> str:
 
 
 def multiplet_parameters(
-    case: dict[str, Any], mean_ten_dq: float | None = None, *, ab_initio: bool = False
+    case: dict[str, Any],
+    mean_ten_dq: float | None = None,
+    *,
+    ab_initio: bool = False,
+    sigma: Mapping[str, float] | None = None,
 ) -> list[Parameter]:
     """A CASE.json's values by the symbols of the field.
 
     ``mean_ten_dq`` is the splitting with covalency where the crystal field is given as a matrix.
-    ``ab_initio`` says that the Slater integrals are no multiples of a free ion's.
+    ``ab_initio`` says that the Slater integrals are no multiples of a free ion's, ``sigma`` the
+    standard errors of learnt parameters, by the names that route ``learned`` gives them.
     """
     rows: list[Parameter] = []
+    errors = sigma or {}
 
-    def add(symbol: str, value: Any, meaning: str) -> None:
+    def told(value: Any, name: str) -> str:
+        text = significant(float(value), 4)
+        return f"{text} ± {significant(errors[name], 2)}" if name in errors else text
+
+    def add(symbol: str, value: Any, meaning: str, name: str = "") -> None:
         if isinstance(value, int | float) and not isinstance(value, bool):
-            rows.append(Parameter(symbol, significant(float(value), 4), meaning))
+            rows.append(Parameter(symbol, told(value, name), meaning))
 
     field = case.get("crystal_field") or {}
     if "matrix" in field:
@@ -166,13 +182,14 @@ def multiplet_parameters(
         add("Ds", field.get("ds"), gettext("Tetragonal"))
         add("Dt", field.get("dt"), gettext("Tetragonal"))
     transfer = case.get("charge_transfer") or {}
-    add("Δ", transfer.get("delta"), gettext("Charge transfer"))
-    add("U<sub>dd</sub>", transfer.get("u_dd"), gettext("d–d repulsion"))
-    add("U<sub>pd</sub>", transfer.get("u_pd"), gettext("Core–d attraction"))
+    add("Δ", transfer.get("delta"), gettext("Charge transfer"), "delta")
+    add("U<sub>dd</sub>", transfer.get("u_dd"), gettext("d–d repulsion"), "u_dd")
+    add("U<sub>pd</sub>", transfer.get("u_pd"), gettext("Core–d attraction"), "u_pd")
     if "v" in transfer:
         eg, t2g = cubic_means(transfer["v"])
-        add("V<sub>eg</sub>", eg, gettext("e<sub>g</sub> hopping, mean of z², x²−y²"))
-        add("V<sub>t2g</sub>", t2g, gettext("t<sub>2g</sub> hopping, mean of xy, xz, yz"))
+        of_v = "initial.v"
+        add("V<sub>eg</sub>", eg, gettext("e<sub>g</sub> hopping, mean of z², x²−y²"), of_v)
+        add("V<sub>t2g</sub>", t2g, gettext("t<sub>2g</sub> hopping, mean of xy, xz, yz"), of_v)
     add("V<sub>eg</sub>", transfer.get("v_eg"), gettext("e<sub>g</sub> hopping"))
     add("V<sub>t2g</sub>", transfer.get("v_t2g"), gettext("t<sub>2g</sub> hopping"))
     beside = case.get("final_field") or {}
@@ -195,7 +212,8 @@ def multiplet_parameters(
     ):
         values = [last.get(key) for key in keys]
         if all(isinstance(value, int | float) for value in values):
-            text = " / ".join(significant(float(value), 4) for value in values)  # type: ignore[arg-type]
+            pairs = zip(values, keys, strict=True)
+            text = " / ".join(told(value, f"final.{key}") for value, key in pairs)
             rows.append(Parameter(symbol, text, slater))
     zeta = (first.get("zeta_3d"), last.get("zeta_2p"))
     if all(isinstance(value, int | float) for value in zeta):
@@ -323,6 +341,7 @@ def route_words(calculation: Calculation) -> str:
         "explicit": gettext("given parameters"),
         "cheap": gettext("point charges and hopping"),
         "cluster": gettext("embedded cluster"),
+        "learned": gettext("learned from embedded clusters"),
         "feff": gettext("multiple scattering"),
     }
     line = route_line(calculation) if calculation.engine.startswith("spectradb.multiplet") else ""

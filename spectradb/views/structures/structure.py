@@ -63,6 +63,8 @@ class SiteRow:
     can_compute: bool = False
     undescribed: str = ""  # why no multiplet describes its L2,3 edge
     by_feff: list[str] = field(default_factory=list)
+    by_model: bool = False
+    """Whether route ``learned`` is offered."""
     """Edges of which FEFF could compute a spectrum that there is none of yet."""
     job: Calculation | None = None
     review: str = ""
@@ -268,6 +270,7 @@ def _site_rows(
         ).values_list("site_id", "status")
     )  # fmt: skip
     with_feff = may_contribute(request.user) and not shown.refusal and available()
+    with_model = may_contribute(request.user) and routes.is_here(routes.LEARNED)
     rows = []
     for site in sites:
         row = SiteRow(site, labels[site.pk])
@@ -287,6 +290,13 @@ def _site_rows(
             and not shown.refusal
             and not row.is_open
             and "L23" not in [one["edge"] for one in row.edges]
+        )
+        row.by_model = (
+            with_model
+            and site.element in routes.absorbers(routes.LEARNED)
+            and not row.undescribed
+            and not shown.refusal
+            and not row.is_open
         )
         if with_feff and not row.is_open:
             computed = {one.edge for one in by_site[site.pk] if one.kind == Kind.THEORY}

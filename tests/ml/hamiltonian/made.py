@@ -60,7 +60,7 @@ def made_site(ion: tuple[int, int], ligands: Sequence[int], seed: int) -> SiteIn
     gradient = gradient + gradient.transpose(0, 2, 1)
     field = np.einsum("mn,kn,n->mk", along, along, strengths)
     field = field - np.trace(field) / 5.0 * np.eye(5)
-    quick = {name: 5.0 + 0.3 * (ion[0] - 25) for name in SCALARS} | {"offset": 30.0 * ion[0]}
+    quick = dict.fromkeys(SCALARS, 5.0 + 0.3 * (ion[0] - 25)) | {"offset": 30.0 * ion[0]}
     return SiteInput(
         ion=ion,
         ligands=tuple(ligands),
@@ -90,7 +90,7 @@ def truth_of(site: SiteInput) -> Hamiltonian:
         else site.scalars[name] * float(np.exp(lean))
         for name in SCALARS
     }
-    scalars |= {name: 0.1 * site.ion[0] for name in CONSTANTS}
+    scalars |= dict.fromkeys(CONSTANTS, 0.1 * site.ion[0])
     matrices = {}
     for name, bases_of in MATRICES.items():
         bases = bases_of(site)
