@@ -106,7 +106,8 @@ class SiteInput:
         n = len(self.ligands)
         blocks = self.sigma.reshape(5, n, 3)
         squared = np.einsum("anx,any->nxy", blocks, blocks)
-        return squared / np.trace(squared, axis1=1, axis2=2)[:, None, None]
+        result: FloatArray = squared / np.trace(squared, axis1=1, axis2=2)[:, None, None]
+        return result
 
 
 @dataclass(frozen=True)

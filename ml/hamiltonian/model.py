@@ -138,8 +138,8 @@ class HamiltonianModel:
             bases = bases_of(site)
             values = _design(site, name, self.words) @ self.matrices[name]
             for state, column in zip(STATES, values.T, strict=True):
-                found = (names.matrix(column) + bases.fixed) * bases.unit
-                matrices[f"{state}.{name}"] = names.root(name, found)
+                square = (names.matrix(column) + bases.fixed) * bases.unit
+                matrices[f"{state}.{name}"] = names.root(name, square)
         found = Hamiltonian(scalars, matrices)
         return Estimate(found, self._sigma(found, leverage), leverage)
 
@@ -186,7 +186,9 @@ class HamiltonianModel:
         path.parent.mkdir(parents=True, exist_ok=True)
         arrays = {name: np.asarray(one, np.float32) for name, one in self._arrays().items()}
         with path.open("wb") as file:
-            np.savez_compressed(file, about=np.array(json.dumps(about)), **arrays)
+            np.savez_compressed(
+                file, allow_pickle=False, about=np.array(json.dumps(about)), **arrays
+            )
 
     @classmethod
     def load(cls, path: Path) -> HamiltonianModel:
@@ -279,14 +281,21 @@ def train(
     precision, farthest = rows.precision(everything), rows.farthest()
     held = rows.held_out()
     spread, draws = _spread(truths, held, _FAR * farthest)
-    constants = {
-        site.ion: tuple(float(truth.scalars[name]) for name in names.CONSTANTS)
-        for site, truth in zip(sites, truths, strict=True)
-    }
+    constants = _constants(sites, truths)
     model = HamiltonianModel(
         rows.words, constants, scalars, matrices, precision, farthest, spread, draws, about
     )
     return model, held
+
+
+def _constants(
+    sites: Sequence[SiteInput], truths: Sequence[Hamiltonian]
+) -> dict[Ion, tuple[float, ...]]:
+    """Of each ion what is the ion's alone."""
+    return {
+        site.ion: tuple(float(truth.scalars[name]) for name in names.CONSTANTS)
+        for site, truth in zip(sites, truths, strict=True)
+    }
 
 
 class _Rows:
@@ -300,6 +309,7 @@ class _Rows:
     ) -> None:
         self.sites = sites
         self.words = Vocabulary.of(sites)
+        self.truths = truths
         self.families = sorted(set(families))
         self.group = np.array([self.families.index(one) for one in families])
         n = len(self.families)
@@ -376,21 +386,27 @@ class _Rows:
         leverage = np.full(len(self.sites), np.nan)
         estimates: list[Hamiltonian | None] = [None] * len(self.sites)
         for family in range(len(self.families)):
-            inside = np.flatnonzero(self.group == family)
-            others = [self.sites[i] for i in np.flatnonzero(self.group != family)]
+            inside = np.flatnonzero(self.group == family).tolist()
+            outside = np.flatnonzero(self.group != family).tolist()
+            others = [self.sites[i] for i in outside]
             known = Vocabulary.of(others)
             first = self.sites[inside[0]]
             if first.ion not in known.ions or not set(first.ligands) <= set(known.ligands):
                 continue
             chosen = np.arange(len(self.families)) != family
             scalars, matrices = self.fit(chosen)
+            constants = _constants(others, [self.truths[i] for i in outside])[first.ion]
             leverage[inside] = self._leverage(family)
             for i in inside:
-                estimates[i] = self._estimate(i, scalars, matrices)
+                estimates[i] = self._estimate(i, scalars, matrices, constants)
         return HeldOut(leverage, tuple(estimates))
 
     def _estimate(
-        self, i: int, of_scalars: FloatArray, of_matrices: Mapping[str, FloatArray]
+        self,
+        i: int,
+        of_scalars: FloatArray,
+        of_matrices: Mapping[str, FloatArray],
+        constants: tuple[float, ...],
     ) -> Hamiltonian:
         site = self.sites[i]
         learnt = (self.of_site[i] @ of_scalars)[0]
@@ -398,6 +414,7 @@ class _Rows:
             name: names.corrected(name, site.scalars[name], float(value))
             for name, value in zip(SCALARS, learnt, strict=True)
         }
+        scalars |= dict(zip(names.CONSTANTS, constants, strict=True))
         matrices = {}
         for name, bases_of in MATRICES.items():
             bases = bases_of(site)

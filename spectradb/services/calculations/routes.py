@@ -16,7 +16,6 @@ from compute import routes
 from compute.l23 import routes as l23
 from compute.l23.learned import VERSION
 from compute.l23.lineshape import PLAIN, Shape
-from compute.routes import FEFF
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from compute.l23.spectrum import SiteSpectrum
     from compute.sites import Site
 
+FEFF = routes.FEFF
 LEARNED = "learned"
 MULTIPLETS = (*routes.MULTIPLETS, LEARNED)
 ROUTES = (*MULTIPLETS, FEFF)

@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from ml.errors import LearningError
 from ml.hamiltonian.model import HamiltonianModel, HeldOut, UnknownSiteError, errors_of, train
-from ml.hamiltonian.parameters import NAMES, SCALARS
+from ml.hamiltonian.parameters import CONSTANTS, NAMES, SCALARS
 from tests.ml.hamiltonian.made import made_set, made_site, of_d, truth_of, turned
 
 
@@ -36,6 +36,17 @@ def test_a_family_left_out_is_answered_nearer_than_by_the_quick_calculation(
             for site, truth in zip(sites, truths, strict=True)
         ]
         assert np.std(errors) < 0.4 * np.sqrt(np.mean(np.square(quick)))
+
+
+def test_what_is_the_ions_alone_is_exact_also_where_its_family_is_left_out(
+    trained: tuple[HamiltonianModel, HeldOut],
+) -> None:
+    _, truths, _ = made_set()
+    for found, truth in zip(trained[1].estimates, truths, strict=True):
+        assert found is not None
+        assert {name: found.scalars[name] for name in CONSTANTS} == {
+            name: truth.scalars[name] for name in CONSTANTS
+        }
 
 
 def test_matrices_of_a_new_site_are_near_the_rule(

@@ -141,7 +141,7 @@ def test_parameters_are_those_of_an_ion_in_its_sites_symmetry() -> None:
 
 @pytest.mark.usefixtures("without_model")
 def test_without_a_model_the_route_says_so(cif: Callable[[str], str], tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="no model of it is here"):
+    with pytest.raises(CommandError, match="no model is here"):
         compute(tmp_path, cif("rocksalt-NiO"), "--absorber", "Ni", "--route", "learned")
     assert not routes.is_here("learned")
 
