@@ -124,7 +124,8 @@ def turned(site: SiteInput, rotation: FloatArray) -> SiteInput:
 
 def made_set() -> tuple[list[SiteInput], list[Hamiltonian], list[str]]:
     """Sites, truths and families: three ions, three ligands, mixed shells."""
-    sites, families = [], []
+    sites: list[SiteInput] = []
+    families: list[str] = []
     for ion in ((25, 2), (26, 2), (27, 2)):
         for kind, ligands in (
             ("O", [8] * 6), ("F", [9] * 6), ("Cl", [17] * 6), ("O Cl", [8, 8, 8, 8, 17, 17]),
