@@ -17,6 +17,9 @@ from compute.errors import InputError
 
 Floats = NDArray[np.float64]
 Windows = tuple[tuple[float, float], ...]
+# docs/measurements/series.md shows what 68 % intervals cover with both.
+_CURVED = 5.0  # σ
+_CENTRED = 3  # times that a parabola is moved to its own vertex: beside it, it would be biased
 
 
 @dataclass(frozen=True)
@@ -92,35 +95,71 @@ def edge_position(
 def peak_position(
     energy_ev: ArrayLike, spectra: ArrayLike, sigma: ArrayLike, windows: Windows
 ) -> Parameter:
-    """Highest point within a window: vertex of a parabola through the upper part of the peak, eV.
+    """Highest point within a window: vertex of a parabola through the upper half of the peak, eV.
 
-    The parabola is fitted to the channels of the window within half the width of the mean peak
-    around the highest one of the smoothed spectrum. NaN where it curves downwards by less than 3 σ.
+    The parabola is fitted to the channels within half the width at half height of the mean peak,
+    to either side of the highest one of the smoothed spectrum. NaN where it curves downwards by
+    less than `_CURVED` σ: what is left of less has been chosen by its noise, and errs by more than
+    its σ.
     """
     e, y, s = _given(energy_ev, spectra, sigma)
     inside = np.flatnonzero(_inside(e, windows[0]))
     x, rows, noise = e[inside], y[:, inside], s[:, inside]
     mean = np.nanmean(rows, axis=0)
     above = mean > mean.min() + 0.5 * np.ptp(mean)
-    half = max(2, int(above.sum()) // 3)
-    if inside.size < 2 * half + 1:
-        raise InputError("windows", windows[0], f"holds fewer than {2 * half + 1} energies")
+    half = max(2, int(above.sum()) // 2)
+    if inside.size < 2 * half + 3:
+        raise InputError("windows", windows[0], f"holds fewer than {2 * half + 3} energies")
     kernel = np.ones(half) / half
     smooth = np.apply_along_axis(lambda row: np.convolve(row, kernel, "same"), 1, rows)
     at = np.clip(np.argmax(np.nan_to_num(smooth, nan=-np.inf), axis=1), half, x.size - half - 1)
-    take = at[:, None] + np.arange(-half, half + 1)
-    t = x[take] - x[at][:, None]  # (n, 2 half + 1)
-    values = np.take_along_axis(rows, take, axis=1)
-    spread = np.take_along_axis(noise, take, axis=1)
-    design = np.stack([np.ones_like(t), t, t**2], axis=2) / spread[..., None]
-    cov = np.linalg.inv(np.einsum("nci,ncj->nij", design, design))
-    c = np.einsum("nij,ncj,nc->ni", cov, design, values / spread)
+    for _ in range(_CENTRED):
+        c, cov = _parabolas(x, rows, noise, at, half)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            vertex = np.where(c[:, 2] < 0, -c[:, 1] / (2 * c[:, 2]), 0.0)
+        there = np.searchsorted((x[1:] + x[:-1]) / 2, x[at] + vertex)
+        at = np.clip(there, at - half, at + half).clip(half, x.size - half - 1)
+    c, cov = _parabolas(x, rows, noise, at, half)
     with np.errstate(divide="ignore", invalid="ignore"):
         vertex = -c[:, 1] / (2 * c[:, 2])
         gradient = np.stack([np.zeros_like(vertex), -0.5 / c[:, 2], -vertex / c[:, 2]], axis=1)
         err = np.sqrt(np.einsum("ni,nij,nj->n", gradient, cov, gradient))
-    good = (c[:, 2] < -3 * np.sqrt(cov[:, 2, 2])) & (np.abs(vertex) <= np.abs(t).max(axis=1))
+    beyond = _beyond(x, mean, half)
+    vertex, err = beyond * vertex, beyond * err
+    good = (c[:, 2] < -_CURVED * np.sqrt(cov[:, 2, 2])) & (
+        np.abs(vertex) <= half * np.diff(x).max()
+    )
     return Parameter(np.where(good, x[at] + vertex, np.nan), np.where(good, err, np.nan), "eV")
+
+
+def _beyond(x: Floats, mean: Floats, half: int) -> float:
+    """How much further than the vertex of a parabola the top lies from its middle, 1 / (1 − κ).
+
+    A peak is no parabola: one whose middle is off the top by some energy has its vertex off by a
+    part κ of that, here of the mean peak.
+    """
+    top = int(np.clip(np.argmax(mean), half + 1, x.size - half - 2))
+    around = np.array([top - 1, top + 1])
+    rows = np.broadcast_to(mean, (2, x.size))
+    c, _ = _parabolas(x, rows, np.ones_like(rows), around, half)
+    if not (c[:, 2] < 0).all():
+        return 1.0
+    vertex = x[around] - c[:, 1] / (2 * c[:, 2])
+    kappa = (vertex[1] - vertex[0]) / (x[around[1]] - x[around[0]])
+    return float(1 / (1 - np.clip(kappa, 0.0, 0.5)))
+
+
+def _parabolas(
+    x: Floats, rows: Floats, noise: Floats, at: NDArray[np.intp], half: int
+) -> tuple[Floats, Floats]:
+    """Coefficients (n, 3) of parabolas around channels ``at`` (n,), and their covariances."""
+    take = at[:, None] + np.arange(-half, half + 1)
+    t = x[take] - x[at][:, None]  # (n, 2 half + 1)
+    spread = np.take_along_axis(noise, take, axis=1)
+    design = np.stack([np.ones_like(t), t, t**2], axis=2) / spread[..., None]
+    cov = np.linalg.inv(np.einsum("nci,ncj->nij", design, design))
+    values = np.take_along_axis(rows, take, axis=1) / spread
+    return np.einsum("nij,ncj,nc->ni", cov, design, values), cov
 
 
 Quantity = Callable[[ArrayLike, ArrayLike, ArrayLike, Windows], Parameter]

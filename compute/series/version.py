@@ -1,3 +1,3 @@
 """The version of the numbers that analyses of series give."""
 
-VERSION = "series-1"
+VERSION = "series-2"

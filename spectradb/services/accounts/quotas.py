@@ -93,8 +93,10 @@ def check_series(user: User, n_bytes: int) -> None:
 
 
 def series_bytes_left(user: User) -> int:
-    """Bytes of series that this person may still bring, none where all are used up."""
+    """Bytes of series and maps that this person may still bring, none where all are used up."""
     stored = Series.objects.filter(contributor=user).aggregate(n=Sum("n_bytes"))["n"] or 0
+    maps = SeriesAnalysis.objects.filter(requested_by=user)
+    stored += maps.aggregate(n=Sum("n_bytes"))["n"] or 0
     # Of what is read already the series counts; what failed keeps its files until it expires.
     coming = SeriesUpload.objects.filter(requested_by=user).exclude(job_status=JobStatus.DONE)
     announced = coming.aggregate(n=Sum("n_bytes"))["n"] or 0

@@ -23,7 +23,7 @@ from compute.series.parameters import QUANTITIES
 from compute.series.version import VERSION
 from spectradb.models import JobStatus, Quantity, Series, SeriesAnalysis, Spectrum, Status
 from spectradb.models.visibility import as_condition, public_spectra
-from spectradb.services.accounts.quotas import check_jobs
+from spectradb.services.accounts.quotas import check_jobs, check_series
 from spectradb.services.accounts.roles import may_contribute, may_curate
 from spectradb.services.queue import jobs
 from spectradb.services.series.analyse import METHODS, analyse
@@ -171,7 +171,7 @@ def request_analysis(row: Series, asked: Asked, user: User) -> SeriesAnalysis:
     InputError
         What cannot be done (:func:`check`).
     QuotaError
-        If this person has too many jobs waiting.
+        If this person has too many jobs waiting, or no room for the maps.
     """
     if not may_contribute(user):
         raise PermissionDenied(gettext("Only contributors ask for analyses."))
@@ -182,6 +182,7 @@ def request_analysis(row: Series, asked: Asked, user: User) -> SeriesAnalysis:
     if found is not None and found.job_status not in (JobStatus.FAILED, JobStatus.CANCELLED):
         return found
     check_jobs(user)
+    check_series(user, least_bytes(row, asked))
     if found is not None:
         jobs.retry(SeriesAnalysis.objects.filter(pk=found.pk))
         found.refresh_from_db()
@@ -196,6 +197,12 @@ def request_analysis(row: Series, asked: Asked, user: User) -> SeriesAnalysis:
     except IntegrityError:  # asked twice at the same time
         return SeriesAnalysis.objects.get(input_hash=digest)
     return made
+
+
+def least_bytes(row: Series, asked: Asked) -> int:
+    """What the maps of an analysis take at least, before it is known how many there are."""
+    components = asked.components or len(asked.references)
+    return 8 * row.n_spectra * (1 + 2 * max(1, components, len(asked.quantities)))
 
 
 def _of_public(row: Series, asked: Asked) -> bool:

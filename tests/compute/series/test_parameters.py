@@ -55,10 +55,23 @@ def test_the_values_are_those_of_known_shapes():
     )
 
 
+@pytest.mark.parametrize("width", [0.6, 1.0, 2.0])
+@pytest.mark.parametrize("noise", [1 / 8, 1 / 15, 1 / 40])
+def test_the_place_of_a_peak_is_as_sure_as_it_says(width, noise):
+    rng = np.random.default_rng(2)
+    spectra = line(641.03, width) + rng.normal(0, noise, (600, ENERGY.size))
+    found = peak_position(ENERGY, spectra, noise, ((637.0, 645.0),))
+    told = np.isfinite(found.value)
+    assert told.mean() > 0.5
+    z = (found.value[told] - 641.03) / found.err[told]
+    assert abs(z.mean()) < 0.2
+    assert 0.58 < (np.abs(z) < 1).mean() < 0.76
+
+
 def test_noise_without_a_peak_has_no_position():
     rng = np.random.default_rng(5)
     found = peak_position(ENERGY, rng.normal(30, 1, (200, ENERGY.size)), 1.0, ((636.0, 646.0),))
-    assert np.isfinite(found.value).mean() < 0.25
+    assert np.isfinite(found.value).mean() < 0.02
 
 
 def test_what_cannot_be_told_is_no_number():

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from compute.errors import InputError, ReadError
 from spectradb.models import JobStatus, Measurement, Series, SeriesAnalysis
-from spectradb.services.accounts.quotas import QuotaError
+from spectradb.services.accounts.quotas import QuotaError, series_bytes_left
 from spectradb.services.curation.workflow import CurationError, publish, send_back, submit
 from spectradb.services.queue import jobs
 from spectradb.services.series import analyses as service
@@ -57,6 +57,19 @@ def test_the_same_question_is_one_row_for_each_person():
     assert other.pk != first.pk
     assert set(SeriesAnalysis.objects.visible_to(anna)) == {first}
     assert not SeriesAnalysis.objects.visible_to(None).exists()
+
+
+def test_maps_count_for_what_an_account_keeps_of_series(settings):
+    row, anna = make_series(), make_user("anna", "contributor")
+    settings.ACCOUNT_SERIES_MAX_MB = 1
+    whole = series_bytes_left(anna)
+    made = make_series_analysis(row, requested_by=anna)
+    SeriesAnalysis.objects.filter(pk=made.pk).update(n_bytes=whole - 10)
+    assert series_bytes_left(anna) == 10
+    with pytest.raises(QuotaError, match="do not fit"):
+        service.request_analysis(row, ASKED, anna)
+    SeriesAnalysis.objects.filter(pk=made.pk).update(n_bytes=0)
+    service.request_analysis(row, ASKED, anna)
 
 
 def test_the_same_content_of_two_people_has_analyses_of_each():

@@ -180,8 +180,9 @@ def test_an_analysis_that_is_killed_goes_on_to_the_same_maps(
 def assert_same_maps(whole: Path, target: Path) -> None:
     with h5py.File(whole) as a, h5py.File(target) as b:
         names: list[str] = []
-        a.visititems(lambda name, one: names.append(name) if isinstance(one, h5py.Dataset) else 0)
-        assert names
+        a.visit(names.append)
+        names = [name for name in names if isinstance(a[name], h5py.Dataset)]
+        assert any(name.startswith("components/") for name in names)
         for name in names:
             if a[name].dtype.kind == "f":
                 np.testing.assert_allclose(a[name][()], b[name][()], rtol=1e-6, equal_nan=True)
