@@ -1,0 +1,146 @@
+"""The compiled comparison of many candidates against a slow twin, one candidate at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from compute.matching.align import (
+    MAX_GAMMA_EV,
+    MAX_SIGMA_EV,
+    UPSIDE_DOWN,
+    Alignment,
+    fit_exactly,
+    refine_roughly,
+    shape_of,
+    spread_ratio,
+    window_at,
+)
+from compute.matching.coverage import Coverage
+from compute.matching.discrepancy import (
+    STEP_PRECISION,
+    UNKNOWN_SIZES,
+    Covariance,
+    Discrepancy,
+    compare_sizes,
+)
+from compute.matching.grid import ComparisonGrid, Curve
+from compute.matching.shapes import Broadener
+
+GRID = ComparisonGrid(0.0, 0.3, 80, 0.2)
+BROADENER = Broadener(GRID)
+LIMIT = 3.0
+ERROR = np.array([1.0, 0.6, 1.5])
+
+
+def rows() -> np.ndarray:
+    rng = np.random.default_rng(1)
+    x = GRID.energy_ev
+    return np.array([
+        sum(h / (1.0 + ((x - p) / 0.7) ** 2) for p, h in zip(places, heights, strict=True))
+        for places, heights in zip(
+            rng.uniform(4.0, 20.0, (3, 4)), rng.uniform(0.5, 2.0, (3, 4)), strict=True
+        )
+    ])  # fmt: skip
+
+
+def query(sizes: tuple[float, ...]) -> tuple[Curve, Covariance, Alignment]:
+    energy = np.linspace(1.0, 24.5, 200)
+    values = np.interp(energy, GRID.energy_ev + 0.4, 1.3 * rows()[0])
+    values = values + 0.05 * np.random.default_rng(2).normal(size=energy.size)
+    start = Alignment(np.array([0.3, -0.6, 0.9]), np.array([0.1, 0.0, 0.3]), np.zeros(3))
+    return Curve(energy, values, GRID), Covariance(GRID, Discrepancy(sizes=sizes)), start
+
+
+@pytest.mark.parametrize("sizes", [(1.0,), UNKNOWN_SIZES])
+@pytest.mark.parametrize("rounds", [0, 2])
+def test_candidates_together_are_compared_as_each_by_itself(sizes, rounds):
+    curve, covariance, start = query(sizes)
+    coverage = Coverage(curve, GRID, LIMIT)
+    now, fitted = fit_exactly(
+        curve, coverage, rows(), start, covariance, BROADENER, LIMIT, ERROR, rounds
+    )
+    noise = curve.noise**2 * curve.correlation
+    model = covariance.model
+    for k, row in enumerate(rows()):
+        shift, variance, gamma = start.shift[k], start.variance[k], start.gamma[k]
+        for turn in range(rounds + 1):
+            shape = shape_of(BROADENER, row, variance, gamma)
+            window = window_at(GRID, curve, shift)
+            energy = GRID.energy_ev[window] + shift
+            here = curve.at(energy)
+            inside = np.ones((1, here.size), bool)
+            scale = float(spread_ratio(here[None], shape.value[None, window], inside)[0])
+            apart = 1.0 - np.exp(-2.0 * GRID.step_ev / model.area_length_ev)
+            told = model.floor**2 + model.area**2 * np.mean(shape.value[window] ** 2) * apart
+            beside = coverage.beside(
+                energy[0], energy[-1], (scale * ERROR[k] * np.array(sizes)) ** 2 * told
+            )
+            found = compare_sizes(
+                here, shape, window, covariance, noise, scale, ERROR[k], np.ones(3, bool), beside
+            )
+            if turn < rounds:
+                step = np.clip(found.shift_step, -GRID.step_ev, GRID.step_ev)
+                shift = float(np.clip(shift + step, -LIMIT, LIMIT))
+                variance = float(np.clip(variance + found.variance_step, 0, MAX_SIGMA_EV**2))
+                gamma = float(np.clip(gamma + found.gamma_step, 0, MAX_GAMMA_EV))
+        assert (now.shift[k], now.variance[k], now.gamma[k]) == pytest.approx(
+            (shift, variance, gamma), abs=1e-7
+        )
+        assert vars(fitted[k]) == pytest.approx(vars(found), rel=1e-6, abs=1e-7)
+
+
+def test_a_comparison_that_is_known_is_not_made_again():
+    curve, covariance, start = query((1.0,))
+    coverage = Coverage(curve, GRID, LIMIT)
+    asked = curve, coverage, rows(), start, covariance, BROADENER, LIMIT, ERROR
+    _, first = fit_exactly(*asked, 0)
+    whole, after = fit_exactly(*asked, 2), fit_exactly(*asked, 2, first)
+    np.testing.assert_array_equal(whole[0].shift, after[0].shift)
+    assert whole[1] == after[1]
+
+
+@pytest.mark.parametrize("sizes", [(1.0,), UNKNOWN_SIZES])
+def test_rough_alignment_is_weighted_least_squares(sizes):
+    curve, covariance, start = query(sizes)
+    now, evidence = refine_roughly(
+        curve, rows(), start, covariance, BROADENER, GRID, LIMIT, ERROR, rounds=1
+    )
+    noise = curve.noise**2 * curve.correlation[0]
+    columns = np.arange(GRID.size, dtype=float)
+    for k, row in enumerate(rows()):
+        shift, variance = start.shift[k], start.variance[k]
+        for turn in range(2):
+            shape = shape_of(BROADENER, row, variance, start.gamma[k])
+            window = window_at(GRID, curve, shift)
+            here = curve.at(GRID.energy_ev[window] + shift)
+            inside = np.ones((1, here.size), bool)
+            scale = float(spread_ratio(here[None], shape.value[None, window], inside)[0])
+            own = (scale * ERROR[k]) ** 2 * covariance.variance(shape)[window]
+            design = np.column_stack(
+                [shape.value[window], np.ones(here.size), columns[window],
+                 shape.slope[window], shape.by_variance[window]]
+            )  # fmt: skip
+            if turn == 0:
+                weighted = design / (own + noise)[:, None]
+                normal = weighted.T @ design
+                normal[[3, 4], [3, 4]] += STEP_PRECISION[:2] / scale**2
+                found = np.linalg.solve(normal, weighted.T @ here)
+                upright = max(found[0], 1e-3)
+                step = np.clip(-found[3] / upright, -GRID.step_ev, GRID.step_ev)
+                shift = float(np.clip(shift + step, -LIMIT, LIMIT))
+                widened = variance + np.clip(found[4] / upright, -0.3, 0.3)
+                variance = float(np.clip(widened, 0.0, MAX_SIGMA_EV**2))
+        tried = []
+        for size in sizes:
+            total = size**2 * own + noise
+            weight = np.sqrt(1 / total)
+            answer = np.linalg.lstsq(design[:, :3] * weight[:, None], here * weight, rcond=None)[0]
+            rest = (here - design[:, :3] @ answer) * weight
+            tried.append(-0.5 * np.sum(rest**2 + np.log(2 * np.pi * total)))
+            tried[-1] -= UPSIDE_DOWN if answer[0] <= 0 else 0.0
+        slow = np.log(np.mean(np.exp(np.array(tried) - max(tried)))) + max(tried)
+        slow -= here.size * curve.unrelated_log_density
+        assert now.shift[k] == pytest.approx(shift, abs=1e-4)
+        assert now.variance[k] == pytest.approx(variance, abs=1e-4)
+        assert evidence[k] == pytest.approx(slow, abs=0.02)
