@@ -140,7 +140,9 @@ class CalculationSerializer(FieldsSerializer[Calculation]):
 
 class MeasurementSerializer(serializers.ModelSerializer[Measurement]):
     file_name = serializers.CharField(read_only=True)
-    file_sha256 = serializers.CharField(source="file.sha256", read_only=True, default=None)
+    file_sha256 = serializers.CharField(
+        source="file.sha256", read_only=True, default=None, allow_null=True
+    )
     header = ObjectField(read_only=True)
     warnings = ItemsField(read_only=True)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote
@@ -18,7 +19,8 @@ from django.conf import settings
 
 from spectradb.models import Collection, Status
 from spectradb.services.collections.lists import spectra_in
-from spectradb.services.doi.metadata import Metadata, of_collection
+from spectradb.services.doi.metadata import Metadata, of_collection, of_release
+from spectradb.services.library.release import read_release
 
 _SECONDS = 30.0
 _MOST_BYTES = 10**6
@@ -64,6 +66,20 @@ def collection_doi(row: Collection, address: str) -> tuple[str, Metadata]:
     if not spectra.exists():
         raise DoiError(f"collection {row.pk} has no spectrum that everyone sees")
     return row.doi or doi_of(f"sdb-c{row.pk}"), of_collection(row, spectra, address)
+
+
+def release_doi(folder: Path, address: str) -> tuple[str, Metadata]:
+    """What would be registered for a release of the library.
+
+    Raises
+    ------
+    DoiError
+        If no prefix is set.
+    ReadError
+        If the folder is no whole release.
+    """
+    manifest = read_release(folder).manifest
+    return doi_of(f"release-{manifest['version']}"), of_release(manifest, address)
 
 
 def register_collection(row: Collection, address: str) -> str:

@@ -109,3 +109,9 @@ def _key_of(role: str) -> dict[str, str]:
     known = role if role in ("contributor", "curator") else ""
     user = make_user(role=known, is_staff=whole, is_superuser=whole)
     return {"Authorization": f"Bearer {ApiKey.issue(user, 'test')[1]}"}
+
+
+def test_a_spectrum_without_a_file_of_its_own_is_described(db: None) -> None:
+    schema = schemathesis.openapi.from_wsgi("/api/v1/schema/", application).raw_schema
+    described = schema["components"]["schemas"]["Measurement"]["properties"]["file_sha256"]
+    assert described.get("nullable") or "null" in described["type"]

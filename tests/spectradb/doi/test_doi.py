@@ -20,6 +20,7 @@ from django.test import Client
 from spectradb.models import Collection, CollectionEntry
 from spectradb.services.doi.metadata import creators, of_release
 from spectradb.services.doi.register import DoiError, collection_doi, register_collection
+from spectradb.services.library.release import write_release
 from tests.factories import make_spectrum, make_user
 
 ADDRESS = "https://spectra.example.org/collections/1/"
@@ -214,6 +215,17 @@ def test_the_command_registers_and_rehearses(public: Collection, datacite: DataC
     assert list(datacite.kept) == [f"10.5072/sdb-c{public.pk}"]
     with pytest.raises(CommandError, match="there is no collection"):
         call_command("register_doi", "99999")
+
+
+def test_the_command_registers_a_release(datacite: DataCite, tmp_path: Path) -> None:
+    manifest = write_release(tmp_path / "r", "2026.11", [], [], {"counts": {"spectra": 0}})
+    call_command("register_doi", "--release", str(tmp_path / "r"))
+    (doi,) = datacite.kept
+    assert doi == "10.5072/release-2026.11"
+    assert datacite.kept[doi]["version"] == manifest["version"]
+    assert datacite.kept[doi]["url"] == "https://spectra.example.org/cite/"
+    with pytest.raises(CommandError):
+        call_command("register_doi", "--release", str(tmp_path))
 
 
 @pytest.mark.parametrize("path", ["/spectra/{spectrum}/", "/collections/{collection}/"])
