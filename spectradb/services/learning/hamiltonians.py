@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from django.conf import settings
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from compute.sites import Site
 
 FloatArray = NDArray[np.float64]
+K = TypeVar("K")
 
 TEACHER = "cluster"
 CLUSTER = l23.version(TEACHER)["route"]
@@ -412,4 +414,11 @@ def by_doubt(chosen: Iterable[SiteRow]) -> list[tuple[SiteRow, float | None]]:
             continue
         seen = given.ion in by.words.ions and set(given.ligands) <= set(by.words.ligands)
         out.append((row, by.leverage(given) if seen else None))
-    return sorted(out, key=lambda one: (one[1] is not None, -(one[1] or 0.0)))
+    place = {row.pk: leverage for row, leverage in out}
+    rows_by_key = {row.pk: row for row, _ in out}
+    return [(rows_by_key[pk], place[pk]) for pk in most_doubtful_first(place)]
+
+
+def most_doubtful_first(leverage: Mapping[K, float | None]) -> list[K]:
+    """Keys in order: first those without a leverage, then from the largest."""
+    return sorted(leverage, key=lambda key: -(inf if (one := leverage[key]) is None else one))

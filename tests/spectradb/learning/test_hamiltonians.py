@@ -26,6 +26,7 @@ from spectradb.services.calculations.inputs import present_versions
 from spectradb.services.calculations.structures import queue_sites, run_calculation
 from spectradb.services.imports.structures import store_structure
 from spectradb.services.learning import hamiltonians
+from spectradb.views.spectra.provenance import multiplet_parameters
 from tests.compute.l23.route_contract import REFUSED, check_cubic
 from tests.compute.l23.sites import site_of
 from tests.factories import make_user
@@ -213,3 +214,21 @@ def test_a_finished_calculation_of_cluster_is_a_row_and_too_few_are_told(
     assert found.truth.scalars["delta"] == found.given.scalars["delta"]
     with pytest.raises(CommandError, match="too few"):
         call_command("train_hamiltonian")
+
+
+def test_the_page_of_a_spectrum_tells_errors_beside_the_values() -> None:
+    case = {
+        "charge_transfer": {"delta": 4.123, "u_dd": 6.234},
+        "final": {"G1pd": 4.211, "G3pd": 2.411, "F2pd": 5.611},
+    }
+    sigma = {"delta": 0.31, "final.G1pd": 0.21, "final.G3pd": 0.11}
+    told = {one.symbol: one.value for one in multiplet_parameters(case, sigma=sigma)}
+    assert told["Δ"] == "4.123 ± 0.31"
+    assert told["U<sub>dd</sub>"] == "6.234"
+    assert told["G<sup>1</sup><sub>pd</sub> / G<sup>3</sup><sub>pd</sub>"] == (
+        "4.211 ± 0.21 / 2.411 ± 0.11"
+    )
+
+
+def test_an_order_of_sites_puts_what_no_model_answers_first() -> None:
+    assert hamiltonians.most_doubtful_first({"a": 0.2, "b": None, "c": 0.9}) == ["b", "c", "a"]
