@@ -232,6 +232,53 @@ def test_scans_of_a_spec_file_are_a_series(tmp_path):
     np.testing.assert_allclose(level / level[0], [1, 2, 3, 4], rtol=1e-3)
 
 
+def test_ragged_scans_are_what_all_of_them_reach_over(tmp_path):
+    """One scan was stopped early, another has a point more."""
+    text = "#F run\n"
+    for i, n in enumerate((300, 220, 301)):
+        energy = 7000 + np.arange(float(n))
+        mu = (i + 1) * (0.1 + 1 / (1 + np.exp(-(energy - 7120))))
+        rows = "\n".join(f"{e:.2f} {m:.6f}" for e, m in zip(energy, mu, strict=True))
+        text += f"#S {i + 1} ascan energy\n#L Energy  xmu\n{rows}\n\n"
+    (tmp_path / "run.spec").write_text(text)
+    series, errors = read_series([tmp_path / "run.spec"], element="Fe", edge="K")
+    assert errors == []
+    assert series.shape == (3,)
+    assert any("energies differ: 2 of 3" in one for one in series.warnings)
+    assert series.energy_ev[[0, -1]].tolist() == [7000, 7219]
+    np.testing.assert_allclose(spectra_of(series)[:, -1] / 1.1, [1, 2, 3], rtol=1e-3)
+
+
+def test_rows_of_different_lengths_are_no_array(tmp_path):
+    with h5py.File(tmp_path / "ragged.h5", "w") as file:
+        group = file.create_group("entry/data")
+        group.attrs.update({"NX_class": "NXdata", "signal": "counts", "axes": ["t", "energy"]})
+        kind = h5py.vlen_dtype(np.dtype("f8"))
+        group.create_dataset("counts", (2,), dtype=kind)
+        group["counts"][0], group["counts"][1] = CUBE[0, 0], CUBE[0, 1, :30]
+        group["t"], group["energy"] = np.arange(2.0), ENERGY
+        group["energy"].attrs["units"] = "eV"
+    with pytest.raises(ReadError, match="ragged.h5"):
+        read_series([tmp_path / "ragged.h5"])
+
+
+def test_an_axis_without_a_unit_is_told(tmp_path):
+    path = nxdata(tmp_path / "map.h5")
+    with h5py.File(path, "a") as file:
+        del file["entry/data/x"].attrs["units"]
+    series, _ = read_series([path])
+    assert [axis.unit for axis in series.axes] == ["nm", ""]
+    assert any("axis x has no unit" in text for text in series.warnings)
+
+
+def test_infinite_values_are_refused(tmp_path):
+    cube = CUBE.copy()
+    cube[1, 1, 1] = np.inf
+    series, _ = read_series([nxdata(tmp_path / "map.h5", cube)])
+    with pytest.raises(ReadError, match="infinite"):
+        write(series, tmp_path / "stored.h5")
+
+
 @pytest.mark.parametrize("name", ["a.dm4", "a.emd", "a.zspy"])
 def test_files_that_need_another_package_say_which(tmp_path, name):
     if importlib.util.find_spec("rsciio"):
