@@ -54,7 +54,8 @@ def _listed(values: list[Any]) -> SafeString:
             for one in shown
         )
         rows = format_html_join("", "<tr>{}</tr>", lines)
-        return format_html('<div class="scroll"><table class="held">{}</table></div>{}', rows, more)
+        frame = '<div class="scroll" tabindex="0" role="group" aria-label="Matrix">{}</div>{}'
+        return format_html(frame, format_html('<table class="held">{}</table>', rows), more)
     if any(isinstance(one, dict) for one in shown):
         rows = format_html_join("", "<li>{}</li>", ((told(one),) for one in shown))
         return format_html('<ul class="rows">{}</ul>{}', rows, more)
