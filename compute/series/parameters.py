@@ -157,9 +157,9 @@ def _parabolas(
     t = x[take] - x[at][:, None]  # (n, 2 half + 1)
     spread = np.take_along_axis(noise, take, axis=1)
     design = np.stack([np.ones_like(t), t, t**2], axis=2) / spread[..., None]
-    cov = np.linalg.inv(np.einsum("nci,ncj->nij", design, design))
+    cov = np.asarray(np.linalg.inv(np.einsum("nci,ncj->nij", design, design)), float)
     values = np.take_along_axis(rows, take, axis=1) / spread
-    return np.einsum("nij,ncj,nc->ni", cov, design, values), cov
+    return np.asarray(np.einsum("nij,ncj,nc->ni", cov, design, values), float), cov
 
 
 Quantity = Callable[[ArrayLike, ArrayLike, ArrayLike, Windows], Parameter]
