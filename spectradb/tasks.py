@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from spectradb.models import Calculation, Export, JobStatus
-from spectradb.services.calculations import brought
-from spectradb.services.calculations import explicit as run_case
-from spectradb.services.calculations import structures as compute_spectra
+from spectradb.services.calculations import brought, queued
 from spectradb.services.curation import mails
 from spectradb.services.exports import jobs as exports
 from spectradb.services.imports import uploads
@@ -59,9 +57,7 @@ def run_peak_fit(pk: int) -> bool:
 
 def run_calculation(pk: int) -> bool:
     """One queued calculation."""
-    if Calculation.objects.filter(pk=pk, route=run_case.ROUTE).exists():
-        return run_case.run_case(pk)
-    return compute_spectra.run_calculation(pk)
+    return queued.run(pk)
 
 
 def run_brought(pk: int) -> bool:

@@ -24,10 +24,11 @@ KEY = "secret_key"
 _ALIAS = "backup"
 _NOT_KEPT = {
     "numba", "columns", "match", "training", "metrics", "series-incoming", "series-uploads",
-    "series-maps", "series-copies", "series-checked",
+    "series-maps", "series-copies", "series-checked", "model-copies", "cluster",
 }  # fmt: skip
 """Folders of ``var/`` that are made anew (compiled kernels, searchable columns, indexes for
-matching, descriptors), and series and maps that are just being sent, written, copied or checked."""
+matching, descriptors), series and maps that are just being sent, written, copied or checked, and
+logs of runs on a cluster."""
 SECRETS = (
     "the signing key (sessions, mailed links, messages of the queue)",
     "password hashes, e-mail addresses and hashes of API keys",

@@ -11,9 +11,9 @@ from django.db import transaction
 
 from compute.atom.version import VERSION as ATOM_VERSION
 from compute.errors import InputError
-from compute.multiplet import solve
 from compute.multiplet.case import parse_case
 from compute.multiplet.version import VERSION as ENGINE_VERSION
+from compute.tasks import CaseTask, run
 from spectradb.models import Calculation
 from spectradb.services.calculations import records
 from spectradb.services.queue import jobs
@@ -68,16 +68,28 @@ def input_hash(parameters: dict[str, Any]) -> str:
 
 def run_case(pk: int) -> bool:
     """Run one, if it is still to be had; whether this call finished it."""
-    return jobs.run(Calculation, pk, _work, _store)
+    return jobs.run(Calculation, pk, _work, store)
+
+
+def task_of(row: Calculation) -> CaseTask:
+    """What decides a queued calculation, as it is sent to whoever does it.
+
+    Raises
+    ------
+    InputError
+        If the engine is another than when it was asked for.
+    """
+    if input_hash(row.parameters) != row.input_hash:
+        raise InputError("version", ENGINE_VERSION, "is not the engine asked for; ask again")
+    return CaseTask(row.parameters)
 
 
 def _work(row: Calculation) -> dict[str, Any]:
-    if input_hash(row.parameters) != row.input_hash:
-        raise InputError("version", ENGINE_VERSION, "is not the engine asked for; ask again")
-    return solve(row.parameters)
+    found: dict[str, Any] = run(task_of(row))
+    return found
 
 
-def _store(row: Calculation, result: dict[str, Any]) -> None:
+def store(row: Calculation, result: dict[str, Any]) -> None:
     """Results on the calculation; its spectrum, on a relative energy axis, for all who asked."""
     row.results = {key: _plain(value) for key, value in result.items() if key not in _OWN}
     if result["sticks"] is not None:

@@ -23,10 +23,8 @@ from compute.io.question import QuestionError
 from compute.l23.learned import OutOfRangeError
 from compute.l23.lineshape import PLAIN, Shape
 from compute.l23.prepared import NoMultipletError, no_ion, refuse_undescribed
-from compute.sites import Site as FoundSite
-from compute.structures.disorder import disorder_findings
 from compute.structures.findings import obstacles
-from compute.structures.valence import valence_findings
+from compute.tasks import SiteTask, run, told
 from spectradb.models import Calculation, JobStatus, Site
 from spectradb.services.accounts.quotas import check_jobs
 from spectradb.services.calculations import records, routes
@@ -38,9 +36,9 @@ from spectradb.services.calculations.inputs import (
 )
 from spectradb.services.calculations.stated import StatedValence, of_crystal
 from spectradb.services.imports.structure_files import ReadStructure, read_each
-from spectradb.services.imports.structures import analysed, refuse_doubted
+from spectradb.services.imports.structures import SYMPREC, analysed, refuse_doubted
 from spectradb.services.queue import jobs
-from spectradb.services.structures.sites import sites_of
+from spectradb.services.structures.sites import known_valences
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -48,6 +46,7 @@ if TYPE_CHECKING:
 
     from compute.feff.spectrum import FeffSpectrum
     from compute.l23.spectrum import SiteSpectrum
+    from compute.sites import Site as FoundSite
 
 _MOST_DRAWS = 100
 _CLOSED_SHELL = {"Zn": 2.0}  # 3d elements without an ion that has a hole in 3d
@@ -188,11 +187,11 @@ class _Asked:
         except OutOfRangeError as error:
             if not self.fallback:
                 raise
-            told = [f"{error}; answered by route {self.fallback}"]
+            words = [f"{error}; answered by route {self.fallback}"]
             found = routes.site_spectrum(
                 structure, sites, site, self.edge, self.fallback, shape=self.shape
             )
-            return found, self.fallback, told
+            return found, self.fallback, words
         return found, self.route, []
 
 
@@ -206,21 +205,21 @@ def _compute_structure(
     structure, route = read.structure, asked.route
     formula = structure.composition.element_composition.reduced_formula
     failed = _failure(source_id, formula, absorber, route, "")
-    told = [one.text for one in read.findings]
+    of_structure = [one.text for one in read.findings]
     if read.refusal:
-        yield replace(failed, error=f"not calculated: {read.refusal}", warnings=told)
+        yield replace(failed, error=f"not calculated: {read.refusal}", warnings=of_structure)
         return
     try:
         known = of_crystal(stated, structure)
         sites, findings = analysed(structure, read.findings, stated=known)
     except InputError as error:
-        yield replace(failed, error=str(error), warnings=told)
+        yield replace(failed, error=str(error), warnings=of_structure)
         return
-    told = [one.text for one in findings]
+    of_structure = [one.text for one in findings]
     against = "; ".join(one.text for one in obstacles(findings))
     absorbing = [site for site in sites if site.element == absorber]
     if not absorbing:
-        yield replace(failed, error=f"{formula} holds no {absorber}", warnings=told)
+        yield replace(failed, error=f"{formula} holds no {absorber}", warnings=of_structure)
     for site in absorbing:
         started = time.perf_counter()
         row = replace(
@@ -240,7 +239,7 @@ def _compute_structure(
             found, answered, about = asked.spectrum(structure, sites, site)
         except ComputeError as error:
             seconds = time.perf_counter() - started
-            yield replace(row, seconds=seconds, error=str(error), warnings=told)
+            yield replace(row, seconds=seconds, error=str(error), warnings=of_structure)
             continue
         yield replace(
             row,
@@ -254,7 +253,7 @@ def _compute_structure(
             ten_dq=found.ten_dq,
             parameters=found.result["parameters"],
             seconds=time.perf_counter() - started,
-            warnings=[*about, *_told(told, site, found)],
+            warnings=[*about, *told(of_structure, site, found)],
             s_squared=found.result.get("expectation", {}).get("S2"),
             spin=found.result.get("spin"),
             branching_ratio=found.result.get("branching_ratio"),
@@ -362,7 +361,7 @@ def _valences(structures: Collection[int]) -> dict[int, dict[int | str, float]]:
 
 def run_calculation(pk: int) -> bool:
     """Run a queued calculation of ours, if it is still to be had; whether this call finished it."""
-    finished = jobs.run(Calculation, pk, _work, _store)
+    finished = jobs.run(Calculation, pk, _work, store)
     if not finished:
         _fall_back(pk)
     return finished
@@ -383,7 +382,14 @@ def _fall_back(pk: int) -> Calculation | None:
     return made[0][0] if made else None
 
 
-def _work(row: Calculation) -> SiteSpectrum | FeffSpectrum:
+def task_of(row: Calculation) -> SiteTask:
+    """What decides a queued calculation, as it is sent to whoever does it.
+
+    Raises
+    ------
+    InputError
+        If it has changed since it was asked for, or is not to be computed.
+    """
     if row.structure is None or row.site is None:
         raise InputError("calculation", row.pk, "has no structure or site")
     known = valences(row.structure.sites.all())
@@ -395,50 +401,34 @@ def _work(row: Calculation) -> SiteSpectrum | FeffSpectrum:
             str(row.site),
             "has other valences than when this was asked, or the engine is another; ask again",
         )
-    structure = row.structure.to_pymatgen()
-    sites = sites_of(row.structure)
-    site = _site_at(sites, row.site)
-    if row.route in routes.MULTIPLETS:
-        refuse_undescribed(site, sites)
-    refuse_doubted(row.structure, structure)
-    found = routes.site_spectrum(
-        structure, sites, site, row.edge, row.route, shape=shape, progress=partial(_tell, row)
+    refuse_doubted(row.structure, row.structure.to_pymatgen())
+    return SiteTask(
+        structure=row.structure.data,
+        symprec=SYMPREC,
+        valences=known_valences(row.structure),
+        element=row.site.element,
+        index=row.site.index,
+        edge=row.edge,
+        route=row.route,
+        shape=shape,
     )
-    of_sites = [*valence_findings(structure, sites), *disorder_findings(sites)]
-    told = _told([one.text for one in of_sites], site, found)
-    about = {"warnings": told, "geometry": site.geometry, "local_axes": site.local_axes}
-    return replace(found, result=found.result | about)
+
+
+def _work(row: Calculation) -> SiteSpectrum | FeffSpectrum:
+    found: SiteSpectrum | FeffSpectrum = run(
+        task_of(row), progress=partial(_tell, row), spectrum=routes.site_spectrum
+    )
+    return found
 
 
 def _tell(row: Calculation, stage: str, number: int, total: int) -> None:
     """Keep on the row which of its stages a running calculation is at."""
-    told = f"{stage} ({number}/{total})"
-    Calculation.objects.filter(pk=row.pk, worker=row.worker).update(stage=told)
+    at = f"{stage} ({number}/{total})"
+    Calculation.objects.filter(pk=row.pk, worker=row.worker).update(stage=at)
 
 
-def _told(
-    of_structure: list[str], site: FoundSite, found: SiteSpectrum | FeffSpectrum
-) -> list[str]:
-    """What is to be told of a result: of its structure, its ground state, and of the engine."""
-    spin, by_bonds = found.result.get("spin"), site.spin_state
-    against = []
-    if spin and by_bonds and spin != by_bonds:
-        s2 = found.result["expectation"]["S2"]
-        against = [
-            f"{site.element}[{site.index}]: bond lengths suggest {by_bonds} spin, the computed "
-            f"initial state is {spin} (S² = {s2:.2f})"
-        ]
-    return list(dict.fromkeys([*of_structure, *against, *found.result.get("warnings", [])]))
-
-
-def _site_at(sites: Iterable[FoundSite], row: Site) -> FoundSite:
-    for site in sites:
-        if row.index in site.equivalent_indices and row.element == site.element:
-            return site
-    raise InputError("site", row.index, f"is no {row.element} atom of the structure")
-
-
-def _store(row: Calculation, found: SiteSpectrum | FeffSpectrum) -> None:
+def store(row: Calculation, found: SiteSpectrum | FeffSpectrum) -> None:
+    """Keep the result of a calculation, with a record for each who asked."""
     kept = {key: _plain(found.result[key]) for key in _KEPT if key in found.result}
     row.parameters = _plain(found.result["parameters"])
     chosen = shape_of(row).chosen
@@ -505,9 +495,9 @@ def run_here(rows: Iterable[Calculation]) -> Iterator[ComputedSite]:
         run_calculation(row.pk)
         found = Calculation.objects.select_related("site", "structure").get(pk=row.pk)
         if (other := _fall_back(row.pk)) is not None:
-            told = f"{found.error}; answered by route {other.route}"
+            words = f"{found.error}; answered by route {other.route}"
             (answer,) = run_here([other])
-            yield replace(answer, warnings=[told, *answer.warnings])
+            yield replace(answer, warnings=[words, *answer.warnings])
         else:
             yield as_computed(found)
 

@@ -12,7 +12,7 @@ from types import FrameType
 
 from django.conf import settings
 
-_THREAD_SETTINGS = (
+THREAD_SETTINGS = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS",
 )  # fmt: skip
 _GRACE_SECONDS = 30
@@ -28,7 +28,7 @@ def workers() -> Iterator[subprocess.Popen[bytes]]:
     A terminal that closes (SIGHUP) or a service that is stopped (SIGTERM) would leave the workers
     behind, so both become an ordinary exit here.
     """
-    environment = os.environ | dict.fromkeys(_THREAD_SETTINGS, "1")
+    environment = os.environ | dict.fromkeys(THREAD_SETTINGS, "1")
     here = [str(settings.BASE_DIR), *filter(None, [environment.get("PYTHONPATH")])]
     environment["PYTHONPATH"] = os.pathsep.join(here)
     cluster = subprocess.Popen(

@@ -143,34 +143,45 @@ def run(model: type[J], pk: int, work: Callable[[J], R], store: Callable[[J, R],
     if row is None:
         return False
     try:
-        with Heartbeat(row):
+        with Heartbeat(_held(row)):
             result = work(row)
+    # Whatever stops a job is told on its row; the worker goes on with the next.
+    except Exception as error:
+        fail(row, error)
+        return False
+    return finish(row, result, store)
+
+
+def finish(
+    row: J, result: R, store: Callable[[J, R], None], *, seconds: float | None = None
+) -> bool:
+    """Store the result of a claimed job, whole or not at all; whether this call finished it.
+
+    Parameters
+    ----------
+    store
+        As of :func:`run`; what it raises is the job's failure.
+    seconds
+        What the work took, where that is not all the time since the claim.
+    """
+    try:
         with transaction.atomic():
-            if not _end(row, JobStatus.DONE):
+            if not _end(row, JobStatus.DONE, seconds):
                 return False
             row.refresh_from_db()
             store(row, result)
-    # Whatever stops a job is told on its row; the worker goes on with the next.
     except Exception as error:
-        if not hasattr(told_apart(error), "cause"):  # a fault of ours, not of what was asked
-            _log.error("A job of kind %s failed", model.__name__, exc_info=error)
         fail(row, error)
         return False
     return True
 
 
-def _end(row: Job, status: JobStatus, **values: Any) -> bool:
+def _end(row: Job, status: JobStatus, seconds: float | None = None, **values: Any) -> bool:
     """Leave *running*, provided the claim still holds."""
     now = timezone.now()
-    started = row.started or now
-    return bool(
-        _held(row).update(
-            job_status=status,
-            finished=now,
-            seconds=(now - started).total_seconds(),
-            **values,
-        )
-    )
+    if seconds is None:
+        seconds = (now - (row.started or now)).total_seconds()
+    return bool(_held(row).update(job_status=status, finished=now, seconds=seconds, **values))
 
 
 def note(row: Job, **values: Any) -> bool:
@@ -189,6 +200,8 @@ def fail(row: Job, error: Exception) -> None:
 
     Tried :data:`MAX_ATTEMPTS` times, it has failed.
     """
+    if not hasattr(told_apart(error), "cause"):  # a fault of ours, not of what was asked
+        _log.error("A job of kind %s failed", type(row).__name__, exc_info=error)
     values: dict[str, Any] = {
         "error": in_words(error),
         "error_cause": cause_of(error),
@@ -250,26 +263,66 @@ def take_up_again() -> int:
 
 
 def _take_up_again(model: type[Job]) -> int:
+    ids = take_up_dead(model)
+    if not ids and get_broker().queue_size() == 0:
+        lost = model._default_manager.filter(
+            job_status=JobStatus.QUEUED, created__lt=timezone.now() - _LOST_AFTER
+        )
+        ids = list(lost.values_list("pk", flat=True))
+        enqueue(model, ids)
+    return len(ids)
+
+
+def take_up_dead(model: type[Job]) -> list[int]:
+    """Queue the jobs of this kind again whose workers are dead; which."""
     now = timezone.now()
     ids = []
     for row in model._default_manager.filter(job_status=JobStatus.RUNNING):
         if is_alive(row.worker, row.heartbeat or row.started, now):
             continue
         if row.attempts >= MAX_ATTEMPTS:
-            _end(
-                row,
-                JobStatus.FAILED,
-                error=str(WorkerDied(row.attempts)),
-                error_cause=WorkerDied.cause,
-            )
+            _died(row, row.attempts)
         elif _held(row).update(job_status=JobStatus.QUEUED, worker="", heartbeat=None):
             ids.append(row.pk)
-    if not ids and get_broker().queue_size() == 0:
-        lost = model._default_manager.filter(
-            job_status=JobStatus.QUEUED, created__lt=now - _LOST_AFTER
+    enqueue(model, ids)
+    return ids
+
+
+def _died(row: Job, times: int) -> None:
+    _end(row, JobStatus.FAILED, error=str(WorkerDied(times)), error_cause=WorkerDied.cause)
+
+
+def lose(row: Job, times: int) -> None:
+    """A claimed job whose worker ended before it did: queued again, unless it did so too often.
+
+    Parameters
+    ----------
+    times
+        How often this job has met with that, now included.
+    """
+    if times >= MAX_ATTEMPTS:
+        _died(row, times)
+    else:
+        give_back(type(row), [row.pk])
+
+
+def give_back(model: type[Job], ids: Iterable[int]) -> int:
+    """Queue what this process has claimed and will not do, as if it had never had it; how many."""
+    wanted = list(ids)
+    with transaction.atomic():
+        held = model._default_manager.filter(
+            pk__in=wanted, worker=identity(), job_status=JobStatus.RUNNING
         )
-        ids = list(lost.values_list("pk", flat=True))
-    return enqueue(model, ids)
+        n = held.update(
+            job_status=JobStatus.QUEUED, worker="", heartbeat=None, attempts=F("attempts") - 1
+        )
+        enqueue(model, wanted)
+    return n
+
+
+def keep_alive(model: type[Job]) -> Heartbeat:
+    """Signs every job of a kind that this process has claimed, while others work on them."""
+    return Heartbeat(model._default_manager.filter(worker=identity(), job_status=JobStatus.RUNNING))
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,11 @@ import threading
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from django.db import OperationalError, connections
+from django.db import InterfaceError, OperationalError, connections
+from django.db.models import QuerySet
 from django.utils import timezone
-
-from spectradb.models.jobs import Job, JobStatus
 
 BEAT_SECONDS = 15.0
 SILENT_AFTER = timedelta(seconds=90)
@@ -66,18 +65,16 @@ def _started(pid: int) -> str:
 
 
 class Heartbeat:
-    """While a job runs, sign its row now and then from a thread of its own.
+    """While jobs run, sign their rows now and then from a thread of its own.
 
     Short jobs end before the first beat and pay for the thread alone.
     """
 
-    def __init__(self, row: Job, seconds: float = BEAT_SECONDS) -> None:
-        self._rows = type(row)._default_manager.filter(
-            pk=row.pk, worker=row.worker, job_status=JobStatus.RUNNING
-        )
+    def __init__(self, rows: QuerySet[Any], seconds: float = BEAT_SECONDS) -> None:
+        self._rows = rows
         self._seconds = seconds
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name=f"beat-{row.pk}", daemon=True)
+        self._thread = threading.Thread(target=self._beat, name="beat", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -97,7 +94,9 @@ class Heartbeat:
             while not self._stop.wait(self._seconds):
                 try:
                     self._rows.update(heartbeat=timezone.now())
-                except OperationalError:
-                    continue  # a busy database; the next beat is soon enough
+                except (OperationalError, InterfaceError):
+                    # A busy database, or one out of reach: the next beat is soon enough, and goes
+                    # over a new connection.
+                    connections.close_all()
         finally:
             connections.close_all()

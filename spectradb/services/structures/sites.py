@@ -18,6 +18,7 @@ from compute.sites import Site as FoundSite
 from compute.sites import analyze_sites
 from compute.sites.oxidation import STATED
 from compute.structures.valence import valence_findings
+from compute.tasks import Valence, known_sites
 from spectradb.models import Prediction, Site, Spectrum, Status, Structure
 from spectradb.services.calculations.inputs import (
     ENGINE,
@@ -68,19 +69,18 @@ def sites_of(structure: Structure) -> list[FoundSite]:
     InputError
         If the structure cannot be analysed.
     """
-    rows = {orbit_key(row): row for row in structure.sites.all()}
-    stated: dict[int | str, float] = dict(valences(structure.sites.all()).items())
-    found = analyze_sites(structure.to_pymatgen(), symprec=SYMPREC, stated=stated)
-    return [
-        replace(
-            site,
-            oxidation_source=row.oxidation_method,
-            oxidation_confidence=row.oxidation_confidence or 0.0,
-        )
-        if (row := rows.get(site.key)) is not None
-        else site
-        for site in found
-    ]
+    return known_sites(structure.to_pymatgen(), SYMPREC, known_valences(structure))
+
+
+def known_valences(structure: Structure) -> dict[int | str, Valence]:
+    """Of each orbit of a stored structure, as its rows have them; what is stated goes first."""
+    rows = sorted(structure.sites.all(), key=lambda site: site.oxidation_method == STATED)
+    states = valences(rows)
+    return {
+        key: Valence(states.get(key), row.oxidation_method, row.oxidation_confidence or 0.0)
+        for row in rows
+        for key in [orbit_key(row)]
+    }
 
 
 def total_charge(sites: Iterable[Site]) -> float | None:

@@ -1,0 +1,1 @@
+"""Queued calculations on the machines of a cluster, carried there by Parsl."""
