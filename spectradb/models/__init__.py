@@ -3,6 +3,7 @@
 from spectradb.models.accounts import ApiKey, Preferences
 from spectradb.models.collections import Collection, CollectionEntry
 from spectradb.models.fits import Peak, PeakFit
+from spectradb.models.hosts import SigningKey
 from spectradb.models.jobs import Export, ImportRun, JobStatus
 from spectradb.models.matches import Match, MatchRun
 from spectradb.models.notices import Comment, Notice
@@ -42,6 +43,7 @@ __all__ = [
     "SeriesAnalysis",
     "SeriesFile",
     "SeriesUpload",
+    "SigningKey",
     "Site",
     "SourceFile",
     "Spectrum",

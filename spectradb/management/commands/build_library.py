@@ -16,6 +16,7 @@ from django.db.models import Sum
 from compute.crystals.prototypes import VALENCES
 from compute.errors import ReadError
 from spectradb.management.json_command import JsonCommand
+from spectradb.management.keys import refuse_other_key
 from spectradb.models import Calculation
 from spectradb.services.library import plan as plans
 from spectradb.services.library import rebuild
@@ -165,6 +166,7 @@ class Command(JsonCommand):
             found = seen()
             if not found.open:
                 return found
+            refuse_other_key()
             with workers() as cluster:
                 found = self._watch(seen, cluster)
             if not found.open:

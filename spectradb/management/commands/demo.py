@@ -16,6 +16,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
 from compute.errors import ReadError
+from spectradb.management.keys import refuse_other_key
 from spectradb.models import Series, Structure
 from spectradb.services.accounts.roles import CURATOR, give_role
 from spectradb.services.library.build import (
@@ -104,6 +105,7 @@ class Command(BaseCommand):
             stored = Structure.objects.filter(source=SOURCE).count()
             self._say(f"{stored} crystals, {new} of them new.")
             queue_library()
+        refuse_other_key()
         with workers():
             if library is None:
                 spent = time.monotonic() - started

@@ -23,6 +23,7 @@ LEFT_OUT = {
     "django_q.ormq": "messages of the queue: they are made anew from the jobs that wait",
     "spectradb.seriesupload": "series that are being sent: their files are not backed up either",
     "spectradb.seriesfile": "of the same",
+    "spectradb.signingkey": "what tells the key of all hosts: the first worker makes it anew",
     "django_q.task": "what django-q noted of past runs; results stand on the jobs",
 }
 _BATCH = 500

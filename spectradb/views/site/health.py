@@ -17,6 +17,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from redis import RedisError
 
+from spectradb.services.queue.keys import is_the_sites
+
 _NOT_CRAWLED = (
     "admin/", "api/v1/", "optimade/", "export/", "account/", "jobs/", "*/fit/", "*?", "bring/",
     "file/", "crystal/", "share/", "shared/", "compare/", "fit/", "normalisation/", "password/",
@@ -34,14 +36,17 @@ def alive(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def ready(request: HttpRequest) -> HttpResponse:
-    """200 if database, tables, cache and folder are there; else 503 and which is not."""
+    """200 if database, tables, cache and folder are there and the signing key is that of the
+    site's workers; else 503 and which is not."""
     checks = {
         "database": _database(),
         "migrations": False,
+        "key": False,
         "cache": _cache(),
         "folder": os.access(settings.VAR_DIR, os.R_OK | os.X_OK),
     }
     checks["migrations"] = checks["database"] and _migrated()
+    checks["key"] = checks["migrations"] and is_the_sites()
     good = all(checks.values())
     told: dict[str, Any] = {"status": "ready" if good else "not ready", "checks": checks}
     return JsonResponse(told, status=200 if good else 503)
