@@ -118,10 +118,40 @@ def openid_providers() -> list[dict[str, Any]]:
     return found
 
 
-def needs(package: str, name: str) -> None:
+def needs(package: str, name: str, extra: str = "operate") -> None:
     """Refuse a variable whose optional package is not installed."""
     if importlib.util.find_spec(package) is None:
-        raise ImproperlyConfigured(f"{name}: pip install -r requirements-operate.txt first")
+        raise ImproperlyConfigured(f"{name}: pip install -r requirements-{extra}.txt first")
+
+
+def storages_of(var: Path, kinds: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """Where files of each kind are: a folder of its own in ``var``, or in a bucket.
+
+    Keys, region and address of the bucket are those of boto3's own variables.
+    """
+    text = os.environ.get("FILES_URL", "").strip()
+    if not text:
+        local = "django.core.files.storage.FileSystemStorage"
+        return {one: {"BACKEND": local, "OPTIONS": {"location": var / one}} for one in kinds}
+    url = urlsplit(text)
+    if url.scheme != "s3" or not url.netloc or "@" in url.netloc or url.query or url.fragment:
+        raise ImproperlyConfigured(
+            "FILES_URL: write s3://BUCKET or s3://BUCKET/FOLDER; the rest is said by "
+            "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_DEFAULT_REGION and AWS_ENDPOINT_URL"
+        )
+    needs("storages", "FILES_URL", "s3")
+    return {
+        one: {
+            "BACKEND": "storages.backends.s3.S3Storage",
+            "OPTIONS": {
+                "bucket_name": url.netloc,
+                "location": f"{url.path}/{one}".lstrip("/"),
+                "file_overwrite": True,
+                "default_acl": None,
+            },
+        }
+        for one in kinds
+    }
 
 
 def secret_key(var: Path, *, read_only: bool) -> str:

@@ -35,7 +35,10 @@
 ``TRAINING_CACHE_GB``    how much of it at most; the longest unused goes first; 20
 ``EXPORT_AT_ONCE_MB``    largest download that is written while one waits, larger by a job; 50
 ``EXPORT_MAX_MB``        largest download that a job writes; 20000
+``FILES_URL``            ``s3://BUCKET/FOLDER`` for files of series, exports and models, with
+                         boto3's ``AWS_…`` variables; folders of ``SPECTRADB_VAR`` when unset
 ``SERIES_CACHE_MB``      copies here of series whose storage is remote; 20000
+``MODELS_CACHE_MB``      copies here of models whose storage is remote; 20000
 ``ACCOUNT_MAX_MB``       files that an account may keep here, sent or at hand; 2000
 ``ACCOUNT_SERIES_MAX_MB`` series that an account may keep here, those being sent too; 20000
 ``ACCOUNT_MAX_JOBS``     jobs of an account that may wait or run at once; 500
@@ -85,6 +88,7 @@ from spectradb.environment import (
     one_of,
     openid_providers,
     secret_key,
+    storages_of,
     trusted_proxies,
 )
 
@@ -190,6 +194,15 @@ def _database() -> dict[str, Any]:
     config: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=60))
     if READ_ONLY:
         return _for_reading(config)
+    if config["ENGINE"] == "django.db.backends.postgresql":
+        # A host that is cut off learns it within a minute or two, not after the kernel's hours.
+        config["OPTIONS"] = {
+            "connect_timeout": 10,
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 60_000,  # ms
+        } | config.get("OPTIONS", {})
     if config["ENGINE"] == "django.db.backends.sqlite3":
         Path(config["NAME"]).parent.mkdir(parents=True, exist_ok=True)
         config["OPTIONS"] = {
@@ -282,11 +295,8 @@ STATIC_URL = "static/"
 STATIC_ROOT = Path(os.environ.get("STATIC_ROOT") or HOME_DIR / "staticfiles")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    # One file a series, written once; any storage of Django's will do.
-    "series": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": VAR_DIR / "series"},
-    },
+    # Files of rows, written once; any storage of Django's will do.
+    **storages_of(VAR_DIR, ("exports", "models", "series", "series-uploads")),
     # Hashed names once ``collectstatic`` has made them; before that, files as they are.
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
@@ -306,6 +316,7 @@ TRAINING_CACHE_GB = integer("TRAINING_CACHE_GB", 20)
 EXPORT_AT_ONCE_MB = integer("EXPORT_AT_ONCE_MB", 50)
 EXPORT_MAX_MB = integer("EXPORT_MAX_MB", 20_000)
 SERIES_CACHE_MB = integer("SERIES_CACHE_MB", 20_000)
+MODELS_CACHE_MB = integer("MODELS_CACHE_MB", 20_000)
 ACCOUNT_MAX_MB = integer("ACCOUNT_MAX_MB", 2_000)
 ACCOUNT_SERIES_MAX_MB = integer("ACCOUNT_SERIES_MAX_MB", 20_000)
 ACCOUNT_MAX_JOBS = integer("ACCOUNT_MAX_JOBS", 500)

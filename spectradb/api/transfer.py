@@ -192,7 +192,7 @@ class ExportViewSet(
         row = self.get_object()
         if row.job_status != JobStatus.DONE:
             raise Conflict(f"export {row.pk} is {row.job_status}")
-        path = exports.file_of(row)
-        if not path.is_file():
+        file = exports.opened(row)
+        if file is None:
             raise NotFound("the file was cleared away; ask for it again")
-        return FileResponse(path.open("rb"), as_attachment=True, filename=path.name)
+        return FileResponse(file, as_attachment=True, filename=row.file_name)

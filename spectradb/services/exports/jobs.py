@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from contextlib import suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.core.files import File
+from django.core.files.storage import storages
 from django.db.models import Count, QuerySet, Sum
+from django.utils import timezone
 
 from spectradb.filters import SearchError, apply_where
 from spectradb.models import Export, Spectrum
 from spectradb.services.accounts.quotas import check_jobs
 from spectradb.services.exports.columns import COLUMNS
 from spectradb.services.exports.write import FORMATS, Exported, ExportError, export_spectra
+from spectradb.services.files.local import written
 from spectradb.services.queue import jobs
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
+KIND = "exports"
+"""Their storage."""
 KEEP_SECONDS = 7 * 24 * 3600
 # Bytes a spectrum and a point of it, measured on the starter library (800 points each).
 _SIZES = {
@@ -40,14 +46,13 @@ _ENDINGS = {
 }
 
 
-def folder() -> Path:
-    """Where the files are."""
-    return Path(settings.VAR_DIR) / "exports"
-
-
-def file_of(export: Export) -> Path:
-    """The file of a finished export; it may have been cleared away."""
-    return folder() / Path(export.file_name).name
+def opened(export: Export) -> File[bytes] | None:
+    """The file of a finished export, to be read; None once it has been cleared away."""
+    storage = storages[KIND]
+    if not (export.file_name and storage.exists(export.file_name)):
+        return None
+    file: File[bytes] = storage.open(export.file_name)
+    return file
 
 
 def estimated_bytes(rows: QuerySet[Spectrum], format: str) -> int:
@@ -103,27 +108,32 @@ def request_export(
 
 def write(row: Export) -> Exported:
     """Write the file of a queued export, and clear away the old ones."""
-    place = folder()
-    place.mkdir(parents=True, exist_ok=True)
-    _clear(place)
+    _clear()
     try:
         # Whoever asked may have lost a right meanwhile: rights are those of now.
         rows = apply_where(Spectrum, row.query, row.requested_by)
     except SearchError as error:
         raise ExportError(str(error)) from error
     name = f"spectradb-{row.pk}.{_ENDINGS[row.format]}"
-    return export_spectra(rows, row.format, place / name, columns=row.columns or None)
+    with written(KIND, name) as path:
+        return export_spectra(rows, row.format, path, columns=row.columns or None)
 
 
-def keep(row: Export, written: Exported) -> None:
+def keep(row: Export, done: Exported) -> None:
     """Note where the file is."""
-    row.file_name = written.path.name
-    row.n_rows, row.n_bytes = written.n_rows, written.n_bytes
+    row.file_name = done.path.name
+    row.n_rows, row.n_bytes = done.n_rows, done.n_bytes
     row.save(update_fields=["file_name", "n_rows", "n_bytes"])
 
 
-def _clear(place: Path) -> None:
-    oldest = time.time() - KEEP_SECONDS
-    for path in place.iterdir():
-        if path.is_file() and path.stat().st_mtime < oldest:
-            path.unlink(missing_ok=True)
+def _clear() -> None:
+    oldest = timezone.now() - timedelta(seconds=KEEP_SECONDS)
+    storage = storages[KIND]
+    try:
+        _, names = storage.listdir("")
+    except FileNotFoundError:  # nothing was ever exported
+        return
+    for name in names:
+        with suppress(FileNotFoundError):  # another worker cleared it
+            if storage.get_modified_time(name) < oldest:
+                storage.delete(name)

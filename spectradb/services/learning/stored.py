@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import tempfile
 import uuid
+import zipfile
 from collections.abc import Collection, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from django.conf import settings
+from django.core.files.storage import storages
+from django.db import transaction
 from numpy.typing import NDArray
 
+from compute.errors import ReadError
+from ml.checkpoints import weights_hash
 from ml.errors import LearningError
 from ml.files import one_at_a_time
 from spectradb.models import JobStatus, TrainedModel
+from spectradb.services.files.local import keep, place_of
 
 if TYPE_CHECKING:
     from ml.kinds.base import Model
@@ -23,6 +33,8 @@ if TYPE_CHECKING:
 Key = tuple[str, int, int]
 """Source id, structure and site index of a row."""
 
+KIND = "models"
+"""Their storage."""
 _ROWS = "rows.json"
 _MEAN = "train_mean.json"
 _SYSTEMS = "systems.json"
@@ -41,13 +53,25 @@ def check_name(name: str) -> None:
 
 
 def model_folder(name: str) -> Path:
-    """Where the weights of a model are."""
-    return Path(settings.VAR_DIR) / "models" / name
+    """Where the files of a model are; it may not exist.
+
+    Of a model whose storage is remote it is a copy of what its row names, made if need be.
+
+    Raises
+    ------
+    ReadError
+        If the copy is not what was stored.
+    """
+    return _here(name) if place_of(KIND, name) is not None else _copied(name)
 
 
 def new_folder(name: str) -> Path:
     """Room for a model that :func:`put_in_place` will give its name."""
-    return model_folder(f"{name}.{uuid.uuid4().hex[:12]}.part")
+    return _here(f"{name}.{uuid.uuid4().hex[:12]}.part")
+
+
+def _here(name: str) -> Path:
+    return Path(settings.VAR_DIR) / "models" / name
 
 
 def keep_rows(
@@ -70,14 +94,72 @@ def copy_rows(name: str, folder: Path, more: Sequence[Key]) -> None:
 
 
 def put_in_place(folder: Path, name: str) -> None:
-    """Give the finished folder its name, whatever had it before."""
-    place = model_folder(name)
+    """Give the finished folder its name, whatever had it before.
+
+    In the transaction that stores the model's row with the hash of its weights.
+    """
+    if place_of(KIND, name) is None:
+        _send(folder, name)
+        return
+    place = _here(name)
     old = place.with_name(f"{name}.{uuid.uuid4().hex[:12]}.old")
     with one_at_a_time(place):
         if place.exists():
             place.replace(old)
         folder.replace(place)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _send(folder: Path, name: str) -> None:
+    """To a remote storage as one file under the hash of its weights, so that a row names one."""
+    digest = weights_hash(folder)
+    with tempfile.TemporaryDirectory(prefix="spectradb-", dir=settings.VAR_DIR) as place:
+        packed = shutil.make_archive(str(Path(place) / "model"), "zip", folder)
+        keep(KIND, f"{name}/{digest}.zip", Path(packed))
+    shutil.rmtree(folder)
+    transaction.on_commit(partial(_forget_others, name, digest))
+
+
+def _forget_others(name: str, digest: str) -> None:
+    storage = storages[KIND]
+    for one in storage.listdir(name)[1]:
+        if one != f"{digest}.zip":
+            storage.delete(f"{name}/{one}")
+
+
+def _copied(name: str) -> Path:
+    kept = TrainedModel.objects.filter(name=name).values_list("weights_hash", flat=True)
+    digest = kept.first() or "none"
+    home = Path(settings.VAR_DIR) / "model-copies"
+    place = home / digest
+    if place.is_dir():
+        os.utime(place)  # used now
+        return place
+    packed = f"{name}/{digest}.zip"
+    if not storages[KIND].exists(packed):
+        return place
+    home.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".copy-", dir=home) as partial_copy:
+        folder = Path(partial_copy) / "model"
+        with storages[KIND].open(packed) as file, zipfile.ZipFile(file) as archive:
+            archive.extractall(folder)
+        if weights_hash(folder) != digest:
+            raise ReadError([f"{packed}: not what was stored: its SHA-256 is another one"])
+        with suppress(OSError):  # another process was first
+            folder.replace(place)
+    _make_room(home, place)
+    return place
+
+
+def _make_room(home: Path, wanted: Path) -> None:
+    """Remove the copies that were used longest ago until they are within the limit."""
+    kept = sorted(home.iterdir(), key=lambda one: one.stat().st_mtime)
+    sizes = {one: sum(file.stat().st_size for file in one.rglob("*")) for one in kept}
+    size = sum(sizes.values())
+    for one in kept:
+        if size > settings.MODELS_CACHE_MB * 10**6 and one != wanted:
+            size -= sizes[one]
+            shutil.rmtree(one, ignore_errors=True)
 
 
 def stored_model(name: str) -> tuple[TrainedModel, Model]:

@@ -30,6 +30,7 @@ from spectradb.services.accounts.quotas import (
     check_series,
     series_bytes_left,
 )
+from spectradb.services.files import local
 from spectradb.services.queue import jobs
 from spectradb.services.series.pieces import PieceError
 from spectradb.services.series.store import ImportedSeries, import_series
@@ -37,6 +38,8 @@ from spectradb.services.series.store import ImportedSeries, import_series
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+KIND = "series-uploads"
+"""Storage of what has arrived, from which any host reads it."""
 MAX_FILES = 5000
 _FORBIDDEN = re.compile(r"[^\w.+() -]")
 _NAME_LENGTH = 100
@@ -120,6 +123,7 @@ def has_arrived(file: SeriesFile) -> None:
     SeriesUpload.objects.filter(pk=upload.pk, job_status=INCOMING).update(expires=in_a_day())
     if file.offset < file.n_bytes:
         return
+    local.send(KIND, _name(file), file.path)
     SeriesFile.objects.filter(pk=file.pk).update(arrived=True)
     if upload.files.filter(arrived=True).count() < upload.n_files:
         return
@@ -135,13 +139,24 @@ def run_upload(pk: int) -> bool:
     done = jobs.run(SeriesUpload, pk, _read, _keep)
     row = SeriesUpload.objects.filter(pk=pk, job_status=JobStatus.DONE).first()
     if done and row is not None:
-        shutil.rmtree(row.folder, ignore_errors=True)
+        _remove(row)
     return done
+
+
+def _name(file: SeriesFile) -> str:
+    """In its storage, as below the folder where it arrives."""
+    return f"{file.upload.token}/{file.pk}"
+
+
+def _remove(upload: SeriesUpload) -> None:
+    shutil.rmtree(upload.folder, ignore_errors=True)
+    local.forget(KIND, upload.token)
 
 
 def _read(upload: SeriesUpload) -> ImportedSeries:
     files = list(upload.files.order_by("pk"))
     for file in files:
+        local.fetch(KIND, _name(file), file.path)
         if file.offset != file.n_bytes:
             raise InputError("file", file.name, f"has {file.offset} of {file.n_bytes} bytes here")
     with tempfile.TemporaryDirectory(dir=upload.folder, prefix="read-") as place:
@@ -189,13 +204,12 @@ def _keep(upload: SeriesUpload, done: ImportedSeries) -> None:
 def forget(upload: SeriesUpload) -> bool:
     """Delete an upload with its files, unless it is being read; whether it is gone."""
     open_now = [JobStatus.QUEUED, JobStatus.RUNNING]
-    folder = upload.folder
     with transaction.atomic():
         row = SeriesUpload.objects.select_for_update().filter(pk=upload.pk)
         if row.filter(job_status__in=open_now).exists():
             return False
         row.delete()
-    shutil.rmtree(folder, ignore_errors=True)
+    _remove(upload)
     return True
 
 

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_safe
 from spectradb.filters import SearchError, apply_where
 from spectradb.models import Export, JobStatus, Spectrum, Structure
 from spectradb.services.exports.columns import COLUMNS, GROUPS
-from spectradb.services.exports.jobs import estimated_bytes, file_of, request_export
+from spectradb.services.exports.jobs import estimated_bytes, opened, request_export
 from spectradb.services.exports.write import FORMATS, ExportError, export_spectra
 from spectradb.views.search.results import asked
 from spectradb.views.spectra.describe import name_of
@@ -116,10 +116,10 @@ def export_file(request: HttpRequest, pk: int) -> HttpResponse | FileResponse:
     """The file of a finished export job."""
     seen = Export.objects.visible_to(request.user)
     row = get_object_or_404(seen, pk=pk, job_status=JobStatus.DONE)
-    path = file_of(row)
-    if not path.is_file():
+    file = opened(row)
+    if file is None:
         raise Http404
-    return FileResponse(path.open("rb"), as_attachment=True, filename=path.name)
+    return FileResponse(file, as_attachment=True, filename=row.file_name)
 
 
 def queued(

@@ -17,9 +17,10 @@ from compute.errors import InputError, ReadError
 from spectradb.models import JobStatus, Measurement, Series, SeriesAnalysis
 from spectradb.services.accounts.quotas import QuotaError, series_bytes_left
 from spectradb.services.curation.workflow import CurationError, publish, send_back, submit
+from spectradb.services.files import local
 from spectradb.services.queue import jobs
 from spectradb.services.series import analyses as service
-from spectradb.services.series import local, store
+from spectradb.services.series import store
 from spectradb.services.series.analyse import analyse
 from spectradb.services.series.combine import combine
 from spectradb.services.series.discard import discard_draft

@@ -1,0 +1,1 @@
+"""Files that belong to rows, in whatever storage each kind has."""
