@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 from django.conf import LazySettings
@@ -65,6 +66,8 @@ def bucket(
         "AWS_ENDPOINT_URL": f"http://{host}:{port}", "FILES_URL": "s3://spectra/site",
     }.items():  # fmt: skip
         monkeypatch.setenv(name, value)
+    everything = Request(f"http://{host}:{port}/moto-api/reset", method="POST")
+    urlopen(everything).close()  # its buckets outlive it
     client = boto3.client("s3")
     client.create_bucket(Bucket="spectra")
     settings.STORAGES = settings.STORAGES | storages_of(tmp_path, KINDS)
