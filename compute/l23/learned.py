@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import hypot
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ from compute.l23.charge_transfer import ChargeTransferEnergies
 from compute.l23.cheap import parameters as cheap
 from compute.l23.cheap.validity import OutOfRangeError, check
 from compute.l23.cluster.average import Average
+from compute.l23.cluster.energyscale import ERROR_EV
 from compute.l23.cluster.model import configurations
 from compute.l23.prepared import TEMPERATURE_K, PreparedCase
 from compute.l23.splitting import effective_splitting, hund_exchange
@@ -93,7 +95,7 @@ def case_of(
     n_d: int,
     scalars: Mapping[str, float],
     matrices: Mapping[str, FloatArray],
-    energy_offset_err: float,
+    offset_err: float,
     *,
     temperature_k: float = TEMPERATURE_K,
 ) -> PreparedCase:
@@ -106,8 +108,8 @@ def case_of(
     matrices : mapping
         ``v``, ``crystal_field`` and ``ligand``, each with ``initial.`` and ``final.`` before it:
         (5, 5), eV, in the site's local axes.
-    energy_offset_err : float
-        Of the offset, eV.
+    offset_err : float
+        Of the learnt offset, eV; what route ``cluster`` itself errs by is added.
     """
     operations = site_operations(site.local_axes, site.symmetry_rotations)
     of = {name: symmetrised(one, operations, zero=_ZERO_EV) for name, one in matrices.items()}
@@ -150,7 +152,7 @@ def case_of(
             crystal_field=of["final.crystal_field"], v=of["final.v"], ligand=of["final.ligand"]
         ),
         energy_offset_ev=scalars["offset"],
-        energy_offset_err=energy_offset_err,
+        energy_offset_err=hypot(ERROR_EV, offset_err),
         ten_dq=splitting,
         temperature_k=temperature_k,
     )

@@ -104,7 +104,7 @@ def test_a_file_is_answered_with_the_errors_of_its_parameters(
     assert (row["status"], row["route"]) == ("done", "learned")
     assert row["parameters"]["charge_transfer"]["u_dd"] == pytest.approx(0.9 * 6.55, rel=0.05)
     assert set(SCALARS) < set(row["sigma"])
-    assert row["energy_offset_err"] == pytest.approx(row["sigma"]["offset"])
+    assert row["energy_offset_err"] == pytest.approx(np.hypot(0.7, row["sigma"]["offset"]))
     sigma = np.array(row["intensity_sigma"])
     assert sigma.shape == np.shape(row["energy_ev"])
     assert sigma.max() > 0.0
