@@ -30,7 +30,7 @@ from spectradb.services.library.examples import queue_example_fits
 from spectradb.services.library.load import Loaded, load_release, n_parts
 from spectradb.services.library.release import MANIFEST, is_release
 from spectradb.services.library.snapshot import import_library
-from spectradb.services.library.starter import load_beside
+from spectradb.services.library.starter import load_beside, supplements
 from spectradb.services.matching.groups import groups
 from spectradb.services.matching.index import (
     IndexState,
@@ -89,7 +89,8 @@ class Command(BaseCommand):
             library = STARTER
         if library is not None:
             try:
-                self._say(f"{self._load(library)} spectra loaded from {library}.")
+                for folder in [library, *supplements(library)]:
+                    self._say(f"{self._load(folder)} spectra loaded from {folder}.")
             except ReadError as error:
                 raise CommandError(str(error)) from error
         try:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from compute.errors import ReadError
 from spectradb.management.json_command import JsonCommand
 
 
@@ -33,6 +34,12 @@ class Command(JsonCommand):
         parser.add_argument(
             "--routes", nargs="+", default=[], metavar="ROUTE", help="spectra of these routes only"
         )
+        parser.add_argument(
+            "--beyond",
+            type=Path,
+            metavar="FOLDER",
+            help="only what this release has not: a supplement to it",
+        )
         self.add_output(parser)
 
     def handle(
@@ -42,23 +49,37 @@ class Command(JsonCommand):
         release: str,
         distance: float,
         routes: list[str],
+        beyond: Path | None,
         output: str | None,
         **options: Any,
     ) -> None:
         from spectradb.services.library.build import library_structures
         from spectradb.services.library.publish import publish
+        from spectradb.services.library.release import read_release
         from spectradb.services.library.snapshot import export_library
 
+        if file.name.endswith(".gz") and (beyond or routes or distance):
+            raise CommandError(
+                "--beyond, --routes and --distance are of releases, not of lines of JSON"
+            )
         try:
             if file.name.endswith(".gz"):
                 count, size = export_library(file), file.stat().st_size
             else:
                 real = library_structures().filter(hypothetical=False).order_by("pk")
+                base = read_release(beyond) if beyond else None
                 manifest = publish(
-                    file, release, distance=distance, routes=routes, also=real.iterator(100)
+                    file,
+                    release,
+                    distance=distance,
+                    routes=routes,
+                    also=() if base else real.iterator(100),
+                    beyond=base,
                 )
                 count = manifest["counts"]["spectra"]
                 size = sum(one["bytes"] for one in manifest["files"].values())
+        except ReadError as error:
+            raise CommandError(str(error)) from error
         except OSError as error:
             raise CommandError(f"{file}: {error.strerror}") from error
         self.emit({"spectra": count, "bytes": size}, output)

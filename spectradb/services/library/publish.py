@@ -18,7 +18,7 @@ from compute.thinning import near_duplicates
 from spectradb.models import JobStatus, Site, Spectrum, Structure
 from spectradb.services.imports.same_crystal import content_hash
 from spectradb.services.library.build import library_structures
-from spectradb.services.library.release import write_release
+from spectradb.services.library.release import Release, write_release
 
 ABOUT = (
     "source", "source_id", "name", "citation", "doi", "hypothetical", "licence", "read_from",
@@ -36,6 +36,7 @@ SITE = (
 )  # fmt: skip
 CALCULATION = ("engine", "version", "route", "absorber", "edge", "parameters", "results")
 _GRID = np.arange(-5.0, 30.0, 0.1)  # eV about the L3 maximum
+_Key = tuple[str, int, str, str, str, str]
 _DIGITS = 7  # significant, of parameters and results
 
 
@@ -46,6 +47,7 @@ def publish(
     distance: float = 0.0,
     routes: Collection[str] = (),
     also: Iterable[Structure] = (),
+    beyond: Release | None = None,
 ) -> dict[str, Any]:
     """Write the published spectra of the library's structures; the manifest.
 
@@ -58,13 +60,17 @@ def publish(
     distance : float
         Spectra of hypothetical crystals that lie so near to another of the same ion and route are
         left out (:func:`compute.thinning.near_duplicates`, energies from the L3 maximum).
+    beyond : Release or None
+        What this has (sites of a structure by a version of a route) is left out, so that the
+        folder supplements it.
     """
+    held = _held(beyond) if beyond else frozenset()
     left_out = _left_out(distance) if distance else set()
     found = (
         Spectrum.objects.published()
         .filter(structure__in=library_structures(), calculation__job_status=JobStatus.DONE)
-        .select_related("site", "calculation")
-        .defer("calculation__sticks", "calculation__trace")
+        .select_related("site", "calculation", "structure")
+        .defer("structure__data", "calculation__sticks", "calculation__trace")
         .order_by("structure__hypothetical", "structure_id", "absorber", "pk")
     )
     if routes:
@@ -74,15 +80,15 @@ def publish(
     rows = []
     engines: dict[str, Counter[str]] = {}
 
-    def place(held: Structure) -> None:
-        sites = list(held.sites.order_by("pk"))
-        places[held.pk] = len(structures), {site.pk: n for n, site in enumerate(sites)}
-        structures.append(structure_row(held, sites))
+    def place(row: Structure) -> None:
+        sites = list(row.sites.order_by("pk"))
+        places[row.pk] = len(structures), {site.pk: n for n, site in enumerate(sites)}
+        structures.append(structure_row(row, sites))
 
-    for held in also:
-        place(held)
+    for structure in also:
+        place(structure)
     for spectrum in found.iterator(chunk_size=200):
-        if spectrum.pk in left_out:
+        if spectrum.pk in left_out or (held and _key(spectrum) in held):
             continue
         key = spectrum.structure_id or 0
         if key not in places:
@@ -91,6 +97,7 @@ def publish(
         engines.setdefault(row["route"], Counter())[row["version"]] += 1
         rows.append(row)
     about = {
+        **({"supplements": beyond.manifest["version"]} if beyond else {}),
         "near_duplicates": {"distance": distance, "left_out": len(left_out)},
         "engines": {route: seen.most_common(1)[0][0] for route, seen in sorted(engines.items())},
         "counts": {
@@ -101,6 +108,35 @@ def publish(
         },
     }
     return write_release(folder, version, structures, rows, about)
+
+
+def _held(release: Release) -> frozenset[_Key]:
+    """What a release has, in the terms of :func:`_key`."""
+    found = set()
+    for row in release.spectra:
+        structure = release.structures[row["structure"]]
+        site = dict(zip(SITE, structure["sites"][row["site"]], strict=True))
+        found.add(
+            (
+                structure["digest"],
+                site["index"],
+                row["absorber"],
+                row["edge"],
+                row["route"],
+                row["version"],
+            )
+        )
+    return frozenset(found)
+
+
+def _key(spectrum: Spectrum) -> _Key:
+    calculation, site, structure = spectrum.calculation, spectrum.site, spectrum.structure
+    if calculation is None or site is None or structure is None:
+        raise ValueError(f"{spectrum} lacks its structure, site or calculation")
+    return (
+        structure.content_hash, site.index, calculation.absorber, calculation.edge,
+        calculation.route, calculation.version,
+    )  # fmt: skip
 
 
 def _left_out(distance: float) -> set[int]:

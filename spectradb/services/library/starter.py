@@ -1,7 +1,8 @@
 """What comes in the box beside the theory release: measured spectra and models.
 
-spectradb/starter/                 the theory release (manifest, structures, spectra) and its plan
-spectradb/starter/measured/NAME/   a set of measured spectra
+spectradb/starter/                    the theory release (manifest, tables) and its plan
+spectradb/starter/supplements/NAME/   what was computed since, in the same form
+spectradb/starter/measured/NAME/      a set of measured spectra
 """
 
 from __future__ import annotations
@@ -12,6 +13,11 @@ from pathlib import Path
 from spectradb.services.learning.shipped import SHIPPED, load_shipped
 from spectradb.services.library.measured import load_measured
 from spectradb.services.library.release import MANIFEST
+
+
+def supplements(release: Path) -> list[Path]:
+    """Folders of what was computed after a release and lies beside it, in order."""
+    return sorted(path.parent for path in release.glob(f"supplements/*/{MANIFEST}"))
 
 
 def load_beside(starter: Path) -> Iterator[str]:

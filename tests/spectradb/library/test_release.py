@@ -18,6 +18,7 @@ from spectradb.services.library.build import queue_library, store_crystals, stor
 from spectradb.services.library.load import load_release, n_parts
 from spectradb.services.library.rebuild import SAME_STEPS, compare, hours, queue_release
 from spectradb.services.library.release import read_release
+from spectradb.services.library.starter import supplements
 from spectradb.services.structures.sites import state_valence
 from tests.factories import make_user
 
@@ -160,6 +161,32 @@ def test_a_release_that_holds_more_adds_it_and_touches_no_record_of_a_person(rel
     assert (counts["new"], counts["unchanged"], counts["withdrawn"]) == (1, 1, 0)
     rest = Spectrum.objects.exclude(absorber="Sc").order_by("pk")
     assert list(rest.values_list(*told)) == before
+
+
+def test_a_supplement_holds_what_a_release_lacks_and_loads_beside_it(release: Path):
+    list(store_crystals([crystal("rocksalt-NiO")]))
+    for row in queue_library(["Ni"]):
+        assert run_calculation(row.pk)
+    folder = release / "supplements" / "2026.2"
+    options = ("--release", "2026.2", "--beyond", str(release))
+    call_command("export_library", str(folder), *options)
+    before = described()
+    held = read_release(folder)
+    assert held.manifest["supplements"] == "2026.1"
+    assert [row["absorber"] for row in held.spectra] == ["Ni"]
+    assert [row["about"]["source_id"] for row in held.structures] == ["rocksalt-NiO"]
+    assert supplements(release) == [folder]
+    empty()
+    assert [load(one)["new"] for one in (release, folder)] == [2, 1]
+    assert described() == before
+    assert Spectrum.objects.get(absorber="Ni").citation.endswith("2026.2")
+
+
+def test_what_lines_of_json_cannot_leave_out_is_refused(tmp_path: Path):
+    with pytest.raises(CommandError, match="--routes"):
+        call_command("export_library", str(tmp_path / "all.jsonl.gz"), "--routes", "cheap")
+    with pytest.raises(CommandError, match="nowhere"):
+        call_command("export_library", str(tmp_path), "--beyond", str(tmp_path / "nowhere"))
 
 
 def test_what_a_person_stated_of_a_valence_stays(release: Path):
