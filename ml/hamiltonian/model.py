@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,10 +186,18 @@ class HamiltonianModel:
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         arrays = {name: np.asarray(one, np.float32) for name, one in self._arrays().items()}
-        with path.open("wb") as file:
-            np.savez_compressed(
-                file, allow_pickle=False, about=np.array(json.dumps(about)), **arrays
-            )
+        # In one step: the model in use is there, or the new one is.
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+            partial = Path(file.name)
+            try:
+                np.savez_compressed(
+                    file, allow_pickle=False, about=np.array(json.dumps(about)), **arrays
+                )
+            except BaseException:
+                partial.unlink()
+                raise
+        partial.chmod(0o644)
+        partial.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> HamiltonianModel:
@@ -203,10 +212,12 @@ class HamiltonianModel:
             with np.load(path, allow_pickle=False) as file:
                 about = json.loads(str(file["about"]))
                 arrays = {name: np.asarray(file[name], float) for name in file.files[1:]}
-        except (OSError, ValueError, KeyError) as error:
-            raise LearningError("model", str(path.name), f"cannot be read: {error}") from error
-        if about.get("version") != VERSION:
-            raise LearningError("model", about.get("version"), f"is not of version {VERSION}")
+        # Of damaged bytes zip, zlib and JSON raise errors of many kinds.
+        except Exception as error:
+            raise LearningError("model", path.name, f"cannot be read: {error}") from error
+        version = about.get("version") if isinstance(about, dict) else None
+        if version != VERSION:
+            raise LearningError("model", path.name, f"is of version {version}, not {VERSION}")
         ions = tuple((int(z), int(charge)) for z, charge in about["ions"])
         return cls(
             words=Vocabulary(ions, tuple(about["ligands"])),
@@ -266,7 +277,7 @@ def train(
     Raises
     ------
     LearningError
-        Too few sites or families.
+        Too few sites or families; no ion with two families, so that nothing tells the errors.
     """
     if len(sites) < _FEWEST or len(set(families)) < 3:
         raise LearningError(
@@ -280,6 +291,10 @@ def train(
     scalars, matrices = rows.fit(everything)
     precision, farthest = rows.precision(everything), rows.farthest()
     held = rows.held_out()
+    if not any(held.estimates):
+        raise LearningError(
+            "families", rows.families, "no ion and ligands are known from another family as well"
+        )
     spread, draws = _spread(truths, held, _FAR * farthest)
     constants = _constants(sites, truths)
     model = HamiltonianModel(

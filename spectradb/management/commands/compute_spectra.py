@@ -17,14 +17,14 @@ from spectradb.services.calculations.routes import FALLBACKS, FEFF, ROUTES, edge
 from spectradb.services.calculations.stated import parse_stated, state_in_rows
 from spectradb.services.calculations.structures import (
     ComputedSite,
-    as_computed,
     check_request,
     compute_files,
+    how_far,
     queue_sites,
     run_here,
 )
 
-_MAY_LACK = ("question", "sigma", "intensity_sigma")
+_MAY_LACK = ("question", "sigma", "model", "intensity_sigma")
 
 
 class Command(JsonCommand):
@@ -136,7 +136,7 @@ class Command(JsonCommand):
                 rows = queue_sites(
                     chosen, edge, route, send=not sync, shape=shape, fallback=fallback
                 )
-                found = run_here(rows) if sync else (as_computed(row) for row in rows)
+                found = run_here(rows) if sync else how_far(rows)
             answers = list(self.progress(found, unit="site"))
         except (InputError, SearchError) as error:
             raise CommandError(str(error)) from error

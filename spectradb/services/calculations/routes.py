@@ -37,9 +37,13 @@ def is_here(route: str) -> bool:
     """Whether a known route can be taken: ``learned`` needs a model."""
     if route != LEARNED:
         return route in ROUTES
-    from spectradb.services.learning.hamiltonians import path_of
+    from spectradb.services.learning.hamiltonians import NoModelError, model
 
-    return path_of() is not None
+    try:
+        model()
+    except NoModelError:
+        return False
+    return True
 
 
 def edges(route: str) -> tuple[str, ...]:
@@ -77,13 +81,16 @@ def version(route: str) -> dict[str, str]:
     """Versions of all that decides a route's numbers.
 
     Of ``learned`` they are its own, the weights', those of the routes that it corrects and that
-    it learnt of.
+    it learnt of. A model that cannot be read is as none: asking for the route says so.
     """
     if route != LEARNED:
         return routes.version(route)
-    from spectradb.services.learning.hamiltonians import present
+    from spectradb.services.learning.hamiltonians import NoModelError, present
 
-    found = present()
+    try:
+        found = present()
+    except NoModelError:
+        found = None
     weights = "none" if found is None else found.identity
     taught = "none" if found is None else str(found.about["route"])
     quick = l23.version(_CORRECTED)

@@ -7,7 +7,7 @@ versions of route and engine), so that asking twice runs once. Valences are thos
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -90,6 +90,8 @@ class ComputedSite:
     branching_ratio: float | None = None
     sigma: dict[str, float] | None = None
     """Of route ``learned``: standard errors of its parameters, eV."""
+    model: dict[str, Any] | None = None
+    """The same: which weights, of what, and how far the site is from what they have seen."""
     intensity_sigma: NDArray[np.float64] | None = None
     """What the curve is uncertain by with them, where that was asked for."""
 
@@ -258,6 +260,7 @@ def _compute_structure(
             spin=found.result.get("spin"),
             branching_ratio=found.result.get("branching_ratio"),
             sigma=found.result.get("sigma"),
+            model=found.result.get("model"),
             intensity_sigma=found.result.get("intensity_sigma"),
         )
 
@@ -339,6 +342,8 @@ def queue_sites(
             if requested_by is not None:
                 made.requesters.add(requested_by)
         records.ask(known.values(), requested_by)
+        if fallback:
+            _name_fallback(known.values(), fallback, send=send)
         rows = {
             row.input_hash: row
             for row in Calculation.objects.filter(input_hash__in=wanted).select_related(
@@ -349,6 +354,17 @@ def queue_sites(
             fresh = [rows[digest].pk for digest in wanted if digest not in known]
             jobs.enqueue(Calculation, fresh)
     return [rows[digest] for digest in wanted]
+
+
+def _name_fallback(rows: Iterable[Calculation], fallback: str, *, send: bool) -> None:
+    """Of what was asked before, perhaps without a fallback or with another one."""
+    for row in rows:
+        if row.job_status == JobStatus.DONE:
+            continue
+        results = row.results | {_FALLBACK: fallback}
+        Calculation.objects.filter(pk=row.pk).update(results=results)
+        if send:
+            _fall_back(row.pk)
 
 
 def _valences(structures: Collection[int]) -> dict[int, dict[int | str, float]]:
@@ -369,7 +385,9 @@ def run_calculation(pk: int) -> bool:
 
 def _fall_back(pk: int) -> Calculation | None:
     """Ask for a site by the route that was named for it, if its own has seen none like it."""
-    row = Calculation.objects.select_related("site").get(pk=pk)
+    row = Calculation.objects.select_related("site").filter(pk=pk).first()
+    if row is None:  # deleted meanwhile
+        return None
     named = row.results.get(_FALLBACK, "")
     unanswered = row.job_status == JobStatus.FAILED and row.error_cause == OutOfRangeError.cause
     if not (named and unanswered and row.site_id is not None):
@@ -476,6 +494,7 @@ def as_computed(row: Calculation) -> ComputedSite:
         local_axes=row.results.get("local_axes"),
         branching_ratio=row.results.get("branching_ratio"),
         sigma=row.results.get("sigma"),
+        model=row.results.get("model"),
         warnings=list(
             dict.fromkeys(
                 [
@@ -493,13 +512,22 @@ def run_here(rows: Iterable[Calculation]) -> Iterator[ComputedSite]:
         if row.job_status in (JobStatus.FAILED, JobStatus.CANCELLED):
             jobs.retry(Calculation.objects.filter(pk=row.pk))
         run_calculation(row.pk)
-        found = Calculation.objects.select_related("site", "structure").get(pk=row.pk)
-        if (other := _fall_back(row.pk)) is not None:
-            words = f"{found.error}; answered by route {other.route}"
-            (answer,) = run_here([other])
-            yield replace(answer, warnings=[words, *answer.warnings])
-        else:
-            yield as_computed(found)
+        yield _answered(row.pk, lambda other: next(run_here([other])))
+
+
+def how_far(rows: Iterable[Calculation]) -> Iterator[ComputedSite]:
+    """What has become of queued calculations, each answered by its fallback where that is so."""
+    for row in rows:
+        yield _answered(row.pk, as_computed)
+
+
+def _answered(pk: int, by: Callable[[Calculation], ComputedSite]) -> ComputedSite:
+    found = Calculation.objects.select_related("site", "structure").get(pk=pk)
+    if (other := _fall_back(pk)) is None:
+        return as_computed(found)
+    answer = by(other)
+    words = f"{found.error}; answered by route {other.route}"
+    return replace(answer, warnings=[words, *answer.warnings])
 
 
 def _plain(value: Any) -> Any:

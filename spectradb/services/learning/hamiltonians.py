@@ -56,7 +56,7 @@ _AXES_APART = 1e-6
 
 
 class NoModelError(InputError):
-    """Route ``learned`` without a model."""
+    """Route ``learned`` without a model that can be used."""
 
     cause = "No model of the route is here"
 
@@ -91,9 +91,23 @@ def path_of() -> Path | None:
 
 
 def present() -> HamiltonianModel | None:
-    """The model in use, read once."""
+    """The model in use, read once; None where there is none.
+
+    Raises
+    ------
+    NoModelError
+        If its file cannot be read, or is another program's version.
+    """
     path = path_of()
-    return None if path is None else _read(path, path.stat().st_mtime_ns)
+    if path is None:
+        return None
+    try:
+        return _read(path, path.stat().st_mtime_ns)
+    except (LearningError, OSError) as error:
+        name = f"{path.parent.name}/{path.name}"
+        raise NoModelError(
+            "route", "learned", f"{name}: {error}; train_hamiltonian makes another"
+        ) from error
 
 
 @cache

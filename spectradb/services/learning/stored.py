@@ -153,12 +153,15 @@ def _copied(name: str) -> Path:
 
 def _make_room(home: Path, wanted: Path) -> None:
     """Remove the copies that were used longest ago until they are within the limit."""
-    kept = sorted(home.iterdir(), key=lambda one: one.stat().st_mtime)
-    sizes = {one: sum(file.stat().st_size for file in one.rglob("*")) for one in kept}
-    size = sum(sizes.values())
-    for one in kept:
-        if size > settings.MODELS_CACHE_MB * 10**6 and one != wanted:
-            size -= sizes[one]
+    kept: list[tuple[float, int, Path]] = []
+    for one in home.glob("[!.]*"):  # what others are just copying is left to them
+        with suppress(FileNotFoundError):  # they make room as well
+            size = sum(file.stat().st_size for file in one.rglob("*"))
+            kept.append((one.stat().st_mtime, size, one))
+    total = sum(size for _, size, _ in kept)
+    for _, size, one in sorted(kept):
+        if total > settings.MODELS_CACHE_MB * 10**6 and one != wanted:
+            total -= size
             shutil.rmtree(one, ignore_errors=True)
 
 

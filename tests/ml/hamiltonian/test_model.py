@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -141,7 +142,43 @@ def test_what_is_no_model_is_told(tmp_path: Path) -> None:
         HamiltonianModel.load(tmp_path / "model.npz")
 
 
+def test_a_model_cut_off_anywhere_is_told(
+    trained: tuple[HamiltonianModel, HeldOut], tmp_path: Path
+) -> None:
+    path = tmp_path / "model.npz"
+    trained[0].save(path)
+    whole = path.read_bytes()
+    for length in range(0, len(whole), max(1, len(whole) // 50)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(LearningError, match=r"cannot be read.*model\.npz"):
+            HamiltonianModel.load(path)
+
+
+def test_a_model_is_not_touched_by_one_that_could_not_be_written(
+    trained: tuple[HamiltonianModel, HeldOut], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "model.npz"
+    trained[0].save(path)
+
+    def full(file: IO[bytes], **arrays: object) -> None:
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez_compressed", full)
+    with pytest.raises(OSError, match="No space"):
+        trained[0].save(path)
+    assert HamiltonianModel.load(path).identity == trained[0].identity
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_too_few_sites_are_told() -> None:
     sites, truths, families = made_set()
     with pytest.raises(LearningError, match="too few"):
         train(sites[:5], truths[:5], families[:5], {})
+
+
+def test_families_of_which_none_is_like_another_are_told() -> None:
+    chosen = [one for one in zip(*made_set(), strict=True) if one[2].endswith(") O")]
+    sites, truths, families = zip(*chosen * 4, strict=True)
+    with pytest.raises(LearningError, match="known from another family"):
+        train(sites, truths, families, {})

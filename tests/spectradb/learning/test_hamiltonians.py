@@ -23,7 +23,7 @@ from ml.hamiltonian.parameters import DIFFERENCES, SCALARS, Hamiltonian
 from spectradb.models import Calculation, JobStatus, Site, Spectrum
 from spectradb.services.calculations import routes
 from spectradb.services.calculations.inputs import present_versions
-from spectradb.services.calculations.structures import queue_sites, run_calculation
+from spectradb.services.calculations.structures import how_far, queue_sites, run_calculation
 from spectradb.services.imports.structures import store_structure
 from spectradb.services.learning import hamiltonians
 from spectradb.views.spectra.provenance import multiplet_parameters
@@ -104,6 +104,8 @@ def test_a_file_is_answered_with_the_errors_of_its_parameters(
     assert (row["status"], row["route"]) == ("done", "learned")
     assert row["parameters"]["charge_transfer"]["u_dd"] == pytest.approx(0.9 * 6.55, rel=0.05)
     assert set(SCALARS) < set(row["sigma"])
+    assert row["model"]["weights"] == hamiltonians.model().identity
+    assert 0.0 < row["model"]["leverage"] < 1.0
     assert row["energy_offset_err"] == pytest.approx(np.hypot(0.7, row["sigma"]["offset"]))
     sigma = np.array(row["intensity_sigma"])
     assert sigma.shape == np.shape(row["energy_ev"])
@@ -187,6 +189,46 @@ def test_a_stored_site_unlike_all_others_is_asked_for_by_the_fallback() -> None:
     row.refresh_from_db()
     assert (row.job_status, row.error_cause) == (JobStatus.FAILED, "Outside the route's range")
     assert Calculation.objects.filter(route="cheap", site=row.site).exists()
+
+
+@pytest.mark.usefixtures("with_model")
+@pytest.mark.django_db
+@pytest.mark.parametrize("before", ["", "cluster"])
+def test_a_fallback_that_is_named_later_answers(before: str) -> None:
+    store_structure(crystal("CuO").structure(), source="test", source_id="a")
+    sites = Site.objects.filter(element="Cu")
+    (row,) = queue_sites(sites, route="learned", send=False, fallback=before)
+    failed = {"job_status": JobStatus.FAILED, "error_cause": "Outside the route's range"}
+    Calculation.objects.filter(pk=row.pk).update(**failed)
+    (same,) = queue_sites(sites, route="learned", fallback="cheap")
+    assert same.pk == row.pk
+    assert Calculation.objects.filter(route="cheap", site=row.site).count() == 1
+    (told,) = how_far([same])
+    assert (told.route, told.status) == ("cheap", "queued")
+
+
+@pytest.mark.django_db
+def test_a_calculation_deleted_meanwhile_is_not_done() -> None:
+    assert not run_calculation(4711)
+
+
+@pytest.mark.parametrize("damage", [b"", b"no model", 0.5, 0.97])
+@pytest.mark.django_db
+def test_a_damaged_model_is_named_and_breaks_nothing_else(
+    damage: bytes | float, weights: Path, tmp_path: Path, settings: LazySettings, client: Client
+) -> None:
+    whole = weights.read_bytes()
+    settings.VAR_DIR = tmp_path
+    path = tmp_path / hamiltonians.FILE
+    path.write_bytes(damage if isinstance(damage, bytes) else whole[: int(damage * len(whole))])
+    with pytest.raises(InputError, match=rf"{tmp_path.name}/{path.name}: .*train_hamiltonian"):
+        routes.check("Ni", "L23", "learned")
+    assert "none" in present_versions("learned")
+    row, _ = store_structure(crystal("rocksalt-NiO").structure(), source="test", source_id="a")
+    client.force_login(make_user("ada", "contributor"))
+    page = client.get(f"/structures/{row.pk}/")
+    assert page.status_code == 200
+    assert 'value="learned"' not in page.content.decode()
 
 
 @pytest.mark.usefixtures("with_model")
