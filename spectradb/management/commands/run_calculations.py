@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
+from django.db import connection
 
 from spectradb.filters import SearchError
 from spectradb.management.json_command import JsonCommand
@@ -70,7 +71,11 @@ class Command(JsonCommand):
         from spectradb.models import Calculation, JobStatus
         from spectradb.services.calculations.queued import carried
         from spectradb.services.clusters.carrier import ParslCarrier
-        from spectradb.services.clusters.machines import ClusterError, scrubbed
+        from spectradb.services.clusters.machines import (
+            ClusterError,
+            check_connection,
+            scrubbed,
+        )
         from spectradb.services.clusters.run import Run
 
         machines = _machines(local, parsl, slurm, blocks, walltime, partition, cores)
@@ -83,6 +88,7 @@ class Command(JsonCommand):
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(dir=home, prefix=time.strftime("%Y%m%dT%H%M%S-")))
         try:
+            check_connection(connection)
             with scrubbed():
                 carrier = ParslCarrier(machines, folder)
                 run = Run(rows, carrier)

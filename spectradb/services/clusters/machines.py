@@ -25,6 +25,7 @@ from django.conf import settings
 from spectradb.services.queue.beside import THREAD_SETTINGS
 
 if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
     from parsl.config import Config
     from parsl.executors.base import ParslExecutor
 
@@ -32,7 +33,9 @@ _BEAT_SECONDS, _SILENT_SECONDS = 10, 60  # of the workers of a node, until they 
 _BAD_BLOCKS = 3  # that ended before any worker of theirs was seen
 _WALLTIME = re.compile(r"\d{1,4}:[0-5]\d:[0-5]\d")
 _SECRET = re.compile(
-    r"SECRET|PASSW|TOKEN|KEY|CREDENTIAL|_URL$|_DSN$|^PG|^AWS_|^DJANGO_|^SPECTRADB_|^SENTRY|^EMAIL_"
+    r"SECRET|PASS|_PWD$|TOKEN|KEY|CREDENTIAL|_URL$|_DSN$|^PG|^AWS_|^DJANGO_|^SPECTRADB_|^SENTRY"
+    r"|^EMAIL_",
+    re.IGNORECASE,
 )
 
 
@@ -152,6 +155,28 @@ def refuse_bad_blocks(executor: Any, status: dict[str, Any]) -> None:
         )
 
 
+def check_connection(wrapper: BaseDatabaseWrapper) -> None:
+    """Before :func:`scrubbed`: connections that are made inside have what they need.
+
+    Raises
+    ------
+    ClusterError
+        If libpq would take from a variable what ``DATABASE_URL`` does not say.
+    """
+    if wrapper.vendor != "postgresql":
+        return
+    from psycopg.pq import Conninfo
+
+    said = wrapper.get_connection_params()
+    for one in Conninfo.get_defaults():
+        name, keyword = (one.envvar or b"").decode(), one.keyword.decode()
+        if os.environ.get(name) and keyword not in said:
+            raise ClusterError(
+                f"{name} is set, which workers would inherit: say it in DATABASE_URL instead "
+                f"(?{keyword}=…), or unset it"
+            )
+
+
 @contextmanager
 def scrubbed() -> Iterator[None]:
     """Inside, whatever is started inherits neither key, database nor account of the site.
@@ -190,6 +215,8 @@ def _worker_init() -> str:
 def _check(slurm: Slurm) -> None:
     if not _WALLTIME.fullmatch(slurm.walltime):
         raise ClusterError(f"--walltime {slurm.walltime}: write it as H:MM:SS")
+    if not slurm.walltime.strip("0:"):  # which Slurm takes for no limit
+        raise ClusterError(f"--walltime {slurm.walltime}: at least 0:00:01")
     for program in ("sbatch", "squeue", "scancel"):
         if shutil.which(program) is None:
             raise ClusterError(f"--slurm: {program} of Slurm is not on this machine")

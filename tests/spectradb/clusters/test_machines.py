@@ -5,12 +5,20 @@ from __future__ import annotations
 import importlib.util
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from spectradb.services.clusters.machines import ClusterError, Given, Slurm, config_of, scrubbed
+from spectradb.services.clusters.machines import (
+    ClusterError,
+    Given,
+    Slurm,
+    check_connection,
+    config_of,
+    scrubbed,
+)
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("parsl") is None, reason="needs requirements-cluster.txt"
@@ -36,6 +44,11 @@ def test_without_slurm_its_program_is_named(tmp_path, monkeypatch) -> None:
 @pytest.mark.parametrize("walltime", ["10", "1:75:00", "4h", ""])
 def test_a_walltime_is_written_in_one_way(walltime, tmp_path) -> None:
     assert "H:MM:SS" in refused(Slurm(1, walltime), tmp_path)
+
+
+@pytest.mark.parametrize("walltime", ["0:00:00", "0000:00:00"])
+def test_no_time_at_all_which_slurm_takes_for_no_limit_is_refused(walltime, tmp_path) -> None:
+    assert walltime in refused(Slurm(1, walltime), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +80,7 @@ def test_what_is_started_inherits_nothing_of_the_site(monkeypatch: pytest.Monkey
         "SECRET_KEY": "a", "DATABASE_URL": "b", "REDIS_URL": "c", "MP_API_KEY": "d",
         "METRICS_TOKEN": "e", "ORCID_CLIENT_SECRET": "f", "EMAIL_URL": "g", "SENTRY_DSN": "h",
         "PGPASSWORD": "i", "AWS_SECRET_ACCESS_KEY": "j", "DJANGO_SETTINGS_MODULE": "k",
+        "BACKUP_PASSPHRASE": "l", "SMTP_PASS": "m", "db_password": "n", "MAIL_PWD": "o",
     }  # fmt: skip
     for name, value in secrets.items():
         monkeypatch.setenv(name, value)
@@ -76,6 +90,17 @@ def test_what_is_started_inherits_nothing_of_the_site(monkeypatch: pytest.Monkey
         assert os.environ["SLURM_CONF"] == "/etc/slurm/slurm.conf"
         assert os.environ["OMP_NUM_THREADS"] == "1"
     assert os.environ["SECRET_KEY"] == "a"
+
+
+def test_what_connections_take_from_variables_is_to_be_said_in_the_address(monkeypatch) -> None:
+    database = SimpleNamespace(vendor="postgresql", get_connection_params=lambda: {"host": "a"})
+    check_connection(database)
+    monkeypatch.setenv("PGHOST", "b")  # the address goes before it
+    check_connection(database)
+    monkeypatch.setenv("PGSSLMODE", "verify-full")
+    with pytest.raises(ClusterError, match=r"PGSSLMODE .*DATABASE_URL instead \(\?sslmode=…\)"):
+        check_connection(database)
+    check_connection(SimpleNamespace(vendor="sqlite"))
 
 
 @pytest.mark.parametrize(
