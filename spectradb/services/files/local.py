@@ -13,7 +13,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
 
@@ -47,7 +47,18 @@ def local_file(kind: str, name: str, n_bytes: int, sha256: str) -> Path:
     ReadError
         If it is missing, or not what was stored.
     """
-    path = place_of(kind, name) or _copied(storages[kind], name, n_bytes, sha256)
+    path = place_of(kind, name)
+    if path is not None:
+        return _checked(path, kind, name, n_bytes, sha256)
+    path = _copied(storages[kind], name, n_bytes, sha256)
+    try:
+        return _checked(path, kind, name, n_bytes, sha256)
+    except ReadError:
+        path.unlink(missing_ok=True)  # so that it is copied anew once the storage has it again
+        raise
+
+
+def _checked(path: Path, kind: str, name: str, n_bytes: int, sha256: str) -> Path:
     try:
         found = path.stat()
     except FileNotFoundError as error:
@@ -122,12 +133,13 @@ def _copied(storage: Storage, name: str, n_bytes: int, sha256: str) -> Path:
     folder = Path(settings.VAR_DIR) / "series-copies"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{sha256}.h5"
-    if path.is_file():
+    try:
         os.utime(path, (time.time(), path.stat().st_mtime))  # used now; the file is as it was
         return path
-    _make_room(folder, n_bytes)
-    _download(storage, name, path)
-    return path
+    except FileNotFoundError:  # or cleared away by another process just now
+        _make_room(folder, n_bytes)
+        _download(storage, name, path)
+        return path
 
 
 def _download(storage: Storage, name: str, path: Path) -> None:
@@ -146,12 +158,16 @@ def _download(storage: Storage, name: str, path: Path) -> None:
 
 def _make_room(folder: Path, n_bytes: int) -> None:
     """Remove the copies that were used longest ago until one more fits within the limit."""
-    kept = sorted(folder.glob("*.h5"), key=lambda one: one.stat().st_atime)
-    size = sum(one.stat().st_size for one in kept)
-    for one in kept:
+    kept: list[tuple[float, int, Path]] = []
+    for one in folder.glob("*.h5"):
+        with suppress(FileNotFoundError):  # another process makes room as well
+            found = one.stat()
+            kept.append((found.st_atime, found.st_size, one))
+    size = sum(n for _, n, _ in kept)
+    for _, n, one in sorted(kept):
         if size + n_bytes <= settings.SERIES_CACHE_MB * 10**6:
             break
-        size -= one.stat().st_size
+        size -= n
         one.unlink(missing_ok=True)
 
 
