@@ -8,12 +8,16 @@ from __future__ import annotations
 import importlib.util
 import os
 import secrets
+import time
+from contextlib import suppress
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+
+_LOOKS, _LOOK_SECONDS = 20, 0.1  # for a key that another process is writing
 
 
 def flag(name: str, default: bool = False) -> bool:
@@ -163,6 +167,12 @@ def secret_key(var: Path, *, read_only: bool) -> str:
         if read_only:
             raise ImproperlyConfigured(f"READ_ONLY: {path} is missing; set SECRET_KEY")
         var.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(64))
-    return path.read_text().strip()
+        with suppress(FileExistsError):  # another process that starts was first
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w") as file:
+                file.write(secrets.token_urlsafe(64))
+    for _ in range(_LOOKS):
+        if key := path.read_text().strip():
+            return key
+        time.sleep(_LOOK_SECONDS)  # it may be at writing
+    raise ImproperlyConfigured(f"{path} is empty: put the site's key there, or delete the file")

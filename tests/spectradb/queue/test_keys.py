@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from django.conf import LazySettings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.test import Client
 from django_q.management.commands import qcluster
 
+from spectradb import environment
+from spectradb.environment import secret_key
 from spectradb.models import SigningKey
 from spectradb.services.queue.keys import check_key
 
@@ -70,3 +75,32 @@ def test_a_web_host_with_another_key_is_not_ready(settings: LazySettings) -> Non
     settings.SECRET_KEY = "two"
     answer = Client().get("/readyz")
     assert (answer.status_code, answer.json()["checks"]["key"]) == (503, False)
+
+
+def test_a_host_for_reading_may_have_a_key_of_its_own(settings: LazySettings) -> None:
+    settings.SECRET_KEY = "one"
+    check_key()
+    settings.SECRET_KEY, settings.READ_ONLY = "two", True
+    assert Client().get("/readyz").json()["checks"]["key"] is True
+
+
+def test_processes_that_start_at_once_have_one_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SECRET_KEY", raising=False)
+    first = secret_key(tmp_path, read_only=False)
+    monkeypatch.setattr(Path, "exists", lambda path: False)  # each looked before the other wrote
+    assert secret_key(tmp_path, read_only=False) == first
+    assert [(one.name, one.stat().st_mode & 0o777) for one in tmp_path.iterdir()] == [
+        ("secret_key", 0o600)
+    ]
+
+
+def test_an_empty_key_is_told_with_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SECRET_KEY", raising=False)
+    monkeypatch.setattr(environment, "_LOOK_SECONDS", 0.0)
+    (tmp_path / "secret_key").touch()
+    with pytest.raises(ImproperlyConfigured, match="secret_key is empty"):
+        secret_key(tmp_path, read_only=False)
