@@ -8,6 +8,11 @@ from itertools import count
 from django.db import connection
 
 _thread = threading.local()  # as connections are
+# A snapshot of a standby does not name what is in progress: there the replayed log tells.
+_POSTGRESQL = (
+    "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()::text"
+    " ELSE pg_current_snapshot()::text END"
+)
 _numbers = count()  # of connections: each counts changes from its own beginning
 
 
@@ -22,7 +27,7 @@ def database_state() -> str | None:
         return None
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_current_snapshot()::text")
+            cursor.execute(_POSTGRESQL)
             return str(cursor.fetchone()[0])
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 from collections.abc import Callable
 
 from django.conf import settings
@@ -23,6 +24,7 @@ from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.utils.translation import get_language
 
 from spectradb.database_state import database_state
+from spectradb.middleware import is_api
 
 MOST_BYTES = 200_000  # of an answer; all together are a fifth of 100 MB usually
 ANSWERS = LocMemCache("answers", {"TIMEOUT": 60, "OPTIONS": {"MAX_ENTRIES": 500}})
@@ -35,7 +37,7 @@ _KEPT = re.compile(
 _PERSONAL = (settings.SESSION_COOKIE_NAME, "messages")
 _VARY = ("Cookie", "Accept-Language", "Authorization", "HX-Request")
 _TOKEN = re.compile(rb'(?<=name="csrfmiddlewaretoken" value=")[A-Za-z0-9]{64}(?=")')
-_HERE = b"{csrf token of this reader}"
+_HERE = secrets.token_urlsafe(32).encode()  # where the token was; in no text that anybody sends
 
 
 class KeptAnswers:
@@ -81,6 +83,7 @@ def _key(request: HttpRequest, state: str) -> str:
         get_language() or "",
         request.COOKIES.get("theme", ""),
         request.headers.get("HX-Request", ""),
+        request.headers.get("Accept", "") if is_api(request) else "",  # may be refused: 406
     )
     return hashlib.sha256("\n".join(told).encode()).hexdigest()
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from django.db.models import Count, Max, Q, QuerySet
+from django.utils import timezone
 from numpy.typing import NDArray
 
 from spectradb.database_state import database_state
@@ -68,8 +69,8 @@ class Columns:
 
     def __init__(self) -> None:
         self._empty()
-        self._orders: dict[str, Ints] = {}
         self._last: datetime | None = None
+        self._asked: datetime | None = None
         self._state: str | None = None
         self._counted = -_COUNT_SECONDS
         self._history = 0
@@ -81,20 +82,29 @@ class Columns:
         state = database_state()
         if state is not None and state == self._state:
             return
-        if not self._mapped:
-            self._mapped = True
-            self._from_file()
+        now = timezone.now()
         rows = Spectrum.objects.order_by()
         last = rows.aggregate(last=Max("updated"))["last"]
+        if not self._mapped:
+            self._mapped = True
+            self._from_file(last)
         if self._needs_count(last, state):
             self._merge_all(rows, last)
-        elif last != self._last and self._last is not None:
+        elif self._last is not None and not self._is_settled(last):
             self._merge(rows.filter(updated__gt=self._last - _OVERLAP))
-        if last != self._last:
-            self._orders.clear()
-        self._last, self._state = last, state
-        if self.pk.size >= _KEPT_FROM and self._changed > _KEPT_CHANGED * self.pk.size:
+        self._last, self._asked, self._state = last, now, state
+        large = self.pk.size >= _KEPT_FROM and self._changed > _KEPT_CHANGED * self.pk.size
+        if large and state is not None:
             self._to_file()
+
+    def _is_settled(self, last: datetime | None) -> bool:
+        """Whether no row changed since: nor one stamped before the newest and committed after."""
+        return (
+            last == self._last
+            and last is not None
+            and self._asked is not None
+            and self._asked - last > _OVERLAP
+        )
 
     def _needs_count(self, last: datetime | None, state: str | None) -> bool:
         """Whether rows may have been deleted.
@@ -116,15 +126,16 @@ class Columns:
         if n >= _KEPT_FROM:
             history = Spectrum.history.order_by()
             self._history = history.aggregate(last=Max("history_id"))["last"] or 0
-        if last == self._last and n == self.pk.size:
+        if n == self.pk.size and self._is_settled(last):
             return
-        if self._last is not None:
+        # Where the newest is older than what was seen, another state of the rows was put back.
+        known = self._last is not None and last is not None and last >= self._last
+        if known and self._last is not None:
             self._merge(rows.filter(updated__gt=self._last - _OVERLAP))
-        if self.pk.size != n:
+        if not known or self.pk.size != n:
             # Rows were deleted, or this is the first time.
             self._empty()
             self._merge(rows)
-        self._orders.clear()
 
     def _empty(self) -> None:
         none = np.empty(0, np.int64)
@@ -133,6 +144,7 @@ class Columns:
         self.codes: dict[str, Ints] = dict.fromkeys(CODED, np.empty(0, np.int16))
         self.values: dict[str, list[Any]] = {name: [None] for name in CODED}
         self._index: dict[str, dict[Any, int]] = {name: {None: 0} for name in CODED}
+        self._orders: dict[str, Ints] = {}
 
     def meeting(self, alternatives: Alternatives) -> Mask:
         """Rows for which one of the alternatives holds (:mod:`spectradb.models.visibility`)."""
@@ -211,6 +223,7 @@ class Columns:
         found = list(changed.order_by("pk").values_list(*_PLAIN, *CODED.values()).iterator(5000))
         if not found:
             return
+        self._orders.clear()
         columns = list(zip(*found, strict=True))
         pk = np.array(columns[0], np.int64)
         keep = ~np.isin(self.pk, pk)
@@ -237,31 +250,41 @@ class Columns:
         self.pk = joined(self.pk, pk)
         self._changed += len(found)
 
-    def _from_file(self) -> None:
+    def _from_file(self, newest: datetime | None) -> None:
         """What the file holds, if it is of these rows; what changed since is merged after."""
         found = kept.load(CODED)
         if found is None:
             return
         last = datetime.fromisoformat(found.last)
-        arrays = found.arrays
-        if Spectrum.objects.filter(updated__lte=last).count() > arrays["pk"].size:
-            return  # another database
+        of_before = Spectrum.objects.filter(updated__lte=last)
+        if newest is None or newest < last or of_before.count() > found.arrays["pk"].size:
+            return  # another database, or this one as it was once
+        self._take(found)
+        self._last, self._asked = last, datetime.fromisoformat(found.asked)
+
+    def _take(self, found: kept.Kept) -> None:
         for name in _ARRAYS:
-            setattr(self, name, arrays[name])
-        self.codes = {name: arrays[f"code:{name}"] for name in CODED}
+            setattr(self, name, found.arrays[name])
+        self.codes = {name: found.arrays[f"code:{name}"] for name in CODED}
         self.values = found.values
         self._index = {
             name: {value: code for code, value in enumerate(values)}
             for name, values in found.values.items()
         }
-        self._last, self._changed = last, 0
+        self._changed = 0
 
     def _to_file(self) -> None:
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         arrays |= {f"code:{name}": codes for name, codes in self.codes.items()}
         assert self._last is not None
-        if kept.save(kept.Kept(self._last.isoformat(), self.values, arrays)):
-            self._from_file()  # the memory that all share, in place of our own
+        assert self._asked is not None
+        own = kept.Kept(self._last.isoformat(), self._asked.isoformat(), self.values, arrays)
+        self._changed = 0  # where nothing can be written, it is tried again after as many changes
+        if not kept.save(own):
+            return
+        found = kept.load(CODED)
+        if found is not None and found.is_same(own):  # not what another process wrote meanwhile
+            self._take(found)  # the memory that all share, in place of our own
 
     def _code(self, name: str, value: Any) -> int:
         if value == "":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import mmap
-import os
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,18 +16,27 @@ from django.conf import settings
 from django.db import connection
 from numpy.typing import NDArray
 
-_MAGIC = b"SDBCOL1\n"
+_MAGIC = b"SDBCOL2\n"
 _HEAD = 16  # bytes: the magic number and the length of what follows it
 _ALIGN = 64
 
 
 @dataclass(frozen=True)
 class Kept:
-    """``last`` is the newest ``updated`` of its rows; ``values`` belong to the codes."""
+    """``last`` is the newest ``updated`` of its rows when they were ``asked`` for, both ISO 8601;
+    ``values`` belong to the codes."""
 
     last: str
+    asked: str
     values: dict[str, list[Any]]
     arrays: dict[str, NDArray[Any]]
+
+    def is_same(self, other: Kept) -> bool:
+        """Whether both hold the same of the same rows."""
+        same = (self.last, self.values) == (other.last, other.values)
+        return same and all(
+            np.array_equal(array, other.arrays[name]) for name, array in self.arrays.items()
+        )
 
 
 def save(columns: Kept) -> bool:
@@ -36,19 +44,25 @@ def save(columns: Kept) -> bool:
     if settings.READ_ONLY:
         return False
     arrays = {name: np.ascontiguousarray(array) for name, array in columns.arrays.items()}
-    about: dict[str, Any] = {"last": columns.last, "values": columns.values, "arrays": []}
+    about: dict[str, Any] = {"last": columns.last, "asked": columns.asked, "values": columns.values}
     about["arrays"] = [(name, array.dtype.str, array.size) for name, array in arrays.items()]
     head = json.dumps(about, ensure_ascii=False).encode()
     path = _path()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file = tempfile.NamedTemporaryFile(dir=path.parent, delete=False)  # noqa: SIM115
+    except OSError:
+        return False
+    half = Path(file.name)
+    try:
+        with file:
             file.write(_MAGIC + len(head).to_bytes(8, "little") + head)
             for array in arrays.values():
                 file.write(b"\0" * (-file.tell() % _ALIGN))
                 array.tofile(file)
-        os.replace(file.name, path)  # noqa: PTH105
-    except OSError:
+        half.replace(path)
+    except OSError:  # a full disk; tried again later, so that nothing may be left each time
+        half.unlink(missing_ok=True)
         return False
     return True
 
@@ -74,7 +88,7 @@ def load(names: Iterable[str]) -> Kept | None:
             at += arrays[name].nbytes
     except (ValueError, OverflowError):  # cut short by a full disk
         return None
-    return Kept(about["last"], about["values"], arrays)
+    return Kept(about["last"], about["asked"], about["values"], arrays)
 
 
 def exists() -> bool:

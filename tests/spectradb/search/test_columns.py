@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from django.conf import LazySettings
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from spectradb.models import Spectrum
 from spectradb.services.search import columns as module
@@ -33,6 +35,11 @@ def filled(n: int = 6) -> None:
         make_spectrum(structure=site.structure, site=site, absorber=("Ni", "Fe")[number % 2])
 
 
+def long_ago() -> None:
+    """No transaction of then is still open."""
+    Spectrum.objects.update(updated=timezone.now() - timedelta(minutes=1))
+
+
 def read() -> Columns:
     found = Columns()
     found.refresh()
@@ -53,6 +60,7 @@ def same(one: Columns, other: Columns) -> None:
 
 def test_a_new_process_starts_from_the_file_without_reading_the_rows() -> None:
     filled()
+    long_ago()
     first = read()
     with CaptureQueriesContext(connection) as asked:
         second = read()
@@ -94,7 +102,7 @@ def test_the_file_of_another_database_is_not_taken() -> None:
     assert read().pk.size == 3
 
 
-@pytest.mark.parametrize("data", [b"", b"no columns", b"SDBCOL1\n" + b"\xff" * 8])
+@pytest.mark.parametrize("data", [b"", b"no columns", b"SDBCOL2\n" + b"\xff" * 8])
 def test_a_broken_file_is_not_taken(data: bytes) -> None:
     filled(2)
     read()
@@ -128,3 +136,64 @@ def test_what_is_deleted_is_not_counted_even_between_counts_of_all_rows() -> Non
     Spectrum.objects.order_by("pk")[1].delete()
     held.refresh()
     assert held.pk.size == 4
+
+
+@pytest.mark.parametrize("kept_from", [1, 1000])
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_slow_transaction_is_seen_though_a_newer_change_was_before(
+    kept_from: int, is_new: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_KEPT_FROM", kept_from)
+    filled(3)
+    held = read()
+    begun = timezone.now()
+    first, last = Spectrum.objects.order_by("pk")[0], Spectrum.objects.order_by("pk")[2]
+    Spectrum.objects.filter(pk=last.pk).update(edge="K")
+    held.refresh()
+    # What is stored now was stamped before that.
+    Spectrum.objects.filter(pk=first.pk).update(status="withdrawn", updated=begun)
+    (process := Columns() if is_new else held).refresh()
+    assert np.count_nonzero(process.among("status", ["withdrawn"])) == 1
+
+
+def test_rows_that_were_put_back_as_they_were_are_read_anew() -> None:
+    filled(3)
+    long_ago()
+    rows = list(Spectrum.objects.values("pk", "updated", "status"))
+    Spectrum.objects.update(status="withdrawn")
+    held = read()
+    for row in rows:
+        told = {"updated": row["updated"], "status": row["status"]}
+        Spectrum.objects.filter(pk=row["pk"]).update(**told)
+    held.refresh()
+    for found in (held, read()):
+        assert not found.among("status", ["withdrawn"]).any()
+
+
+def test_a_file_that_another_process_wrote_meanwhile_is_not_taken_for_ones_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    filled(3)
+    read()
+    older = kept._path().read_bytes()
+    save = kept.save
+
+    def overtaken(columns: kept.Kept) -> bool:
+        save(columns)
+        kept._path().write_bytes(older)
+        return True
+
+    monkeypatch.setattr(kept, "save", overtaken)
+    monkeypatch.setattr(module, "_KEPT_CHANGED", 0.0)
+    Spectrum.objects.update(status="withdrawn")
+    assert read().among("status", ["withdrawn"]).all()
+
+
+def test_a_full_disk_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    filled(2)
+    monkeypatch.setattr(Path, "replace", full)
+    assert read().pk.size == 2
+    assert not list(kept._path().parent.iterdir())

@@ -112,3 +112,18 @@ def test_what_changes_while_an_answer_is_made_is_not_kept(monkeypatch: pytest.Mo
 def test_errors_are_made_anew() -> None:
     assert Client().get("/spectra/77/").status_code == 404
     assert not ANSWERS._cache  # type: ignore[attr-defined]
+
+
+def test_no_text_of_a_record_is_taken_for_a_token() -> None:
+    text = "{csrf token of this reader}"
+    row = make_spectrum(title=text)
+    for _ in range(2):
+        assert text in Client().get(f"/spectra/{row.pk}/").text
+        assert Client().get(f"/api/v1/spectra/{row.pk}/").json()["title"] == text
+
+
+@pytest.mark.parametrize("first", ["application/json", "text/csv"])
+def test_who_accepts_no_json_is_told_so_whoever_asked_before(first: str) -> None:
+    Client().get("/api/v1/spectra/", headers={"accept": first})
+    assert Client().get("/api/v1/spectra/", headers={"accept": "text/csv"}).status_code == 406
+    assert Client().get("/api/v1/spectra/", headers={"accept": "*/*"}).status_code == 200
