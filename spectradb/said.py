@@ -15,6 +15,9 @@ from django.utils.translation import get_language, gettext
 SENTENCES = (
     "Computed again as {0}.",
     "This calculation is published as {0}.",
+    "Of {0} {1} the library holds no compound: that it was measured is not excluded.",
+    "Of {0} {1} the library holds only 1 compound: that it was measured is not excluded.",
+    "Of {0} {1} the library holds only {2} compounds: that it was measured is not excluded.",
     "Replaced by {0}, version {1}.",
     "Its contributor has deleted their account.",
     "occupancy unknown for {0} atoms, taken as 1",

@@ -48,7 +48,7 @@ class Command(JsonCommand):
                 address = settings.SITE_URL + reverse("cite")
                 doi, metadata = register.release_doi(release, address)
             else:
-                row = Collection.objects.filter(pk=collection).first()
+                row = Collection.objects.filter(pk=collection or 0).first()
                 if row is None:
                     raise CommandError(f"there is no collection {collection}")
                 address = settings.SITE_URL + reverse("collection", args=[row.pk])

@@ -21,6 +21,7 @@ from compute.matching.region import edge_region, smooth_share
 from compute.matching.search import EXACT
 from spectradb.models import Spectrum
 from spectradb.services.matching.groups import Group, groups, whole_valences
+from spectradb.services.matching.holdings import thin_in_words
 from spectradb.services.matching.index import library_of
 from spectradb.services.matching.joining import Weighed, seen_of, weighed
 from spectradb.services.matching.levels import (
@@ -278,9 +279,10 @@ def _joined(answers: Weighed, options: MatchOptions, range_ev: tuple[float, floa
         .in_bulk([m.spectrum_id for m, _, _ in pooled])
     )
     matches = [_candidate(m, p, group, rows[m.spectrum_id]) for m, p, group in pooled]
-    leading = found[int(np.argmax(weight))][1]
+    leader, leading = found[int(np.argmax(weight))]
     used = [result for w, (_, result) in zip(weight, found, strict=True) if w > 0.01]
     no_edge = "No edge is seen: a smooth background explains more than any candidate."
+    warnings = [*leading.warnings, *thin_in_words(leader)]
     return Answer(
         matches=matches,
         valences=valences,
@@ -295,7 +297,7 @@ def _joined(answers: Weighed, options: MatchOptions, range_ev: tuple[float, floa
         n_library=sum(result.n_library for _, result in found),
         p_value=leading.p_value,
         range_ev=range_ev,
-        warnings=leading.warnings if answers.seen else [no_edge, *leading.warnings],
+        warnings=warnings if answers.seen else [no_edge, *leading.warnings],
     )
 
 

@@ -21,6 +21,7 @@ from compute.series.alike import Alike
 from compute.series.noise import noise_of
 from spectradb.models import Series, Spectrum
 from spectradb.services.matching.groups import Group, whole_valences
+from spectradb.services.matching.holdings import thin_in_words
 from spectradb.services.matching.index import read_stamp, refresh
 from spectradb.services.matching.joining import seen_of, weighed
 from spectradb.services.matching.levels import DECIDED, Seen, values_of
@@ -83,6 +84,7 @@ def by_library(row: Series, source: Source, asked: Asked, output: Path) -> Itera
                     {**numbers, **_maps(libraries, many.of(np.asarray(rows, float)), stop - start)}
                 )
                 yield Progress(parts.done, row.n_spectra, warnings)
+        warnings += [told for group in libraries.groups for told in thin_in_words(group)]
         silent = int(np.isnan(parts.whole("none_of_these")).sum())
         if silent:
             warnings.append(f"{silent} spectra have no answer: noise or gaps hide whatever edge")

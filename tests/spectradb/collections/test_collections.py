@@ -135,8 +135,8 @@ def test_what_a_curator_looks_at_or_has_published_is_changed_by_nobody(
     assert answer.status_code == 403
     with pytest.raises(PermissionDenied):
         lists.add(row, owner, [make_spectrum().pk])
-    sent = client.post("/collections/add/", {"ids": a.pk, "collection": row.pk})
-    assert sent.status_code == 404
+    added = client.post("/collections/add/", {"ids": a.pk, "collection": row.pk})
+    assert added.status_code == 404
     row.refresh_from_db()
     assert (row.title, row.version) == ("Nickel", 1)
     assert {note for _, note in lists.entries_of(row)} == {"kept"}

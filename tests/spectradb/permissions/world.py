@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
 from django.test import Client
 
 from spectradb.models import (
@@ -22,7 +24,7 @@ from spectradb.models import (
     TrainedModel,
     Upload,
 )
-from spectradb.services.exports.jobs import folder
+from spectradb.services.exports.jobs import KIND as EXPORTS
 from spectradb.services.imports.uploads import Part
 from tests.factories import (
     make_peak_fit,
@@ -99,8 +101,8 @@ def make_world() -> World:
             asked.requesters.add(owner)
         keep("calculation", state, pk=asked.pk)
     rows["calculation query"] = rows["calculation"]
-    folder().mkdir(parents=True, exist_ok=True)
-    (folder() / "none.csv").write_text("")
+    if not storages[EXPORTS].exists("none.csv"):
+        storages[EXPORTS].save("none.csv", ContentFile(""))
     for state, whose in (("own", owner), ("visitor", None), ("gone", None)):
         export = Export.objects.create(
             query={}, format="csv", requested_by=whose, public=state == "visitor",
