@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -208,6 +209,8 @@ class HamiltonianModel:
         LearningError
             A file that is none, or of another version.
         """
+        if path.exists() and not is_zipfile(path):  # which numpy would advise to unpickle
+            raise LearningError("model", path.name, "cannot be read: it is no .npz file, or cut")
         try:
             with np.load(path, allow_pickle=False) as file:
                 about = json.loads(str(file["about"]))

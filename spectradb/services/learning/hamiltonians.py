@@ -195,9 +195,8 @@ class Learned:
         except UnknownSiteError as error:
             ion = f"{site.element} {site.oxidation_state:+g}"
             shell = f"{ion} with {', '.join(sorted(set(site.ligand_elements)))}"
-            raise OutOfRangeError(
-                f"sites[{site.index}]", shell, f"route learned has seen none like it; {error}"
-            ) from error
+            why = f"route learned has seen none like it; {self._why(error)}"
+            raise OutOfRangeError(f"sites[{site.index}]", shell, why) from error
         key = (site.element, site.oxidation_state)
         self.said.setdefault(key, estimate)
         found = estimate.hamiltonian
@@ -211,6 +210,17 @@ class Learned:
             estimate.sigma["offset"],
             temperature_k=temperature_k,
         )
+
+    def _why(self, error: UnknownSiteError) -> str:
+        """What the model says of a site that it does not answer, with elements for numbers."""
+        from pymatgen.core import Element
+
+        words = self.by.words
+        known = {
+            "ion": [f"{Element.from_Z(z).symbol} {charge:+d}" for z, charge in words.ions],
+            "ligand": [Element.from_Z(z).symbol for z in words.ligands],
+        }.get(error.field)
+        return str(error) if known is None else f"{error.field}s it knows: {', '.join(known)}"
 
 
 def rows() -> Iterator[Row | str]:
