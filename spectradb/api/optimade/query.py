@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, timedelta
 from functools import lru_cache, reduce
 from operator import and_, or_
 from typing import Any
@@ -46,6 +47,7 @@ _NUMBERS = {
     f"{PREFIX}density": "density",
     f"{PREFIX}energy_above_hull": "energy_above_hull",
 }
+_COUNTS = {"n_elements", "n_sites", "space_group_number"}
 _TEXTS = {
     "immutable_id": "content_hash",
     "chemical_formula_descriptive": "formula",
@@ -107,10 +109,22 @@ def _on_number(node: Comparison, column: str) -> Q:
     value = node.values[0]
     if isinstance(value, str):
         raise FilterError(f"{node.name} is a number, {value!r} is not")
+    value = _whole(value)
+    if column in _COUNTS and isinstance(value, float):
+        return _on_fraction(node.operator, column, value)
     if node.operator == "!=":
         return Q(**{f"{column}__isnull": False}) & ~Q(**{column: value})
-    # Whole-number columns take 2.0, and 2.5 where only the order matters.
-    return Q(**{f"{column}__{_LOOKUPS[node.operator]}": _whole(value)})
+    return Q(**{f"{column}__{_LOOKUPS[node.operator]}": value})
+
+
+def _on_fraction(relation: str, column: str, value: float) -> Q:
+    """A whole number against 2.5, which Django would cut to 2."""
+    if relation == "=":
+        return _NEVER
+    if relation == "!=":
+        return Q(**{f"{column}__isnull": False})
+    lookup = "lt" if relation.startswith("<") else "gte"
+    return Q(**{f"{column}__{lookup}": math.ceil(value)})
 
 
 def _whole(value: int | float) -> int | float:
@@ -173,19 +187,19 @@ def _on_time(node: Comparison) -> Q:
         return _ALWAYS if node.operator == "KNOWN" else _NEVER
     try:
         when = parse_datetime(_string(node))
-    except ValueError:
-        when = None
-    if when is None or when.tzinfo is None:
+        after = None if when is None else when.astimezone(UTC) + timedelta(seconds=1)
+    except (ValueError, OverflowError):  # OverflowError: outside the years 1 to 9999
+        when = after = None
+    if when is None or after is None or when.tzinfo is None:
         raise FilterError(f"{node.name} is a time such as 2026-11-30T12:00:00Z")
     # It is told in whole seconds, so it is compared in whole seconds.
-    second = timedelta(seconds=1)
-    same = Q(updated__gte=when, updated__lt=when + second)
+    same = Q(updated__gte=when, updated__lt=after)
     conditions = {
         "=": same,
         "!=": ~same,
         "<": Q(updated__lt=when),
-        "<=": Q(updated__lt=when + second),
-        ">": Q(updated__gte=when + second),
+        "<=": Q(updated__lt=after),
+        ">": Q(updated__gte=after),
         ">=": Q(updated__gte=when),
     }
     if node.operator not in conditions:

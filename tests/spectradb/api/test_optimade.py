@@ -97,6 +97,9 @@ def ask(client: Client, text: str) -> set[str]:
         ("structure_features LENGTH 0 AND nperiodic_dimensions > 2 AND nelements = 3", {"LiCoO2"}),
         ('last_modified > "2020-01-01T00:00:00Z" AND elements HAS "Na"', {"NaCl"}),
         ('last_modified < "2020-01-01T00:00:00Z"', set()),
+        ("nelements = 2.5 OR elements LENGTH 2.5", set()),
+        ('nelements != 2.5 AND elements HAS "Na"', {"NaCl"}),
+        ('nelements <= 2.5 AND nelements < 1e300 AND elements HAS "Na"', {"NaCl"}),
     ],
 )
 def test_filters_select_structures(client: Client, text: str, found: set[str]) -> None:
@@ -114,6 +117,8 @@ def test_filters_select_structures(client: Client, text: str, found: set[str]) -
         ({"filter": "nosuch=1"}, 400),
         ({"filter": 'nelements="2"'}, 400),
         ({"filter": "last_modified > 3"}, 400),
+        ({"filter": 'last_modified > "9999-12-31T23:59:59Z"'}, 400),
+        ({"filter": 'last_modified > "0001-01-01T00:00:00+14:00"'}, 400),
         ({"filter": 'last_modified > "yesterday"'}, 400),
         ({"filter": 'elements_ratios HAS "x"'}, 400),
         ({"filter": "nperiodic_dimensions HAS 3"}, 501),
