@@ -34,11 +34,11 @@ def write_nxxas(rows: Iterator[Spectrum], path: Path) -> int:
 def _write(row: Spectrum, entry: h5py.Group) -> None:
     entry.attrs["default"] = "data"
     entry["definition"] = "NXxas"
-    entry["title"] = row.title or row.formula or f"SDB-{row.pk}"
     entry["calculated"] = row.kind == Kind.THEORY
     _texts(
         entry,
         {
+            "title": row.title or row.formula or f"SDB-{row.pk}",
             "entry_identifier": f"SDB-{row.pk}",
             "experiment_description": row.technique,
             "quantity": row.quantity,

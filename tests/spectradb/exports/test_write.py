@@ -19,6 +19,7 @@ from django.core.management import CommandError, call_command
 from compute.io import read
 from spectradb.models import Kind, Spectrum
 from spectradb.services.exports.columns import COLUMNS
+from spectradb.services.exports.nxxas import write_nxxas
 from spectradb.services.exports.write import ExportError, export_spectra, xdi_text
 from spectradb.services.imports.spectra import import_file
 from tests.compute.io.samples import kek
@@ -226,3 +227,12 @@ def test_nxxas_has_what_the_definition_asks_and_reads_back_the_same(
             assert (one.measurement.sample_name or "") == (
                 row.measurement.sample_name or row.title or row.formula
             )
+
+
+def test_nxxas_takes_any_title(tmp_path: Path) -> None:
+    row = make_spectrum(title="a\0/b; ミ")
+    write_nxxas(iter([row]), tmp_path / "a.nxs")
+    with h5py.File(tmp_path / "a.nxs") as file:
+        assert file[f"SDB-{row.pk}/title"].asstr()[()] == "a /b; ミ"
+    (found,) = read(tmp_path / "a.nxs")
+    np.testing.assert_array_equal(found.intensity, row.intensity)
