@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
 
+COMPUTED = "computed"
+"""Technique of the example, of which nothing was measured: what pages know it by."""
+
+
 class SeriesQuerySet(models.QuerySet["Series"]):
     def visible_to(self, user: User | AnonymousUser | None) -> Self:
         """What this person may see (:mod:`spectradb.models.visibility`)."""

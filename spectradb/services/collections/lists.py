@@ -26,6 +26,10 @@ Entry = tuple[int, str]
 """Number of a spectrum, and the note on it."""
 
 
+CITED = (Status.PUBLISHED, Status.WITHDRAWN)
+"""A withdrawn one was public: its number, and its DOI, still lead to it."""
+
+
 class CollectionError(ValueError):
     """A change of a collection that cannot be made, and why."""
 
@@ -172,7 +176,7 @@ def annotate(row: Collection, user: User | AnonymousUser, spectrum: int, note: s
 
 
 def discard(row: Collection, user: User | AnonymousUser) -> None:
-    """Delete one's own collection, unless it is public and may be cited.
+    """Delete one's own collection, unless it is or was public and may be cited.
 
     Raises
     ------
@@ -185,8 +189,8 @@ def discard(row: Collection, user: User | AnonymousUser) -> None:
         held = Collection.objects.select_for_update(of=("self",)).get(pk=row.pk)
         if not user.is_authenticated or held.contributor_id != user.pk:
             raise PermissionDenied("this collection is somebody else's")
-        if held.status == Status.PUBLISHED:
-            raise CollectionError(gettext("It is public, and others may have cited it."))
+        if held.status in CITED:
+            raise CollectionError(gettext("It is or was public, and others may have cited it."))
         held.delete()
 
 

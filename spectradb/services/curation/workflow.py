@@ -24,7 +24,8 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from simple_history.models import DeletedObject
 
-from spectradb.models import Calculation, Collection, Series, Spectrum, Status
+from spectradb.models import Calculation, Collection, Kind, Series, Spectrum, Status
+from spectradb.models.series import COMPUTED
 from spectradb.services.accounts.roles import may_contribute, may_curate
 from spectradb.services.curation.notices import tell
 from spectradb.services.curation.quality import (
@@ -155,6 +156,10 @@ def number_of(row: Record) -> str:
 def _before(row: Record, action: str) -> None:
     """Checks, and what the record has to say first."""
     if isinstance(row, Spectrum) and action in {"submit", "publish"}:
+        if row.kind == Kind.EXPERIMENT and row.technique == COMPUTED:
+            raise CurationError(
+                f"{number_of(row)} is a part of the computed example: nothing of it was measured."
+            )
         keep_checks(row)
         if action == "publish" and (reasons := blocking(row.checks)):
             raise CurationError(f"SDB-{row.pk} cannot be published. {' '.join(reasons)}")

@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from compute.series.io import RawSeries
 from compute.series.io.raw import Axis
 from spectradb.models import Kind, Quantity, Series, SeriesAnalysis, Spectrum, Status
+from spectradb.models.series import COMPUTED
 from spectradb.services.queue import jobs
 from spectradb.services.series.analyses import input_hash
 from spectradb.services.series.store import store_series
 from spectradb.services.series.writing import Asked
 
-TECHNIQUE = "computed"
-"""Of a series that is none: what pages know it by."""
 _PAIRS = (("Ti", "Ti2O3", "TiO2"), ("Mn", "MnO", "Mn3O4"), ("Fe", "FeO", "Fe3O4"))
 _SHAPE, _STEP_EV, _COUNTS, _SEED = (24, 32), 0.25, 400.0, 20261130
 
@@ -51,8 +50,8 @@ def store_example() -> Series | None:
     )
     names = [f"SDB-{one.pk}" for one in pair]
     raw = RawSeries(
-        axes=axes, energy_ev=energy, parts=parts, format=TECHNIQUE, element=grain.absorber,
-        edge=grain.edge, quantity=Quantity.COUNTS, technique=TECHNIQUE,
+        axes=axes, energy_ev=energy, parts=parts, format=COMPUTED, element=grain.absorber,
+        edge=grain.edge, quantity=Quantity.COUNTS, technique=COMPUTED,
         header={"computed": True, "spectra": [one.pk for one in pair], "seed": _SEED},
         warnings=(),
     )  # fmt: skip

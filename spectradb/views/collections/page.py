@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from spectradb.models import Collection, Status
 from spectradb.services.collections.cite import authors_of, citation, licences_of
 from spectradb.services.collections.lists import (
+    CITED,
     may_change,
     may_revise,
     may_see_all,
@@ -43,6 +44,13 @@ def visible(request: HttpRequest, pk: int) -> Collection:
 
 @require_safe
 def collection(request: HttpRequest, pk: int) -> HttpResponse:
+    """The collection; of one that was public a word for who followed a citation, or its DOI."""
+    row = Collection.objects.filter(pk=pk, status=Status.WITHDRAWN).first()
+    if row is not None and not Collection.objects.visible_to(request.user).contains(row):
+        newer = newer_of(row)
+        public = newer if newer and newer.status == Status.PUBLISHED else None
+        context = {"collection": row, "newer": public}
+        return render(request, "collections/withdrawn.html", context, status=410)
     row = visible(request, pk)
     return render(request, "collections/collection.html", _context(request, row))
 
@@ -131,7 +139,7 @@ def _context(request: HttpRequest, row: Collection, token: str = "") -> dict[str
             for name, step in STEPS.items()
             if row.status == step.start and may_take(name, row, user)
         ],
-        "may_delete": owns(user, row) and not token and row.status != Status.PUBLISHED,
+        "may_delete": owns(user, row) and not token and row.status not in CITED,
         "may_revise": may_revise(user, row) and not token,
         "newer": newer if newer and Collection.objects.visible_to(user).contains(newer) else None,
         "keeps": keeps,

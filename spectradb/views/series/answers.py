@@ -176,7 +176,8 @@ def series_fit(request: HttpRequest, pk: int, analysis_pk: int) -> HttpResponse:
             {"figure": figure.to_json(), "region": region_words(region, row.series)}
         )
 
-    return unless_known(request, (row.sha256, region.text(), get_language()), answer)
+    told = (row.sha256, region.text(), *_written(row.series, "svg"))
+    return unless_known(request, told, answer)
 
 
 def _written(row: Series, format: str) -> tuple[str, ...]:

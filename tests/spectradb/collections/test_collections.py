@@ -268,3 +268,20 @@ def test_an_account_leaves_its_public_collections_with_its_name() -> None:
     delete_account(owner)
     kept = Collection.objects.get()
     assert (kept.contributor, kept.authors) == (None, "Ada Byron")
+
+
+def test_a_version_that_was_replaced_still_answers_to_its_number(client: Client) -> None:
+    row, _ = _filled(Status.PUBLISHED)
+    owner, curator = row.contributor, make_user("curator", "curator")
+    new = lists.revise(row, owner)
+    decide(new, "submit", owner)
+    decide(new, "publish", curator)
+    told = client.get(f"/collections/{row.pk}/")
+    assert told.status_code == 410
+    assert row.title not in told.text
+    assert f'href="/collections/{new.pk}/"' in told.text
+    decide(new, "withdraw", curator, "Wrong.")
+    assert f'href="/collections/{new.pk}/"' not in client.get(f"/collections/{row.pk}/").text
+    for old in (row, new):
+        with pytest.raises(CollectionError, match="cited"):
+            lists.discard(old, owner)

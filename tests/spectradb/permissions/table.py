@@ -197,7 +197,7 @@ PAGES: dict[str, Route | list[Route]] = {
     "shared-download": _get(_NONE, "link of a collection"),
     "collections": _get(),
     "collection-add": _both(SIGNED, SIGNED),
-    "collection": _get(SPECTRUM, "collection"),
+    "collection": _get(SPECTRUM_PAGE, "collection"),
     "collection-download": _get(SPECTRUM, "collection csv"),
     "collection-feed": _get(_by_status("YYYYY", _NONE), "collection"),
     "collection-edit": _post(_DRAFT, "collection", title="T"),

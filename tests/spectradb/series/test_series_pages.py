@@ -14,8 +14,10 @@ from django.contrib.auth.models import AnonymousUser
 from django.test import Client, RequestFactory
 
 from spectradb.models import SeriesAnalysis, Spectrum
+from spectradb.services.curation.workflow import CurationError, decide
 from spectradb.services.series.example import store_example
 from spectradb.services.series.overlay import _moved
+from spectradb.services.series.spectrum import spectrum_of
 from spectradb.services.series.values import Region, summed
 from spectradb.services.series.writing import Asked
 from spectradb.turns import turn
@@ -161,6 +163,9 @@ def test_the_example_says_everywhere_that_it_is_computed(client):
     assert "nothing of it was measured" in page
     (analysis,) = SeriesAnalysis.objects.all()
     assert analysis.public
+    owner = make_user("ada", "contributor")
+    with pytest.raises(CurationError, match="nothing of it was measured"):
+        decide(spectrum_of(row, ((0, 1), (0, 1)), contributor=owner), "submit", owner)
 
 
 def test_the_answer_of_a_withdrawn_series_is_not_left_in_the_browser(client):
