@@ -17,6 +17,7 @@ from spectradb.models import Calculation, JobStatus, Kind, Site, Structure
 from spectradb.services.library.build import store_crystals
 from spectradb.services.library.chosen import by_coverage, family
 from spectradb.services.library.plan import Step, queue_step, read_plan, sites_of_step
+from spectradb.services.library.starter import supplements
 from tests.factories import make_spectrum
 
 CRYSTALS = ("rocksalt-NiO", "perovskite-KNiF3", "layered-NiCl2", "perovskite-SrTiO3")
@@ -125,9 +126,17 @@ def test_the_command_queues_a_plan_and_refuses_a_mixture(tmp_path: Path):
         call_command("build_library", "--plan", str(path), "--per-element", "3")
 
 
-def test_the_plan_in_the_box_is_that_of_its_release():
+def test_a_plan_in_the_box_is_that_of_its_release():
     starter = settings.BASE_DIR / "spectradb" / "starter"
-    told = json.loads((starter / "manifest.json").read_text())
-    read = read_plan(starter / "plan.json")
-    assert read.release == told["version"]
-    assert {step.route for step in read.steps} == set(told["engines"])
+    for folder in (starter, *supplements(starter)):
+        told = json.loads((folder / "manifest.json").read_text())
+        read = read_plan(folder / "plan.json")
+        assert read.release == told["version"]
+        assert set(told["engines"]) <= {step.route for step in read.steps}
+
+
+def test_a_supplement_in_the_box_belongs_to_the_release_in_the_box():
+    starter = settings.BASE_DIR / "spectradb" / "starter"
+    version = json.loads((starter / "manifest.json").read_text())["version"]
+    for folder in supplements(starter):
+        assert json.loads((folder / "manifest.json").read_text())["supplements"] == version
