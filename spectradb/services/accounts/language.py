@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.utils.translation import get_language
 
+from compute.errors import InputError
 from spectradb.models import Preferences
 
 if TYPE_CHECKING:
@@ -24,11 +25,12 @@ def choose_language(user: User, language: str) -> None:
 
     Raises
     ------
-    ValueError
+    InputError
         If the site has no such language.
     """
-    if language not in dict(settings.LANGUAGES):
-        raise ValueError(f"{language}: there are {', '.join(dict(settings.LANGUAGES))}")
+    known = dict(settings.LANGUAGES)
+    if language not in known:
+        raise InputError("language", language, f"there are {', '.join(known)}")
     Preferences.objects.update_or_create(user=user, defaults={"language": language})
 
 

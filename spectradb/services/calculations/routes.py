@@ -14,7 +14,6 @@ import numpy as np
 
 from compute import routes
 from compute.l23 import routes as l23
-from compute.l23.learned import VERSION
 from compute.l23.lineshape import PLAIN, Shape
 
 if TYPE_CHECKING:
@@ -85,6 +84,7 @@ def version(route: str) -> dict[str, str]:
     """
     if route != LEARNED:
         return routes.version(route)
+    from compute.l23.learned import VERSION
     from spectradb.services.learning.hamiltonians import NoModelError, present
 
     try:

@@ -17,9 +17,15 @@ if TYPE_CHECKING:
 class BlockEndedError(Exception):
     """The machine of a worker has gone: its time was over, or it was killed."""
 
+    cause = "Machine gone"
+    permanent = False
+
 
 class WorkerEndedError(Exception):
     """The worker of a task has died, the machine has not: the task may be why."""
+
+    cause = "Worker died"
+    permanent = False
 
 
 class Carrier(Protocol):

@@ -42,6 +42,9 @@ _SECRET = re.compile(
 class ClusterError(Exception):
     """Machines that cannot be had, in words for whoever asked for them."""
 
+    cause = "No such machines"
+    permanent = True
+
 
 @dataclass(frozen=True)
 class Local:

@@ -31,6 +31,7 @@ class DoiError(ValueError):
     """A DOI that was not registered, and why."""
 
     cause = "DOI not registered"
+    permanent = True
 
     def __init__(self, message: str, *, permanent: bool = True) -> None:
         super().__init__(message)

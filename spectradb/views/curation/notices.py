@@ -12,9 +12,11 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
+from compute.errors import InputError
 from spectradb.models import Notice, Preferences
 from spectradb.services.accounts.language import choose_language, language_of
 from spectradb.services.curation.notices import mark_read, notices_of
+from spectradb.words import in_words
 
 _PAGE = 50
 
@@ -28,8 +30,8 @@ def notices(request: HttpRequest) -> HttpResponse:
         if language := request.POST.get("language", ""):
             try:
                 choose_language(request.user, language)
-            except ValueError as error:
-                raise BadRequest(str(error)) from error
+            except InputError as error:
+                raise BadRequest(in_words(error)) from error
             messages.success(request, gettext("Saved."))
         elif "mail" in request.POST:
             wanted = request.POST["mail"] == "yes"

@@ -303,7 +303,7 @@ def test_a_series_of_records_under_embargo_is_published_after_that():
 
 def test_imports_of_the_operator_at_the_same_time_are_one_row(monkeypatch):
     spectra = [make_spectrum("experiment") for _ in range(2)]
-    kept = local.keep
+    kept = store.keep
 
     def meanwhile(name, path):
         monkeypatch.setattr(store, "keep", kept)
