@@ -219,11 +219,20 @@ def test_the_admin_is_for_curators_and_administrators(who: str, world: World) ->
 @pytest.mark.parametrize("status", STATUSES)
 def test_lists_count_what_a_person_sees_alone(status: str) -> None:
     author = make_user("author", "contributor")
+    people = {"author": author, "other": make_user("other", "contributor")}
+    people["curator"] = make_user("c", "curator")
+    clients = {who: Client() for who in (*people, "visitor")}
+    for who, user in people.items():
+        clients[who].force_login(user)
+
+    def counted() -> dict[str, int]:
+        asked = {"status": status}
+        return {
+            who: client.get("/api/v1/spectra/", asked).json()["count"]
+            for who, client in clients.items()
+        }
+
+    before = counted()  # of what other tests have left to all
     make_spectrum("experiment", status=status, contributor=author)
-    for who, role in (("author", ""), ("visitor", ""), ("other", "contributor"), ("c", "curator")):
-        client = Client()
-        if who != "visitor":
-            client.force_login(author if who == "author" else make_user(who, role))
-        seen = status == "published" or who in {"author", "c"}
-        answer = client.get("/api/v1/spectra/", {"status": status}).json()
-        assert answer["count"] == int(seen), who
+    seen = set(clients) if status == "published" else {"author", "curator"}
+    assert counted() == {who: n + (who in seen) for who, n in before.items()}
