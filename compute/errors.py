@@ -41,6 +41,12 @@ class InputError(ComputeError, ValueError):
         self.reason = reason
 
 
+class OutOfRangeError(InputError):
+    """A site of a kind that a route's model does not describe."""
+
+    cause = "Outside the route's range"
+
+
 class ConvergenceError(ComputeError):
     """An iteration that did not reach its tolerance; the result is not returned.
 

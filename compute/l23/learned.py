@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from compute.l23.charge_transfer import ChargeTransferEnergies
 from compute.l23.cheap import parameters as cheap
-from compute.l23.cheap.validity import OutOfRangeError, check
+from compute.l23.cheap.validity import check
 from compute.l23.cluster.average import Average
 from compute.l23.cluster.energyscale import ERROR_EV
 from compute.l23.cluster.model import configurations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from compute.sites import Site
 
-__all__ = ["VERSION", "Given", "OutOfRangeError", "case_of", "given_of"]
+__all__ = ["VERSION", "Given", "case_of", "given_of"]
 
 FloatArray = NDArray[np.float64]
 

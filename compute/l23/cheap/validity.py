@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from compute.errors import InputError
+from compute.errors import OutOfRangeError
 from compute.l23.cheap.donors import donors
 
 if TYPE_CHECKING:
@@ -26,12 +26,6 @@ _UNCHECKED = {
     "C": "carbon donors: hexacyanides alone, 10Dq within 1 eV",
     "H": "hydrides: no measured splitting",
 }
-
-
-class OutOfRangeError(InputError):
-    """A site of a kind that this route's model does not describe."""
-
-    cause = "Outside the route's range"
 
 
 def check(structure: Structure, sites: Sequence[Site], site: Site) -> tuple[str, ...]:

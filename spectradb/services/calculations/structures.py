@@ -18,9 +18,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 from numpy.typing import NDArray
 
-from compute.errors import ComputeError, InputError, ReadError
+from compute.errors import ComputeError, InputError, OutOfRangeError, ReadError
 from compute.io.question import QuestionError
-from compute.l23.cheap.validity import OutOfRangeError
 from compute.l23.lineshape import PLAIN, Shape
 from compute.l23.prepared import NoMultipletError, no_ion, refuse_undescribed
 from compute.structures.findings import obstacles

@@ -19,10 +19,10 @@ from django.conf import settings
 from django.utils import timezone
 from numpy.typing import NDArray
 
-from compute.errors import ComputeError, InputError
+from compute.errors import ComputeError, InputError, OutOfRangeError
 from compute.ions import ELEMENTS_3D
 from compute.l23 import routes as l23
-from compute.l23.learned import OutOfRangeError, case_of, given_of
+from compute.l23.learned import case_of, given_of
 from compute.l23.prepared import TEMPERATURE_K, PreparedCase
 from ml.errors import LearningError
 from ml.hamiltonian.inputs import SiteInput

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from compute.errors import InputError
+from compute.errors import InputError, OutOfRangeError
 from compute.l23.charge_transfer import ChargeTransferEnergies, energies, nephelauxetic_factor
 from compute.l23.cheap.anchor import Kind, predicted
 from compute.l23.cheap.donors import KEPT_CHARGE, donors, partial_charges
@@ -19,7 +19,6 @@ from compute.l23.cheap.parameters import (
 )
 from compute.l23.cheap.prefactors import PREFACTORS
 from compute.l23.cheap.radial import radial
-from compute.l23.cheap.validity import OutOfRangeError
 from compute.l23.fitting.cheap_prefactors import entries, predict, values
 from compute.l23.fitting.complexes import complex_structure
 from compute.l23.splitting import configuration_weights, hund_exchange

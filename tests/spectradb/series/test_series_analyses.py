@@ -20,6 +20,7 @@ from spectradb.services.curation.workflow import CurationError, publish, send_ba
 from spectradb.services.files import local
 from spectradb.services.queue import jobs
 from spectradb.services.series import analyses as service
+from spectradb.services.series import local as series_local
 from spectradb.services.series import store
 from spectradb.services.series.analyse import analyse
 from spectradb.services.series.combine import combine
@@ -303,7 +304,7 @@ def test_a_series_of_records_under_embargo_is_published_after_that():
 
 def test_imports_of_the_operator_at_the_same_time_are_one_row(monkeypatch):
     spectra = [make_spectrum("experiment") for _ in range(2)]
-    kept = store.keep
+    kept = series_local.keep
 
     def meanwhile(name, path):
         monkeypatch.setattr(store, "keep", kept)
