@@ -124,19 +124,29 @@ def test_corrections_of_the_form_are_those_of_the_command(anna):
     path = f"/series/{row.pk}/analyse/"
     sent = {
         "method": "nmf", "components": "2", "dead_tau": "1e-6", "dead_per": "0.5",
-        "drift": "self", "calibrate": "645", "formula": "Fe2O3", "angle_in": "30",
+        "drift": "self", "calibrate": "645",
     }  # fmt: skip
     assert anna.post(path, sent).status_code == 302
     asked = SeriesAnalysis.objects.get().options["corrections"]
-    assert asked == [
-        ["dead_time", [1e-6, 0.5]], ["drift", "self"], ["calibrate", 645.0],
-        ["over_absorption", ["Fe2O3", 30.0, 45.0]],
-    ]  # fmt: skip
+    assert asked == [["dead_time", [1e-6, 0.5]], ["drift", "self"], ["calibrate", 645.0]]
     for wrong, words in (
         ({"dead_per": ""}, "number of seconds"), ({"dead_tau": "2", "dead_per": "1"}, "less than"),
         ({"drift": ""}, "needs a drift"), ({"calibrate": "9000"}, "outside"),
-        ({"formula": "NiO"}, "holds no Fe"), ({"angle_in": "0"}, "degrees"),
     ):  # fmt: skip
+        refused = anna.post(path, sent | wrong)
+        assert refused.status_code == 400, wrong
+        assert words in refused.content.decode(), wrong
+
+
+def test_over_absorption_of_the_form_is_that_of_the_command(anna):
+    pytest.importorskip("xraydb")
+    row = make_series((2, 3), quantity="normalised", edge="K", absorber="Fe", formula="Fe2O3")
+    path = f"/series/{row.pk}/analyse/"
+    sent = {"method": "nmf", "components": "2", "formula": "Fe2O3", "angle_in": "30"}
+    assert anna.post(path, sent).status_code == 302
+    asked = SeriesAnalysis.objects.get().options["corrections"]
+    assert asked == [["over_absorption", ["Fe2O3", 30.0, 45.0]]]
+    for wrong, words in (({"formula": "NiO"}, "holds no Fe"), ({"angle_in": "0"}, "degrees")):
         refused = anna.post(path, sent | wrong)
         assert refused.status_code == 400, wrong
         assert words in refused.content.decode(), wrong
