@@ -230,7 +230,8 @@ def test_nxxas_has_what_the_definition_asks_and_reads_back_the_same(
 
 
 def test_nxxas_takes_any_title(tmp_path: Path) -> None:
-    row = make_spectrum(title="a\0/b; ミ")
+    row = make_spectrum()
+    row.title = "a\0/b; ミ"  # as SQLite may hold it; PostgreSQL does not
     write_nxxas(iter([row]), tmp_path / "a.nxs")
     with h5py.File(tmp_path / "a.nxs") as file:
         assert file[f"SDB-{row.pk}/title"].asstr()[()] == "a /b; ミ"
