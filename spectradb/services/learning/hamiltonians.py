@@ -26,16 +26,9 @@ from compute.l23.learned import case_of, given_of
 from compute.l23.prepared import TEMPERATURE_K, PreparedCase
 from ml.errors import LearningError
 from ml.hamiltonian.inputs import SiteInput
-from ml.hamiltonian.model import (
-    Estimate,
-    HamiltonianModel,
-    HeldOut,
-    UnknownSiteError,
-    errors_of,
-    spread_of,
-    train,
-)
+from ml.hamiltonian.model import Estimate, HamiltonianModel, UnknownSiteError
 from ml.hamiltonian.parameters import CONSTANTS, NAMES, SCALARS, Hamiltonian
+from ml.hamiltonian.train import HeldOut, errors_of, spread_of, train
 from spectradb.models import Calculation, JobStatus
 from spectradb.models import Site as SiteRow
 from spectradb.services.structures.sites import sites_of

@@ -11,8 +11,9 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from ml.errors import LearningError
-from ml.hamiltonian.model import HamiltonianModel, HeldOut, UnknownSiteError, errors_of, train
+from ml.hamiltonian.model import HamiltonianModel, UnknownSiteError
 from ml.hamiltonian.parameters import CONSTANTS, NAMES, SCALARS
+from ml.hamiltonian.train import HeldOut, errors_of, train
 from tests.ml.hamiltonian.made import made_set, made_site, of_d, truth_of, turned
 
 

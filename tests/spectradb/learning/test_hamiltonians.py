@@ -18,8 +18,8 @@ from compute.crystals.published import crystal
 from compute.errors import InputError
 from compute.l23 import routes as l23
 from compute.sites import analyze_sites
-from ml.hamiltonian.model import train
 from ml.hamiltonian.parameters import DIFFERENCES, SCALARS, Hamiltonian
+from ml.hamiltonian.train import train
 from spectradb.models import Calculation, JobStatus, Site, Spectrum
 from spectradb.services.calculations import routes
 from spectradb.services.calculations.inputs import present_versions
