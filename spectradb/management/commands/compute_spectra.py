@@ -13,16 +13,10 @@ from compute.l23.lineshape import DEFAULT, WIDTHS, Shape
 from spectradb.filters import EVERYTHING, SearchError, apply_where
 from spectradb.management.json_command import JsonCommand
 from spectradb.models import Site, Structure
+from spectradb.services.calculations.files import ComputedSite, check_request, compute_files
 from spectradb.services.calculations.routes import FALLBACKS, FEFF, ROUTES, edges
 from spectradb.services.calculations.stated import parse_stated, state_in_rows
-from spectradb.services.calculations.structures import (
-    ComputedSite,
-    check_request,
-    compute_files,
-    how_far,
-    queue_sites,
-    run_here,
-)
+from spectradb.services.calculations.structures import how_far, queue_sites, run_here
 
 _MAY_LACK = ("question", "sigma", "model", "intensity_sigma")
 

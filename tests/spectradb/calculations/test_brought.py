@@ -37,7 +37,7 @@ def bring(client: Client, data: bytes, name: str = "nio.cif") -> Upload:
 def test_every_spectrum_that_is_small_is_computed_at_once_as_the_command_does(
     client: Client, tmp_path: Path
 ) -> None:
-    from spectradb.services.calculations.structures import compute_files
+    from spectradb.services.calculations.files import compute_files
 
     data = cif(rocksalt("NiO"), tmp_path)
     upload = bring(client, data)
