@@ -162,11 +162,10 @@ if METRICS_TOKEN:
         "PROMETHEUS_MULTIPROC_DIR", str(_counted / "metrics" / socket.gethostname())
     )
     Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True, exist_ok=True)
-    MIDDLEWARE = [
-        "django_prometheus.middleware.PrometheusBeforeMiddleware",
-        *MIDDLEWARE,
-        "django_prometheus.middleware.PrometheusAfterMiddleware",
-    ]
+    MIDDLEWARE.insert(
+        MIDDLEWARE.index("spectradb.kept_answers.KeptAnswers"), "spectradb.counted.CountedByView"
+    )
+    MIDDLEWARE.insert(0, "django_prometheus.middleware.PrometheusBeforeMiddleware")
 
 ROOT_URLCONF = "spectradb.urls"
 WSGI_APPLICATION = "spectradb.wsgi.application"
