@@ -38,7 +38,7 @@ class Command(JsonCommand):
             "--beyond",
             type=Path,
             metavar="FOLDER",
-            help="only what this release has not: a supplement to it",
+            help="only what this release and its supplements have not: another supplement to it",
         )
         self.add_output(parser)
 
@@ -57,6 +57,7 @@ class Command(JsonCommand):
         from spectradb.services.library.publish import publish
         from spectradb.services.library.release import read_release
         from spectradb.services.library.snapshot import export_library
+        from spectradb.services.library.starter import supplements
 
         if file.name.endswith(".gz") and (beyond or routes or distance):
             raise CommandError(
@@ -67,14 +68,15 @@ class Command(JsonCommand):
                 count, size = export_library(file), file.stat().st_size
             else:
                 real = library_structures().filter(hypothetical=False).order_by("pk")
-                base = read_release(beyond) if beyond else None
+                held = [beyond, *supplements(beyond)] if beyond else []
+                bases = [read_release(one) for one in held if one.resolve() != file.resolve()]
                 manifest = publish(
                     file,
                     release,
                     distance=distance,
                     routes=routes,
-                    also=() if base else real.iterator(100),
-                    beyond=base,
+                    also=() if bases else real.iterator(100),
+                    beyond=bases,
                 )
                 count = manifest["counts"]["spectra"]
                 size = sum(one["bytes"] for one in manifest["files"].values())

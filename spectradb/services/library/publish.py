@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ def publish(
     distance: float = 0.0,
     routes: Collection[str] = (),
     also: Iterable[Structure] = (),
-    beyond: Release | None = None,
+    beyond: Sequence[Release] = (),
 ) -> dict[str, Any]:
     """Write the published spectra of the library's structures; the manifest.
 
@@ -60,11 +60,11 @@ def publish(
     distance : float
         Spectra of hypothetical crystals that lie so near to another of the same ion and route are
         left out (:func:`compute.thinning.near_duplicates`, energies from the L3 maximum).
-    beyond : Release or None
-        What this has (sites of a structure by a version of a route) is left out, so that the
-        folder supplements it.
+    beyond : sequence of Release
+        A release and its supplements: what these have (sites of a structure by a version of a
+        route) is left out, so that the folder supplements the first of them.
     """
-    held = _held(beyond) if beyond else frozenset()
+    held = frozenset[_Key]().union(*map(_held, beyond))
     left_out = _left_out(distance) if distance else set()
     found = (
         Spectrum.objects.published()
@@ -97,7 +97,7 @@ def publish(
         engines.setdefault(row["route"], Counter())[row["version"]] += 1
         rows.append(row)
     about = {
-        **({"supplements": beyond.manifest["version"]} if beyond else {}),
+        **({"supplements": beyond[0].manifest["version"]} if beyond else {}),
         "near_duplicates": {"distance": distance, "left_out": len(left_out)},
         "engines": {route: seen.most_common(1)[0][0] for route, seen in sorted(engines.items())},
         "counts": {

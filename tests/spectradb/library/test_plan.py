@@ -116,6 +116,16 @@ def test_measured_crystals_get_the_edge_that_was_measured():
 
 
 @pytest.mark.django_db
+def test_thinly_packed_crystals_come_before_small_cells():
+    list(store_crystals([crystal("rocksalt-NiO"), crystal("layered-NiCl2")]))
+    for of in Structure.objects.all():
+        make_spectrum(Kind.EXPERIMENT, structure=of, edge="K")
+    found = sites_of_step(Step("measured", "feff", "K"))
+    cells = [(site.structure.formula, site.structure.n_sites) for site in found]
+    assert cells == [("NiCl2", 9), ("NiO", 8)]
+
+
+@pytest.mark.django_db
 def test_the_command_queues_a_plan_and_refuses_a_mixture(tmp_path: Path):
     list(store_crystals([crystal("perovskite-SrTiO3")]))
     path, output = plan(tmp_path, {"of": "real", "route": "cheap"}), tmp_path / "told.json"

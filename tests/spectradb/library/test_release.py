@@ -163,7 +163,9 @@ def test_a_release_that_holds_more_adds_it_and_touches_no_record_of_a_person(rel
     assert list(rest.values_list(*told)) == before
 
 
-def test_a_supplement_holds_what_a_release_lacks_and_loads_beside_it(release: Path):
+def test_a_supplement_holds_what_a_release_and_its_supplements_lack_and_loads_beside_them(
+    release: Path, tmp_path: Path
+):
     list(store_crystals([crystal("rocksalt-NiO")]))
     for row in queue_library(["Ni"]):
         assert run_calculation(row.pk)
@@ -176,6 +178,10 @@ def test_a_supplement_holds_what_a_release_lacks_and_loads_beside_it(release: Pa
     assert [row["absorber"] for row in held.spectra] == ["Ni"]
     assert [row["about"]["source_id"] for row in held.structures] == ["rocksalt-NiO"]
     assert supplements(release) == [folder]
+    call_command("export_library", str(folder), *options)  # the same folder anew: nothing is lost
+    assert [row["absorber"] for row in read_release(folder).spectra] == ["Ni"]
+    call_command("export_library", str(tmp_path / "third"), "--release", "3", *options[2:])
+    assert read_release(tmp_path / "third").spectra == []
     empty()
     assert [load(one)["new"] for one in (release, folder)] == [2, 1]
     assert described() == before
