@@ -20,6 +20,7 @@ from compute.peaks.nonnegative import nonnegative_solve
 from compute.threads import single_blas
 
 Floats = NDArray[np.float64]
+Product = Callable[[Floats], Floats]
 
 SWEEPS = 3  # of the coefficients for each product with the data, which costs most
 TOLERANCE = 1e-5  # relative fall of the loss in `_EVERY` rounds at which it has settled
@@ -54,7 +55,12 @@ class Factors:
 
 @single_blas()
 def nmf(
-    spectra: ArrayLike, components: int, *, rounds: int = 300, start: ArrayLike | None = None
+    spectra: ArrayLike,
+    components: int,
+    *,
+    rounds: int = 300,
+    start: ArrayLike | None = None,
+    device: str | None = None,
 ) -> Factors:
     """Non-negative factors by accelerated HALS (Gillis & Glineur, Neural Comput. 24 (2012) 1085).
 
@@ -65,14 +71,17 @@ def nmf(
     start : (components, m), optional
         Components to begin with; otherwise those of the singular vectors (NNDSVD), with small
         values in place of zeros.
+    device : str, optional
+        Of torch, for the products with the spectra; None is the processors.
     """
     d = _data(spectra, components)
+    with_components, with_amounts = _products(d, device)
     rank = min(max(components, _RANK * components + 10), min(d.shape))
     large = d.size > _LARGE and rank < min(d.shape) // 4
     u, v = _leading(d, rank if large else components)
     s = _first(u, v, components) if start is None else _known(start, d, components)
     s = np.maximum(s, 1e-12 * s.max()).astype(d.dtype)
-    c = np.maximum(d @ np.linalg.pinv(s), 0).astype(d.dtype)
+    c = np.maximum(with_components(np.linalg.pinv(s).T), 0).astype(d.dtype)
     c = np.maximum(c, _START * c.mean())
     done = 0
     if large:  # what noise alone fills needs no passes over all values; then they have the word
@@ -84,7 +93,7 @@ def nmf(
             rounds,
         )  # fmt: skip
     square = float(np.einsum("nm,nm->", d, d, dtype=np.float64))
-    done += _descend(c, s, lambda s: d @ s.T, lambda c: c.T @ d, square, max(rounds - done, _EVERY))
+    done += _descend(c, s, with_components, with_amounts, square, max(rounds - done, _EVERY))
     scale = np.maximum(s.mean(axis=1, keepdims=True), 1e-300)
     return _factors(d, c * scale.T, s / scale, done)
 
@@ -92,8 +101,8 @@ def nmf(
 def _descend(
     c: Floats,
     s: Floats,
-    with_components: Callable[[Floats], Floats],
-    with_amounts: Callable[[Floats], Floats],
+    with_components: Product,
+    with_amounts: Product,
     square: float,
     rounds: int,
 ) -> int:
@@ -124,6 +133,7 @@ def mcr(
     closure: bool = False,
     rounds: int = 200,
     tolerance: float = 1e-7,
+    device: str | None = None,
 ) -> Factors:
     """Multivariate curve resolution by alternating non-negative least squares.
 
@@ -134,26 +144,29 @@ def mcr(
         Components to begin with; the first ``known`` of them are references and stay.
     closure : bool
         Amounts of each spectrum sum to 1: the scale of the spectra belongs to the components.
+    device : str, optional
+        As for `nmf`.
     """
     first = np.atleast_2d(np.asarray(start, float))
     d = _data(spectra, len(first)).astype(np.float64)
     s = _known(first, d, len(first)).copy()
     if not 0 <= known <= len(s):
         raise InputError("known", known, f"is a number of the {len(s)} components")
+    with_components, with_amounts = _products(d, device)
     square = float((d**2).sum())
     before = np.inf
     done = rounds
     c = np.empty((len(d), len(s)))
     for turn in range(rounds):
-        c = _solve(s @ s.T, d @ s.T)
+        c = _solve(s @ s.T, with_components(s))
         if closure:
             c /= np.maximum(c.sum(axis=1, keepdims=True), 1e-300)
         if known < len(s):
             free = c[:, known:]
-            right = free.T @ d - (free.T @ c[:, :known]) @ s[:known]
+            right = with_amounts(free) - (free.T @ c[:, :known]) @ s[:known]
             s[known:] = _solve(free.T @ free, right.T).T
         gram = c.T @ c
-        loss = square - 2 * float((c * (d @ s.T)).sum()) + float(((gram @ s) * s).sum())
+        loss = square - 2 * float((c * with_components(s)).sum()) + float(((gram @ s) * s).sum())
         if before - loss < tolerance * max(loss, 1e-12 * square):
             done = turn + 1
             break
@@ -186,6 +199,15 @@ def components_by_validation(spectra: ArrayLike, most: int = 8, *, folds: int = 
     best = int(np.argmin(mean))
     spread = (errors[: best + 1] - errors[best]).std(axis=1) / np.sqrt(folds - 1)
     return int(np.flatnonzero(mean[: best + 1] - mean[best] <= spread)[0]) + 1
+
+
+def _products(d: Floats, device: str | None) -> tuple[Product, Product]:
+    """``s -> D Sᵀ`` (n, k) and ``c -> Cᵀ D`` (k, m)."""
+    if device is None:
+        return lambda s: d @ s.T, lambda c: c.T @ d
+    from compute.series.on_device import products  # torch takes seconds to load
+
+    return products(d, device)
 
 
 def _data(spectra: ArrayLike, k: int) -> Floats:

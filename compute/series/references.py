@@ -38,6 +38,7 @@ def unmix(
     energy_ev: ArrayLike | None = None,
     max_shift: float | None = None,
     max_width: float | None = None,
+    device: str | None = None,
 ) -> Unmixed:
     """Fractions of the references in each spectrum, their errors, and whether they are all.
 
@@ -63,11 +64,14 @@ def unmix(
     max_shift, max_width : float, optional
         Bounds of the shift and of the Gaussian σ. As many channels at either end as the bound
         of the shift are left out of a fit with a free shift.
+    device : str, optional
+        Of torch, for a fixed axis; None is the processors (`compute.series.parallel.device_of`).
 
     Raises
     ------
     InputError
-        Arrays that do not fit together, references that are combinations of each other.
+        Arrays that do not fit together, references that are combinations of each other, a device
+        for what is only found on processors.
     """
     y = _rows(spectra, "spectra")
     unmixing = Unmixing.judged(
@@ -80,7 +84,7 @@ def unmix(
         max_shift=max_shift,
         max_width=max_width,
     )
-    return unmixing.of(y)
+    return unmixing.of(y, device)
 
 
 @dataclass(frozen=True)
@@ -143,14 +147,21 @@ class Unmixing:
         return cls(r, extra, smooth, found, bank)
 
     @single_blas()
-    def of(self, spectra: ArrayLike) -> Unmixed:
+    def of(self, spectra: ArrayLike, device: str | None = None) -> Unmixed:
         """Answers to spectra (n, m); how many of *these* hold something else informs the rest."""
         y = _rows(spectra, "spectra")
         k = len(self.references)
+        design = np.vstack([self.references, self.extra])
         if self.bank is not None:
+            if device is not None:
+                raise InputError("device", device, "shift and width are found on processors only")
             linear = fit_moving(y, self.bank, self.noise)
+        elif device is not None:
+            from compute.series.on_device import fit_fixed_on  # torch takes seconds to load
+
+            linear = fit_fixed_on(device, y, design, k, self.noise)
         else:
-            linear = _fit_fixed(y, np.vstack([self.references, self.extra]), k, self.noise)
+            linear = _fit_fixed(y, design, k, self.noise)
         p = p_values(linear.blocks, self.noise.relative_error)
         return shared(linear, self.smooth, k, self.noise, p, probabilities(p))
 

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from compute.matching import SpectrumLibrary
 from compute.matching.many import Many, Saved
 from compute.series import Unmixed, unmix
-from compute.series.parallel import processors
+from compute.series.parallel import device_of, processors
+from compute.series.references import Unmixing
 from tests.benchmarks.lorentzian_sets import Disturbance, make_library, make_queries
 from tests.benchmarks.rows import Row, wall_seconds
 from tests.benchmarks.series_truth import Series, make
@@ -46,6 +47,7 @@ def run() -> Iterator[Row]:
     yield from _halved()
     yield from _power()
     yield from _speed()
+    yield from _device()
     yield from _library()
 
 
@@ -102,7 +104,8 @@ def _power() -> Iterator[Row]:
                 )  # fmt: skip
 
 
-def _speed() -> Iterator[Row]:
+def _peaks() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Four references over 1,024 channels, and 20,000 counted mixtures on a background."""
     rng = np.random.default_rng(0)
     x = np.arange(1024)
     references = np.array(
@@ -113,9 +116,14 @@ def _speed() -> Iterator[Row]:
         ]
     )  # fmt: skip
     references /= references.mean(axis=1, keepdims=True)
-    n = 20_000
-    spectra = rng.poisson(500 * (rng.dirichlet(np.ones(4), n) @ references + 1)).astype(float)
-    rows = np.vstack([references, np.ones(x.size)])
+    mixed = rng.dirichlet(np.ones(4), 20_000) @ references
+    return references, rng.poisson(500 * (mixed + 1)).astype(float)
+
+
+def _speed() -> Iterator[Row]:
+    references, spectra = _peaks()
+    n = len(spectra)
+    rows = np.vstack([references, np.ones(references.shape[1])])
     plain = n / wall_seconds(lambda: np.linalg.lstsq(rows.T, spectra.T, rcond=None), repeat=1)
     one = 2000 / wall_seconds(
         lambda: [np.linalg.lstsq(rows.T, row, rcond=None) for row in spectra[:2000]], repeat=1
@@ -128,6 +136,24 @@ def _speed() -> Iterator[Row]:
     moving = len(few) / wall_seconds(lambda: unmix(few, references, free=("shift", "width")))
     yield Row("shift and width free, spectra a second", moving, "1/s", "numpy lstsq, one by one",
               one, limit=500, at_least=True)  # fmt: skip
+
+
+def _device() -> Iterator[Row]:
+    """The same on torch's device: a GPU where there is one, otherwise its processors."""
+    try:
+        device = device_of("auto") or "cpu"
+        references, spectra = _peaks()
+        unmixing = Unmixing.judged(spectra, references)
+        unmixing.of(spectra[:100], device)
+    except ImportError:
+        return
+    here, there = unmixing.of(spectra), unmixing.of(spectra, device)
+    apart = float(np.abs(here.fractions - there.fractions).max())
+    yield Row(f"fractions, torch on {device} off the kernels", apart, "", limit=1e-8)
+    kernels = len(spectra) / wall_seconds(lambda: unmixing.of(spectra), repeat=2)
+    rate = len(spectra) / wall_seconds(lambda: unmixing.of(spectra, device), repeat=2)
+    yield Row(f"fixed axis, torch on {device}, spectra a second", rate, "1/s",
+              "compiled kernels", kernels)  # fmt: skip
 
 
 def _library() -> Iterator[Row]:

@@ -58,6 +58,10 @@ class Command(JsonCommand):
             help="of the parameters, eV; as many as the quantity takes",
         )  # fmt: skip
         parser.add_argument(
+            "--device", default="auto", choices=("auto", "cpu", "cuda"),
+            help="of references on a fixed axis, nmf and mcr; auto is a GPU where there is one",
+        )  # fmt: skip
+        parser.add_argument(
             "--output", metavar="MAPS.h5", help="where the maps go; series-ID-METHOD.h5 without"
         )
         _corrections(parser.add_argument_group("corrections, in the order of their work"))
@@ -74,6 +78,7 @@ class Command(JsonCommand):
         noise: str | None,
         quantity: list[str],
         window: list[list[float]],
+        device: str,
         output: str | None,
         **options: Any,
     ) -> None:
@@ -107,7 +112,7 @@ class Command(JsonCommand):
         first: int | None = None
         warnings: list[str] = []
         try:
-            for step in analyse(row, asked, target):
+            for step in analyse(row, asked, target, device):
                 now = time.monotonic()
                 warnings = step.warnings
                 if first is None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from compute.errors import InputError
 from compute.series.misfit import probabilities
 from compute.series.noise import Noise, noise_of
+from compute.series.parallel import device_of
 from compute.series.parameters import QUANTITIES
 from compute.series.references import SAMPLE, Unmixing
 from compute.series.selection import select_references
@@ -27,35 +28,49 @@ Floats = NDArray[np.float64]
 METHODS = ("references", "library", "nmf", "mcr", "parameters")
 
 
-def analyse(row: Series, asked: Asked, output: Path) -> Iterator[Progress]:
+def analyse(row: Series, asked: Asked, output: Path, device: str = "auto") -> Iterator[Progress]:
     """Write the maps of a series to ``output``; ends with all spectra done.
 
     ``/components/<name>/{value, err}`` on the series' axes, ``/residual``, ``/none_of_these``,
     ``/spectra`` (components on ``/energy``), ``/corrections``; what was asked, of what and how it
     was corrected is in the attributes. The file appears when it is whole; until then parts are
-    kept, and the same question asked again goes on where it was stopped.
+    kept, and the same question asked again goes on where it was stopped. ``device`` (`DEVICES`) is
+    no part of the question: answers agree to rounding.
 
     Raises
     ------
     InputError
-        A method, references, corrections or windows that cannot be.
+        A method, references, corrections, windows or a device that cannot be.
     ReadError
         If the file of the series is missing or broken.
     """
     if asked.method not in METHODS:
         raise InputError("method", asked.method, f"is one of {', '.join(METHODS)}")
+    solver = _solver(asked, device)
     with Source(row, asked.corrections) as source:
         if asked.method == "references":
-            yield from _by_references(row, source, asked, output)
+            yield from _by_references(row, source, asked, output, solver)
         elif asked.method == "parameters":
             yield from _by_parameters(row, source, asked, output)
         elif asked.method == "library":
             yield from by_library(row, source, asked, output)
         else:
-            yield from by_factors(row, source, asked, output)
+            yield from by_factors(row, source, asked, output, solver)
 
 
-def _by_references(row: Series, source: Source, asked: Asked, output: Path) -> Iterator[Progress]:
+def _solver(asked: Asked, device: str) -> str | None:
+    """The torch device that this question is solved on, None for the processors."""
+    if asked.method in ("library", "parameters") or asked.free:
+        if device == "cuda":
+            what = "free shift and width" if asked.free else f"method {asked.method}"
+            raise InputError("device", device, f"{what}: on processors only")
+        device = "cpu"
+    return device_of(device)
+
+
+def _by_references(
+    row: Series, source: Source, asked: Asked, output: Path, device: str | None
+) -> Iterator[Progress]:
     curves, inside, warnings = references_on(asked.references, source.energy_ev)
     warnings += source.warnings
     noise = source.noise(asked.noise)
@@ -77,7 +92,7 @@ def _by_references(row: Series, source: Source, asked: Asked, output: Path) -> I
     names = [one.name for one in curves]
     parts = Parts(asked.key(row, [*source.digests, *(one.digest for one in curves)]), row.n_spectra)
     for rows, numbers in source.parts(rows_of(source.n_channels), parts.done):
-        found = unmixing.of(rows[:, inside])
+        found = unmixing.of(rows[:, inside], device)
         values: dict[str, Floats] = dict(numbers)
         for j, name in enumerate(names):
             values[f"components/{name}/value"] = found.fractions[:, j]

@@ -26,8 +26,10 @@ _JUDGED = 1000  # spectra that the number of components is found from
 _WHOLE = 0.99  # of the spectra, that have to reach over a channel for it to be compared
 
 
-def by_factors(row: Series, source: Source, asked: Asked, output: Path) -> Iterator[Progress]:
-    """NMF or MCR of all spectra at once.
+def by_factors(
+    row: Series, source: Source, asked: Asked, output: Path, device: str | None = None
+) -> Iterator[Progress]:
+    """NMF or MCR of all spectra at once, on a torch device or (None) the processors.
 
     Raises
     ------
@@ -54,7 +56,7 @@ def by_factors(row: Series, source: Source, asked: Asked, output: Path) -> Itera
     warnings += [*more, *source.warnings]
     known = np.array([one.values[reach] for one in curves])
     count = asked.components or components_by_validation(whole[:: -(-len(whole) // _JUDGED)])
-    found, names = _factors(whole, count, asked.method, known)
+    found, names = _factors(whole, count, asked.method, known, device)
     names = [*[one.name for one in curves][: len(found.components) - len(names)], *names]
     unit = np.linalg.pinv(found.components @ found.components.T)
     err = found.residual[:, None] * np.sqrt(np.maximum(np.diag(unit), 0))
@@ -127,16 +129,16 @@ def _all(source: Source) -> tuple[NDArray[np.float32], dict[str, Floats]]:
 
 
 def _factors(
-    whole: NDArray[np.float32], count: int, method: str, known: Floats
+    whole: NDArray[np.float32], count: int, method: str, known: Floats, device: str | None
 ) -> tuple[Factors, list[str]]:
     """Factors, and names of those that are no reference."""
     if method == "nmf":
-        found = nmf(whole, count)
+        found = nmf(whole, count, device=device)
         return found, [f"component{i + 1}" for i in range(count)]
-    start = nmf(whole, count).components.astype(float)
+    start = nmf(whole, count, device=device).components.astype(float)
     if len(known):
         start = np.vstack([known, start[: max(count - len(known), 0)]])
-    found = mcr(whole, start, known=len(known))
+    found = mcr(whole, start, known=len(known), device=device)
     free = range(len(known), len(found.components))
     return found, [f"component{i + 1}" for i in free]
 

@@ -90,9 +90,9 @@ def test_an_analysis_that_was_stopped_goes_on(stored, reference_files, tmp_path,
     seen: list[int] = []
     answers = Unmixing.of
 
-    def watched(self: Unmixing, y: Any) -> Any:
+    def watched(self: Unmixing, y: Any, *device: Any) -> Any:
         seen.append(len(y))
-        return answers(self, y)
+        return answers(self, y, *device)
 
     monkeypatch.setattr(Unmixing, "of", watched)
     list(analyses.analyse(row, asked, again))
@@ -100,6 +100,26 @@ def test_an_analysis_that_was_stopped_goes_on(stored, reference_files, tmp_path,
     with h5py.File(whole) as a, h5py.File(again) as b:
         for name in ("components/phaseA/value", "none_of_these"):
             np.testing.assert_allclose(a[name][()], b[name][()], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ((), "there is no GPU here"),
+        (("--free", "shift"), "free shift and width: on processors only"),
+        (("--method", "parameters"), "method parameters: on processors only"),
+    ],
+)
+def test_a_gpu_that_cannot_help_is_told(stored, reference_files, tmp_path, monkeypatch, words, why):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    target = tmp_path / "maps.h5"
+    with pytest.raises(CommandError, match=f"--device cuda: {why}"):
+        run(
+            "analyze_series", stored.id, "--references", *reference_files, "--device", "cuda",
+            "--output", target, *words,
+        )  # fmt: skip
+    assert not target.exists()
 
 
 @pytest.mark.parametrize("method", ["nmf", "mcr"])
