@@ -95,6 +95,14 @@ class _Named(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
+class OverAbsorptionSerializer(_Named):
+    """Of the fluorescence of a thick sample, of normalised spectra."""
+
+    formula = serializers.CharField(max_length=200)
+    angle_in = serializers.FloatField(default=45.0, help_text="Of the beam, ° from the surface.")
+    angle_out = serializers.FloatField(default=45.0, help_text="Of the detector.")
+
+
 class CorrectionsSerializer(_Named):
     """Done before, in this order, those that are named."""
 
@@ -108,6 +116,7 @@ class CorrectionsSerializer(_Named):
     calibrate = serializers.FloatField(required=False, help_text="Of the steepest rise, eV.")
     power_law = PairField(required=False, help_text="Window before the edge, eV.")
     low_loss = serializers.IntegerField(required=False, min_value=1, help_text="Spectrum.")
+    over_absorption = OverAbsorptionSerializer(required=False)
     bin = serializers.IntegerField(required=False, min_value=1, help_text="Channels.")
 
 
@@ -130,6 +139,13 @@ class AskSerializer(_Named):
     )
     smooth = serializers.ChoiceField(["alike", "none"], required=False, help_text="Of library.")
     corrections = CorrectionsSerializer(required=False)
+
+
+def _correction(value: Any) -> Any:
+    """As an analysis takes it: several values of one correction are a tuple, in their order."""
+    if isinstance(value, Mapping):
+        return tuple(value[name] for name in OverAbsorptionSerializer().fields)
+    return tuple(value) if isinstance(value, list) else value
 
 
 class ValuesSerializer(serializers.Serializer[Any]):
@@ -248,7 +264,7 @@ class SeriesViewSet(_Strict[Series], Curated):
                     quantities=tuple(asked.get("quantities", [])),
                     windows=tuple((low, high) for low, high in asked.get("windows", [])),
                     corrections=tuple(
-                        (name, tuple(value) if isinstance(value, list) else value)
+                        (name, _correction(value))
                         for name, value in asked.get("corrections", {}).items()
                         if value is not False
                     ),

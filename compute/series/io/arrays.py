@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import h5py
 import numpy as np
 
 from compute.errors import ReadError
 from compute.io.hdf5_access import child, fields_of, groups, quantity_of, text_of, texts_of, unit_of
-from compute.io.raw import Faults
+from compute.io.raw import Faults, Quantity
 from compute.series.io.raw import MAX_CHANNELS, PART_BYTES, Axis, Floats, RawSeries
 
 _TO_EV = {"ev": 1.0, "kev": 1e3, "mev": 1e-3}
+_MEGA = "MeV"  # the one unit whose capital letter says something
+MAX_PLACES = 2**28  # on one axis: a file may say more than it holds
+_QUANTITIES = ", ".join(get_args(Quantity))
 _ENERGIES = ("energy", "energies", "eloss", "energy_loss", "energy loss", "e")
 
 
-def read_hdf5(path: Path) -> RawSeries | None:
-    """The largest array of spectra of a file; None where it holds single spectra only."""
+def read_hdf5(path: Path, refused: list[str] | None = None) -> RawSeries | None:
+    """The largest array of spectra of a file; None where it holds single spectra only.
+
+    What of the file looks like a series and is none is added to ``refused``.
+    """
     try:
         file = h5py.File(path, "r")
     except OSError as error:
@@ -34,11 +41,13 @@ def read_hdf5(path: Path) -> RawSeries | None:
                 if one is not None:
                     found.append(one)
                     break
-        stacks = [one for one in found if len(one[1]) > 1 and np.prod(one[2]) > one[2][one[3]]]
+        stacks = [one for one in found if len(one[1]) > 1 and math.prod(one[2]) > one[2][one[3]]]
         if not stacks:
+            if refused is not None:
+                refused += faults.warnings
             return None
         name, axes, shape, energy_at, fields, quantity, dtype = max(
-            stacks, key=lambda one: int(np.prod(one[2]))
+            stacks, key=lambda one: math.prod(one[2])
         )
         warnings = list(faults.warnings)
     others = [one[0] for one in stacks if one[0] != name]
@@ -62,7 +71,7 @@ def read_npy(path: Path) -> RawSeries:
     """
     side = path.with_suffix(".json")
     try:
-        told = json.loads(side.read_text(encoding="utf-8"))
+        told = json.loads(side.read_text(encoding="utf-8-sig"))
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as error:
         raise ReadError([f"{path.name}: {side.name} with its axes is missing"]) from error
@@ -86,6 +95,8 @@ def read_npy(path: Path) -> RawSeries:
         yield from parts_of(_Npy(path), energy_at)
 
     quantity = str(told.get("quantity") or "arbitrary")
+    if quantity not in get_args(Quantity):
+        raise ReadError([f"{side.name}: quantity {quantity!r} is one of {_QUANTITIES}"])
     return series_of(path, axes, energy_at, source, "npy", array.dtype, fields, quantity, [])
 
 
@@ -129,17 +140,14 @@ def _nxdata(name: str, group: h5py.Group, faults: Faults) -> _Stack | None:
         faults.warn(f"{name}: its values lie in another file: not read")
         return None
     names = [*texts_of(group.attrs.get("axes")), *([""] * item.ndim)][: item.ndim]
-    axes = []
-    for i, (one, size) in enumerate(zip(names, item.shape, strict=True)):
-        values = child(group, one, faults) if one not in ("", ".") else None
-        if isinstance(values, h5py.Dataset) and values.shape == (size,):
-            written = text_of(values.attrs.get("units")) or ""
-            axes.append(Axis(one, written, np.asarray(values[()], float)))
-        else:
-            axes.append(
-                Axis(one if one not in ("", ".") else f"axis{i}", "", np.arange(size) * 1.0)
-            )
     try:
+        _countable(item, name)
+        axes = [
+            Axis(f"axis{i}", "", np.arange(size) * 1.0)
+            if one in ("", ".")
+            else _nexus_axis(child(group, one, faults), one, size, name, faults)
+            for i, (one, size) in enumerate(zip(names, item.shape, strict=True))
+        ]
         at = energy_axis(axes, name)
     except ReadError as error:
         faults.warn("; ".join(error.errors))
@@ -149,27 +157,80 @@ def _nxdata(name: str, group: h5py.Group, faults: Faults) -> _Stack | None:
     return f"{name.rstrip('/')}/{signal}", axes, item.shape, at, fields, quantity, item.dtype.str
 
 
+def _countable(item: h5py.Dataset, where: str) -> None:
+    if max(item.shape) > MAX_PLACES:
+        raise ReadError([f"{where}: {item.shape} places are more than a series may have"])
+
+
+def _nexus_axis(item: Any, axis: str, size: int, where: str, faults: Faults) -> Axis:
+    """The places of an axis, or the middles of its bins; the energy has to be there.
+
+    Of any other axis that cannot be read the places are counted, which is told.
+    """
+    unit = ""
+    if isinstance(item, h5py.Dataset):
+        unit = text_of(item.attrs.get("units")) or ""
+        if item.dtype.kind in "iuf" and item.shape in ((size,), (size + 1,)):
+            values = np.asarray(item[()], float)
+            return Axis(axis, unit, values if values.size == size else _middles(values))
+        why = f"has the shape {item.shape} and the type {item.dtype}; {size} numbers are needed"
+    else:
+        why = "is missing"
+    if axis.strip().lower() in _ENERGIES or unit.strip().lower() in _TO_EV:
+        raise ReadError([f"{where}: axis {axis} {why}"])
+    faults.warn(f"{where}: axis {axis} {why}: its places are counted")
+    return Axis(axis, "", np.arange(size) * 1.0)
+
+
+def _middles(edges: Floats) -> Floats:
+    return np.asarray((edges[1:] + edges[:-1]) / 2)
+
+
 def _hyperspy(name: str, group: h5py.Group, faults: Faults) -> _Stack | None:
     item = child(group, "data", faults)
     if not isinstance(item, h5py.Dataset) or "axis-0" not in group or item.dtype.kind not in "iuf":
         return None
     axes = []
     signal_axes = []
-    for i, size in enumerate(item.shape):
-        attrs = group[f"axis-{i}"].attrs if f"axis-{i}" in group else {}
-        scale, offset = float(attrs.get("scale", 1)), float(attrs.get("offset", 0))
-        label, unit = text_of(attrs.get("name")) or "", text_of(attrs.get("units")) or ""
-        unit = "" if unit.startswith("<") else unit
-        label = f"axis{i}" if label in ("", "<undefined>") else label
-        axes.append(Axis(label, unit, offset + scale * np.arange(size)))
-        if not bool(attrs.get("navigate", i < item.ndim - 1)):
-            signal_axes.append(i)
+    try:
+        _countable(item, name)
+        for i, size in enumerate(item.shape):
+            told = child(group, f"axis-{i}", faults)
+            attrs = told.attrs if isinstance(told, h5py.Group) else {}
+            label, unit = text_of(attrs.get("name")) or "", text_of(attrs.get("units")) or ""
+            unit = "" if unit.startswith("<") else unit
+            label = f"axis{i}" if label in ("", "<undefined>") else label
+            axes.append(Axis(label, unit, _hyperspy_places(told, size, f"{name}/axis-{i}")))
+            if not bool(np.all(attrs.get("navigate", i < item.ndim - 1))):
+                signal_axes.append(i)
+    except ReadError as error:
+        faults.warn("; ".join(error.errors))
+        return None
     if len(signal_axes) != 1:
         faults.warn(f"{name}: {len(signal_axes)} signal axes; a spectrum has one")
         return None
     return (
         f"{name.rstrip('/')}/data", axes, item.shape, signal_axes[0], {}, "counts", item.dtype.str,
     )  # fmt: skip
+
+
+def _hyperspy_places(told: Any, size: int, where: str) -> Floats:
+    """Places one by one, or by offset and scale."""
+    attrs = told.attrs if isinstance(told, h5py.Group) else {}
+    if "expression" in attrs:
+        raise ReadError([f"{where}: is given by an expression: convert it to a non-uniform axis"])
+    try:
+        if isinstance(told, h5py.Group) and isinstance(told.get("axis"), h5py.Dataset):
+            values = np.asarray(told["axis"][()], np.float64)
+        else:
+            scale, offset = (np.float64(attrs.get(key, usual)).item()
+                             for key, usual in (("scale", 1), ("offset", 0)))  # fmt: skip
+            values = np.asarray(offset + scale * np.arange(size), np.float64)
+    except (TypeError, ValueError, OSError) as error:
+        raise ReadError([f"{where}: {error}"]) from error
+    if values.shape != (size,):
+        raise ReadError([f"{where}: {values.shape} places for {size}"])
+    return values
 
 
 def _emd(name: str, group: h5py.Group, faults: Faults) -> _Stack | None:
@@ -179,10 +240,19 @@ def _emd(name: str, group: h5py.Group, faults: Faults) -> _Stack | None:
         return None
     if item.dtype.kind not in "iuf" or item.ndim < 2:
         return None
+    try:
+        _countable(item, name)
+    except ReadError as error:
+        faults.warn("; ".join(error.errors))
+        return None
     axes = []
     for i, size in enumerate(item.shape):
         dim = child(group, f"dim{i + 1}", faults)
-        if not isinstance(dim, h5py.Dataset) or dim.ndim != 1 or dim.size not in (size, 2):
+        if (
+            not isinstance(dim, h5py.Dataset)
+            or dim.ndim != 1
+            or (dim.size not in (size, 2) or dim.dtype.kind not in "iuf")
+        ):
             faults.warn(f"{name}: dim{i + 1} with {size} places is missing")
             return None
         values = np.asarray(dim[()], float)
@@ -214,14 +284,20 @@ def parts_of(data: Any, energy_at: int) -> Iterator[np.ndarray[Any, Any]]:
     if data.ndim == 1:
         yield np.asarray(data[()])[None]
         return
-    first = 0 if energy_at else 1
-    row = int(np.prod(data.shape)) // data.shape[first] * max(data.dtype.itemsize, 8)
-    step = max(1, PART_BYTES // row)
-    for start in range(0, data.shape[first], step):
+    rest = [i for i in range(data.ndim) if i != energy_at]
+    place = data.shape[energy_at] * max(data.dtype.itemsize, 8)  # bytes of one on the axis
+    while len(rest) > 1 and place * data.shape[rest[-1]] <= PART_BYTES:
+        place *= data.shape[rest.pop()]
+    *outer, along = rest
+    step = max(1, PART_BYTES // place)
+    for at in np.ndindex(*(data.shape[i] for i in outer)):
         cut = [slice(None)] * data.ndim
-        cut[first] = slice(start, start + step)
-        block = np.moveaxis(np.asarray(data[tuple(cut)]), energy_at, -1)
-        yield block.reshape(-1, block.shape[-1])
+        for i, index in zip(outer, at, strict=True):
+            cut[i] = slice(index, index + 1)
+        for start in range(0, data.shape[along], step):
+            cut[along] = slice(start, start + step)
+            block = np.moveaxis(np.asarray(data[tuple(cut)]), energy_at, -1)
+            yield block.reshape(-1, block.shape[-1])
 
 
 def series_of(
@@ -242,6 +318,8 @@ def series_of(
             warnings.append(f"axis {axis.name} has no unit: state it by --axis")
         if not np.isfinite(axis.values).all():
             raise ReadError([f"{path.name}: axis {axis.name} holds values that are no numbers"])
+        if axis.size > 1 and np.ptp(axis.values) == 0:
+            warnings.append(f"axis {axis.name} says {axis.values[0]:g} of every place")
     unit = energy_axis.unit.strip().lower()
     if unit and unit not in _TO_EV:
         raise ReadError(
@@ -249,7 +327,8 @@ def series_of(
         )
     if not unit:
         warnings.append(f"axis {energy_axis.name} has no unit: taken as eV")
-    energy: Floats = energy_axis.values * _TO_EV.get(unit, 1.0)
+    factor = 1e6 if energy_axis.unit.strip() == _MEGA else _TO_EV.get(unit, 1.0)
+    energy: Floats = energy_axis.values * factor
     if energy.size < 2 or energy.size > MAX_CHANNELS:
         raise ReadError(
             [f"{path.name}: {energy.size} energies; 2 … {MAX_CHANNELS} make a spectrum"]

@@ -92,6 +92,8 @@ def convert_read(
     warnings = list(raw.warnings)
     if written.gaps:
         warnings.append(f"{written.gaps} of {raw.n_spectra} spectra hold no value")
+    if written.full:
+        warnings.append(f"{written.full}: full counters or dead pixels, taken as they are")
     content, counted = _seen(raw, target)
     return Converted(
         raw.axes, raw.energy_ev, raw.element, raw.edge, raw.quantity, raw.technique, written,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -72,7 +73,9 @@ class GivenAxis:
         if self.grid is None:
             return Axis(self.name, self.unit, read.values)
         start, step = self.grid
-        return Axis(self.name, self.unit, start + step * np.arange(read.size, dtype=np.float64))
+        with np.errstate(over="ignore"):  # the reader refuses what is no number then
+            values = start + step * np.arange(read.size, dtype=np.float64)
+        return Axis(self.name, self.unit, values)
 
 
 @dataclass(frozen=True)
@@ -109,4 +112,4 @@ class RawSeries:
 
     @property
     def n_spectra(self) -> int:
-        return int(np.prod(self.shape)) if self.axes else 1
+        return math.prod(self.shape)

@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from compute.edges import normalise_edge, normalise_element
+import numpy as np
+
+from compute.edges import edge_energy, normalise_edge, normalise_element
 from compute.errors import InputError, ReadError
 from compute.series.io.arrays import read_hdf5, read_npy
 from compute.series.io.files import from_files
 from compute.series.io.raw import GivenAxis, RawSeries
 from compute.series.io.rosetta import READERS, read_rosetta
+from compute.series.io.stxm import is_scan, read_stxm
 
+_NEAR_EDGE = 20.0  # eV
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
@@ -41,16 +45,22 @@ def read_series(
     given = [GivenAxis.parse(text) for text in axes]
     files = _files(paths)
     errors: list[str] = []
+    refused: list[str] = []
     found: RawSeries | None = None
-    if len(files) == 1:
+    if is_scan(files):
+        found = read_stxm(files)
+    elif len(files) == 1:
         if files[0].suffix.lower() == ".npy":
             found = read_npy(files[0])
         elif _starts(files[0]) == _HDF5:
-            found = read_hdf5(files[0])
+            found = read_hdf5(files[0], refused)
         if found is None and files[0].suffix.lower() in READERS:
             found = read_rosetta(files[0])
     if found is None:
-        found, errors = from_files(files, element=element, edge=edge)
+        try:
+            found, errors = from_files(files, element=element, edge=edge)
+        except ReadError as error:
+            raise ReadError([*refused, *error.errors], permanent=error.permanent) from error
     if given:
         if len(given) != len(found.axes):
             told = ", ".join(f"{axis.name} ({axis.size})" for axis in found.axes)
@@ -58,9 +68,52 @@ def read_series(
         named = tuple(one.over(axis) for one, axis in zip(given, found.axes, strict=True))
         kept = tuple(text for text in found.warnings if "--axis" not in text)
         found = replace(found, axes=named, warnings=kept)
+    found = _told_apart(found, list(axes))
     said = normalise_element(found.element or ""), normalise_edge(found.edge or "")
     stated = _stated(element, edge)
-    return replace(found, element=stated[0] or said[0], edge=stated[1] or said[1]), errors
+    warnings = [
+        f"{name} {text!r} of the file does not exist and is left out"
+        for name, text, value in zip(
+            ("element", "edge"), (found.element, found.edge), said, strict=True
+        )
+        if text and value is None
+    ]
+    found = replace(found, element=stated[0] or said[0], edge=stated[1] or said[1])
+    return replace(found, warnings=(*found.warnings, *warnings, *_elsewhere(found))), errors
+
+
+def _told_apart(found: RawSeries, given: Sequence[str]) -> RawSeries:
+    """Axes by names of their own; places that overflow what a number can be are refused."""
+    names: list[str] = []
+    warnings = list(found.warnings)
+    for axis in found.axes:
+        if not np.isfinite(axis.values).all():
+            raise InputError("axis", given, f"{axis.name} leaves what numbers can be")
+        name, count = axis.name, 1
+        while name in names:
+            if given:
+                raise InputError("axis", given, f"{axis.name} is named twice")
+            count += 1
+            name = f"{axis.name}{count}"
+        if name != axis.name:
+            warnings.append(f"two axes are named {axis.name}: the later one is called {name}")
+        names.append(name)
+    axes = tuple(replace(axis, name=name) for axis, name in zip(found.axes, names, strict=True))
+    return replace(found, axes=axes, warnings=tuple(warnings))
+
+
+def _elsewhere(found: RawSeries) -> list[str]:
+    """What is to be told where the edge lies outside the energies: other units, another edge."""
+    if not (found.element and found.edge):
+        return []
+    at = edge_energy(found.element, found.edge)
+    low, high = found.energy_ev[[0, -1]]
+    if at is None or low - _NEAR_EDGE <= at <= high + _NEAR_EDGE:
+        return []
+    return [
+        f"{found.element} {found.edge} lies at {at:.0f} eV, the energies at {low:g} … {high:g} eV: "
+        "another unit, or another edge?"
+    ]
 
 
 def _stated(element: str | None, edge: str | None) -> tuple[str | None, str | None]:

@@ -31,6 +31,8 @@ class Written:
         Mean of each spectrum.
     gaps : int
         Spectra without a single value.
+    full : str
+        How many values are the largest that the integers of the file hold; empty where none are.
     """
 
     sha256: str
@@ -38,6 +40,7 @@ class Written:
     total: Floats
     level: Floats
     gaps: int
+    full: str = ""
 
 
 def write(series: RawSeries, path: Path) -> Written:
@@ -52,7 +55,7 @@ def write(series: RawSeries, path: Path) -> Written:
     dtype = np.dtype(series.dtype)
     rows = max(1, min(n, CHUNK_BYTES // (m * dtype.itemsize)))
     total, level = np.zeros(m), np.empty(n)
-    done = 0
+    done = full = 0
     with h5py.File(path, "w-") as file:
         file.attrs.update({"version": VERSION, "default": "entry"})
         entry = file.create_group("entry")
@@ -72,10 +75,13 @@ def write(series: RawSeries, path: Path) -> Written:
             if np.isinf(part).any():
                 raise ReadError([f"spectrum {done}: infinite values"])
             spectra[done : done + len(part)] = part
+            kind = part.dtype
+            if kind.kind in "iu":
+                full += int((part == np.iinfo(kind).max).sum())
             filled = np.nan_to_num(np.asarray(part, float))
             total += filled.sum(axis=0)
-            level[done : done + len(part)] = filled.mean(axis=1)
-            level[done : done + len(part)][np.isnan(part).all(axis=1)] = np.nan
+            with np.errstate(invalid="ignore"):
+                level[done : done + len(part)] = filled.sum(axis=1) / (~np.isnan(part)).sum(axis=1)
             done += len(part)
     if done != n:
         raise ReadError([f"the file ends after {done} of {n} spectra"])
@@ -86,7 +92,8 @@ def write(series: RawSeries, path: Path) -> Written:
         while block := raw.read(2**20):
             digest.update(block)
     gaps = int(np.isnan(level).sum())
-    return Written(digest.hexdigest(), path.stat().st_size, total, level, gaps)
+    most = f"{full} values are {np.iinfo(kind).max}, the most that {kind} holds" if full else ""
+    return Written(digest.hexdigest(), path.stat().st_size, total, level, gaps, most)
 
 
 class Stored:

@@ -27,7 +27,10 @@ from spectradb.words import in_words
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-FORMATS = ("HDF5/NXdata, NXxas", ".hspy", ".npy + .json", "Athena .prj", ".xdi .dat .txt .csv")
+FORMATS = (
+    "HDF5/NXdata, NXxas", ".hspy", ".npy + .json", "STXM .hdr + .xim", "Athena .prj",
+    ".xdi .dat .txt .csv",
+)  # fmt: skip
 
 
 @login_required

@@ -360,3 +360,20 @@ def test_a_field_that_there_is_not_is_refused_not_left_out(client, asked, field)
     client.force_login(anna)
     told = client.post(f"/api/v1/series/{row.pk}/analyses/", asked, "application/json")
     assert (told.status_code, list(told.json())) == (400, [field])
+
+
+def test_over_absorption_is_asked_for_by_its_parts(client):
+    pytest.importorskip("xraydb")
+    anna = make_user("anna", "contributor")
+    row = make_series(contributor=anna, quantity="normalised", absorber="Fe", edge="K")
+    client.force_login(anna)
+    asked = {"method": "nmf", "corrections": {"over_absorption": {"formula": "Fe2O3"}}}
+    told = client.post(f"/api/v1/series/{row.pk}/analyses/", asked, "application/json")
+    assert told.status_code == 202, told.json()
+    assert told.json()["options"]["corrections"] == [["over_absorption", ["Fe2O3", 45.0, 45.0]]]
+    asked["corrections"]["over_absorption"] |= {"angle_in": 60, "angle_out": 95}
+    told = client.post(f"/api/v1/series/{row.pk}/analyses/", asked, "application/json")
+    assert (told.status_code, list(told.json())) == (400, ["angle_out"])
+    asked["corrections"]["over_absorption"] = {"angle_in": 60}
+    told = client.post(f"/api/v1/series/{row.pk}/analyses/", asked, "application/json")
+    assert told.status_code == 400
