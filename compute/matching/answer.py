@@ -37,9 +37,9 @@ class Shown:
     beside: Beside  # of the alternatives
 
     def result(
-        self, curve: Curve, found: Candidates, posterior: Posterior, top: int, n_library: int
+        self, curve: Curve, found: Candidates, posterior: Posterior, top: int | None, n_library: int
     ) -> MatchResult:
-        """The ``top`` candidates, likeliest first.
+        """The ``top`` candidates (all where None), likeliest first.
 
         An alternative may fit as badly as a candidate: each is believed as far as it fits, and
         what is left is none of these without a name.

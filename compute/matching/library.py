@@ -162,7 +162,8 @@ class SpectrumLibrary(Contents):
         energy_ev: ArrayLike,
         intensity: ArrayLike,
         *,
-        top: int = 10,
+        top: int | None = 10,
+        least: int = EXACT,
         max_shift_ev: float = MAX_SHIFT_EV,
         among: Iterable[Hashable] | None = None,
     ) -> MatchResult:
@@ -173,7 +174,9 @@ class SpectrumLibrary(Contents):
         energy_ev, intensity : (n,)
             The query on any grid, eV; any scale, any straight background.
         top : int
-            How many candidates to return, at most 400.
+            How many candidates to return, at most 400; None for all that were compared exactly.
+        least : int
+            How many to compare exactly where more are not nearly as likely as the first.
         max_shift_ev : float
             Largest shift tried either way.
         among : ids or None
@@ -185,8 +188,9 @@ class SpectrumLibrary(Contents):
             Fewer than 8 points, NaN, constant data, nothing but noise, no overlap with the library,
             an unknown id.
         """
-        if not 1 <= top <= SHORTLIST:
-            raise InputError("top", top, f"must be 1 to {SHORTLIST}")
+        for name, value in (("top", 1 if top is None else top), ("least", least)):
+            if not 1 <= value <= SHORTLIST:
+                raise InputError(name, value, f"must be 1 to {SHORTLIST}")
         _checked_shift(max_shift_ev)
         curve, unit, _ = self._curve(energy_ev, intensity)
         chosen = self._chosen(among)
@@ -194,7 +198,7 @@ class SpectrumLibrary(Contents):
         bank = self._searcher.screen.bank(curve, max_shift_ev)
         found = self._searcher.search(
             curve, self._rows, known.discrepancy, known.alignment, max_shift_ev,
-            among=chosen, count=max(top, EXACT), bank=bank,
+            among=chosen, count=max(top or 1, least), bank=bank,
         )  # fmt: skip
         if found.is_noise(curve.n):
             raise InputError(

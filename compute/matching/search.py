@@ -28,10 +28,12 @@ from compute.threads import single_blas
 
 # Rows that each pass hands to the next, by the time they may take (a third each of a search of
 # 150,000). In ``bench matching_steps`` the right row was within the first 100 of the shortlist and
-# within the first 40 after it.
+# within the first 40 after it. Where many are alike, no order tells the right one, and all that
+# are nearly as likely as the first are compared: shares are of those that were.
 SHORTLIST = 400
 EXACT = 40
 FINAL = 10
+_REACH = float(np.log(1e4))
 # Of the log-likelihood against the alignment's prior, where candidates are ordered: what known
 # pairs make of it is about that (`compute.matching.temper`), and the order must not hang on them.
 _COUNTED = 0.3
@@ -147,7 +149,7 @@ class Searcher:
         count: int = EXACT,
         bank: Bank | None = None,
     ) -> Candidates:
-        """The best ``count`` rows.
+        """The best ``count`` rows, and what is nearly as likely as the first of them.
 
         Parameters
         ----------
@@ -196,11 +198,13 @@ class Searcher:
         own_err, error = rows.shift_err_ev[shortlist.row], rows.error[shortlist.row]
         start = Alignment(shortlist.shift_ev, shortlist.sigma_ev**2, shortlist.gamma_ev)
         rough, likelihood = self._roughly(curve, values, start, covariance, max_shift_ev, error)
-        order = np.argsort(-likelihood, kind="stable")
-        picked = order[:count]
+        likely = _COUNTED * likelihood + np.log(rows.weight[shortlist.row])
+        order = np.argsort(-likely, kind="stable")
+        near = int(np.count_nonzero(likely >= likely.max() - _REACH))
+        picked = order[: max(count, near)]
         if also is not None:
             place = np.flatnonzero(shortlist.row == also)
-            picked = np.concatenate([picked[~np.isin(picked, place)][: count - 1], place])
+            picked = np.concatenate([picked[~np.isin(picked, place)], place])
         return self._exactly(
             curve, shortlist.row[picked], values[picked], own_err[picked], error[picked],
             rough.take(picked), covariance, prior, max_shift_ev, also,

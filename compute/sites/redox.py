@@ -41,6 +41,12 @@ _NEVER = 10.0  # and of those of s- and f-block metals, yttrium and aluminium (L
 _SEEN = frozenset(("Sm", "Yb", "Ce", "Pr", "Tb", "U", "Np", "Pu"))  # but these
 SOFT = frozenset(("S", "Se", "Te", "P", "As", "Sb", "I"))
 ACCEPTORS = frozenset(("C", "P", "H"))  # ligands of low-valent metals
+# Standard potentials X2/2 X− in water, V, any textbook's; of chalcogenides and pnictides, which
+# give up electrons at least as easily, that of iodide.
+_OXIDISED_V: Mapping[str, float] = {
+    "F": 2.87, "Cl": 1.36, "Br": 1.07, "I": 0.54, "S": 0.54, "Se": 0.54, "Te": 0.54, "N": 0.54,
+    "P": 0.54, "As": 0.54, "Sb": 0.54,
+}  # fmt: skip
 
 
 def is_open_shell(element: str) -> bool:
@@ -80,6 +86,18 @@ def prior_costs(element: str, ligands: Sequence[str] = ()) -> dict[int, float]:
         )
     lowest = min(costs.values())
     return {q: cost - lowest for q, cost in costs.items()}
+
+
+def oxidises_ligands(element: str, state: int, ligands: Sequence[str]) -> bool:
+    """Whether a 3d ion in water would take an electron from one of these, and so never bind it.
+
+    False of oxygen, whose oxides hold ions that water does not, and of other elements.
+    """
+    energies = _FROST_EV.get(element, {})
+    if state not in energies or state - 1 not in energies:
+        return False
+    potential = energies[state] - energies[state - 1]
+    return any(potential > _OXIDISED_V.get(one, float("inf")) for one in ligands)
 
 
 @cache

@@ -7,11 +7,10 @@ measured is often unlike both, and the answer is then the valence of the least u
 from __future__ import annotations
 
 from collections import defaultdict
-from math import exp
 
 from compute.ions import d_electrons
-from compute.sites.redox import prior_costs
 from spectradb.models import Kind
+from spectradb.services.matching.commonness import usual
 from spectradb.services.matching.groups import Group, whole_valences
 
 # Compounds of a valence. With a whole family of compounds struck out of the library, the right
@@ -23,13 +22,13 @@ _USUAL = 0.3  # of the likeliest valence, by the root of how usual its ions are;
 
 def usual_valences(element: str) -> list[int]:
     """Valences with an open 3d shell that compounds of an element commonly have."""
-    costs = {
-        state: cost
-        for state, cost in prior_costs(element, ("O",)).items()
+    open_shell = {
+        state: share
+        for state, share in usual(element).items()
         if state >= 2 and (d_electrons(element, state) or 0) < 10
     }
-    least = min(costs.values(), default=0.0)
-    return sorted(state for state, cost in costs.items() if exp(0.5 * (least - cost)) >= _USUAL)
+    most = max(open_shell.values(), default=1.0)
+    return sorted(state for state, share in open_shell.items() if share >= _USUAL * most)
 
 
 def thin_in_words(group: Group) -> list[str]:

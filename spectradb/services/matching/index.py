@@ -25,6 +25,7 @@ from compute.matching import SpectrumLibrary
 from compute.matching.version import VERSION as MATCHING
 from compute.normalise.version import VERSION as NORMALISE
 from spectradb.models import Kind
+from spectradb.services.matching.commonness import VERSION as COMMONNESS
 from spectradb.services.matching.groups import Curve, Group, groups, prepared, usable
 from spectradb.services.matching.teaching import (
     SHIPPED,
@@ -131,7 +132,7 @@ def _stamp(group: Group) -> str:
     wanted = sorted(group.rows().values_list("pk", flat=True))
     pairs = [pair_numbers(one) for one in (group, *_neighbours(group))]
     shipped = SHIPPED.read_text(encoding="utf-8") if group.lines and SHIPPED.exists() else ""
-    digest = hashlib.sha256(json.dumps([wanted, pairs, shipped]).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps([wanted, pairs, shipped, COMMONNESS]).encode()).hexdigest()
     return f"{_VERSIONS} {digest}"
 
 

@@ -258,8 +258,11 @@ def _in_group(
     e, v = edge_region(
         energy, values, group.absorber, group.edge, library.grid, options.max_shift_ev
     )
-    top = max(options.top, EXACT)  # all that are compared: valences and edges sum over them
-    result = library.match(e, v, top=top, max_shift_ev=options.max_shift_ev, among=among)
+    # Of all that are compared: valences and edges sum over them.
+    result = library.match(
+        e, v, top=None, least=max(options.top, EXACT), max_shift_ev=options.max_shift_ev,
+        among=among,
+    )  # fmt: skip
     return result, smooth_share(e, v)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from math import sqrt
 from pathlib import Path
+from typing import NamedTuple
 
 from compute.matching import (
     AlignmentPrior,
@@ -21,6 +21,11 @@ from compute.matching import (
 from compute.matching.l23 import alternatives
 from compute.matching.storage import calibration_from
 from spectradb.models import Kind, Spectrum
+from spectradb.services.matching.commonness import (
+    Substance,
+    substance_weight,
+    valence_weight,
+)
 from spectradb.services.matching.groups import Group, prepared, usable, whole_valences
 
 # What computed soft X-ray edges miss measured ones by, where no measured spectra have taught it:
@@ -147,33 +152,65 @@ def known_pairs(
     return known
 
 
+_Key = tuple[float | None, str]
+
+
+class _Row(NamedTuple):
+    """What is asked of a computed spectrum."""
+
+    pk: int
+    anchor: float | None
+    valence: float | None
+    ligands: str
+    formula: str
+    route: str
+    hypothetical: bool | None
+
+    @property
+    def substance(self) -> _Key:
+        return self.valence, self.formula
+
+    @classmethod
+    def of(cls, group: Group) -> Iterator[_Row]:
+        rows = group.rows().values_list(
+            "pk", "energy_offset_err", "site__oxidation_state", "site__ligands", "formula",
+            "calculation__route", "structure__hypothetical",
+        )  # fmt: skip
+        for pk, anchor, valence, ligands, formula, route, hypothetical in rows:
+            yield cls(pk, anchor, valence, ligands or "", formula, route or "", hypothetical)
+
+
 def expectations(group: Group, library: SpectrumLibrary) -> Expectations:
     """What is known of computed spectra before looking.
 
-    A valence weighs as the root of how many substances of it the library holds: that many of one
-    are known and few of another says something of what is measured, but not in proportion. A site
-    of mixed valence belongs to both its neighbours. Within a valence every substance weighs the
-    same, however often it was computed: by two routes, in two structures, at several sites.
+    A valence weighs as it is usual (:mod:`spectradb.services.matching.commonness`), however many
+    crystals of it the library holds; a site of mixed valence belongs to both its neighbours.
+    Within a valence a substance weighs as such are measured, and no more for being computed often:
+    by two routes, in two structures, at several sites.
     """
-    rows = group.rows().values_list(
-        "pk", "energy_offset_err", "site__oxidation_state", "formula", "calculation__route"
-    )
-    known = [one for one in rows if one[0] in library]
-    times = Counter((valence, formula) for _, _, valence, formula, _ in known)
-    count: defaultdict[int | None, float] = defaultdict(float)
-    for valence, _ in times:
+    rows = [row for row in _Row.of(group) if row.pk in library]
+    found = {row.substance for row in rows if not row.hypothetical}
+    times = Counter(row.substance for row in rows)
+    own: dict[_Key, float] = {}
+    for row in rows:
+        made = row.substance not in found
+        one = Substance(group.absorber, row.valence, row.formula, row.ligands, made)
+        own[row.substance] = max(own.get(row.substance, 0.0), substance_weight(one))
+    total: defaultdict[int | None, float] = defaultdict(float)
+    for (valence, _), weight in own.items():
         for whole, share in whole_valences(valence).items():
-            count[whole] += share
+            total[whole] += share * weight
+    each = {v: valence_weight(group.absorber, v) / total[v] for v in total}
+    weights = {
+        key: sum(share * each[v] for v, share in whole_valences(key[0]).items()) * weight
+        for key, weight in own.items()
+    }
     labels = {valence: k for k, valence in enumerate(dict.fromkeys(v for v, _ in times))}
     names = {key: k for k, key in enumerate(times)}
     return Expectations(
-        shift_err_ev={pk: anchor or 0.0 for pk, anchor, *_ in known},
-        weight={
-            pk: sum(share / sqrt(count[v]) for v, share in whole_valences(valence).items())
-            / times[valence, formula]
-            for pk, _, valence, formula, _ in known
-        },
-        error={pk: ROUTE_ERROR.get(route, 1.0) for pk, *_, route in known},
-        group={pk: labels[valence] for pk, _, valence, _, _ in known},
-        substance={pk: names[valence, formula] for pk, _, valence, formula, _ in known},
+        shift_err_ev={row.pk: row.anchor or 0.0 for row in rows},
+        weight={row.pk: weights[row.substance] / times[row.substance] for row in rows},
+        error={row.pk: ROUTE_ERROR.get(row.route, 1.0) for row in rows},
+        group={row.pk: labels[row.valence] for row in rows},
+        substance={row.pk: names[row.substance] for row in rows},
     )

@@ -340,3 +340,30 @@ def test_claims_of_known_pairs_come_from_libraries_that_did_not_see_them(made):
     assert not library.calibrated  # asking teaches nothing
     with pytest.raises(InputError, match="folds"):
         library.cross_validate(known, folds=1)
+
+
+@pytest.mark.usefixtures("few_simulated")
+def test_all_that_are_nearly_as_likely_are_compared_and_share_what_is_claimed(made):
+    """Sixty rows that differ by a thousandth: the first forty of an order would be by chance."""
+    rng = np.random.default_rng(8)
+    twins = made.intensities[3] * (1.0 + 1e-3 * rng.standard_normal((60, made.energy_ev.size)))
+    library = SpectrumLibrary(
+        made.energy_ev, np.vstack([twins, made.intensities[10:200]]), range(250)
+    )
+    answer = library.match(made.energy_ev, made.intensities[3], top=None)
+    ids = {match.spectrum_id for match in answer.matches}
+    assert ids.issuperset(range(60))
+    assert len(ids) < 200
+    assert answer.matches[0].probability < 0.2
+    assert len(library.match(made.energy_ev, made.intensities[3], top=5).matches) == 5
+
+
+@pytest.mark.usefixtures("few_simulated")
+def test_what_weighs_more_before_looking_is_compared_before_what_is_as_likely(made):
+    rows = np.repeat(made.intensities[3][None], 120, axis=0)
+    library = SpectrumLibrary(
+        made.energy_ev, np.vstack([rows, made.intensities[10:30]]), range(140)
+    )
+    library.expect({}, dict.fromkeys(range(119), 1e-6))
+    answer = library.match(made.energy_ev, made.intensities[3], top=1)
+    assert answer.matches[0].spectrum_id == 119

@@ -14,6 +14,7 @@ from compute.errors import InputError
 from spectradb.models import Kind, Status
 from spectradb.services.matching import index as match_index
 from spectradb.services.matching import reliability as match_reliability
+from spectradb.services.matching.commonness import valence_weight
 from spectradb.services.matching.groups import Group
 from spectradb.services.matching.index import IndexState, library_of, refresh, state_of
 from spectradb.services.matching.match import curve_of_row, match_curve
@@ -257,8 +258,9 @@ def test_a_substance_computed_three_times_weighs_as_one_computed_once():
     total: dict[float | None, float] = {}
     for pk, value in known.weight.items():
         total[state[pk]] = total.get(state[pk], 0.0) + value
-    # One substance of each: that of 2.5 belongs to both by halves.
-    assert total == pytest.approx(dict.fromkeys((2, 3, 2.5), 1 / np.sqrt(1.5)))
+    # One substance of each: that of 2.5 belongs to both by halves, and takes a third of either.
+    of = {state: valence_weight("Mn", state) / 1.5 for state in (2, 3)}
+    assert total == pytest.approx({**of, 2.5: (of[2] + of[3]) / 2})
     assert len({known.substance[pk] for pk in state if state[pk] == 2}) == 1
     assert len(set(known.group.values())) == 3
     assert set(known.shift_err_ev) == set(known.weight) == set(known.error)
