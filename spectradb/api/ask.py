@@ -20,6 +20,7 @@ from rest_framework.views import APIView
 
 from compute.errors import InputError, ReadError, SkipFile
 from spectradb.api.base import StrictMixin, in_turn, refuse_larger
+from spectradb.filters import SearchError, filterset
 from spectradb.models import MatchRun, Prediction, Spectrum, Structure, Upload
 from spectradb.services.imports.uploads import keep_spectrum_file
 from spectradb.services.matching.as_values import report_of
@@ -40,6 +41,9 @@ class MatchRequestSerializer(serializers.Serializer[Any]):
     max_shift = serializers.FloatField(required=False, min_value=0, max_value=20, help_text="eV")
     oxidation_state = serializers.FloatField(required=False)
     coordination_number = serializers.IntegerField(required=False, min_value=0, max_value=24)
+    only_elements = serializers.CharField(
+        required=False, max_length=200, help_text="All that the sample may hold: La,Mn,O"
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("file" in attrs) == ("spectrum" in attrs):
@@ -211,5 +215,16 @@ def _request(asked: dict[str, Any], query: Spectrum | Upload) -> Request:
         energy_range=energy_range,
         max_shift_ev=asked.get("max_shift", MAX_SHIFT_EV),
     )
-    where = {name: [f"{asked[name]:g}"] for name in FILTERS if name in asked}
+    where = {
+        name: [value if isinstance(value := asked[name], str) else f"{value:g}"]
+        for name in FILTERS
+        if name in asked
+    }
+    try:
+        bound = filterset(Spectrum, where)
+        wrong = {} if bound.is_valid() else bound.search_errors()
+    except SearchError as error:
+        raise ValidationError({"only_elements": [str(error)]}) from error
+    if wrong:
+        raise ValidationError(wrong)
     return Request(options, where)

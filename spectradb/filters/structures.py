@@ -35,6 +35,9 @@ class StructureKeys(StrictFilterSet):
     without_elements = Key(
         coerce=symbol, method="without_these", help_text="Holds none of these elements."
     )
+    only_elements = Key(
+        coerce=symbol, method="with_only", help_text="Holds no other elements than these."
+    )
     chemsys = Key(
         "chemical_system",
         coerce=chemical_system,
@@ -67,6 +70,12 @@ class StructureKeys(StrictFilterSet):
         for element in value:
             queryset = queryset.filter(~_holds(element))
         return queryset
+
+    def with_only(
+        self, queryset: QuerySet[Structure], name: str, value: list[str]
+    ) -> QuerySet[Structure]:
+        own = StructureElement.objects.filter(structure=OuterRef("pk"))
+        return queryset.filter(~Exists(own.exclude(element__in=value)) if value else Q())
 
     def of_types(
         self, queryset: QuerySet[Structure], name: str, value: list[str]

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import django
+import numpy as np
 
 from tests.benchmarks.measured_claims import Claims, interval
 from tests.benchmarks.measured_made import made_claims, residuals
@@ -58,6 +59,8 @@ class Score:
     named: list[bool] = field(default_factory=list)
     compound: Claims = field(default_factory=Claims)
     first_three: list[bool] = field(default_factory=list)
+    first_three_of_elements: list[bool] = field(default_factory=list)
+    by_chance: list[float] = field(default_factory=list)
 
     def add(self, one: Measured, answer: Answer) -> None:
         valences = sorted(one.valences)
@@ -84,6 +87,9 @@ class Score:
             names = [c.formula for c in answer.compounds]
             self.first_three.append(one.compound in names[:3])
             self.compound.add(answer.compounds[0].probability, names[0] == one.compound)
+            among = [c.formula for c in ask(one, elements=True).compounds]
+            self.first_three_of_elements.append(one.compound in among[:3])
+            self.by_chance.append(min(1.0, 3 / len(among)))
 
     def summary(self) -> Iterator[str]:
         yield f"* valence of the unmixed: {self.valence.words}"
@@ -95,16 +101,29 @@ class Score:
         )
         yield (
             f"* certain compounds: among the first three {interval(self.first_three)}, first "
-            f"{self.compound.words}"
+            f"{self.compound.words}; where the elements of the sample are told, first three "
+            f"{interval(self.first_three_of_elements)}, by chance "
+            f"{np.mean(self.by_chance) if self.by_chance else 0.0:.2f}"
         )
 
 
-def ask(one: Measured, energy_range: tuple[float, float] | None = None) -> Answer:
+def ask(
+    one: Measured, energy_range: tuple[float, float] | None = None, *, elements: bool = False
+) -> Answer:
+    """The site's answer; ``elements`` tells it which the sample holds."""
+    from pymatgen.core import Composition
+
+    from spectradb.filters import EVERYTHING, apply_where
+    from spectradb.models import Spectrum
     from spectradb.services.matching.match import match_curve
     from spectradb.services.matching.options import MatchOptions
 
     options = MatchOptions(kind="theory", energy_range=energy_range, max_shift_ev=MAX_SHIFT_EV)
-    return match_curve(*curve_of(one), options)
+    within = None
+    if elements:
+        held = [element.symbol for element in Composition(one.compound)]
+        within = apply_where(Spectrum, {"only_elements": held}, EVERYTHING)
+    return match_curve(*curve_of(one), options, within=within)
 
 
 def score(spectra: Iterable[Measured]) -> Score:
@@ -185,7 +204,16 @@ def _table(one: Score) -> Iterator[str]:
 def _summed(scores: list[Score]) -> Score:
     total = Score()
     for one in scores:
-        for name in ("lines", "element", "known_rejected", "stranger", "named", "first_three"):
+        for name in (
+            "lines",
+            "element",
+            "known_rejected",
+            "stranger",
+            "named",
+            "first_three",
+            "first_three_of_elements",
+            "by_chance",
+        ):
             getattr(total, name).extend(getattr(one, name))
         for name in ("valence", "compound"):
             mine, own = getattr(total, name), getattr(one, name)

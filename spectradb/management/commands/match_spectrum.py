@@ -15,6 +15,7 @@ from spectradb.services.matching.options import MAX_SHIFT_EV, MatchOptions
 
 if TYPE_CHECKING:
     import numpy as np
+    from django.db.models import QuerySet
     from numpy.typing import NDArray
 
     from compute.io.choice import ColumnChoice
@@ -37,6 +38,13 @@ class Command(JsonCommand):
         parser.add_argument("--absorber", metavar="X", help="search this element only")
         parser.add_argument("--edge", metavar="Y", help="search this edge only, e.g. L23")
         parser.add_argument("--kind", choices=Kind.values, help="theory or experiment only")
+        parser.add_argument(
+            "--only-elements",
+            nargs="+",
+            default=[],
+            metavar="X",
+            help="all that the sample may hold, e.g. La Mn O: others are no candidates",
+        )
         parser.add_argument(
             "--range", nargs=2, type=float, metavar=("LO", "HI"), help="use this part only, eV"
         )
@@ -65,6 +73,7 @@ class Command(JsonCommand):
         absorber: str | None,
         edge: str | None,
         kind: str | None,
+        only_elements: list[str],
         range: list[float] | None,
         top: int,
         max_shift: float,
@@ -93,14 +102,16 @@ class Command(JsonCommand):
             energies, intensity, asked, itself, notes = self._query(query, asked, columns)
             for group in searched_groups(energies, asked):
                 index.refresh(group)
-            answer = match_curve(energies, intensity, asked, without=itself)
+            within = self._made_of(only_elements)
+            answer = match_curve(energies, intensity, asked, within=within, without=itself)
             told = answer.as_json() | {"notes": notes}
             if mixture or explain:
                 from spectradb.services.matching import details
             if mixture:
                 mixed = details.mixture(
-                    energies, intensity, asked, max_components=mixture, without=itself
-                )
+                    energies, intensity, asked, max_components=mixture, within=within,
+                    without=itself,
+                )  # fmt: skip
                 told["mixture"] = mixed.as_json()
             if explain:
                 laid = details.overlay(energies, intensity, asked, answer.matches[0])
@@ -116,6 +127,17 @@ class Command(JsonCommand):
             )
         for text in [*notes, *answer.warnings]:
             self.say(text)
+
+    @staticmethod
+    def _made_of(elements: list[str]) -> QuerySet[Spectrum] | None:
+        if not elements:
+            return None
+        from spectradb.filters import EVERYTHING, SearchError, apply_where
+
+        try:
+            return apply_where(Spectrum, {"only_elements": elements}, EVERYTHING)
+        except SearchError as error:
+            raise CommandError(f"--only-elements: {error}") from error
 
     def _say_answer(self, answer: Answer) -> None:
         self.say(f"{'':6}  {'score':>9}  {'spectrum':11} {'formula':16} edge    valence  shift, eV")

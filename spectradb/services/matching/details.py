@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
+from django.db.models import QuerySet
 from numpy.typing import NDArray
 
 from compute.errors import InputError
@@ -104,9 +105,10 @@ def mixture(
     options: MatchOptions,
     *,
     max_components: int = 3,
+    within: QuerySet[Spectrum] | None = None,
     without: int | None = None,
 ) -> MixtureAnswer:
-    """The best combination of up to three spectra of one edge.
+    """The best combination of up to three spectra of one edge; candidates as of `match_curve`.
 
     Without ``options.absorber`` the edge of the best single candidate is taken.
 
@@ -116,12 +118,14 @@ def mixture(
         As `match_curve`.
     """
     energy, values = checked_query(energy_ev, intensity, options)
-    group = _group(energy, values, options, without)
+    group = _group(energy, values, options, within, without)
     library = library_of(group)
     e, v = edge_region(
         energy, values, group.absorber, group.edge, library.grid, options.max_shift_ev
     )
     public = set(group.rows().values_list("pk", flat=True))
+    if within is not None:
+        public &= set(within.values_list("pk", flat=True))
     among = [pk for pk in library.ids if pk in public and pk != without]
     found = library.mix(e, v, max_components, max_shift_ev=options.max_shift_ev, among=among)
     rows = (
@@ -152,7 +156,11 @@ def mixture(
 
 
 def _group(
-    energy: FloatArray, values: FloatArray, options: MatchOptions, without: int | None
+    energy: FloatArray,
+    values: FloatArray,
+    options: MatchOptions,
+    within: QuerySet[Spectrum] | None,
+    without: int | None,
 ) -> Group:
     """The one group that the options name, or that of the best candidate."""
     named = groups(absorber=options.absorber, edge=options.edge, kind=options.kind)
@@ -160,6 +168,7 @@ def _group(
         return named[0][0]
     if not named:
         raise InputError("absorber", options.absorber, "has no published spectrum to match")
-    best = match_curve(energy, values, replace(options, energy_range=None, top=1), without=without)
+    of_all = replace(options, energy_range=None, top=1)
+    best = match_curve(energy, values, of_all, within=within, without=without)
     first = best.matches[0]
     return Group(first.absorber, first.edge, first.kind)

@@ -38,6 +38,7 @@ FILTERS = (
     "coordination_number",
     "ligands",
     "elements",
+    "only_elements",
     "formula",
     "hypothetical",
 )
@@ -161,9 +162,9 @@ def _work(run: MatchRun) -> _Found:
         )
     )
     mixed = None
-    if within is None and answer.n_library >= 3:
+    if answer.n_library >= 3:
         of_edge = replace(options, absorber=lead.absorber, edge=lead.edge, kind=lead.kind)
-        mixed = mixture(energy, values, of_edge, without=run.query_id)
+        mixed = mixture(energy, values, of_edge, within=within, without=run.query_id)
     step = max(1, -(-measured.shape[1] // _LONGEST))
     searched = searched_groups(checked[0], options)
     behind = [group for group in searched if state_of(group) is IndexState.STALE]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
@@ -20,6 +21,7 @@ from spectradb.words import in_words
 
 MAX_SHIFT = 20.0
 _ABOUT_SITES = ("oxidation_state", "coordination_number", "ligands")
+_OF_ELEMENTS = {"elements": "holding", "only_elements": "sample"}  # fields of the form
 
 
 def choices(asked: Request, source: dict[str, Any]) -> dict[str, Any]:
@@ -53,6 +55,7 @@ def choices(asked: Request, source: dict[str, Any]) -> dict[str, Any]:
         "max_shift": _text(options.max_shift_ev),
         "part": asked.part,
         "holding": ",".join(asked.where.get("elements", [])),
+        "sample": ",".join(asked.where.get("only_elements", [])),
         "facets": [
             {
                 "name": name,
@@ -87,6 +90,8 @@ def _searched(options: MatchOptions, asked: Request) -> str:
         parts.append(gettext("ligands %s") % ", ".join(ligands))
     if held := asked.where.get("elements"):
         parts.append(gettext("contains %s") % ", ".join(held))
+    if only := asked.where.get("only_elements"):
+        parts.append(gettext("made of %s") % ", ".join(only))
     return ", ".join(parts)
 
 
@@ -116,12 +121,14 @@ def request_of(post: QueryDict, run: MatchRun) -> tuple[Request, dict[str, str]]
         errors["max_shift"] = gettext("Write a shift from 0 to %d eV.") % MAX_SHIFT
         shift = MAX_SHIFT_EV
     where = {name: [v for v in post.getlist(name) if v] for name in _ABOUT_SITES}
-    where["elements"] = [part.strip() for part in post.get("holding", "").split(",")]
+    for name, field in _OF_ELEMENTS.items():
+        where[name] = re.split(r"[\s,;]+", post.get(field, ""))
     where = {name: kept for name, values in where.items() if (kept := [v for v in values if v])}
     try:
         bound = filterset(Spectrum, where)
         if not bound.is_valid():
-            errors["holding"] = " ".join(t for ts in bound.search_errors().values() for t in ts)
+            for name, texts in bound.search_errors().items():
+                errors[_OF_ELEMENTS.get(name, "holding")] = " ".join(texts)
     except SearchError as error:
         errors["holding"] = in_words(error)
     part = post.get("part", "0")

@@ -43,6 +43,7 @@ LABELS = {
     "technique": gettext_lazy("Technique"),
     "elements": gettext_lazy("Contains"),
     "without_elements": gettext_lazy("Without"),
+    "only_elements": gettext_lazy("Made of"),
     "chemsys": gettext_lazy("System"),
     "coordination_number": gettext_lazy("Neighbours"),
     "geometry": gettext_lazy("Coordination"),

@@ -47,6 +47,14 @@ def test_elements_must_all_be_there_and_formula_is_reduced() -> None:
     assert found(elements="Co", without_elements="Li") != {oxide.pk}
 
 
+def test_only_elements_leaves_out_what_holds_another() -> None:
+    lithiated = make_spectrum(structure=make_structure("LiCoO2"), absorber="Co")
+    plain = make_spectrum(structure=make_structure("CoO"), absorber="Co")
+    assert found(only_elements="Co,O") == {plain.pk}
+    assert found(only_elements=["O", "Li", "Co"]) == {lithiated.pk, plain.pk}
+    assert found(only_elements="Co") == set()
+
+
 def test_site_keys_describe_the_absorbing_site() -> None:
     site = make_site(coordination_number=4, ligands="Cl-O")
     tetrahedral = make_spectrum(structure=site.structure, site=site)

@@ -223,6 +223,20 @@ def test_command_names_the_file_that_cannot_be_matched(tmp_path):
         call_command("match_spectrum", str(path))
 
 
+def test_command_matches_within_the_elements_of_the_sample(tmp_path):
+    _theory("Ni", 0, structure=make_structure("LiNiO2"))
+    oxide = _theory("Ni", 1, structure=make_structure("NiO"))
+    query = make_spectrum(
+        Kind.EXPERIMENT, intensity=_measured("Ni", 0)[1], energy=_measured("Ni", 0)[0]
+    )
+    out = StringIO()
+    asked = ("match_spectrum", str(query.pk), "--kind", "theory", "--only-elements")
+    call_command(*asked, "Ni", "O", "--output", "-", stdout=out)
+    assert [one["spectrum_id"] for one in json.loads(out.getvalue())["matches"]] == [oxide.pk]
+    with pytest.raises(CommandError, match="--only-elements.*Qq"):
+        call_command(*asked, "Ni", "Qq")
+
+
 @pytest.mark.parametrize("query", ["nothing.csv", "999999"])
 def test_command_tells_what_is_not_there(query):
     with pytest.raises(CommandError, match="there is no"):

@@ -67,6 +67,20 @@ def test_a_search_is_narrowed_by_valence() -> None:
     assert Request.from_json(run.options) == asked
 
 
+def test_elements_of_the_sample_leave_out_compounds_with_others_from_match_and_mixture() -> None:
+    rows = [
+        _theory("Ni", k, structure=make_structure(formula))
+        for k, formula in enumerate(["LiNiO2", "NiO", "NiTiO3", "Ni(HO)2", "NiO2"])
+    ]
+    upload = keep_spectrum_file("ni.csv", csv("Ni", 0), None)
+    options = MatchOptions(absorber="Ni", edge="L23")
+    run = match_now(upload, Request(options, {"only_elements": ["Ni", "O", "H"]}))
+    allowed = {rows[k].pk for k in (1, 3, 4)}
+    assert {one.candidate_id for one in run.matches.all()} == allowed
+    assert {one["spectrum_id"] for one in run.details["mixture"]["components"]} <= allowed
+    assert match_now(upload, Request(options)).matches.get(rank=1).candidate_id == rows[0].pk
+
+
 def test_a_mixture_is_told_with_its_shares() -> None:
     rows = [_theory("Ni", k) for k in range(5)]
     energy = np.asarray(rows[0].energy)

@@ -30,7 +30,7 @@ from spectradb.services.learning import predictions
 from spectradb.services.learning.train import TrainingRequest, train_model
 from spectradb.services.matching import index as match_index
 from spectradb.words import in_words
-from tests.factories import make_spectrum, make_user, rocksalt
+from tests.factories import make_spectrum, make_structure, make_user, rocksalt
 from tests.spectradb.learning.library import squeezed
 from tests.spectradb.matching.test_match import _theory
 from tests.spectradb.matching.test_runs import csv
@@ -176,6 +176,12 @@ def test_asking_again_narrows_the_search_and_bad_fields_are_told() -> None:
     assert again["Location"] != first
     run = MatchRun.objects.get(token=again["Location"].strip("/").split("/")[-1])
     assert run.options["energy_range"] == [845.0, 880.0]
+    odd = Client().post(first, {"where": "Ni-L23", "sample": "Ni, Qq"})
+    assert odd.status_code == 400
+    assert "Qq" in odd.content.decode()
+    made_of = Client().post(first, {"where": "Ni-L23", "sample": "Ni O; H"})
+    run = MatchRun.objects.get(token=made_of["Location"].strip("/").split("/")[-1])
+    assert run.options["where"] == {"only_elements": ["Ni", "O", "H"]}
 
 
 @pytest.mark.parametrize(
@@ -239,6 +245,20 @@ def test_the_api_matches_a_file_a_number_and_refuses_both() -> None:
     file = SimpleUploadedFile("ni.csv", csv("Ni", 3))
     both = Client().post("/api/v1/match/", {"file": file, "spectrum": rows[0].pk})
     assert both.status_code == 400
+
+
+def test_the_api_matches_within_the_elements_of_the_sample() -> None:
+    _theory("Ni", 0, structure=make_structure("LiNiO2"))
+    oxide = _theory("Ni", 1, structure=make_structure("NiO"))
+
+    def ask(elements: str) -> Any:
+        file = SimpleUploadedFile("ni.csv", csv("Ni", 0))
+        return Client().post("/api/v1/match/", {"file": file, "only_elements": elements})
+
+    assert [one["spectrum_id"] for one in ask("Ni,O").json()["matches"]] == [oxide.pk]
+    refused = ask("Ni,Qq")
+    assert refused.status_code == 400
+    assert "Qq" in refused.content.decode()
 
 
 # --- predict ----------------------------------------------------------------------------------
