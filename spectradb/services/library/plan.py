@@ -9,7 +9,8 @@ A plan is a JSON file of steps, each of which names structures, a route and an e
       {"of": "measured", "route": "feff", "edge": "K", "most": 40}]}
 
 ``real`` and ``prototypes`` are those of the library whose valence is sure; ``measured`` are the
-absorbing sites of crystals that a measured spectrum of the edge belongs to. ``valences`` (whole
+absorbing sites of crystals that a measured spectrum of the edge belongs to, ``beside`` the sites
+of other elements in these crystals. ``valences`` (whole
 numbers) takes sites of these only. ``most`` is how many sites: of each element's prototypes as
 these are numbered, of real crystals as :mod:`spectradb.services.library.chosen` orders them, of
 measured ones thinly packed crystals first.
@@ -33,7 +34,8 @@ from spectradb.services.library.build import library_sites, store_variants
 from spectradb.services.library.chosen import by_coverage, family
 
 FORMAT = "spectradb-plan"
-REAL, PROTOTYPES, MEASURED = "real", "prototypes", "measured"
+REAL, PROTOTYPES, MEASURED, BESIDE = "real", "prototypes", "measured", "beside"
+_OF_MEASURED = (MEASURED, BESIDE)
 _TUPLES = ("elements", "ligands", "valences")
 _WHOLE = 0.01  # of a valence
 
@@ -45,7 +47,7 @@ class Step:
     Attributes
     ----------
     of : str
-        ``real``, ``prototypes`` or ``measured``.
+        ``real``, ``prototypes``, ``measured`` or ``beside``.
     elements, ligands : tuple of str
         Only these; all where empty.
     valences : tuple of int
@@ -97,12 +99,12 @@ def _step(told: dict[str, Any], where: str) -> Step:
     if unknown:
         raise ReadError([f"{where}: {', '.join(sorted(unknown))} is not known"])
     step = Step(**(told | {name: tuple(told.get(name, ())) for name in _TUPLES}))
-    if step.of not in (REAL, PROTOTYPES, MEASURED):
-        raise ReadError([f"{where}: of is {step.of!r}, not real, prototypes or measured"])
+    if step.of not in (REAL, PROTOTYPES, *_OF_MEASURED):
+        raise ReadError([f"{where}: of is {step.of!r}, not real, prototypes, measured or beside"])
     odd = [one for one in step.valences if type(one) is not int]
     if odd:
         raise ReadError([f"{where}: valences are whole numbers, not {odd[0]!r}"])
-    if step.valences and step.of == MEASURED:
+    if step.valences and step.of in _OF_MEASURED:
         raise ReadError([f"{where}: valences choose no measured sites"])
     if step.most is not None and step.most < 1:
         raise ReadError([f"{where}: most is {step.most}, at least 1"])
@@ -122,7 +124,7 @@ def queue_step(step: Step) -> list[Calculation]:
 
 def sites_of_step(step: Step) -> list[Site]:
     """The sites of a step in their order; prototypes that are not here yet are stored."""
-    if step.of == MEASURED:
+    if step.of in _OF_MEASURED:
         return _measured(step)[: step.most]
     elements = step.elements or tuple(VALENCES)
     made = step.of == PROTOTYPES
@@ -163,12 +165,15 @@ def _measured(step: Step) -> list[Site]:
         .values_list("structure_id", "absorber")
         .distinct()
     )
-    pairs = {pair for pair in wanted if not step.elements or pair[1] in step.elements}
+    pairs = set(wanted)
     sites = Site.objects.filter(structure__in={one for one, _ in pairs}).select_related("structure")
+    if step.elements:
+        sites = sites.filter(element__in=step.elements)
     able = [
         site
         for site in sites.defer("structure__data")
-        if (site.structure_id, site.element) in pairs and site.occupancy >= 1.0
+        if ((site.structure_id, site.element) in pairs) == (step.of == MEASURED)
+        and site.occupancy >= 1.0
     ]
     return sorted(able, key=lambda site: (_packing(site), site.structure_id, site.index))
 

@@ -116,6 +116,17 @@ def test_measured_crystals_get_the_edge_that_was_measured():
 
 
 @pytest.mark.django_db
+def test_the_other_elements_of_measured_crystals_are_beside_them():
+    list(store_crystals([crystal("rocksalt-NiO"), crystal("perovskite-SrTiO3")]))
+    of = Site.objects.get(element="Ti").structure
+    make_spectrum(Kind.EXPERIMENT, structure=of, absorber="Ti", edge="K")
+    found = sites_of_step(Step("beside", "feff", "K"))
+    assert {site.element for site in found} == {"Sr", "O"}
+    (strontium,) = sites_of_step(Step("beside", "feff", "K", elements=("Sr", "Ti")))
+    assert (strontium.element, strontium.structure) == ("Sr", of)
+
+
+@pytest.mark.django_db
 def test_thinly_packed_crystals_come_before_small_cells():
     list(store_crystals([crystal("rocksalt-NiO"), crystal("layered-NiCl2")]))
     for of in Structure.objects.all():
