@@ -15,7 +15,7 @@ demo: $(VENV)/.site
 	$(BIN)/python manage.py demo --port $(PORT)
 
 test: $(VENV)/.tools
-	$(PYTEST) -m "not slow and not gpu"
+	$(PYTEST) --durations 15 -m "not slow and not gpu"
 
 test-numeric: $(VENV)/.tools
 	$(PYTEST) -m "not slow and not gpu" tests/compute tests/ml
@@ -31,7 +31,7 @@ test-deployment: $(VENV)/.tools
 	SPECTRADB_TEST_DEPLOYMENT=1 $(BIN)/python -m pytest -q -m slow tests/spectradb/site/test_deployment_page.py
 
 test-slow: $(VENV)/.tools
-	$(PYTEST) -m "slow and not gpu"; status=$$?; test $$status = 5 || exit $$status
+	$(PYTEST) --durations 25 -m "slow and not gpu"; status=$$?; test $$status = 5 || exit $$status
 
 lint: $(VENV)/.tools
 	$(BIN)/ruff format --check .
