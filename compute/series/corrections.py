@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from compute.errors import InputError
+from compute.series.gaps import mean_of
 
 Floats = NDArray[np.float64]
 
@@ -117,7 +118,7 @@ class Dead:
         alive = y[~_flat(y)]
         if len(alive) > 2:
             bad = _flat(alive.T)
-            mean = np.nanmean(alive, axis=0)[None]
+            mean = mean_of(alive)[None]
             off = (mean - _running_median(mean))[0]
             spread = float(np.nanquantile(np.abs(off), 0.84))  # the median is 0 on a smooth curve
             # a sharp peak stands over several channels, a hot channel over one

@@ -27,6 +27,7 @@ TOLERANCE = 1e-5  # relative fall of the loss in `_EVERY` rounds at which it has
 _EVERY = 10
 _LARGE = 2**24  # values beyond which most rounds see the leading singular vectors only
 _RANK = 2  # of these vectors, times the components, and ten
+_LEAST = 4  # spectra from which the number of components can be told
 _START = 1e-2  # of the mean amount: where the singular vectors leave 0
 
 
@@ -183,6 +184,8 @@ def components_by_validation(spectra: ArrayLike, most: int = 8, *, folds: int = 
     more than its standard error over the folds.
     """
     d = _data(spectra, 1).astype(np.float64)
+    if len(d) < _LEAST:
+        raise InputError("components", "auto", f"are not found from {len(d)} spectra: state them")
     order = np.random.default_rng(0).permutation(len(d))
     errors = np.full((most, folds), np.inf)
     for fold, left in enumerate(np.array_split(order, folds)):

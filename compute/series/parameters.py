@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from compute.errors import InputError
+from compute.series.gaps import mean_of
 
 Floats = NDArray[np.float64]
 Windows = tuple[tuple[float, float], ...]
@@ -105,8 +106,9 @@ def peak_position(
     e, y, s = _given(energy_ev, spectra, sigma)
     inside = np.flatnonzero(_inside(e, windows[0]))
     x, rows, noise = e[inside], y[:, inside], s[:, inside]
-    mean = np.nanmean(rows, axis=0)
-    above = mean > mean.min() + 0.5 * np.ptp(mean)
+    mean = mean_of(rows)
+    seen = mean[np.isfinite(mean)]
+    above = mean > (seen.min() + seen.max()) / 2 if seen.size else np.zeros(x.size, bool)
     half = max(2, int(above.sum()) // 2)
     if inside.size < 2 * half + 3:
         raise InputError("windows", windows[0], f"holds fewer than {2 * half + 3} energies")

@@ -152,7 +152,11 @@ class Chain:
         def take(step: Step) -> None:
             nonlocal y
             steps.append(step)
-            y = step.of(y, places).spectra
+            done = step.of(y, places)
+            if np.isfinite(y).any() and not np.isfinite(done.spectra).any():
+                name = str(done.record["correction"]).replace(" ", "_")
+                raise InputError(name, "", "leaves no value of any spectrum")
+            y = done.spectra
 
         if wanted.dead_time_s is not None:
             dead_s, live_s = wanted.dead_time_s
@@ -167,6 +171,8 @@ class Chain:
             take(_OverI0(wanted.i0))
         if wanted.calibrate_ev is not None and wanted.drift is None:
             raise InputError("calibrate", wanted.calibrate_ev, "needs to know the drift: --align")
+        if wanted.calibrate_ev is not None and not np.isfinite(wanted.calibrate_ev):
+            raise InputError("calibrate", wanted.calibrate_ev, "is an energy, eV")
         if wanted.drift is not None:
             step, offset = _drift_of(energy, y, places, wanted.drift, wanted.calibrate_ev)
             take(step)

@@ -85,8 +85,8 @@ def undo_dead_time(spectra: ArrayLike, dead_s: float, live_s: float) -> Correcte
     Channels whose events alone would fill the time become gaps.
     """
     y = checked(spectra)
-    if not (0 < dead_s < np.inf and 0 < live_s < np.inf):
-        raise InputError("dead_time", (dead_s, live_s), "are two positive times, s")
+    if not 0 < dead_s < live_s < np.inf:
+        raise InputError("dead_time", (dead_s, live_s), "are two times, s, the shorter one first")
     left = 1 - y * (dead_s / live_s)
     out = np.where(left > 0, y / np.where(left > 0, left, 1.0), np.nan)
     record = {"correction": "dead time", "dead_s": dead_s, "live_s": live_s}

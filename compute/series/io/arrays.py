@@ -45,6 +45,7 @@ def read_hdf5(path: Path, refused: list[str] | None = None) -> RawSeries | None:
         if not stacks:
             if refused is not None:
                 refused += faults.warnings
+                refused += [f"{one[0]}: holds one spectrum, no series" for one in found]
             return None
         name, axes, shape, energy_at, fields, quantity, dtype = max(
             stacks, key=lambda one: math.prod(one[2])

@@ -44,10 +44,9 @@ def from_files(
         raise ReadError([*errors, f"{len(spectra)} spectra in {len(paths)} files make no series"])
     warnings = [f"{spectra[0].label or paths[0].name}: {text}" for text in spectra[0].warnings]
     axis, told = _coordinate(spectra, origin)
-    energy, resampled = _common(spectra)
-    warnings += told + resampled
     said, silent = _absorber(spectra, origin)
-    warnings += silent
+    energy, resampled = _common(spectra)
+    warnings += told + resampled + silent
 
     def parts() -> Iterator[np.ndarray[Any, Any]]:
         step = max(1, PART_BYTES // (8 * energy.size))
@@ -117,9 +116,8 @@ def _common(spectra: Sequence[RawSpectrum]) -> tuple[Floats, list[str]]:
     high = min(float(one.energy_ev[-1]) for one in spectra)
     inside = first[(first >= low) & (first <= high)]
     if inside.size < max(2, first.size // 2):
-        raise ReadError(
-            [f"the spectra share only {low:g} … {high:g} eV: too little for one series"]
-        )
+        shared = f"only {low:g} … {high:g} eV" if low < high else "no energies"
+        raise ReadError([f"the spectra share {shared}: too little for one series"])
     differ = sum(
         one.energy_ev.shape != first.shape or np.abs(one.energy_ev - first).max() >= _NEAR
         for one in spectra

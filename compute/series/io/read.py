@@ -54,13 +54,13 @@ def read_series(
             found = read_npy(files[0])
         elif _starts(files[0]) == _HDF5:
             found = read_hdf5(files[0], refused)
-        if found is None and files[0].suffix.lower() in READERS:
+    try:
+        if found is None and len(files) == 1 and files[0].suffix.lower() in READERS:
             found = read_rosetta(files[0])
-    if found is None:
-        try:
+        if found is None:
             found, errors = from_files(files, element=element, edge=edge)
-        except ReadError as error:
-            raise ReadError([*refused, *error.errors], permanent=error.permanent) from error
+    except ReadError as error:
+        raise ReadError([*refused, *error.errors], permanent=error.permanent) from error
     if given:
         if len(given) != len(found.axes):
             told = ", ".join(f"{axis.name} ({axis.size})" for axis in found.axes)

@@ -17,6 +17,7 @@ from compute.series.io.raw import Axis, Floats, RawSeries
 
 VERSION = "series-1"
 CHUNK_BYTES = 2**20
+LARGEST = 1e100  # squares of it are numbers
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,8 @@ def write(series: RawSeries, path: Path) -> Written:
         for part in series.parts():
             if done + len(part) > n:
                 raise ReadError([f"more than the {n} spectra that the axes say"])
-            if np.isinf(part).any():
-                raise ReadError([f"spectrum {done}: infinite values"])
+            if (np.abs(part, dtype=float) > LARGEST).any():
+                raise ReadError([f"spectrum {done}: values that are infinite, or beyond {LARGEST}"])
             spectra[done : done + len(part)] = part
             kind = part.dtype
             if kind.kind in "iu":

@@ -106,6 +106,8 @@ class Command(JsonCommand):
             smooth=smooth if method == "library" else "alike",
         )
         target = Path(output or f"series-{id}-{method}.h5")
+        if target.is_dir():
+            raise CommandError(f"--output {target}: is a folder; name a file")
         if not target.absolute().parent.is_dir():
             raise CommandError(f"--output {target}: there is no such folder")
         start = told = time.monotonic()

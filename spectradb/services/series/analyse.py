@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compute.errors import InputError
+from compute.series.gaps import mean_of
 from compute.series.misfit import probabilities
 from compute.series.noise import Noise, noise_of
 from compute.series.parallel import device_of
@@ -105,6 +106,7 @@ def _by_references(
             values[f"moved/{one}"], values[f"moved/{one}_err"] = moved[one]
         parts.put(values)
         yield Progress(parts.done, row.n_spectra, warnings)
+    warnings += _without_value(parts, names, row.n_spectra)
     told = {"names": names, "noise": unmixing.noise.kind, "background": len(unmixing.extra),
             "warnings": warnings}  # fmt: skip
     spectra = np.array([one.values for one in curves])
@@ -123,7 +125,7 @@ def _by_parameters(row: Series, source: Source, asked: Asked, output: Path) -> I
             raise InputError("window", windows, f"{name} takes {QUANTITIES[name][1]} of them")
     sample = source.sample(500)
     stated = source.noise(asked.noise)
-    noise = noise_of(np.asarray(sample, float), stated, np.nanmean(sample, axis=0)[None])
+    noise = noise_of(np.asarray(sample, float), stated, np.nan_to_num(mean_of(sample))[None])
     parts = Parts(asked.key(row, source.digests), row.n_spectra)
     for rows, numbers in source.parts(rows_of(source.n_channels), parts.done):
         sigma = _sigma(rows, noise)
@@ -134,12 +136,23 @@ def _by_parameters(row: Series, source: Source, asked: Asked, output: Path) -> I
             values[f"components/{name}/err"] = found.err
         parts.put(values)
         yield Progress(parts.done, row.n_spectra, source.warnings)
+    warnings = source.warnings + _without_value(parts, list(names), row.n_spectra)
     told = {"names": list(names), "windows": windows, "noise": noise.kind,
-            "warnings": source.warnings}  # fmt: skip
+            "warnings": warnings}  # fmt: skip
     none = np.empty((0, source.n_channels))
     told = provenance(row, source, asked) | told
     parts.finish(output, source, source.energy_ev, none, told)
-    yield Progress(row.n_spectra, row.n_spectra, source.warnings)
+    yield Progress(row.n_spectra, row.n_spectra, warnings)
+
+
+def _without_value(parts: Parts, names: list[str], n: int) -> list[str]:
+    """How many spectra have none: a map that is empty is not left to be wondered about."""
+    missing = {name: int(np.isnan(parts.whole(f"components/{name}/value")).sum()) for name in names}
+    return [
+        f"{name}: {count} of {n} spectra have no value (empty, noise, or gaps where it is asked)"
+        for name, count in missing.items()
+        if count
+    ]
 
 
 def _sigma(rows: NDArray[Any], noise: Noise) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 
 from compute.errors import InputError
 from compute.series.factor import Factors, components_by_validation, mcr, nmf
-from compute.series.steps import gaps_beyond
 from spectradb.models import Series
 from spectradb.services.matching.match import match_curve
 from spectradb.services.matching.options import MatchOptions
@@ -44,19 +44,26 @@ def by_factors(
         )
     check_components(asked)
     curves, inside, more = references_on(asked.references, source.energy_ev)
-    spectra, numbers = _all(source)
+    scale = _scale(source)
+    spectra, numbers = _all(source, scale)
     spectra, energy = spectra[:, inside], source.energy_ev[inside]
-    reach = gaps_beyond(spectra, _WHOLE)
+    reach = _reached(spectra)
+    dropped = int((~reach).sum())
     spectra, energy = spectra[:, reach], energy[reach]
     gaps = np.asarray(np.isnan(spectra).any(axis=1))
     whole = spectra[~gaps] if gaps.any() else spectra
     if len(whole) < 2:
         raise InputError("series", row.pk, "has fewer than two spectra without gaps")
     warnings = [f"{int(gaps.sum())} spectra with gaps are left out"] if gaps.any() else []
+    if dropped:
+        warnings.append(f"{dropped} channels that are gaps in many spectra are left out")
+    if below := float((whole < 0).mean()):
+        warnings.append(f"{below:.2g} of the values are negative and count as 0")
     warnings += [*more, *source.warnings]
     known = np.array([one.values[reach] for one in curves])
     count = asked.components or components_by_validation(whole[:: -(-len(whole) // _JUDGED)])
     found, names = _factors(whole, count, asked.method, known, device)
+    found = _scaled(found, scale)
     names = [*[one.name for one in curves][: len(found.components) - len(names)], *names]
     unit = np.linalg.pinv(found.components @ found.components.T)
     err = found.residual[:, None] * np.sqrt(np.maximum(np.diag(unit), 0))
@@ -116,12 +123,38 @@ def matched(row: Series, energy: Floats, components: Floats, names: list[str]) -
     return found
 
 
-def _all(source: Source) -> tuple[NDArray[np.float32], dict[str, Floats]]:
+def _reached(spectra: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Channels (m,) that nearly all spectra with any value have a value in."""
+    there = np.isfinite(spectra)
+    rows = there[there.any(axis=1)]
+    reach = np.asarray(rows.mean(axis=0) >= _WHOLE) if len(rows) else np.zeros(0, bool)
+    if reach.sum() < 2:
+        raise InputError("series", spectra.shape, "no two channels hold values in all spectra")
+    return reach
+
+
+def _scale(source: Source) -> float:
+    """A power of two that brings the spectra to about 1: single precision has few exponents."""
+    largest = float(np.nanmax(np.abs(source.sample(_JUDGED)), initial=0.0))
+    return float(2.0 ** np.floor(np.log2(largest))) if largest > 0 else 1.0
+
+
+def _scaled(found: Factors, scale: float) -> Factors:
+    """Components keep their heights, amounts are of the spectra as they are stored."""
+    return replace(
+        found,
+        amounts=found.amounts * scale,
+        residual=found.residual * scale,
+        loss=found.loss * scale**2,
+    )
+
+
+def _all(source: Source, scale: float) -> tuple[NDArray[np.float32], dict[str, Floats]]:
     spectra = np.empty((source.n_spectra, source.n_channels), np.float32)
     numbers: dict[str, list[Floats]] = {}
     done = 0
     for rows, of_part in source.parts(rows_of(source.n_channels)):
-        spectra[done : done + len(rows)] = rows
+        spectra[done : done + len(rows)] = rows / scale
         done += len(rows)
         for name, values in of_part.items():
             numbers.setdefault(name, []).append(values)

@@ -168,3 +168,26 @@ def test_the_mean_of_a_spectrum_is_that_of_its_values(tmp_path):
     level = write(series, tmp_path / "stored.h5").level
     assert np.isnan(level[5])
     np.testing.assert_array_equal(np.delete(level, 5), 2.0)
+
+
+def test_values_whose_squares_are_no_numbers_are_refused(tmp_path):
+    series, _ = read_series([nxdata(tmp_path / "map.h5", CUBE * 1e200)])
+    with pytest.raises(ReadError, match="beyond 1e"):
+        write(series, tmp_path / "stored.h5")
+
+
+def test_one_spectrum_is_no_series(tmp_path):
+    with pytest.raises(ReadError, match="holds one spectrum, no series"):
+        read_series([nxdata(tmp_path / "map.h5", CUBE[:1, :1])])
+
+
+def test_absorbers_that_differ_are_named_before_their_energies(tmp_path):
+    for element, at in (("Mn", 640), ("Fe", 707)):
+        energy = at - 15 + 0.25 * np.arange(150)
+        rows = "\n".join(f"{e:.2f} {1 + np.exp(-((e - at) ** 2)):.5f}" for e in energy)
+        (tmp_path / f"{element}.xdi").write_text(
+            f"# XDI/1.0\n# Element.symbol: {element}\n# Element.edge: L3\n"
+            f"# Column.1: energy eV\n# Column.2: xmu\n# ---\n{rows}\n"
+        )
+    with pytest.raises(ReadError, match="several absorbers.*Fe L3 in Fe.xdi"):
+        read_series([tmp_path])

@@ -1,0 +1,97 @@
+"""Analyses of series that hold gaps, negative or tiny values, or too little."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from tests.compute.series.made import CHANNELS, mixtures
+from tests.spectradb.series.conftest import SHAPE
+from tests.spectradb.series.test_series_corrections import saved
+
+pytestmark = pytest.mark.django_db
+
+CUBE = mixtures(SHAPE[0] * SHAPE[1], seed=5)[0].reshape(*SHAPE, CHANNELS)
+
+
+def analysed(folder: Path, name: str, cube: np.ndarray, *words: object) -> tuple[Any, list[str]]:
+    """A map of the first component and what was told."""
+    row = saved(folder / f"{name}.npy", cube)
+    target = folder / "maps.h5"
+    call_command(
+        *map(str, ("analyze_series", row.pk, *words, "--output", target)),
+        stdout=io.StringIO(), stderr=io.StringIO(),
+    )  # fmt: skip
+    with h5py.File(target) as maps:
+        first = sorted(maps["components"])[0]
+        return maps[f"components/{first}/value"][()], json.loads(maps.attrs["warnings"])
+
+
+def test_factors_do_not_depend_on_the_unit_of_the_values(tmp_path):
+    words = ("--method", "nmf", "--components", 3)
+    plain, _ = analysed(tmp_path, "plain", CUBE, *words)
+    tiny, _ = analysed(tmp_path, "tiny", CUBE * 2.0**-100, *words)
+    np.testing.assert_allclose(tiny * 2.0**100, plain, rtol=1e-4, atol=1e-4 * plain.max())
+
+
+def test_negative_values_that_factors_cannot_have_are_told(tmp_path):
+    _, told = analysed(tmp_path, "low", CUBE - 300, "--method", "nmf", "--components", 2)
+    assert any("negative and count as 0" in text for text in told)
+
+
+def test_factors_leave_out_a_dead_channel_and_not_all_spectra(tmp_path):
+    cube = CUBE.copy()
+    cube[..., 30] = np.nan
+    cube[2] = np.nan
+    values, told = analysed(tmp_path, "gaps", cube, "--method", "nmf", "--components", 2)
+    assert np.isnan(values[2]).all()
+    assert np.isfinite(np.delete(values, 2, axis=0)).all()
+    assert any(text.startswith("1 channels that are gaps") for text in told)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--method", "parameters"), ("--method", "parameters", "--quantity", "peak_position")],
+)
+def test_how_many_spectra_have_no_number_is_told(tmp_path, words):
+    cube = CUBE.copy()
+    cube[1] = np.nan
+    values, told = analysed(tmp_path, "gaps", cube, *words)
+    assert np.isnan(values[1]).all()
+    count = int(np.isnan(values).sum())
+    assert any(f"{count} of {values.size} spectra have no value" in text for text in told)
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--align", "self", "--calibrate", "nan"), "--calibrate nan"),
+        (("--dead-time", "1", "1e-9"), "the shorter one first"),
+        (("--power-law", "640", "645"), "power_law : leaves no value"),
+    ],
+)
+def test_the_correction_that_leaves_nothing_is_named(tmp_path, words, why):
+    cube = CUBE - 1e4 if "--power-law" in words else CUBE
+    with pytest.raises(CommandError, match=why):
+        analysed(tmp_path, "map", cube, "--method", "parameters", *words)
+
+
+def test_two_spectra_do_not_say_how_many_components_they_have(tmp_path):
+    with pytest.raises(CommandError, match="are not found from 2 spectra"):
+        analysed(tmp_path, "few", CUBE[:1, :2], "--method", "nmf")
+
+
+def test_a_folder_is_no_file_of_maps(tmp_path):
+    row = saved(tmp_path / "map.npy", CUBE)
+    with pytest.raises(CommandError, match="is a folder"):
+        call_command(
+            "analyze_series", str(row.pk), "--method", "parameters", "--output", str(tmp_path)
+        )
