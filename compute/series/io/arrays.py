@@ -144,7 +144,7 @@ def _nxdata(name: str, group: h5py.Group, faults: Faults) -> _Stack | None:
     try:
         _countable(item, name)
         axes = [
-            Axis(f"axis{i}", "", np.arange(size) * 1.0)
+            Axis(f"axis{i}", "", np.arange(size, dtype=np.float64))
             if one in ("", ".")
             else _nexus_axis(child(group, one, faults), one, size, name, faults)
             for i, (one, size) in enumerate(zip(names, item.shape, strict=True))
@@ -180,7 +180,7 @@ def _nexus_axis(item: Any, axis: str, size: int, where: str, faults: Faults) -> 
     if axis.strip().lower() in _ENERGIES or unit.strip().lower() in _TO_EV:
         raise ReadError([f"{where}: axis {axis} {why}"])
     faults.warn(f"{where}: axis {axis} {why}: its places are counted")
-    return Axis(axis, "", np.arange(size) * 1.0)
+    return Axis(axis, "", np.arange(size, dtype=np.float64))
 
 
 def _middles(edges: Floats) -> Floats:
