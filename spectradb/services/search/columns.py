@@ -19,10 +19,9 @@ from typing import Any
 
 import numpy as np
 from django.db.models import Count, Max, Q, QuerySet
-from django.utils import timezone
 from numpy.typing import NDArray
 
-from spectradb.database_state import database_state
+from spectradb.database_state import database_state, oldest_open
 from spectradb.models import Spectrum
 from spectradb.models.visibility import Alternatives, EmptyOrBy
 from spectradb.services.search import kept
@@ -46,7 +45,7 @@ CODED: dict[str, str] = {
 
 _ARRAYS = ("pk", "structure", "contributor", "published", "embargo")
 _PLAIN = ("pk", "structure_id", "contributor_id", "published_at", "embargo_until")
-_OVERLAP = timedelta(seconds=10)  # a slow transaction may commit rows stamped a little earlier
+_OVERLAP = timedelta(seconds=10)  # that the clocks of the hosts may differ by
 _COUNT_SECONDS = 10.0  # between counts of all rows, which tell that some were deleted
 _KEPT_FROM = 20_000  # spectra; fewer are read in a second
 _KEPT_CHANGED = 0.05  # of all rows: then the file is written anew
@@ -70,7 +69,7 @@ class Columns:
     def __init__(self) -> None:
         self._empty()
         self._last: datetime | None = None
-        self._asked: datetime | None = None
+        self._seen: datetime | None = None  # what was stamped before, it has (oldest_open)
         self._state: str | None = None
         self._counted = -_COUNT_SECONDS
         self._history = 0
@@ -82,7 +81,7 @@ class Columns:
         state = database_state()
         if state is not None and state == self._state:
             return
-        now = timezone.now()
+        seen = oldest_open()  # before the rows are read
         rows = Spectrum.objects.order_by()
         last = rows.aggregate(last=Max("updated"))["last"]
         if not self._mapped:
@@ -91,8 +90,8 @@ class Columns:
         if self._needs_count(last, state):
             self._merge_all(rows, last)
         elif self._last is not None and not self._is_settled(last):
-            self._merge(rows.filter(updated__gt=self._last - _OVERLAP))
-        self._last, self._asked, self._state = last, now, state
+            self._merge(self._unseen(rows))
+        self._last, self._seen, self._state = last, seen, state
         large = self.pk.size >= _KEPT_FROM and self._changed > _KEPT_CHANGED * self.pk.size
         if large and state is not None:
             self._to_file()
@@ -102,9 +101,15 @@ class Columns:
         return (
             last == self._last
             and last is not None
-            and self._asked is not None
-            and self._asked - last > _OVERLAP
+            and self._seen is not None
+            and self._seen - last > _OVERLAP
         )
+
+    def _unseen(self, rows: QuerySet[Spectrum]) -> QuerySet[Spectrum]:
+        """Rows that may have been committed since the last look, of any transaction."""
+        assert self._last is not None
+        assert self._seen is not None
+        return rows.filter(updated__gt=min(self._last, self._seen) - _OVERLAP)
 
     def _needs_count(self, last: datetime | None, state: str | None) -> bool:
         """Whether rows may have been deleted.
@@ -130,8 +135,8 @@ class Columns:
             return
         # Where the newest is older than what was seen, another state of the rows was put back.
         known = self._last is not None and last is not None and last >= self._last
-        if known and self._last is not None:
-            self._merge(rows.filter(updated__gt=self._last - _OVERLAP))
+        if known:
+            self._merge(self._unseen(rows))
         if not known or self.pk.size != n:
             # Rows were deleted, or this is the first time.
             self._empty()
@@ -260,7 +265,7 @@ class Columns:
         if newest is None or newest < last or of_before.count() > found.arrays["pk"].size:
             return  # another database, or this one as it was once
         self._take(found)
-        self._last, self._asked = last, datetime.fromisoformat(found.asked)
+        self._last, self._seen = last, datetime.fromisoformat(found.seen)
 
     def _take(self, found: kept.Kept) -> None:
         for name in _ARRAYS:
@@ -277,8 +282,8 @@ class Columns:
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         arrays |= {f"code:{name}": codes for name, codes in self.codes.items()}
         assert self._last is not None
-        assert self._asked is not None
-        own = kept.Kept(self._last.isoformat(), self._asked.isoformat(), self.values, arrays)
+        assert self._seen is not None
+        own = kept.Kept(self._last.isoformat(), self._seen.isoformat(), self.values, arrays)
         self._changed = 0  # where nothing can be written, it is tried again after as many changes
         if not kept.save(own):
             return

@@ -16,18 +16,18 @@ from django.conf import settings
 from django.db import connection
 from numpy.typing import NDArray
 
-_MAGIC = b"SDBCOL2\n"
+_MAGIC = b"SDBCOL3\n"
 _HEAD = 16  # bytes: the magic number and the length of what follows it
 _ALIGN = 64
 
 
 @dataclass(frozen=True)
 class Kept:
-    """``last`` is the newest ``updated`` of its rows when they were ``asked`` for, both ISO 8601;
-    ``values`` belong to the codes."""
+    """``last`` is the newest ``updated`` of its rows; what was stamped before ``seen`` is among
+    them; both ISO 8601. ``values`` belong to the codes."""
 
     last: str
-    asked: str
+    seen: str
     values: dict[str, list[Any]]
     arrays: dict[str, NDArray[Any]]
 
@@ -44,7 +44,7 @@ def save(columns: Kept) -> bool:
     if settings.READ_ONLY:
         return False
     arrays = {name: np.ascontiguousarray(array) for name, array in columns.arrays.items()}
-    about: dict[str, Any] = {"last": columns.last, "asked": columns.asked, "values": columns.values}
+    about: dict[str, Any] = {"last": columns.last, "seen": columns.seen, "values": columns.values}
     about["arrays"] = [(name, array.dtype.str, array.size) for name, array in arrays.items()]
     head = json.dumps(about, ensure_ascii=False).encode()
     path = _path()
@@ -88,7 +88,7 @@ def load(names: Iterable[str]) -> Kept | None:
             at += arrays[name].nbytes
     except (ValueError, OverflowError):  # cut short by a full disk
         return None
-    return Kept(about["last"], about["asked"], about["values"], arrays)
+    return Kept(about["last"], about["seen"], about["values"], arrays)
 
 
 def exists() -> bool:

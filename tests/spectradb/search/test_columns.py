@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 from django.conf import LazySettings
-from django.db import connection
+from django.db import connection, connections, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -102,7 +103,7 @@ def test_the_file_of_another_database_is_not_taken() -> None:
     assert read().pk.size == 3
 
 
-@pytest.mark.parametrize("data", [b"", b"no columns", b"SDBCOL2\n" + b"\xff" * 8])
+@pytest.mark.parametrize("data", [b"", b"no columns", b"SDBCOL3\n" + b"\xff" * 8])
 def test_a_broken_file_is_not_taken(data: bytes) -> None:
     filled(2)
     read()
@@ -152,6 +153,55 @@ def test_a_slow_transaction_is_seen_though_a_newer_change_was_before(
     held.refresh()
     # What is stored now was stamped before that.
     Spectrum.objects.filter(pk=first.pk).update(status="withdrawn", updated=begun)
+    (process := Columns() if is_new else held).refresh()
+    assert np.count_nonzero(process.among("status", ["withdrawn"])) == 1
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="others do not wait with a stamp")
+def test_a_stamp_from_before_its_writer_had_to_wait_is_seen() -> None:
+    filled(3)
+    held = read()
+    first = Spectrum.objects.order_by("pk")[0]
+    Spectrum.objects.exclude(pk=first.pk).update(edge="K")
+    held.refresh()
+    waited = timezone.now() - timedelta(seconds=25)  # of the 30 that SQLite waits at most
+    Spectrum.objects.filter(pk=first.pk).update(status="withdrawn", updated=waited)
+    held.refresh()
+    assert np.count_nonzero(held.among("status", ["withdrawn"])) == 1
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
+@pytest.mark.parametrize("kept_from", [1, 1000])
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_transaction_that_stays_open_for_long_is_seen_when_it_ends(
+    kept_from: int, is_new: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_KEPT_FROM", kept_from)
+    monkeypatch.setattr(module, "_OVERLAP", timedelta(0))  # any time is long
+    filled(3)
+    read()
+    pks = list(Spectrum.objects.order_by("pk").values_list("pk", flat=True))
+    stored, go_on = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        with transaction.atomic():
+            Spectrum.objects.select_for_update().get(pk=pks[0])  # begun before it stamps
+            Spectrum.objects.filter(pk=pks[0]).update(status="withdrawn")
+            stored.set()
+            go_on.wait(30)
+        connections.close_all()
+
+    thread = threading.Thread(target=slow)
+    thread.start()
+    assert stored.wait(30)
+    Spectrum.objects.filter(pk=pks[2]).update(edge="K")
+    held = read()
+    monkeypatch.setattr(module, "_KEPT_CHANGED", 0.0)
+    Spectrum.objects.filter(pk=pks[1]).update(edge="K")
+    held.refresh()  # and it is written to the file
+    assert not held.among("status", ["withdrawn"]).any()
+    go_on.set()
+    thread.join()
     (process := Columns() if is_new else held).refresh()
     assert np.count_nonzero(process.among("status", ["withdrawn"])) == 1
 
