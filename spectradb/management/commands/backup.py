@@ -61,8 +61,10 @@ class Command(JsonCommand):
         n_rows = sum(one["rows"] for one in tables)
         n_files = len(told["members"]) - len(tables)
         size = options["file"].stat().st_size
+        of_bucket = f", {told['in_bucket']} of them of the bucket" if told["in_bucket"] else ""
         self.stderr.write(
-            f"{n_rows:,} rows of {len(tables)} tables and {n_files} files: {size / 1e6:,.1f} MB"
+            f"{n_rows:,} rows of {len(tables)} tables and {n_files} files{of_bucket}: "
+            f"{size / 1e6:,.1f} MB"
         )
         self.stderr.write(f"It holds secrets: {'; '.join(told['secrets'])}.")
         if passphrase is None:
@@ -73,6 +75,7 @@ class Command(JsonCommand):
             "rows": n_rows,
             "tables": len(tables),
             "files": n_files,
+            "in_bucket": told["in_bucket"],
             "encrypted": passphrase is not None,
             "secrets": list(told["secrets"]),
         }

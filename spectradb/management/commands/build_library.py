@@ -15,8 +15,8 @@ from django.db.models import Sum
 
 from compute.crystals.prototypes import VALENCES
 from compute.errors import ReadError
+from spectradb.management.before import refuse_other_key
 from spectradb.management.json_command import JsonCommand
-from spectradb.management.keys import refuse_other_key
 from spectradb.models import Calculation
 from spectradb.services.library import plan as plans
 from spectradb.services.library import rebuild

@@ -16,7 +16,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
 from compute.errors import ReadError
-from spectradb.management.keys import refuse_other_key
+from spectradb.management.before import refuse_other_key
 from spectradb.models import Series, Structure
 from spectradb.services.accounts.roles import CURATOR, give_role
 from spectradb.services.library.build import (

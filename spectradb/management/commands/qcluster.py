@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django_q.management.commands import qcluster
 
-from spectradb.management.keys import refuse_other_key
+from spectradb.management.before import refuse_other_key, refuse_other_tables
 from spectradb.services.queue import qcluster as sturdy_cluster
 from spectradb.services.queue.keys import take_new_key
 
@@ -22,6 +22,7 @@ class Command(qcluster.Command):  # type: ignore[misc]
         )
 
     def handle(self, *args: Any, new_key: bool = False, **options: Any) -> None:
+        refuse_other_tables()
         if new_key:
             take_new_key()
         refuse_other_key()

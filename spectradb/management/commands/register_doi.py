@@ -21,6 +21,10 @@ class Command(JsonCommand):
         what = parser.add_mutually_exclusive_group(required=True)
         what.add_argument("collection", nargs="?", type=int, help="its number, 12 of SDB-C12")
         what.add_argument("--release", type=Path, metavar="FOLDER", help="with its manifest.json")
+        parser.add_argument(
+            "--replaces", metavar="VERSION", default="",
+            help="of the release before, whose DOI then leads on to this one",
+        )  # fmt: skip
         parser.add_argument("--dry-run", action="store_true", help="only write what would be told")
         self.add_output(parser)
 
@@ -29,6 +33,7 @@ class Command(JsonCommand):
         *,
         collection: int | None,
         release: Path | None,
+        replaces: str,
         dry_run: bool,
         output: str | None,
         **options: Any,
@@ -40,13 +45,15 @@ class Command(JsonCommand):
         from spectradb.models import Collection
         from spectradb.services.doi import register
 
+        if replaces and release is None:
+            raise CommandError("--replaces goes with --release; a collection knows its own")
         if not settings.SITE_URL:
             raise CommandError("set SITE_URL: a DOI leads to an address of this site")
         row = None
         try:
             if release is not None:
                 address = settings.SITE_URL + reverse("cite")
-                doi, metadata = register.release_doi(release, address)
+                doi, metadata = register.release_doi(release, address, replaces)
             else:
                 row = Collection.objects.filter(pk=collection or 0).first()
                 if row is None:
@@ -57,6 +64,7 @@ class Command(JsonCommand):
                 register.register_collection(row, address)
             elif not dry_run:
                 register.register(doi, metadata)
+                register.tell_replaced(doi, metadata)
         except (register.DoiError, ReadError) as error:
             raise CommandError(str(error)) from error
         self.say(f"https://doi.org/{doi}")

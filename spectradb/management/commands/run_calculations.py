@@ -18,6 +18,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import connection
 
 from spectradb.filters import SearchError
+from spectradb.management.before import refuse_other_tables
 from spectradb.management.json_command import JsonCommand
 
 if TYPE_CHECKING:
@@ -53,20 +54,7 @@ class Command(JsonCommand):
         )
         self.add_output(parser)
 
-    def handle(
-        self,
-        *,
-        where: list[str],
-        local: int | None,
-        parsl: Path | None,
-        slurm: bool,
-        blocks: int | None,
-        walltime: str | None,
-        partition: str | None,
-        cores: int | None,
-        output: str | None,
-        **options: Any,
-    ) -> None:
+    def handle(self, *, where: list[str], output: str | None, **options: Any) -> None:
         from spectradb.filters import EVERYTHING, apply_where
         from spectradb.models import Calculation, JobStatus
         from spectradb.services.calculations.queued import carried
@@ -78,7 +66,8 @@ class Command(JsonCommand):
         )
         from spectradb.services.clusters.run import Run
 
-        machines = _machines(local, parsl, slurm, blocks, walltime, partition, cores)
+        refuse_other_tables()
+        machines = _machines(options)
         try:
             rows = apply_where(Calculation, self.where(where), EVERYTHING)
         except SearchError as error:
@@ -122,27 +111,20 @@ class Command(JsonCommand):
                 self.say(_in_words(report))
 
 
-def _machines(
-    local: int | None,
-    parsl: Path | None,
-    slurm: bool,
-    blocks: int | None,
-    walltime: str | None,
-    partition: str | None,
-    cores: int | None,
-) -> Machines:
+def _machines(options: dict[str, Any]) -> Machines:
     from spectradb.services.clusters.machines import Given, Local, Slurm
 
-    if not slurm and (blocks or walltime or partition or cores):
+    of_slurm = {name: options[name] for name in ("blocks", "walltime", "partition", "cores")}
+    if not options["slurm"] and any(of_slurm.values()):
         raise CommandError("--blocks, --walltime, --partition and --cores go with --slurm")
-    for name, value in (("--local", local), ("--blocks", blocks), ("--cores", cores)):
-        if value is not None and value < 1:
-            raise CommandError(f"{name} {value}: at least 1")
-    if slurm:
-        if blocks is None or walltime is None:
+    for name in ("local", "blocks", "cores"):
+        if (value := options[name]) is not None and value < 1:
+            raise CommandError(f"--{name} {value}: at least 1")
+    if options["slurm"]:
+        if of_slurm["blocks"] is None or of_slurm["walltime"] is None:
             raise CommandError("--slurm needs --blocks N and --walltime H:MM:SS")
-        return Slurm(blocks, walltime, partition, cores)
-    return Given(parsl) if parsl is not None else Local(local or 1)
+        return Slurm(**of_slurm)
+    return Given(options["parsl"]) if options["parsl"] else Local(options["local"] or 1)
 
 
 @contextmanager

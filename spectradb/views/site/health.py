@@ -8,7 +8,6 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import cache
 from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.templatetags.static import static
@@ -17,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from redis import RedisError
 
+from spectradb.database_state import is_migrated
 from spectradb.services.queue.keys import is_the_sites
 
 _NOT_CRAWLED = (
@@ -63,10 +63,8 @@ def _database() -> bool:
 
 
 def _migrated() -> bool:
-    """Whether the tables are those of this code."""
     try:
-        executor = MigrationExecutor(connection)
-        return not executor.migration_plan(executor.loader.graph.leaf_nodes())
+        return is_migrated()
     except DatabaseError:
         return False
 

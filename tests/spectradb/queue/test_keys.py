@@ -9,6 +9,9 @@ from django.conf import LazySettings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import OperationalError
+from django.db.migrations import Migration
+from django.db.migrations.loader import MigrationLoader
 from django.test import Client
 from django_q.management.commands import qcluster
 
@@ -18,6 +21,7 @@ from spectradb.models import SigningKey
 from spectradb.services.queue.keys import check_key
 
 pytestmark = pytest.mark.django_db
+_BUILD = MigrationLoader.build_graph
 
 
 @pytest.fixture
@@ -50,6 +54,34 @@ def test_a_host_with_another_key_is_refused_in_words(
     with pytest.raises(CommandError, match="same SECRET_KEY on every host"):
         call_command("qcluster")
     assert started == ["one"]
+
+
+@pytest.mark.parametrize("command", [["qcluster"], ["run_calculations", "--local", "1"]])
+def test_before_the_tables_are_made_it_is_told_how(
+    started: list[str], monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    # As of an empty database, or one of an older version.
+    monkeypatch.setattr(MigrationLoader, "build_graph", _build_with_one_more)
+    with pytest.raises(CommandError, match=r"Make them with: manage\.py migrate"):
+        call_command(*command)
+    assert not started
+
+
+def _build_with_one_more(loader: MigrationLoader) -> None:
+    _BUILD(loader)
+    made = Migration("a_later_one", "spectradb")
+    loader.graph.add_node(("spectradb", made.name), made)
+
+
+def test_a_database_that_does_not_answer_is_told(
+    started: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(self: object, *args: object) -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(MigrationLoader, "build_graph", silent)
+    with pytest.raises(CommandError, match="does not answer: connection refused"):
+        call_command("qcluster")
 
 
 def test_a_key_that_was_changed_on_purpose_is_taken(
