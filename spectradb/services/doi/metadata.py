@@ -42,9 +42,9 @@ def of_collection(row: Collection, spectra: QuerySet[Spectrum], address: str) ->
         Of its page, where the DOI leads.
     """
     cited = spectra.exclude(doi="").order_by("doi").values_list("doi", flat=True).distinct()
-    related = [(doi, "IsDerivedFrom") for doi in cited]
+    relations = [related(doi, "IsDerivedFrom") for doi in cited]
     if row.replaces is not None and row.replaces.doi:
-        related.insert(0, (row.replaces.doi, "IsNewVersionOf"))
+        relations.insert(0, related(row.replaces.doi, "IsNewVersionOf"))
     n = spectra.count()
     published = row.published_at or row.updated
     about: Metadata = {
@@ -62,14 +62,7 @@ def of_collection(row: Collection, spectra: QuerySet[Spectrum], address: str) ->
         "alternateIdentifiers": [
             {"alternateIdentifier": f"SDB-C{row.pk}", "alternateIdentifierType": "SpectraDB"}
         ],
-        "relatedIdentifiers": [
-            {
-                "relatedIdentifier": doi,
-                "relatedIdentifierType": "DOI",
-                "relationType": relation,
-            }
-            for doi, relation in related
-        ],
+        "relatedIdentifiers": relations,
         "sizes": [f"{n} {'spectrum' if n == 1 else 'spectra'}"],
         "version": str(row.version),
         "rightsList": rights(licences_of(spectra)),
@@ -82,8 +75,14 @@ def of_collection(row: Collection, spectra: QuerySet[Spectrum], address: str) ->
     return about
 
 
-def of_release(manifest: dict[str, Any], address: str) -> Metadata:
-    """A release of the library, from its manifest (:mod:`spectradb.services.library.release`)."""
+def of_release(manifest: dict[str, Any], address: str, replaces: str = "") -> Metadata:
+    """A release of the library, from its manifest (:mod:`spectradb.services.library.release`).
+
+    Parameters
+    ----------
+    replaces : str
+        DOI of the release before it.
+    """
     version = str(manifest["version"])
     counts = manifest.get("counts", {})
     return {
@@ -97,11 +96,21 @@ def of_release(manifest: dict[str, Any], address: str) -> Metadata:
         "descriptions": [
             {"description": str(manifest["citation"]), "descriptionType": "Abstract"},
         ],
+        "relatedIdentifiers": [related(replaces, "IsNewVersionOf")] if replaces else [],
         "sizes": [f"{n} {name}" for name, n in counts.items() if isinstance(n, int)],
         "formats": ["application/vnd.apache.parquet"],
         "version": version,
         "rightsList": rights([str(manifest["licence"])]),
         "schemaVersion": _SCHEMA,
+    }
+
+
+def related(doi: str, relation: str) -> Metadata:
+    """What a thing has to do with that of another DOI."""
+    return {
+        "relatedIdentifier": doi,
+        "relatedIdentifierType": "DOI",
+        "relationType": relation,
     }
 
 

@@ -19,11 +19,12 @@ from django.conf import settings
 
 from spectradb.models import Collection, Status
 from spectradb.services.collections.lists import spectra_in
-from spectradb.services.doi.metadata import Metadata, of_collection, of_release
+from spectradb.services.doi.metadata import Metadata, of_collection, of_release, related
 from spectradb.services.library.release import read_release
 
 _SECONDS = 30.0
 _MOST_BYTES = 10**6
+_REPLACED = "IsPreviousVersionOf"
 _TYPE = "application/vnd.api+json"
 
 
@@ -69,8 +70,13 @@ def collection_doi(row: Collection, address: str) -> tuple[str, Metadata]:
     return row.doi or doi_of(f"sdb-c{row.pk}"), of_collection(row, spectra, address)
 
 
-def release_doi(folder: Path, address: str) -> tuple[str, Metadata]:
+def release_doi(folder: Path, address: str, replaces: str = "") -> tuple[str, Metadata]:
     """What would be registered for a release of the library.
+
+    Parameters
+    ----------
+    replaces : str
+        The version before it, if that has a DOI.
 
     Raises
     ------
@@ -80,11 +86,16 @@ def release_doi(folder: Path, address: str) -> tuple[str, Metadata]:
         If the folder is no whole release.
     """
     manifest = read_release(folder).manifest
-    return doi_of(f"release-{manifest['version']}"), of_release(manifest, address)
+    if replaces == manifest["version"]:
+        raise DoiError(f"release {replaces} does not replace itself")
+    older = doi_of(f"release-{replaces}") if replaces else ""
+    return doi_of(f"release-{manifest['version']}"), of_release(manifest, address, older)
 
 
 def register_collection(row: Collection, address: str) -> str:
     """Register the DOI of a collection, or bring what is told of it up to date; the DOI.
+
+    That of the version whose place it took leads on to it.
 
     Raises
     ------
@@ -96,6 +107,7 @@ def register_collection(row: Collection, address: str) -> str:
     if row.doi != doi:
         row.doi = doi
         row.save(update_fields=["doi"])
+    tell_replaced(doi, metadata)
     return doi
 
 
@@ -107,14 +119,53 @@ def register(doi: str, metadata: Metadata) -> None:
     DoiError
         With what DataCite said, if it refuses or cannot be reached.
     """
+    # That it was replaced is told by the one that replaced it.
+    told = [
+        *metadata.get("relatedIdentifiers", []),
+        *(one for one in _relations_of(doi) if one["relationType"] == _REPLACED),
+    ]
+    attributes = {"event": "publish", **metadata, "relatedIdentifiers": told}
+    state = _attributes(_ask("PUT", doi, attributes)).get("state")
+    if state != "findable":
+        raise DoiError(f"{doi}: DataCite keeps it as {state!r}, not findable")
+
+
+def tell_replaced(doi: str, metadata: Metadata) -> None:
+    """Tell of each DOI that this one is the new version of what follows it; all else there stays.
+
+    Raises
+    ------
+    DoiError
+        As :func:`register`.
+    """
+    follows = related(doi, _REPLACED)
+    for one in metadata.get("relatedIdentifiers", []):
+        if one["relationType"] != "IsNewVersionOf":
+            continue
+        older = one["relatedIdentifier"]
+        known = _relations_of(older)
+        if not any(follows.items() <= had.items() for had in known):
+            _ask("PUT", older, {"relatedIdentifiers": [*known, follows]})
+
+
+def _relations_of(doi: str) -> list[Metadata]:
+    """What is told there of its relations; nothing of a DOI that is not there yet."""
+    try:
+        return _attributes(_ask("GET", doi)).get("relatedIdentifiers") or []
+    except DoiError as error:
+        if isinstance(error.__cause__, HTTPError) and error.__cause__.code == 404:
+            return []
+        raise
+
+
+def _ask(method: str, doi: str, attributes: Metadata | None = None) -> Any:
     doi_of("")
-    attributes = {"doi": doi, "event": "publish", **metadata}
-    body = {"data": {"id": doi, "type": "dois", "attributes": attributes}}
+    body = {"data": {"id": doi, "type": "dois", "attributes": {"doi": doi, **(attributes or {})}}}
     sign_in = f"{settings.DATACITE_USER}:{settings.DATACITE_PASSWORD}".encode()
     request = Request(
         f"{settings.DATACITE_URL}/dois/{quote(doi, safe='/')}",
-        data=json.dumps(body).encode(),
-        method="PUT",
+        data=json.dumps(body).encode() if attributes is not None else None,
+        method=method,
         headers={
             "Content-Type": _TYPE,
             "Accept": _TYPE,
@@ -123,7 +174,7 @@ def register(doi: str, metadata: Metadata) -> None:
     )
     try:
         with urlopen(request, timeout=_SECONDS) as answer:
-            told = json.loads(answer.read(_MOST_BYTES))
+            return json.loads(answer.read(_MOST_BYTES))
     except HTTPError as error:
         raise DoiError(
             f"{doi}: DataCite answers {error.code}: {_reason(error)}",
@@ -133,16 +184,13 @@ def register(doi: str, metadata: Metadata) -> None:
         raise DoiError(f"{doi}: DataCite is not reached: {error}", permanent=False) from error
     except ValueError as error:
         raise DoiError(f"{doi}: what DataCite answers is no JSON", permanent=False) from error
-    state = _state(told)
-    if state != "findable":
-        raise DoiError(f"{doi}: DataCite keeps it as {state!r}, not findable")
 
 
-def _state(told: Any) -> str | None:
+def _attributes(told: Any) -> Metadata:
     try:
-        return str(told["data"]["attributes"]["state"])
-    except (KeyError, TypeError):
-        return None
+        return dict(told["data"]["attributes"])
+    except (KeyError, TypeError, ValueError):
+        return {}
 
 
 def _reason(error: HTTPError) -> str:

@@ -68,8 +68,17 @@ class _Answer(BaseHTTPRequestHandler):
         doi = self.path.removeprefix("/dois/")
         attributes = sent["data"]["attributes"]
         state = "findable" if attributes.get("event") == "publish" else "draft"
-        self.server.kept[doi] = attributes
-        return self._say(200, {"data": {"id": doi, "attributes": {**attributes, "state": state}}})
+        if doi not in self.server.kept and "titles" not in attributes:
+            return self._say(422, {"errors": [{"title": "Titles can't be blank"}]})
+        kept = self.server.kept.setdefault(doi, {})
+        kept.update(attributes)  # what is not told stays
+        return self._say(200, {"data": {"id": doi, "attributes": {**kept, "state": state}}})
+
+    def do_GET(self) -> None:  # noqa: N802
+        kept = self.server.kept.get(self.path.removeprefix("/dois/"))
+        if kept is None:
+            return self._say(404, {"errors": [{"title": "The resource is not there."}]})
+        return self._say(200, {"data": {"attributes": kept}})
 
     def _say(self, status: int, told: Any) -> None:
         self.send_response(status)
@@ -146,6 +155,52 @@ def test_registering_twice_keeps_one_doi_and_its_newest_metadata(
     assert list(datacite.kept) == [doi]
     assert datacite.kept[doi]["titles"] == [{"title": "Oxides of nickel"}]
     assert datacite.kept[doi]["url"] == ADDRESS
+
+
+def relations(datacite: DataCite, doi: str) -> list[tuple[str, str]]:
+    told = datacite.kept[doi]["relatedIdentifiers"]
+    return [(one["relationType"], one["relatedIdentifier"]) for one in told]
+
+
+def test_a_doi_leads_on_to_that_of_the_next_version(public: Collection, datacite: DataCite) -> None:
+    older = register_collection(public, ADDRESS)
+    new = Collection.objects.create(
+        title="Oxides of nickel", status="published", contributor=public.contributor,
+        version=2, replaces=public,
+    )  # fmt: skip
+    CollectionEntry.objects.create(collection=new, spectrum=make_spectrum(), position=0)
+    public.status = "withdrawn"
+    public.save()
+    for _ in range(2):
+        newer = register_collection(new, ADDRESS)
+    assert relations(datacite, newer) == [("IsNewVersionOf", older)]
+    assert relations(datacite, older) == [
+        ("IsDerivedFrom", "10.1000/182"), ("IsPreviousVersionOf", newer),
+    ]  # fmt: skip
+    assert datacite.kept[older]["titles"] == [{"title": "Nickel oxides"}]
+
+
+def test_releases_lead_on_to_each_other(datacite: DataCite, tmp_path: Path) -> None:
+    replaced: list[str] = []
+    for version in ("2026.10", "2026.11", "2026.12"):
+        write_release(tmp_path / version, version, [], [], {"counts": {"spectra": 0}})
+        before = ["--replaces", replaced[-1]] if replaced else []
+        call_command("register_doi", "--release", str(tmp_path / version), *before)
+        replaced.append(version)
+    again = ("--release", str(tmp_path / "2026.11"), "--replaces", "2026.10")
+    call_command("register_doi", *again)
+    assert relations(datacite, "10.5072/release-2026.11") == [
+        ("IsNewVersionOf", "10.5072/release-2026.10"),
+        ("IsPreviousVersionOf", "10.5072/release-2026.12"),
+    ]
+    with pytest.raises(CommandError, match="does not replace itself"):
+        call_command(
+            "register_doi", "--release", str(tmp_path / "2026.12"), "--replaces", "2026.12"
+        )
+    with pytest.raises(CommandError, match="2026.01: DataCite answers 422"):
+        call_command(
+            "register_doi", "--release", str(tmp_path / "2026.12"), "--replaces", "2026.01"
+        )
 
 
 def test_the_page_and_the_citation_show_the_doi(public: Collection, datacite: DataCite) -> None:
