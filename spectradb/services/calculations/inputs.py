@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from compute.l23.lineshape import Shape
+from compute.routes import input_key
 from compute.sites.oxidation import STATED
 from spectradb.models import Calculation, Site
 from spectradb.services.calculations import routes
@@ -55,13 +56,13 @@ def input_hash(
     shape
         What differs from the default shape (``Shape.chosen``).
     """
-    given = routes.input_key(
+    given = input_key(
         site.structure.content_hash,
         list(known.items()),
         orbit_key(site),
-        route,
+        routes.beneath(route),
         edge=edge,
-        versions=versions,
+        versions=routes.version(route) if versions is None else versions,
         shape=shape,
     )
     key = json.dumps([ENGINE, route, given], sort_keys=True)

@@ -6,7 +6,7 @@ Where no model is, the route is known but not offered, and asking for it says so
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,11 @@ FALLBACKS = routes.MULTIPLETS
 _CORRECTED = "cheap"
 
 
+def beneath(route: str) -> str:
+    """The route of :mod:`compute.routes` with the same edges, absorbers and inputs."""
+    return _CORRECTED if route == LEARNED else route
+
+
 def is_here(route: str) -> bool:
     """Whether a known route can be taken: ``learned`` needs a model."""
     if route != LEARNED:
@@ -47,12 +52,12 @@ def is_here(route: str) -> bool:
 
 def edges(route: str) -> tuple[str, ...]:
     """The edges that a route computes."""
-    return routes.edges(_CORRECTED if route == LEARNED else route)
+    return routes.edges(beneath(route))
 
 
 def absorbers(route: str, edge: str = "L23") -> tuple[str, ...]:
     """The elements whose edge a route computes, in order of atomic number."""
-    return routes.absorbers(_CORRECTED if route == LEARNED else route, edge)
+    return routes.absorbers(beneath(route), edge)
 
 
 def check(absorber: str, edge: str, route: str) -> None:
@@ -73,7 +78,7 @@ def check(absorber: str, edge: str, route: str) -> None:
 
 def engine(route: str) -> str:
     """What computes the spectra of a route, as calculations name it."""
-    return routes.engine(_CORRECTED if route == LEARNED else route)
+    return routes.engine(beneath(route))
 
 
 def version(route: str) -> dict[str, str]:
@@ -101,24 +106,6 @@ def version(route: str) -> dict[str, str]:
         "corrects": quick["route"],
         "taught_by": taught,
     }
-
-
-def input_key(
-    structure_key: str,
-    valences: Sequence[tuple[int | str, float]],
-    site_index: int | str,
-    route: str,
-    *,
-    edge: str = "L23",
-    versions: Mapping[str, str] | None = None,
-    shape: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Everything that decides the spectrum of a site (:func:`compute.routes.input_key`)."""
-    known = version(route) if versions is None else versions
-    of = _CORRECTED if route == LEARNED else route
-    return routes.input_key(
-        structure_key, valences, site_index, of, edge=edge, versions=known, shape=shape
-    )
 
 
 def site_spectrum(

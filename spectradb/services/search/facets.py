@@ -95,14 +95,10 @@ def count(query: Query, user: User | AnonymousUser | None) -> int:
     SearchError
         As :func:`search`.
     """
-    bound = filterset(Spectrum, query, Spectrum.objects.all())
-    if not bound.is_valid():
-        raise SearchError(bound.search_errors())
-    given = bound.form.cleaned_data
+    given = _bound(query).form.cleaned_data
     held, lock = columns()
     with lock:
-        base = held.meeting(spectra_seen_by(user)) & _asked(held, query, given)
-        chosen = {name: held.among(name, given[name]) for name in FACETS if given.get(name)}
+        base, chosen = _masks(held, query, given, user)
         return int(np.count_nonzero(_all_of(base, chosen)))
 
 
@@ -114,20 +110,32 @@ def search(query: Query, user: User | AnonymousUser | None) -> Found:
     SearchError
         Naming each unknown key and each bad value.
     """
-    bound = filterset(Spectrum, query, Spectrum.objects.all())
-    if not bound.is_valid():
-        raise SearchError(bound.search_errors())
+    bound = _bound(query)
     given = bound.form.cleaned_data
     held, lock = columns()
     with lock:
-        base = held.meeting(spectra_seen_by(user)) & _asked(held, query, given)
-        chosen = {name: held.among(name, given[name]) for name in FACETS if given.get(name)}
+        base, chosen = _masks(held, query, given, user)
         everything = _all_of(base, chosen)
         facets = {name: _choices(held, name, base, chosen, given) for name in FACETS}
         order = given.get("ordering") or ""
         in_order = bound.filters["ordering"].filter(Spectrum.objects.all(), order or None)
         ids = held.ordered(everything, order, in_order)
         return Found(Rows(ids), int(ids.size), held.n_structures(everything), facets)
+
+
+def _bound(query: Query) -> Any:
+    bound = filterset(Spectrum, query, Spectrum.objects.all())
+    if not bound.is_valid():
+        raise SearchError(bound.search_errors())
+    return bound
+
+
+def _masks(
+    held: Columns, query: Query, given: Mapping[str, Any], user: User | AnonymousUser | None
+) -> tuple[Mask, dict[str, Mask]]:
+    """Rows that this person sees and that meet all but the facets; those of each facet chosen."""
+    base = held.meeting(spectra_seen_by(user)) & _asked(held, query, given)
+    return base, {name: held.among(name, given[name]) for name in FACETS if given.get(name)}
 
 
 def _asked(held: Columns, query: Query, given: Mapping[str, Any]) -> Mask:
