@@ -195,4 +195,4 @@ class ExportViewSet(
         file = exports.opened(row)
         if file is None:
             raise NotFound("the file was cleared away; ask for it again")
-        return FileResponse(file, as_attachment=True, filename=row.file_name)
+        return FileResponse(file, as_attachment=True, filename=exports.download_name(row))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -48,11 +49,18 @@ _ENDINGS = {
 
 def opened(export: Export) -> File[bytes] | None:
     """The file of a finished export, to be read; None once it has been cleared away."""
-    storage = storages[KIND]
-    if not (export.file_name and storage.exists(export.file_name)):
+    if not export.file_name:
         return None
-    file: File[bytes] = storage.open(export.file_name)
+    try:
+        file: File[bytes] = storages[KIND].open(export.file_name)
+    except FileNotFoundError:
+        return None
     return file
+
+
+def download_name(export: Export) -> str:
+    """What a person's copy of the file is called."""
+    return f"spectradb-{export.pk}.{_ENDINGS[export.format]}"
 
 
 def estimated_bytes(rows: QuerySet[Spectrum], format: str) -> int:
@@ -114,7 +122,8 @@ def write(row: Export) -> Exported:
         rows = apply_where(Spectrum, row.query, row.requested_by)
     except SearchError as error:
         raise ExportError(str(error)) from error
-    name = f"spectradb-{row.pk}.{_ENDINGS[row.format]}"
+    # A name of this attempt: a host that was cut off ends its own later, and changes no other's.
+    name = f"{secrets.token_hex(4)}-{download_name(row)}"
     with written(KIND, name) as path:
         return export_spectra(rows, row.format, path, columns=row.columns or None)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -264,7 +266,8 @@ def work(row: SeriesAnalysis) -> Made:
             raise Stopped(f"analysis {row.pk} was cancelled")
         said = now
     try:
-        name = keep(f"maps/{row.pk}-{row.input_hash[:16]}.h5", output)
+        # A name of this attempt: a host that was cut off and ends its own changes no other's.
+        name = keep(f"maps/{row.pk}-{row.input_hash[:16]}-{secrets.token_hex(4)}.h5", output)
         return Made(
             name, output.stat().st_size, digest_of(output), _told(output, row.series), warnings
         )
@@ -289,6 +292,15 @@ def keep_maps(row: SeriesAnalysis, made: Made) -> None:
     row.done = row.series.n_spectra
     row.save(update_fields=[
         "file_name", "n_bytes", "sha256", "told", "warnings", "done"])  # fmt: skip
+    if row.attempts > 1:  # a worker may have died behind its file, and before its row
+        transaction.on_commit(partial(_forget_others, row))
+
+
+def _forget_others(row: SeriesAnalysis) -> None:
+    storage = storages["series"]
+    for name in storage.listdir("maps")[1]:
+        if name.startswith(f"{row.pk}-") and f"maps/{name}" != row.file_name:
+            storage.delete(f"maps/{name}")
 
 
 def may_change(row: SeriesAnalysis, user: User | AnonymousUser) -> bool:

@@ -18,9 +18,15 @@ from django.views.decorators.http import require_safe
 from spectradb.filters import SearchError, apply_where
 from spectradb.models import Export, JobStatus, Spectrum, Structure
 from spectradb.services.exports.columns import COLUMNS, GROUPS
-from spectradb.services.exports.jobs import estimated_bytes, opened, request_export
+from spectradb.services.exports.jobs import (
+    download_name,
+    estimated_bytes,
+    opened,
+    request_export,
+)
 from spectradb.services.exports.write import FORMATS, ExportError, export_spectra
 from spectradb.views.search.results import asked
+from spectradb.views.site.ended import Ended
 from spectradb.views.spectra.describe import name_of
 from spectradb.words import in_words
 
@@ -118,8 +124,8 @@ def export_file(request: HttpRequest, pk: int) -> HttpResponse | FileResponse:
     row = get_object_or_404(seen, pk=pk, job_status=JobStatus.DONE)
     file = opened(row)
     if file is None:
-        raise Http404
-    return FileResponse(file, as_attachment=True, filename=row.file_name)
+        raise Ended(gettext("This file was cleared away after a week. Ask for it again."))
+    return FileResponse(file, as_attachment=True, filename=download_name(row))
 
 
 def queued(

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -27,6 +27,7 @@ from spectradb.views.imports.notes import notes_of
 from spectradb.views.imports.questions import options_of, questions_of
 from spectradb.views.imports.upload import FORMATS
 from spectradb.views.site.brought import File, address_of, find_file, gone, own, remember
+from spectradb.views.site.ended import Ended
 from spectradb.views.site.throttle import throttled
 from spectradb.views.site.turns import in_turn
 from spectradb.views.spectra.figures import (
@@ -226,5 +227,5 @@ def _found(request: HttpRequest, token: str) -> File:
     part: Any = request.GET.get("part") or request.POST.get("part") or "0"
     found = find_file(request, f"{token}:{part}")
     if found is None:
-        raise Http404(gone())
+        raise Ended(gone())
     return found

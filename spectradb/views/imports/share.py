@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
@@ -15,6 +15,7 @@ from spectradb.views.collections.page import file_of, show_linked, to_one_reader
 from spectradb.views.imports.bring import file_plot
 from spectradb.views.imports.notes import notes_of
 from spectradb.views.site.brought import File, own
+from spectradb.views.site.ended import Ended
 
 
 @require_POST
@@ -40,7 +41,7 @@ def follow(request: HttpRequest, token: str) -> HttpResponse:
     """What a link shows: read only, kept out of search engines, told to no other site."""
     upload = shared(token)
     if upload is None:
-        raise Http404(gettext("This link has ended."))
+        raise Ended(gettext("This link has ended."))
     if isinstance(upload, Collection):
         return to_one_reader(show_linked(request, upload, token))
     if upload.kind == Brought.STRUCTURE:
@@ -62,7 +63,7 @@ def download(request: HttpRequest, token: str, format: str) -> HttpResponse | Fi
     """The records of a collection that a link shows, as a file."""
     collection = shared(token)
     if not isinstance(collection, Collection):
-        raise Http404(gettext("This link has ended."))
+        raise Ended(gettext("This link has ended."))
     return to_one_reader(file_of(request, collection, format))
 
 

@@ -15,6 +15,7 @@ from spectradb.middleware import is_api
 from spectradb.read_only import refused, told
 from spectradb.views.accounts.openid import providers
 from spectradb.views.search.recipe import python_recipe
+from spectradb.views.site.ended import Ended
 
 
 @require_safe
@@ -71,7 +72,8 @@ def _page_of(request: HttpRequest) -> str:
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if is_api(request):
         return JsonResponse({"detail": "There is nothing at this address."}, status=404)
-    return _told(request, 404, gettext("Nothing here"), "")
+    words = str(exception) if isinstance(exception, Ended) else ""
+    return _told(request, 404, gettext("Nothing here"), words)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

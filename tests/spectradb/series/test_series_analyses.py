@@ -356,3 +356,21 @@ def test_a_file_stays_while_another_person_has_a_series_of_it(django_capture_on_
     assert storages["series"].exists(theirs.file_name)
     with pytest.raises(PermissionDenied):
         discard_draft(theirs, anna)
+
+
+def test_what_a_dead_worker_left_of_an_analysis_goes_with_the_next_attempt(
+    django_capture_on_commit_callbacks,
+):
+    row = make_series_analysis(make_series())
+    before = row.file_name
+    other = make_series_analysis(make_series())
+    SeriesAnalysis.objects.filter(pk=row.pk).update(job_status="queued")
+    with django_capture_on_commit_callbacks(execute=True):
+        assert service.run_analysis(row.pk)  # the second attempt
+    row.refresh_from_db()
+    assert row.attempts == 2
+    assert row.file_name != before
+    stored = storages["series"].exists
+    assert not stored(before)
+    assert stored(row.file_name)
+    assert stored(other.file_name)
