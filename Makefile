@@ -9,7 +9,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal -q
 
-.PHONY: demo test test-numeric test-postgres test-deployment test-slow lint lock audit bench serve screenshots clean
+.PHONY: demo test test-numeric test-postgres test-deployment test-hosts test-slow lint lock audit bench serve screenshots clean
 
 demo: $(VENV)/.site
 	$(BIN)/python manage.py demo --port $(PORT)
@@ -29,6 +29,12 @@ test-postgres: $(VENV)/.tools
 test-deployment: $(VENV)/.tools
 	$(BIN)/python -m pip install --quiet -r requirements-operate.txt
 	SPECTRADB_TEST_DEPLOYMENT=1 $(BIN)/python -m pytest -q -m slow tests/spectradb/site/test_deployment_page.py
+
+# A web host and two of workers in network namespaces, as root of a Debian with PostgreSQL: one is
+# killed, one cut off and back (about 8 minutes). With redis-server on the path, Redis is the broker.
+test-hosts: $(VENV)/.tools
+	$(BIN)/python -m pip install --quiet -r requirements-operate.txt -r requirements-s3.txt
+	SPECTRADB_TEST_HOSTS=1 $(BIN)/python -m pytest -q -s -m slow tests/spectradb/clusters/test_three_hosts.py
 
 test-slow: $(VENV)/.tools
 	$(PYTEST) --durations 25 -m "slow and not gpu"; status=$$?; test $$status = 5 || exit $$status

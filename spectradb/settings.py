@@ -194,8 +194,11 @@ def _database() -> dict[str, Any]:
     if READ_ONLY:
         return _for_reading(config)
     if config["ENGINE"] == "django.db.backends.postgresql":
-        # A host that is cut off learns it within a minute or two, not after the kernel's hours.
+        # A host that is cut off learns it within a minute or two, not after the kernel's hours;
+        # so does the server, which holds the rows of an open transaction for so long.
         config["OPTIONS"] = {
+            "options": "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10"
+            " -c tcp_keepalives_count=3 -c tcp_user_timeout=60000",
             "connect_timeout": 10,
             "keepalives_idle": 30,
             "keepalives_interval": 10,

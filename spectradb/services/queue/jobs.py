@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Count, F, Max, Min, Q, QuerySet
 from django.utils import timezone
 from django_q.brokers import get_broker
@@ -43,6 +43,7 @@ from spectradb.services.queue.failures import (
     may_pass,
     told_apart,
 )
+from spectradb.services.queue.reach import DatabaseAwayError, is_away, once_reachable
 from spectradb.services.queue.workers import Heartbeat, identity, is_alive
 
 _log = logging.getLogger(__name__)
@@ -164,23 +165,34 @@ def finish(
     seconds
         What the work took, where that is not all the time since the claim.
     """
-    try:
+    if seconds is None:
+        seconds = _seconds_of(row)
+
+    def whole() -> bool:
         with transaction.atomic():
             if not _end(row, JobStatus.DONE, seconds):
                 return False
             row.refresh_from_db()
             store(row, result)
+        return True
+
+    try:
+        return once_reachable(whole)
     except Exception as error:
         fail(row, error)
         return False
-    return True
+
+
+def _seconds_of(row: Job) -> float:
+    now = timezone.now()
+    return (now - (row.started or now)).total_seconds()
 
 
 def _end(row: Job, status: JobStatus, seconds: float | None = None, **values: Any) -> bool:
     """Leave *running*, provided the claim still holds."""
     now = timezone.now()
     if seconds is None:
-        seconds = (now - (row.started or now)).total_seconds()
+        seconds = _seconds_of(row)
     return bool(_held(row).update(job_status=status, finished=now, seconds=seconds, **values))
 
 
@@ -200,6 +212,8 @@ def fail(row: Job, error: Exception) -> None:
 
     Tried :data:`MAX_ATTEMPTS` times, it has failed.
     """
+    if isinstance(error, OperationalError | InterfaceError) and is_away():
+        error = DatabaseAwayError(error)
     if not hasattr(told_apart(error), "cause"):  # a fault of ours, not of what was asked
         _log.error("A job of kind %s failed", type(row).__name__, exc_info=error)
     values: dict[str, Any] = {
@@ -210,11 +224,16 @@ def fail(row: Job, error: Exception) -> None:
     if isinstance(row, Calculation):
         trace = "".join(traceback.format_exception(error))
         values["trace"] = trace[-20_000:]
-    if may_pass(error) and row.attempts < MAX_ATTEMPTS:
-        if _held(row).update(job_status=JobStatus.QUEUED, worker="", heartbeat=None, **values):
-            enqueue(type(row), [row.pk])
-        return
-    _end(row, JobStatus.FAILED, **values)
+    seconds = _seconds_of(row)
+
+    def tell() -> None:
+        if may_pass(error) and row.attempts < MAX_ATTEMPTS:
+            if _held(row).update(job_status=JobStatus.QUEUED, worker="", heartbeat=None, **values):
+                enqueue(type(row), [row.pk])
+            return
+        _end(row, JobStatus.FAILED, seconds, **values)
+
+    once_reachable(tell)
 
 
 def cancel(rows: QuerySet[Any]) -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import threading
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,23 +19,38 @@ from django.utils import timezone
 BEAT_SECONDS = 15.0
 SILENT_AFTER = timedelta(seconds=90)
 """A worker on another host that has not beaten for so long is taken for dead."""
+SILENT_HERE = timedelta(minutes=15)
+"""One on this host that lives, but has left its job: the database was away when it ended."""
+_BOOT, _TABLE = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
 
 
 def identity() -> str:
-    """``host:pid:start`` of this process; the start time tells a reused pid apart."""
+    """``host:pid:start@machine`` of this process; the start time tells a reused pid apart."""
     pid = os.getpid()
-    return f"{socket.gethostname()}:{pid}:{_started(pid)}"
+    return f"{socket.gethostname()}:{pid}:{_started(pid)}@{_machine()}"
 
 
 def is_alive(worker: str, last_sign: datetime | None, now: datetime) -> bool:
-    """Whether the process that signed so is still there.
+    """Whether the process that signed so is still there and has not left its job.
 
     On this host the process table knows; of another host only its last heartbeat tells.
     """
-    host, pid, started = worker.rsplit(":", 2) if worker.count(":") >= 2 else ("", "", "")
-    if host == socket.gethostname() and pid.isdecimal():
-        return _exists(int(pid)) and _started(int(pid)) == started
+    host, pid, start = worker.rsplit(":", 2) if worker.count(":") >= 2 else ("", "", "")
+    started, _, machine = start.partition("@")
+    if (host, machine) == (socket.gethostname(), _machine()) and pid.isdecimal():
+        silent = last_sign is not None and now - last_sign > SILENT_HERE
+        return not silent and _exists(int(pid)) and _started(int(pid)) == started
     return last_sign is not None and now - last_sign < SILENT_AFTER
+
+
+@cache
+def _machine() -> str:
+    """What tells the process table of this host from that of another with the same name."""
+    try:
+        table = f"{_BOOT.read_text()} {_TABLE.readlink()}"
+    except OSError:  # no /proc
+        return ""
+    return hashlib.sha256(table.encode()).hexdigest()[:8]
 
 
 def _exists(pid: int) -> bool:

@@ -10,12 +10,12 @@ from spectradb.models import Calculation
 from spectradb.services.calculations import explicit
 
 
-def queue_cases(n: int, user: Any) -> list[int]:
-    """Queue them for a person, without a message to any worker."""
+def queue_cases(n: int, user: Any, *, start: int = 0) -> list[int]:
+    """Queue those from a number on for a person, without a message to any worker."""
     given = {"element": "Ti", "charge": 4, "crystal_field": {"ten_dq": 1.0}}
     first = explicit._plain(dict(parse_case(given).parameters))
     rows = []
-    for number in range(n):
+    for number in range(start, start + n):
         parameters = copy.deepcopy(first)
         parameters["crystal_field"]["ten_dq"] = 1.0 + 1e-4 * number
         rows.append(

@@ -7,15 +7,18 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from compute.errors import ConvergenceError
 from spectradb.models import Calculation, JobStatus
-from spectradb.services.queue import jobs, workers
+from spectradb.services.queue import jobs, reach, workers
 
 pytestmark = pytest.mark.django_db
 _count = iter(range(10**6))
@@ -109,13 +112,77 @@ def test_a_worker_presumed_dead_cannot_overwrite_the_one_that_took_over(
 def test_only_a_dead_worker_loses_its_job() -> None:
     now = timezone.now()
     mine = workers.identity()
-    host, pid, started = mine.rsplit(":", 2)
+    host, pid, start = mine.rsplit(":", 2)
+    started, _, machine = start.partition("@")
     assert workers.is_alive(mine, None, now)
-    assert not workers.is_alive(f"{host}:{pid}:{int(started) + 1}", now, now)  # a reused pid
-    assert not workers.is_alive(f"{host}:999999999:1", now, now)
+    assert workers.is_alive(mine, now - timedelta(minutes=14), now)
+    # It lives, but has left its job.
+    assert not workers.is_alive(mine, now - timedelta(minutes=16), now)
+    reused = f"{host}:{pid}:{int(started) + 1}@{machine}"
+    assert not workers.is_alive(reused, now, now)
+    assert not workers.is_alive(f"{host}:999999999:1@{machine}", now, now)
     assert workers.is_alive("elsewhere:1:1", now - timedelta(seconds=30), now)
     assert not workers.is_alive("elsewhere:1:1", now - timedelta(seconds=100), now)
     assert not workers.is_alive("", None, now)
+
+
+def test_another_machine_of_the_same_name_is_not_looked_for_in_this_process_table() -> None:
+    now = timezone.now()
+    other = f"{workers.identity().rsplit(':', 2)[0]}:999999999:1@another"
+    assert workers.is_alive(other, now - timedelta(seconds=30), now)
+    assert not workers.is_alive(other, now - timedelta(seconds=100), now)
+
+
+def away(monkeypatch: pytest.MonkeyPatch, times: int) -> list[float]:
+    """The database is out of reach so often; the pauses that were made."""
+    pauses: list[float] = []
+    monkeypatch.setattr(reach, "is_away", lambda: len(pauses) < times)
+    monkeypatch.setattr(jobs, "is_away", lambda: len(pauses) < times)
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    monkeypatch.setattr(reach, "connection", SimpleNamespace(close=lambda: None))
+    return pauses
+
+
+def test_a_result_is_stored_once_the_database_can_be_reached(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    row, pauses = queued(), away(monkeypatch, 2)
+
+    def store(r: Calculation, result: object) -> None:
+        if len(pauses) < 2:
+            raise OperationalError("the connection was lost")
+        keep(r, result)
+
+    assert jobs.run(Calculation, row.pk, lambda r: 1, store)
+    assert (fresh(row).job_status, fresh(row).results, len(pauses)) == ("done", {"value": 1}, 2)
+
+
+def test_a_commit_of_which_only_the_answer_was_lost_is_not_made_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    row, stored = queued(), []
+
+    def again(write: Callable[[], bool]) -> bool:
+        assert write()
+        return write()
+
+    monkeypatch.setattr(jobs, "once_reachable", again)
+    jobs.run(Calculation, row.pk, lambda r: 1, lambda r, result: stored.append(result))
+    assert (fresh(row).job_status, stored) == ("done", [1])
+
+
+def test_a_job_that_missed_the_database_while_it_ran_is_queued_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    row = queued()
+    monkeypatch.setattr(jobs, "is_away", lambda: True)
+    monkeypatch.setattr(jobs, "enqueue", lambda model, ids: None)
+
+    def work(_: Calculation) -> None:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    assert not jobs.run(Calculation, row.pk, work, keep)
+    assert (fresh(row).job_status, fresh(row).error_cause) == ("queued", "Database away")
 
 
 def test_a_job_that_kills_its_worker_three_times_has_failed() -> None:
