@@ -152,6 +152,7 @@ def storages_of(var: Path, kinds: tuple[str, ...]) -> dict[str, dict[str, Any]]:
                 "location": f"{url.path}/{one}".lstrip("/"),
                 "file_overwrite": True,
                 "default_acl": None,
+                "max_memory_size": 2**24,  # bytes of a file that is read; more goes to the disk
             },
         }
         for one in kinds

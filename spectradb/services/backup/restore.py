@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Model
 
-from spectradb.services.backup import archive, rows
+from spectradb.services.backup import archive, remote, rows
 from spectradb.services.backup.archive import BackupError
 from spectradb.services.backup.snapshot import FILES, KEY, ROWS
 from spectradb.services.queue.jobs import send_waiting
@@ -77,8 +77,9 @@ def restore(path: Path, passphrase: str | None = None) -> Restored:
             for statement in connection.ops.sequence_reset_sql(no_style(), list(models.values())):
                 with connection.cursor() as cursor:
                     cursor.execute(statement)
-        for name in files:
-            _compare_file(folder / name.removeprefix(FILES), manifest["members"][name])
+            for name in files:
+                _compare_file(folder / name.removeprefix(FILES), manifest["members"][name])
+            remote.take_over()
     except BaseException:
         for name in files:
             (folder / name.removeprefix(FILES)).unlink(missing_ok=True)
@@ -107,7 +108,7 @@ def _what_is_there() -> str:
         made_by_starting = one.name == KEY or str(one).startswith(database)
         if not made_by_starting and (one.is_file() or any(one.iterdir())):
             return str(one)
-    return ""
+    return remote.what_is_there()
 
 
 def _migrate(applied: dict[str, list[str]]) -> Apps:

@@ -17,7 +17,7 @@ from django.db import connections
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
-from spectradb.services.backup import archive, rows
+from spectradb.services.backup import archive, remote, rows
 
 ROWS, FILES = "rows/", "files/"
 KEY = "secret_key"
@@ -69,6 +69,7 @@ def backup(path: Path, passphrase: str | None = None) -> dict[str, Any]:
                 except FileNotFoundError:
                     continue  # cleared away meanwhile
                 writer.add(FILES + name, spool)
+        about["in_bucket"] = remote.add_to(writer, FILES)
         with tempfile.SpooledTemporaryFile() as spool:
             spool.write(str(settings.SECRET_KEY).encode())
             writer.add(FILES + KEY, spool)

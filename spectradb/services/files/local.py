@@ -123,6 +123,18 @@ def forget(kind: str, folder: str) -> None:
             storage.delete(f"{folder}/{one}")
 
 
+def names_in(kind: str, folder: str = "") -> Iterator[str]:
+    """Names of all files of a storage, those in folders of it too."""
+    try:
+        folders, files = storages[kind].listdir(folder)
+    except FileNotFoundError:  # a folder that nothing was ever put into
+        return
+    before = f"{folder}/" if folder else ""
+    yield from (f"{before}{one}" for one in files)
+    for one in folders:
+        yield from names_in(kind, f"{before}{one}")
+
+
 def digest_of(path: Path) -> str:
     """SHA-256 of a file."""
     with path.open("rb") as file:
