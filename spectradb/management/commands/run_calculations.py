@@ -66,8 +66,8 @@ class Command(JsonCommand):
         )
         from spectradb.services.clusters.run import Run
 
-        refuse_other_tables()
         machines = _machines(options)
+        refuse_other_tables()
         try:
             rows = apply_where(Calculation, self.where(where), EVERYTHING)
         except SearchError as error:
