@@ -164,6 +164,7 @@ class SpectrumLibrary(Contents):
         *,
         top: int | None = 10,
         least: int = EXACT,
+        most: int = SHORTLIST,
         max_shift_ev: float = MAX_SHIFT_EV,
         among: Iterable[Hashable] | None = None,
     ) -> MatchResult:
@@ -175,8 +176,9 @@ class SpectrumLibrary(Contents):
             The query on any grid, eV; any scale, any straight background.
         top : int
             How many candidates to return, at most 400; None for all that were compared exactly.
-        least : int
-            How many to compare exactly where more are not nearly as likely as the first.
+        least, most : int
+            How many to compare exactly: at least, and at most where more are nearly as likely as
+            the first.
         max_shift_ev : float
             Largest shift tried either way.
         among : ids or None
@@ -198,7 +200,7 @@ class SpectrumLibrary(Contents):
         bank = self._searcher.screen.bank(curve, max_shift_ev)
         found = self._searcher.search(
             curve, self._rows, known.discrepancy, known.alignment, max_shift_ev,
-            among=chosen, count=max(top or 1, least), bank=bank,
+            among=chosen, count=max(top or 1, least), most=most, bank=bank,
         )  # fmt: skip
         if found.is_noise(curve.n):
             raise InputError(

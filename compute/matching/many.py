@@ -18,6 +18,7 @@ from compute.matching.grid import checked_curve
 from compute.matching.library import SpectrumLibrary
 from compute.matching.region import edge_region, smooth_share
 from compute.matching.results import MatchResult
+from compute.matching.search import EXACT
 from compute.matching.threads import alone
 from compute.threads import single_blas
 
@@ -114,7 +115,12 @@ class _Open:
                 *curve, saved.absorber, saved.edge, library.grid, self.max_shift_ev
             )
             result = library.match(
-                energy, values, top=None, max_shift_ev=self.max_shift_ev, among=saved.among
+                energy,
+                values,
+                top=None,
+                most=EXACT,
+                max_shift_ev=self.max_shift_ev,
+                among=saved.among,
             )
         except InputError as error:
             return Answered(None, reason=str(error))

@@ -147,9 +147,10 @@ class Searcher:
         among: NDArray[np.int64] | None = None,
         also: int | None = None,
         count: int = EXACT,
+        most: int = SHORTLIST,
         bank: Bank | None = None,
     ) -> Candidates:
-        """The best ``count`` rows, and what is nearly as likely as the first of them.
+        """The best ``count`` rows, and what is nearly as likely as the first, to ``most`` in all.
 
         Parameters
         ----------
@@ -169,7 +170,7 @@ class Searcher:
             bank = self.screen.bank(curve, max_shift_ev) if bank is None else bank
             covariance = self.covariance(model)
             return self._search(
-                curve, rows, bank, covariance, prior, max_shift_ev, among, also, count
+                curve, rows, bank, covariance, prior, max_shift_ev, among, also, count, most
             )
 
     def _search(
@@ -183,6 +184,7 @@ class Searcher:
         among: NDArray[np.int64] | None,
         also: int | None,
         count: int,
+        most: int,
     ) -> Candidates:
         shortlist = self.screen.search(
             rows.values, rows.ratios, bank, SHORTLIST, among, rows.broadened
@@ -201,7 +203,7 @@ class Searcher:
         likely = _COUNTED * likelihood + np.log(rows.weight[shortlist.row])
         order = np.argsort(-likely, kind="stable")
         near = int(np.count_nonzero(likely >= likely.max() - _REACH))
-        picked = order[: max(count, near)]
+        picked = order[: max(count, min(near, most))]
         if also is not None:
             place = np.flatnonzero(shortlist.row == also)
             picked = np.concatenate([picked[~np.isin(picked, place)], place])
