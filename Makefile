@@ -31,7 +31,7 @@ test-deployment: $(VENV)/.tools
 	SPECTRADB_TEST_DEPLOYMENT=1 $(BIN)/python -m pytest -q -m slow tests/spectradb/site/test_deployment_page.py
 
 # A web host and two of workers in network namespaces, as root of a Debian with PostgreSQL: one is
-# killed, one cut off and back (about 8 minutes). With redis-server on the path, Redis is the broker.
+# killed, one cut off and back (12 minutes of a busy machine). With redis-server on the path, Redis is the broker.
 test-hosts: $(VENV)/.tools
 	$(BIN)/python -m pip install --quiet -r requirements-operate.txt -r requirements-s3.txt
 	SPECTRADB_TEST_HOSTS=1 $(BIN)/python -m pytest -q -s -m slow tests/spectradb/clusters/test_three_hosts.py
