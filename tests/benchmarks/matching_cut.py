@@ -26,7 +26,7 @@ from compute.matching.region import edge_region  # noqa: E402
 from compute.matching.search import SHORTLIST, Searcher  # noqa: E402
 from spectradb.models import Spectrum  # noqa: E402
 from spectradb.services.matching.groups import groups  # noqa: E402
-from spectradb.services.matching.match import library_of  # noqa: E402
+from spectradb.services.matching.index import library_of  # noqa: E402
 from tests.benchmarks.output import say  # noqa: E402
 
 Floats = NDArray[np.float64]

@@ -108,7 +108,7 @@ def _by_references(
         yield Progress(parts.done, row.n_spectra, warnings)
     warnings += _without_value(parts, names, row.n_spectra)
     told = {"names": names, "noise": unmixing.noise.kind, "background": len(unmixing.extra),
-            "warnings": warnings}  # fmt: skip
+            "device": device or "cpu", "warnings": warnings}  # fmt: skip
     spectra = np.array([one.values for one in curves])
     more = {"none_of_these": probabilities(parts.whole("p_value"))}
     parts.finish(output, source, energy, spectra, provenance(row, source, asked) | told, more)

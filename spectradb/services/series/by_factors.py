@@ -75,7 +75,7 @@ def by_factors(
         values[f"components/{name}/err"] = _spread(err[:, j], gaps)
     if not parts.done:
         parts.put(values)
-    told = {"names": names, "loss": found.loss, "warnings": warnings,
+    told = {"names": names, "loss": found.loss, "device": device or "cpu", "warnings": warnings,
             "matched": matched(row, energy, found.components, names)}  # fmt: skip
     told = provenance(row, source, asked) | told
     parts.finish(output, source, energy, found.components, told)
