@@ -52,6 +52,16 @@ def within(seconds: float) -> Iterator[None]:
 
 
 @contextmanager
+def uncounted() -> Iterator[None]:
+    """Waiting inside is no reading: the end that :func:`within` set comes later by it."""
+    began = time.monotonic()
+    try:
+        yield
+    finally:
+        _until.set(_until.get() + time.monotonic() - began)
+
+
+@contextmanager
 def unlimited() -> Iterator[None]:
     """Inside, files are read in this process, whatever they cost: their reader trusts them."""
     token = _trusted.set(True)

@@ -18,7 +18,7 @@ from typing import ParamSpec, TypeVar
 
 from compute.errors import ComputeError, ReadError
 from compute.isolation import server
-from compute.isolation.budget import ALLOWANCE, Allowance, is_trusted, seconds_left
+from compute.isolation.budget import ALLOWANCE, Allowance, is_trusted, seconds_left, uncounted
 from compute.isolation.wire import answer_of, receive, send
 
 P = ParamSpec("P")
@@ -120,7 +120,8 @@ def _ask(call: bytes, warm: str, allowance: Allowance) -> T:  # type: ignore[typ
 
 
 def _asked(call: bytes, warm: str, cpu: float, wall: float, allowance: Allowance) -> object:
-    line = _line(warm)
+    with uncounted():  # libraries that load are no file's fault
+        line = _line(warm)
     began = time.monotonic()
     line.settimeout(wall + 1.0)  # the child ends itself before
     try:
@@ -151,8 +152,12 @@ def _line(warm: str) -> socket.socket:
     """A connection to a child that waits, or to a new one once it is ready."""
     with _lock:
         pool = _started()
-        if waiting := pool.idle.get(warm):
-            return waiting.pop()
+        waiting = pool.idle.get(warm, [])
+        while waiting:
+            line = waiting.pop()
+            if _alive(line):
+                return line
+            line.close()
         try:
             line = _forked(pool, warm)
         except OSError:  # the fork server is dead: once more with another
@@ -166,6 +171,17 @@ def _line(warm: str) -> socket.socket:
         pass
     line.close()
     raise StoppedError(["files cannot be read at the moment; try again"], permanent=False)
+
+
+def _alive(line: socket.socket) -> bool:
+    """Whether the child that waits at the other end is still there."""
+    line.setblocking(False)
+    try:
+        return line.recv(1, socket.MSG_PEEK) != b""
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
 
 
 def _forked(pool: _Pool, warm: str) -> socket.socket:

@@ -29,7 +29,7 @@ from spectradb.views.imports.upload import FORMATS
 from spectradb.views.site.brought import File, address_of, find_file, gone, own, remember
 from spectradb.views.site.ended import Ended
 from spectradb.views.site.throttle import throttled
-from spectradb.views.site.turns import in_turn
+from spectradb.views.site.turns import in_turn, status_of
 from spectradb.views.spectra.figures import (
     Plot,
     arrays,
@@ -74,7 +74,7 @@ def bring(request: HttpRequest) -> HttpResponse:
         kept = keep(crystal, data, {}, request.user)
         return _door(request, status=400, question=error, kept=kept)
     except (ReadError, SkipFile, InputError) as error:
-        return _door(request, _unread(name, error), 400)
+        return _door(request, _unread(name, error), status_of(error))
     return _brought(request, row)
 
 
@@ -90,7 +90,7 @@ def _answered(request: HttpRequest, token: str) -> HttpResponse:
     except QuestionError as error:
         return _door(request, status=400, question=error, kept=kept)
     except (ReadError, InputError) as error:
-        return _door(request, _unread(kept.name, error), 400)
+        return _door(request, _unread(kept.name, error), status_of(error))
     kept.delete()  # it is kept as what it was read as
     return _brought(request, row)
 
@@ -111,7 +111,7 @@ def _named(request: HttpRequest, token: str) -> HttpResponse:
     except QuestionError:
         return _door(request, status=400, waits=kept)
     except (ReadError, SkipFile, InputError) as error:
-        return _door(request, _unread(kept.name, error), 400, waits=kept)
+        return _door(request, _unread(kept.name, error), status_of(error), waits=kept)
     return _brought(request, row)
 
 

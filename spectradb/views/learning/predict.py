@@ -28,7 +28,7 @@ from spectradb.templatetags.science import edge_text
 from spectradb.views.learning.predict_figure import known_spectrum, prediction_plot, trust_of
 from spectradb.views.site.brought import own, remember
 from spectradb.views.site.throttle import throttled
-from spectradb.views.site.turns import in_turn
+from spectradb.views.site.turns import in_turn, status_of
 from spectradb.words import in_words
 
 
@@ -130,7 +130,7 @@ def _asked(request: HttpRequest) -> HttpResponse:
             kept = keep(file.name or "file.cif", data, {}, request.user)
             return _landing(request, status=400, question=error.question, kept=kept)
         except ReadError as error:
-            return _landing(request, " ".join(error.errors), 400)
+            return _landing(request, in_words(error), status_of(error))
         except InputError as error:
             return _landing(request, f"{file.name}: {error}", 400)
     elif number:
@@ -156,7 +156,7 @@ def _answered(request: HttpRequest, token: str) -> HttpResponse:
     except QuestionError as error:
         return _landing(request, status=400, question=error.question, kept=kept)
     except (ReadError, InputError) as error:
-        return _landing(request, in_words(error), 400)
+        return _landing(request, in_words(error), status_of(error))
     _, errors = service.predict_with(subject)
     for text in errors:
         messages.error(request, text)

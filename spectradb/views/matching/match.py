@@ -27,7 +27,7 @@ from spectradb.views.matching.answer import answer_context
 from spectradb.views.matching.form import request_of
 from spectradb.views.site.brought import File, named_file, remember
 from spectradb.views.site.throttle import throttled
-from spectradb.views.site.turns import in_turn
+from spectradb.views.site.turns import in_turn, status_of
 from spectradb.words import in_words
 
 
@@ -119,7 +119,9 @@ def _asked(request: HttpRequest) -> HttpResponse:
             return ask_columns(request, file.name or "file", data, then=reverse("match"))
         except (ReadError, SkipFile, InputError) as error:
             words = gettext("Can’t read %(name)s: %(why)s")
-            return _landing(request, words % {"name": file.name, "why": in_words(error)}, 400)
+            return _landing(
+                request, words % {"name": file.name, "why": in_words(error)}, status_of(error)
+            )
     elif number:
         query = _stored(request, number)
         if query is None:

@@ -19,3 +19,8 @@ def _taken(request: HttpRequest) -> HttpResponse:
 
 
 in_turn = one_at_a_time(_taken)
+
+
+def status_of(error: Exception) -> int:
+    """Of the answer to a file that was not read: the file's fault, or only the moment's."""
+    return 503 if getattr(error, "permanent", None) is False else 400

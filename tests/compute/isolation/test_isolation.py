@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable
 
@@ -12,6 +13,7 @@ from compute.errors import InputError
 from compute.io.question import QuestionError
 from compute.isolation import Allowance, StoppedError, apart, unlimited, within
 from compute.isolation import parent as asking
+from compute.isolation.budget import seconds_left
 from tests.compute.isolation import reading
 
 
@@ -78,3 +80,25 @@ def test_a_fork_server_that_died_is_started_again() -> None:
     asking._pool.process.kill()
     asking._pool.process.wait()
     assert apart(reading.process) != os.getpid()
+
+
+def test_libraries_that_load_take_no_time_of_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(asking._WARM, "tests.compute", "tests.compute.isolation.slow")
+    asking._close()  # none of its children has loaded them
+    with within(300.0):
+        before, began = seconds_left(), time.monotonic()
+        apart(reading.process)
+        counted, took = before - seconds_left(), time.monotonic() - began
+    assert counted < took - 2.0  # loading takes 2.5 s
+
+
+def test_a_child_that_died_while_it_waited_is_not_taken() -> None:
+    first = apart(reading.process)
+    os.kill(first, signal.SIGKILL)
+    for _ in range(500):
+        try:
+            os.kill(first, 0)
+        except ProcessLookupError:
+            break
+        time.sleep(0.01)
+    assert apart(reading.process) not in (first, os.getpid())
