@@ -47,6 +47,8 @@ from spectradb.words import in_words
 BACKGROUNDS = ("auto", "none", "constant", "linear", "flank", "power")
 EDGES = ("none", "one", "two")
 MOST_PEAKS = 40
+_MOST_EV = 1e6
+"""No core level lies so deep: a range that reaches farther was mistyped."""
 AT_ONCE = 1_500
 """Points that a page fits while its reader waits; more go to the queue."""
 
@@ -168,7 +170,7 @@ def _form(get: QueryDict, spectrum: Spectrum) -> dict[str, Any]:
     try:
         low, high = float(form["lo"]), float(form["hi"])
         sigma: float | Literal["fit"] = "fit" if form["sigma"] == "fit" else float(form["sigma"])
-        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        if not -_MOST_EV <= low < high <= _MOST_EV:
             raise ValueError
     except ValueError:
         form["error"] = gettext("Write the range as two numbers in eV, the lower one first.")
@@ -227,7 +229,8 @@ def _figure(spectrum: Spectrum, form: dict[str, Any], found: Decomposition | Non
     energy, intensity = arrays(spectrum)
     lo, hi = shown_range(energy, intensity, table_edge(spectrum))
     if form["options"] is not None:
-        lo, hi = form["options"].energy_range
+        low, high = form["options"].energy_range
+        lo, hi = max(low, float(energy[0])), min(high, float(energy[-1]))
     inside = (energy >= lo) & (energy <= hi)
     if inside.sum() < 2:
         lo, hi = float(energy[0]), float(energy[-1])
