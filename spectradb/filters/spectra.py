@@ -20,7 +20,10 @@ from spectradb.filters.structures import (
     SiteKeys,
     StructureKeys,
     asks,
+    bare,
+    structures_meant,
     structures_where,
+    with_bare_group,
 )
 from spectradb.filters.text import covering_edges, edge_name, parse_text
 from spectradb.models import (
@@ -208,6 +211,15 @@ def matching_text(text: str) -> Q:
     if asked.doi:
         cited = Structure.objects.filter(doi__iexact=asked.doi)
         condition &= Q(doi__iexact=asked.doi) | Q(structure__in=cited.values("pk"))
+    about = asked.about
+    if about.site:
+        condition &= Q(**{f"site__{name}": value for name, value in about.site.items()})
+    if about.techniques:
+        condition &= Q(technique__in=about.techniques)
+    for energy in about.energies_ev:
+        condition &= Q(energy_min__lte=energy, energy_max__gte=energy)
+    if (crystals := structures_meant(asked)) is not None:
+        condition &= Q(structure__in=crystals.values("pk"))
     if asked.prototype:
         built = Structure.objects.filter(of_type(asked.prototype))
         condition &= Q(structure__in=built.values("pk"))
@@ -231,8 +243,8 @@ def matching_text(text: str) -> Q:
 
 def _with_word(word: str) -> Q:
     """A word found in a name. Only measured spectra have titles of their own worth reading."""
-    structures = Structure.objects.filter(
-        Q(name__icontains=word) | Q(source_id__iexact=word) | Q(space_group_symbol__iexact=word)
+    structures = with_bare_group(Structure.objects.all()).filter(
+        Q(name__icontains=word) | Q(source_id__iexact=word) | Q(bare_group__iexact=bare(word))
     )
     measurements = Measurement.objects.filter(
         Q(sample_name__icontains=word)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Replace
 
 from spectradb.filters.chemistry import chemical_system, reduced_formula, symbol
 from spectradb.filters.fields import (
@@ -19,13 +20,33 @@ from spectradb.filters.fields import (
     TextKey,
 )
 from spectradb.filters.prototypes import of_type, structure_type
-from spectradb.filters.text import parse_text
+from spectradb.filters.text import SearchText, parse_text
 from spectradb.models import Site, Spectrum, Structure, StructureElement
 
 
 def sorted_ligands(text: str) -> str:
     """``O-Cl`` as ``Cl-O``, which is how sites store it."""
     return "-".join(sorted(part.strip() for part in text.split("-") if part.strip()))
+
+
+def structures_meant(asked: SearchText) -> QuerySet[Structure] | None:
+    """Crystals of the number, system and space group that a line names; None where of none."""
+    wanted = {
+        "pk": asked.structure_id,
+        "crystal_system": asked.about.crystal_system,
+        "space_group_number": asked.about.space_group,
+    }
+    given = {name: value for name, value in wanted.items() if value not in (None, "")}
+    return Structure.objects.filter(**given).order_by() if given else None
+
+
+def bare(symbol: str) -> str:
+    """The symbol of a space group without the signs of what is lowered: P4_2/mnm, P42/mnm."""
+    return symbol.replace("_", "")
+
+
+def with_bare_group(rows: QuerySet[Structure]) -> QuerySet[Structure]:
+    return rows.alias(bare_group=Replace("space_group_symbol", Value("_"), Value("")))
 
 
 class StructureKeys(StrictFilterSet):
@@ -187,13 +208,19 @@ class StructureFilterSet(StructureKeys, SiteKeys):
             queryset = queryset.filter(chemical_system=asked.chemsys)
         if asked.formula:
             queryset = queryset.filter(formula=asked.formula)
+        if (meant := structures_meant(asked)) is not None:
+            queryset = queryset.filter(pk__in=meant.values("pk"))
+        if asked.about.site:
+            of_site = Site.objects.filter(**asked.about.site)
+            if asked.absorber:
+                of_site = of_site.filter(element=asked.absorber)
+            queryset = queryset.filter(pk__in=of_site.values("structure"))
         for element in [*asked.elements, *([asked.absorber] if asked.absorber else [])]:
             queryset = queryset.filter(_holds(element))
         for word in asked.words:
-            queryset = queryset.filter(
+            queryset = with_bare_group(queryset).filter(
                 Q(name__icontains=word)
-                | Q(space_group_symbol__iexact=word)
-                | Q(crystal_system__iexact=word)
+                | Q(bare_group__iexact=bare(word))
                 | Q(source_id__iexact=word)
             )
         return queryset

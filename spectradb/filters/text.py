@@ -13,10 +13,12 @@ from spectradb.elements import ELEMENTS
 from spectradb.filters.chemistry import (
     SYMBOLS,
     chemical_system,
+    formulae_in_small_letters,
     looks_like_formula,
     plain,
     reduced_formula,
 )
+from spectradb.filters.phrases import Phrases, take_phrases
 from spectradb.filters.prototypes import SPACED, TYPES, type_named
 
 # N and O alone are elements.
@@ -41,6 +43,12 @@ _JAPANESE = {
     "臭化": ["Br"], "ヨウ化": ["I"], "窒化": ["N"], "セレン化": ["Se"], "リン化": ["P"],
     "炭化": ["C"],
 }  # fmt: skip
+_OWN_STRUCTURE = re.compile(r"SDB-S(\d{1,18})", re.IGNORECASE)
+_OLD_NAMES = {
+    "ferrous": ("Fe", 2.0), "ferric": ("Fe", 3.0), "cuprous": ("Cu", 1.0), "cupric": ("Cu", 2.0),
+    "manganous": ("Mn", 2.0), "cobaltous": ("Co", 2.0), "cobaltic": ("Co", 3.0),
+    "chromic": ("Cr", 3.0), "titanic": ("Ti", 4.0), "vanadyl": ("V", 4.0),
+}  # fmt: skip
 _KINDS = {"theory": "theory", "experiment": "experiment", "experimental": "experiment"}
 
 
@@ -59,6 +67,8 @@ class SearchText:
     valence: float | None = None  # of the absorber
     doi: str = ""
     prototype: str = ""
+    structure_id: int | None = None
+    about: Phrases = field(default_factory=Phrases)
     words: list[str] = field(default_factory=list)
 
 
@@ -90,6 +100,8 @@ def parse_text(text: str) -> SearchText:
     line = plain(text)
     for spaced, joined in SPACED.items():
         line = re.sub(spaced, joined, line, flags=re.IGNORECASE)
+    line, found.about = take_phrases(line)
+    found.edge, found.kind = found.about.edge, found.about.kind
     tokens = [one for one in re.split(r"[\s;、，]+|,(?!\d)|(?<!\d),", line) if one]
     for n, token in enumerate(tokens):
         following = tokens[n + 1] if n + 1 < len(tokens) else ""
@@ -129,7 +141,7 @@ def _names() -> dict[str, str]:
 
 def alike(word: str) -> list[str]:
     """Names of elements and structure types that a misspelt word may mean, the nearest first."""
-    known = [name for name in (*_names(), *TYPES) if name.isascii()]
+    known = [name for name in (*_names(), *_ANIONS, *TYPES) if name.isascii()]
     return get_close_matches(word.lower(), known, n=2, cutoff=0.8)
 
 
@@ -141,6 +153,8 @@ def _ion_named(token: str) -> tuple[str, float] | None:
     """Element and charge of ``Fe(IV)``, ``iron(III)``, ``鉄4+``; of ``Fe4+`` :data:`_ION` tells."""
     match = _ROMAN_ION.fullmatch(token)
     charge = _ROMAN.index(match[2].upper()) if match else 0
+    if old := _OLD_NAMES.get(token.lower()):
+        return old
     if match is None and (match := _NAMED_ION.fullmatch(token)) is not None:
         charge = int(match[2] or match[3])
     if match is None:
@@ -149,12 +163,28 @@ def _ion_named(token: str) -> tuple[str, float] | None:
     return (symbol, float(charge)) if symbol else None
 
 
+def _compound_ion(token: str) -> tuple[str, float, list[str]] | None:
+    """Element, charge and all elements of ``酸化鉄(III)``."""
+    match = _ROMAN_ION.fullmatch(token)
+    named = elements_named(match[1]) if match else []
+    if match is None or len(named) < 2:
+        return None
+    return named[0], float(_ROMAN.index(match[2].upper())), named
+
+
+def _may_mean_more(token: str, formula: str) -> bool:
+    """Whether a formula in capitals can be another one, as NIO can be NiO."""
+    return token.isupper() and bool(formulae_in_small_letters(token.lower()) - {formula})
+
+
 def _read_token(
     found: SearchText, token: str, following: str, *, after_element: bool, alone: bool
 ) -> None:
     is_edge = _EDGE.fullmatch(token) is not None
     if match := _OWN_ID.fullmatch(token):
         found.spectrum_id = int(match[1])
+    elif match := _OWN_STRUCTURE.fullmatch(token):
+        found.structure_id = int(match[1])
     elif _DOI.fullmatch(token):
         found.doi = _DOI.fullmatch(token)[1]  # type: ignore[index]
     elif (match := _ION.fullmatch(token)) and _is_symbol(match[1]) and not found.absorber:
@@ -162,6 +192,8 @@ def _read_token(
         found.valence = float(match[2] or match[3] or 1)
     elif not found.absorber and (ion := _ion_named(token)) is not None:
         found.absorber, found.valence = ion
+    elif not found.absorber and (compound := _compound_ion(token)):
+        found.absorber, found.valence, found.elements = compound
     elif named := elements_named(token):
         found.elements += named
     elif (prototype := type_named(token)) and not found.prototype:
@@ -169,7 +201,7 @@ def _read_token(
     elif _SOURCE_ID.fullmatch(token):
         found.source_id = token
     elif is_edge and not found.edge and (after_element or not _is_symbol(token)):
-        found.edge = edge_name(token)
+        found.edge = "L3" if edge_name(token) == "L" else edge_name(token)  # L3 lies in all of them
     elif _is_symbol(token) and not found.absorber and _EDGE.fullmatch(following):
         found.absorber = token.capitalize()
     elif token.lower() in _KINDS:
@@ -182,8 +214,13 @@ def _read_token(
         found.chemsys = chemical_system(token)
     elif looks_like_formula(token) and not found.formula:
         try:
-            found.formula = reduced_formula(token)
+            formula = reduced_formula(token)
         except ValueError:
             found.words.append(token)
+        else:
+            if _may_mean_more(token, formula):
+                found.words.append(token.lower())
+            else:
+                found.formula = formula
     else:
         found.words.append(token)

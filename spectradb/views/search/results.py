@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 
 from spectradb.filters import SearchError, parse_text
 from spectradb.filters.text import alike
-from spectradb.models import Kind, Spectrum, Structure
+from spectradb.models import Collection, Kind, Series, Spectrum, Structure
 from spectradb.services.search.facets import Choice, Found, search
 from spectradb.templatetags.science import edge_text, valence
 from spectradb.views.calculations.sliders import USUAL, ions
@@ -25,6 +25,8 @@ from spectradb.views.search.recipe import python_recipe
 from spectradb.views.spectra.describe import site_labels, source_line
 from spectradb.views.spectra.figures import Plot, overlay_figure
 
+_KEPT: dict[str, tuple[Any, str]] = {"M": (Series, "series"), "C": (Collection, "collection")}
+_OTHER_IDS = re.compile(r"SDB-([MC])(\d{1,18})", re.IGNORECASE)
 PAGE_SIZE = 25
 OWN_KEYS = ("page", "view", "format")
 ORDERINGS = (
@@ -166,6 +168,13 @@ def _exact(request: HttpRequest) -> HttpResponse | None:
     if meant.spectrum_id is not None:
         if Spectrum.objects.visible_to(request.user).filter(pk=meant.spectrum_id).exists():
             return redirect("spectrum", meant.spectrum_id)
+    elif meant.structure_id is not None:
+        if Structure.objects.filter(pk=meant.structure_id).exists():
+            return redirect("structure", meant.structure_id)
+    elif other := _OTHER_IDS.fullmatch(text):
+        rows, page = _KEPT[other[1].upper()]
+        if rows.objects.visible_to(request.user).filter(pk=int(other[2])).exists():
+            return redirect(page, int(other[2]))
     elif meant.source_id:
         known = Structure.objects.filter(source_id__iexact=meant.source_id, is_primary=True)
         found = list(known.values_list("pk", flat=True)[:2])

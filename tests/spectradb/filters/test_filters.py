@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 
 from spectradb.filters import EVERYTHING, SearchError, apply_where, parse_text
+from spectradb.filters.chemistry import reduced_formula
 from spectradb.models import Spectrum, SpectrumEdge, Status, Structure
 from tests.factories import make_peak_fit, make_site, make_spectrum, make_structure, make_user
 
@@ -256,3 +257,45 @@ def test_each_part_of_a_record_is_searched() -> None:
     make_spectrum("experiment", formula="MnO", measurement_facility="ALS")
     for text in ("Photon Factory", "BL-12C", "foam", "10.1000/OWN", f"SDB-{wanted.pk}", "NiO"):
         assert found(q=text) == {wanted.pk}, text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "L2,3 edge", "L-edge", "L3 edge of nickel", "Ni L3吸収端", "Ni L端", "NiL3", "Ni-L3",
+        "Ni2p", "2p3/2 XAS", "octahedral", "Ni octahedra and O", "八面体 Ni", "6-coordinate Ni",
+        "6配位",
+        "cubic", "立方晶 NiO", "space group 225", "No. 225", "空間群 225", "Fm3\u0305m", "NIO",
+        "853 eV", "850-870 eV", "computed", "計算 Ni L3", "Ni L3 XANES", "NEXAFS", "high-spin Ni",
+        "SDB-S{structure}", "sdb{pk}", "SDB {pk}", "α-NiO", "酸化ニッケル(II)",
+        "nickel L-edge spectra",
+    ],
+)  # fmt: skip
+def test_a_phrase_is_read_as_a_whole(text: str) -> None:
+    nio = make_structure("NiO")
+    row = make_spectrum(structure=nio, site=make_site(nio, spin_state="high"))
+    rutile = make_structure(
+        "MnO", space_group_symbol="P4_2/mnm", space_group_number=136, crystal_system="tetragonal"
+    )
+    site = make_site(
+        rutile, element="Mn", geometry="tetrahedron", coordination_number=4, oxidation_state=4
+    )
+    other = make_spectrum(
+        "experiment", structure=rutile, site=site, absorber="Mn", edge="K", technique="EXAFS",
+        energy=[6500.0, 6600.0], intensity=[0.0, 1.0], measurement_sample_name="MnO powder",
+    )  # fmt: skip
+    assert found(q=text.format(pk=row.pk, structure=nio.pk)) == {row.pk}
+    assert found(q="tetrahedral") == found(q="P42/mnm") == found(q="P4₂/mnm") == {other.pk}
+
+
+@pytest.mark.parametrize(
+    ("text", "formula"),
+    [("CuSO4·5H2O", "CuH10SO9"), ("UO2", "UO2"), ("β-MnO2", "MnO2"), ("VO2", "VO2")],
+)
+def test_a_formula_is_read_as_people_write_it(text: str, formula: str) -> None:
+    assert parse_text(text).formula == reduced_formula(formula)
+
+
+def test_a_line_that_is_all_phrases_of_no_meaning_is_looked_for_as_it_stands() -> None:
+    assert parse_text("edge").words == ["edge"]
+    assert parse_text("of").words == ["of"]

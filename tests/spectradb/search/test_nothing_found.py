@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from spectradb.views.search.results import compute_address
-from tests.factories import make_site, make_spectrum, make_structure
+from tests.factories import make_series, make_site, make_spectrum, make_structure
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,13 @@ def test_what_is_like_it_and_would_be_found_is_offered(client: Client) -> None:
     page = client.get("/spectra/?q=Ni7O9").content.decode()
     assert 'href="?q=Ni+O"' in page or 'href="?q=O+Ni"' in page
     assert "Is this meant?" not in client.get("/spectra/?q=unobtainium").content.decode()
+
+
+@pytest.mark.django_db
+def test_an_id_of_any_kind_leads_to_its_page(client: Client) -> None:
+    series, structure = make_series(), make_structure("NiO")
+    for text, page in (
+        (f"SDB-M{series.pk}", f"/series/{series.pk}/"),
+        (f"sdb-s{structure.pk}", f"/structures/{structure.pk}/"),
+    ):
+        assert client.get("/spectra/", {"q": text})["Location"] == page
