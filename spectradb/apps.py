@@ -7,14 +7,17 @@ from typing import Any
 from django.apps import AppConfig
 from django.conf import settings
 from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy as _
 
 
 class SpectraConfig(AppConfig):
     name = "spectradb"
-    verbose_name = "Spectra"
+    verbose_name = _("Spectra")
 
     def ready(self) -> None:
-        from spectradb import checks  # noqa: F401  (registers the system checks)
+        from spectradb import checks, labels  # noqa: F401  (the first registers system checks)
+
+        labels.name_all()
 
         if settings.SENTRY_DSN:
             from spectradb.error_reports import start_sentry

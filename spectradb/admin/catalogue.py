@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from compute.errors import InputError
 from spectradb.admin.forms import SiteForm
@@ -23,6 +25,7 @@ from spectradb.models import (
     TrainedModel,
 )
 from spectradb.services.structures.cells import make_primary
+from spectradb.words import in_words
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Any]
@@ -35,7 +38,7 @@ class Values(admin.AllValuesFieldListFilter):
 
     def choices(self, changelist: Any) -> Any:
         for choice in super().choices(changelist):
-            yield choice | {"display": choice["display"] or "none"}
+            yield choice | {"display": choice["display"] or gettext("none")}
 
 
 class LookUp(_ModelAdmin):
@@ -59,6 +62,14 @@ class LookUp(_ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
         return [readable(field) for field in self._held()]
 
+    def get_form(
+        self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        """Hints of columns are for who writes code; those of the form itself stay."""
+        own = getattr(getattr(self.form, "Meta", None), "help_texts", {})
+        hints = {field.name: "" for field in self.model._meta.concrete_fields}
+        return super().get_form(request, obj, change, **kwargs, help_texts=hints | own)
+
     def get_exclude(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
         return [*(self.exclude or ()), *(field.name for field in self._held())]  # of the form
 
@@ -75,11 +86,11 @@ class LookUp(_ModelAdmin):
 class DoubtFilter(admin.SimpleListFilter):
     """Structures that something speaks against, and whether a curator has said otherwise."""
 
-    title = "doubts"
+    title = _("doubts")
     parameter_name = "doubts"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("open", "doubted"), ("overruled", "overruled")]
+        return [("open", gettext("doubted")), ("overruled", gettext("overruled"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() == "open":
@@ -99,15 +110,16 @@ class StructureAdmin(LookUp):
 
     actions = ("answer_for_id",)
 
-    @admin.action(description="Let it answer for its source id", permissions=["change"])
+    @admin.action(description=_("Let it answer for its source id"), permissions=["change"])
     def answer_for_id(self, request: HttpRequest, rows: QuerySet[Structure]) -> None:
         for row in rows:
             try:
                 make_primary(row)
             except InputError as error:
-                self.message_user(request, str(error), messages.ERROR)
+                self.message_user(request, in_words(error), messages.ERROR)
             else:
-                self.message_user(request, f"SDB-S{row.pk} answers for {row.source_id}.")
+                words = gettext("SDB-S%(id)d answers for %(source)s.")
+                self.message_user(request, words % {"id": row.pk, "source": row.source_id})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Structure]:
         return super().get_queryset(request).defer("data")
@@ -138,18 +150,23 @@ class SiteAdmin(LookUp):
         try:
             done = state_valence(obj, valence, user=request.user, reason=reason)  # type: ignore[arg-type]
         except InputError as error:
-            self.message_user(request, str(error), messages.ERROR)
+            self.message_user(request, in_words(error), messages.ERROR)
             return
         finally:
             obj.refresh_from_db()
         for text in done.warnings:
-            self.message_user(request, f"{text[:1].upper()}{text[1:]}.", messages.WARNING)
+            told = in_words(text)
+            self.message_user(request, f"{told[:1].upper()}{told[1:]}.", messages.WARNING)
         for other in done.changed:
-            text = f"{other.element}{other.index} is now {other.oxidation_state:+g}."
+            name = f"{other.element}{other.index}"
+            text = gettext("%(site)s is now %(valence)s.") % {
+                "site": name,
+                "valence": f"{other.oxidation_state:+g}",
+            }
             self.message_user(request, text, messages.INFO)
         if done.withdrawn:
             found = ", ".join(f"SDB-{pk}" for pk in done.withdrawn)
-            text = f"Withdrawn, since computed for another valence: {found}."
+            text = gettext("Withdrawn, since computed for another valence: %s.") % found
             self.message_user(request, text, messages.INFO)
 
     def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:

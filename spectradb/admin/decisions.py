@@ -11,10 +11,13 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from spectradb.models import Status
 from spectradb.services.accounts.roles import may_curate
 from spectradb.services.curation import workflow as curation
+from spectradb.words import in_words
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Any]
@@ -26,29 +29,29 @@ class NoteForm(ActionForm):
     """A bulk decision with its reason."""
 
     note = forms.CharField(
+        label=_("Note"),
         required=False,
         max_length=2000,
-        widget=forms.TextInput(attrs={"placeholder": "Comment; needed to send back or reject"}),
+        widget=forms.TextInput(attrs={"placeholder": _("Comment; needed to send back or reject")}),
     )
 
 
 class QueueFilter(admin.SimpleListFilter):
     """By status; what waits for a decision comes first and unasked."""
 
-    title = "queue"
+    title = _("queue")
     parameter_name = "queue"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(one.value, str(one.label)) for one in Status if one != Status.SUBMITTED] + [
-            ("all", "All")
-        ]
+        return [
+            (one.value, gettext(str(one.label))) for one in Status if one != Status.SUBMITTED
+        ] + [("all", gettext("All"))]
 
     def choices(self, changelist: Any) -> Any:
         for choice in super().choices(changelist):
-            if choice["display"] == "All" and choice["query_string"] == (
-                changelist.get_query_string(remove=[self.parameter_name])
-            ):
-                choice["display"] = Status.SUBMITTED.label
+            unasked = changelist.get_query_string(remove=[self.parameter_name])
+            if choice["query_string"] == unasked:
+                choice["display"] = gettext(str(Status.SUBMITTED.label))
             yield choice
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -80,23 +83,25 @@ class Decided(_ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    @admin.display(description="Status", ordering="status")
+    @admin.display(description=_("Status"), ordering="status")
     def state(self, row: Any) -> SafeString:
-        return format_html('<span class="badge {}">{}</span>', row.status, row.get_status_display())
+        return format_html(
+            '<span class="badge {}">{}</span>', row.status, gettext(row.get_status_display())
+        )
 
-    @admin.action(description="Publish", permissions=["change"])
+    @admin.action(description=_("Publish"), permissions=["change"])
     def publish(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
         self._decide_all(request, rows, "publish")
 
-    @admin.action(description="Send back", permissions=["change"])
+    @admin.action(description=_("Send back"), permissions=["change"])
     def send_back(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
         self._decide_all(request, rows, "send_back")
 
-    @admin.action(description="Reject", permissions=["change"])
+    @admin.action(description=_("Reject"), permissions=["change"])
     def reject(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
         self._decide_all(request, rows, "reject")
 
-    @admin.action(description="Withdraw", permissions=["change"])
+    @admin.action(description=_("Withdraw"), permissions=["change"])
     def withdraw(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
         self._decide_all(request, rows, "withdraw")
 
@@ -104,7 +109,7 @@ class Decided(_ModelAdmin):
         note = request.POST.get("note", "")
         result = curation.decide_all(rows, action, request.user, note)
         if result.done:
-            text = f"{curation.STEPS[action].done}: {len(result.done)}."
+            text = f"{gettext(curation.STEPS[action].done)}: {len(result.done)}."
             self.message_user(request, text, messages.SUCCESS)
         for reason in list(result.refused.values())[:20]:
-            self.message_user(request, reason, messages.ERROR)
+            self.message_user(request, in_words(reason), messages.ERROR)

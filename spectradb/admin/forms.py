@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from compute.errors import InputError
 from spectradb.forms import MEASURED, RecordForm, SeenForm
 from spectradb.models import Site
+from spectradb.words import in_words
 
 __all__ = ["MEASURED", "RecordForm", "SeenForm", "SiteForm"]
 
@@ -15,15 +17,20 @@ class SiteForm(SeenForm):
     """What a curator states of a site."""
 
     reason = forms.CharField(
-        required=False, max_length=100, help_text="How it is known; kept in the history."
+        label=_("Reason"),
+        required=False,
+        max_length=100,
+        help_text=_("How it is known; kept in the history."),
     )
 
     class Meta:
         model = Site
         fields = ("oxidation_state",)
         help_texts = {
-            "oxidation_state": "Used by calculations, searches and models as it stands. Emptied, "
-            "it is derived again."
+            "oxidation_state": _(
+                "Used by calculations, searches and models as it stands. Emptied, it is derived "
+                "again."
+            )
         }
 
     def clean_oxidation_state(self) -> float | None:
@@ -35,5 +42,5 @@ class SiteForm(SeenForm):
             try:
                 check_state(f"{self.instance.element}[{self.instance.index}]", given)
             except InputError as error:
-                raise forms.ValidationError(str(error)) from error
+                raise forms.ValidationError(in_words(error)) from error
         return given

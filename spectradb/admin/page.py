@@ -9,7 +9,10 @@ import numpy as np
 from django.contrib.admin import ModelAdmin
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
+from spectradb.labels import label
 from spectradb.models import Kind, Measurement, Spectrum
 from spectradb.services.curation.quality import CHECK, FAIL, PASS, duplicate
 from spectradb.services.curation.workflow import STEPS, history_of, may_take, place_in_queue
@@ -19,7 +22,7 @@ from spectradb.views.spectra.describe import name_of
 if TYPE_CHECKING:
     from spectradb.views.spectra.figures import Plot
 
-_WORDS = {PASS: "Pass", CHECK: "Check", FAIL: "Fail"}
+_WORDS = {PASS: _("Pass"), CHECK: _("Check"), FAIL: _("Fail")}
 _COMPARED = (
     "absorber", "edge", "technique", "quantity", "formula", "structure_id", "site_id", "licence",
     "energy_offset_ev", "n_points", "energy_min", "energy_max",
@@ -31,13 +34,13 @@ def context_of(row: Spectrum, request: HttpRequest) -> dict[str, Any]:
     older = row.replaces
     theory = _theory_for(row)
     view = request.GET.get("plot", "")
-    views = [("", "As computed" if row.kind == Kind.THEORY else "Raw")]
+    views = [("", gettext("As computed") if row.kind == Kind.THEORY else gettext("Raw"))]
     if row.kind == Kind.EXPERIMENT:
-        views.append(("normalised", "Normalised"))
+        views.append(("normalised", gettext("Normalised")))
     if theory is not None:
-        views.append(("theory", "Against theory"))
+        views.append(("theory", gettext("Against theory")))
     if older is not None:
-        views.append(("version", f"Against version {older.version}"))
+        views.append(("version", gettext("Against version %d") % older.version))
     view = view if view in dict(views) else ""
     plot, note = _plot(row, view, theory, older)
     checks = [{**one, "word": _WORDS.get(one.get("verdict", ""), "")} for one in _checks(row)]
@@ -106,7 +109,9 @@ def _plot(
         overlay = older
     figure = spectrum_figure(row, options, None, overlay)
     text = caption(row, figure)
-    return Plot("plot", figure, text), " · ".join([text, *options.notes, "Raw data are kept."])
+    return Plot("plot", figure, text), " · ".join(
+        [text, *options.notes, gettext("Raw data are kept.")]
+    )
 
 
 def _theory_for(row: Spectrum) -> Spectrum | None:
@@ -125,7 +130,7 @@ def _theory_for(row: Spectrum) -> Spectrum | None:
 def _changes(older: Spectrum, newer: Spectrum) -> list[tuple[str, str, str]]:
     """Name, before, after of every column and measurement field that two versions differ in."""
     found = [
-        (name.removesuffix("_id").replace("_", " "), _text(before), _text(after))
+        (label(name.removesuffix("_id")), _text(before), _text(after))
         for name in _COMPARED
         if (before := getattr(older, name)) != (after := getattr(newer, name))
     ]
@@ -141,10 +146,14 @@ def _changes(older: Spectrum, newer: Spectrum) -> list[tuple[str, str, str]]:
         largest = float(np.abs(newer.intensity - older.intensity).max())
         scale = float(np.ptp(older.intensity)) or 1.0
         found.append(
-            ("intensity", "", f"differs by up to {100 * largest / scale:.3g} % of its range")
+            (
+                label("intensity"),
+                "",
+                gettext("differs by up to %s %% of its range") % f"{100 * largest / scale:.3g}",
+            )
         )
     else:
-        found.append(("energy grid", f"{older.n_points} points", f"{newer.n_points} points"))
+        found.append((label("n_points"), str(older.n_points), str(newer.n_points)))
     return found
 
 

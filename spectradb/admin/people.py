@@ -10,6 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from spectradb.admin.catalogue import LookUp
 from spectradb.admin.decisions import Decided, QueueFilter
@@ -18,20 +20,21 @@ from spectradb.forms import SeenForm
 from spectradb.models import Collection, Comment
 from spectradb.services.curation import comments
 from spectradb.services.curation.comments import CommentError
+from spectradb.words import in_words
 
 
 class AnsweredFilter(admin.SimpleListFilter):
     """What waits for an answer comes first and unasked."""
 
-    title = "answer"
+    title = _("answer")
     parameter_name = "answer"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("given", "answered"), ("all", "all")]
+        return [("given", gettext("answered")), ("all", gettext("All"))]
 
     def choices(self, changelist: Any) -> Any:
         for n, choice in enumerate(super().choices(changelist)):
-            yield choice | {"display": "open"} if n == 0 else choice
+            yield choice | {"display": gettext("open")} if n == 0 else choice
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() == "all":
@@ -54,11 +57,11 @@ class CommentAdmin(LookUp):
         rows = super().get_queryset(request).select_related("spectrum")
         return rows.defer("spectrum__energy", "spectrum__intensity")
 
-    @admin.display(description="Comment")
+    @admin.display(description=_("Comment"))
     def short(self, row: Comment) -> str:
         return row.text if len(row.text) <= 80 else f"{row.text[:79]}…"
 
-    @admin.display(description="Record")
+    @admin.display(description=_("Record"))
     def record(self, row: Comment) -> SafeString:
         address = reverse("admin:spectradb_spectrum_change", args=[row.spectrum_id])
         return format_html('<a href="{}">SDB-{}</a>', address, row.spectrum_id)
@@ -78,7 +81,7 @@ class CommentAdmin(LookUp):
         try:
             comments.answer(obj, request.user, given)  # type: ignore[arg-type]  # signed in
         except CommentError as error:
-            self.message_user(request, str(error), messages.ERROR)
+            self.message_user(request, in_words(error), messages.ERROR)
         finally:
             obj.refresh_from_db()
 
@@ -101,7 +104,7 @@ class CollectionAdmin(Decided):
     def number(self, row: Collection) -> str:
         return f"SDB-C{row.pk}"
 
-    @admin.display(description="Page")
+    @admin.display(description=_("Page"))
     def on_the_site(self, row: Collection) -> SafeString:
         return format_html('<a href="{}">SDB-C{}</a>', reverse("collection", args=[row.pk]), row.pk)
 

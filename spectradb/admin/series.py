@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from spectradb.admin.catalogue import LookUp
 from spectradb.admin.decisions import Decided, QueueFilter
@@ -38,7 +39,7 @@ class SeriesAdmin(Decided):
     def number(self, row: Series) -> str:
         return f"SDB-M{row.pk}"
 
-    @admin.display(description="Page")
+    @admin.display(description=_("Page"))
     def on_the_site(self, row: Series) -> SafeString:
         return format_html('<a href="/series/{}/">SDB-M{}</a>', row.pk, row.pk)
 

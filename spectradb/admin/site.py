@@ -7,12 +7,13 @@ from typing import Any
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext_lazy as _
 
 
 class SpectraAdminSite(AdminSite):
-    site_title = "SpectraDB curation"
-    site_header = "SpectraDB curation"
-    index_title = "Curation"
+    site_title = _("SpectraDB curation")
+    site_header = _("SpectraDB curation")
+    index_title = _("Curation")
     enable_nav_sidebar = False
 
     def login(

@@ -12,6 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from spectradb.admin.decisions import Decided, QueueFilter
 from spectradb.admin.forms import MEASURED, RecordForm
@@ -22,6 +24,7 @@ from spectradb.services.curation.quality import CHECK, FAIL, keep_checks
 from spectradb.services.curation.workflow import CurationError
 from spectradb.templatetags.science import edge, formula, sparkline
 from spectradb.views.spectra.describe import name_of
+from spectradb.words import in_words
 
 if TYPE_CHECKING:
     _SpectrumAdmin = admin.ModelAdmin[Spectrum]
@@ -60,30 +63,33 @@ class SpectrumAdmin(Decided, _SpectrumAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        return super().changelist_view(request, {"title": "Curation", **(extra_context or {})})
+        return super().changelist_view(
+            request, {"title": gettext("Curation"), **(extra_context or {})}
+        )
 
     @admin.display(description="ID", ordering="pk")
     def number(self, row: Spectrum) -> str:
         return f"SDB-{row.pk}"
 
-    @admin.display(description="Spectrum")
+    @admin.display(description=_("Spectrum"))
     def picture(self, row: Spectrum) -> SafeString:
         return sparkline(row.sparkline, row.kind)
 
-    @admin.display(description="Edge", ordering="absorber")
+    @admin.display(description=_("Edge"), ordering="absorber")
     def absorber_edge(self, row: Spectrum) -> SafeString:
         return format_html("{} {}", row.absorber or "?", edge(row.edge) if row.edge else "?")
 
-    @admin.display(description="Formula", ordering="formula")
+    @admin.display(description=_("Formula"), ordering="formula")
     def name(self, row: Spectrum) -> SafeString:
         return formula(name_of(row))
 
-    @admin.display(description="Checks")
+    @admin.display(description=_("Checks"))
     def open_checks(self, row: Spectrum) -> str:
         verdicts = [one.get("verdict") for one in row.checks]
         failed, looked = verdicts.count(FAIL), verdicts.count(CHECK)
-        texts = [f"{failed} failed"] * bool(failed) + [f"{looked} to look at"] * bool(looked)
-        return ", ".join(texts) or ("all passed" if verdicts else "not run")
+        texts = [gettext("%d failed") % failed] * bool(failed)
+        texts += [gettext("%d to look at") % looked] * bool(looked)
+        return ", ".join(texts) or (gettext("all passed") if verdicts else gettext("not run"))
 
     # --- one spectrum -------------------------------------------------------------------------
 
@@ -92,11 +98,11 @@ class SpectrumAdmin(Decided, _SpectrumAdmin):
             ("absorber", "edge"), "structure", "site", "formula", "title",
             ("technique", "quantity"), "licence", ("citation", "doi"), "embargo_until",
         )  # fmt: skip
-        sets: list[tuple[str, dict[str, Any]]] = [("Identity", {"fields": identity})]
+        sets: list[tuple[str, dict[str, Any]]] = [(gettext("Identity"), {"fields": identity})]
         if obj is not None and obj.kind == Kind.EXPERIMENT:
             shown = [f"m_{name}" for name in MEASURED]
             measured = [(shown[0], shown[1]), *shown[2:]]
-            sets.append(("Measurement", {"fields": measured}))
+            sets.append((gettext("Measurement"), {"fields": measured}))
         return sets
 
     def get_form(
@@ -142,17 +148,17 @@ class SpectrumAdmin(Decided, _SpectrumAdmin):
         action = request.POST.get("_decide", "")
         here = reverse("admin:spectradb_spectrum_change", args=[obj.pk])
         if not action:
-            self.message_user(request, f"SDB-{obj.pk} saved.", messages.SUCCESS)
+            self.message_user(request, gettext("SDB-%d saved.") % obj.pk, messages.SUCCESS)
             return HttpResponseRedirect(here)
         following = curation.place_in_queue(obj).next
         try:
             curation.decide(obj, action, request.user, request.POST.get("decision_note", ""))
         except CurationError as error:
-            self.message_user(request, str(error), messages.ERROR)
+            self.message_user(request, in_words(error), messages.ERROR)
             # Kept, so that nobody has to write a note twice.
             request.session["decision_note"] = request.POST.get("decision_note", "")[:2000]
             return HttpResponseRedirect(here)
-        self.message_user(request, f"SDB-{obj.pk}: {curation.STEPS[action].done.lower()}.")
+        self.message_user(request, f"SDB-{obj.pk}: {gettext(curation.STEPS[action].done).lower()}.")
         if request.POST.get("go_on") and following is not None:
             return HttpResponseRedirect(
                 reverse("admin:spectradb_spectrum_change", args=[following])

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import FloatField, JSONField, Model
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
 
 from spectradb.templatetags.science import significant
 
@@ -32,7 +33,7 @@ def readable(field: Any) -> str | Callable[[Model], Any]:
 def told(value: Any) -> Any:
     """A value of a JSON column; one that is empty is a dash."""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return gettext("yes") if value else gettext("no")
     if isinstance(value, float):
         return significant(value, _DIGITS)
     if isinstance(value, dict) and value:
@@ -47,15 +48,17 @@ def told(value: Any) -> Any:
 def _listed(values: list[Any]) -> SafeString:
     shown = values[:_MOST]
     left = len(values) - len(shown)
-    more = f" … {left} more" if left else ""
+    more = " … " + gettext("%d more") % left if left else ""
     if all(isinstance(one, list) for one in shown):  # a matrix
         lines = (
             (format_html_join("", '<td class="num">{}</td>', ((told(x),) for x in one[:_MOST])),)
             for one in shown
         )
         rows = format_html_join("", "<tr>{}</tr>", lines)
-        frame = '<div class="scroll" tabindex="0" role="group" aria-label="Matrix">{}</div>{}'
-        return format_html(frame, format_html('<table class="held">{}</table>', rows), more)
+        frame = '<div class="scroll" tabindex="0" role="group" aria-label="{}">{}</div>{}'
+        return format_html(
+            frame, gettext("Matrix"), format_html('<table class="held">{}</table>', rows), more
+        )
     if any(isinstance(one, dict) for one in shown):
         rows = format_html_join("", "<li>{}</li>", ((told(one),) for one in shown))
         return format_html('<ul class="rows">{}</ul>{}', rows, more)

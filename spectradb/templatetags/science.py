@@ -17,6 +17,7 @@ from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext, ngettext
 
+from spectradb import labels
 from spectradb.elements import ELEMENTS
 from spectradb.formulae import as_written
 from spectradb.words import in_words
@@ -29,8 +30,12 @@ _NUMBER = r"(?:\d{1,3}(?:\.\d{1,2})?)"
 _FORMULA = re.compile(
     rf"(?:{_NUMBER}|[nx])?(?:(?:{_SYMBOL})(?:{_NUMBER}|[xyδ](?![a-z]))?|[()\[\]]{_NUMBER}?|[·*:-]{_NUMBER}?)+"
 )
-_EDGE = re.compile(r"(?<![A-Za-z0-9])([L-O])(\d(?:,\d)?)(?!\w)")
+_EDGE = re.compile(r"(?<![A-Za-z0-9])([L-O])(\d(?:,\d)?)(?![A-Za-z0-9])")
 _CHARGE = re.compile(r"^([A-Z][a-z]?)(\d*(?:\.\d+)?)([+\-−])$")
+_BETWEEN_WORDS = re.compile(
+    r"([ \u3000-\u30ff\u4e00-\u9fff\uff00-\uffef]+)"
+)  # Japanese has no blanks
+_EDITED = re.compile(r"Edited (?!nothing)(\w+(?:, \w+)*)\.")
 _MINUS = "−"
 
 
@@ -52,18 +57,36 @@ def formula(text: str | None) -> SafeString:
 def _lowered(text: str) -> str:
     """Escaped HTML with the counts of each word that is a formula lowered."""
     parts = []
-    for word in text.split(" "):
+    for n, word in enumerate(_BETWEEN_WORDS.split(text)):
+        if n % 2:
+            parts.append(str(escape(word)))
+            continue
         bare = word.rstrip(",.;")
         word = as_written(bare) + word[len(bare) :]
         html = str(escape(word))
         is_formula = _FORMULA.fullmatch(bare) is not None
         parts.append(_COUNT.sub(r"<sub>\1</sub>", html) if is_formula else html)
-    return " ".join(parts)
+    return "".join(parts)
 
 
 @register.filter
 def plainly(text: str | None) -> str:
     """An error or warning in words, without names of code and commands."""
+    return in_words(text or "")
+
+
+@register.filter
+def label(name: str) -> str:
+    """What people call a column."""
+    return labels.label(name)
+
+
+@register.filter
+def reason(text: str | None) -> str:
+    """Why a row was changed, as its history keeps it."""
+    if found := _EDITED.fullmatch(text or ""):
+        names = ", ".join(labels.label(name) for name in found[1].split(", "))
+        return gettext("Edited: %s.") % names
     return in_words(text or "")
 
 
@@ -130,6 +153,13 @@ def edge(name: str | None) -> SafeString:
 def typeset(text: str) -> SafeString:
     """A sentence with its edges and formulae lowered: ``Ni L2,3 spectrum of NiF2``."""
     return mark_safe(_EDGE.sub(r"\1<sub>\2</sub>", _lowered(str(text))))  # noqa: S308 (escaped)
+
+
+@register.filter
+def polarisation(name: str) -> str:
+    """``plus`` as circularly polarised light, x, y and z as they are."""
+    circular = {"plus": gettext("circular, +"), "minus": gettext("circular, −")}
+    return circular.get(name) or gettext(name)
 
 
 @register.filter

@@ -13,7 +13,8 @@ from spectradb.models import Spectrum
 from spectradb.services.curation import workflow as curation
 from spectradb.services.curation.quality import keep_checks
 from spectradb.services.curation.revise import revise
-from tests.factories import make_site, make_spectrum, make_user
+from spectradb.services.curation.workflow import save_with_reason
+from tests.factories import make_site, make_spectrum, make_structure, make_user
 
 pytestmark = pytest.mark.django_db
 QUEUE = "/admin/spectradb/spectrum/"
@@ -201,7 +202,7 @@ def test_versions_are_told_apart(desk: Client, curator: User) -> None:
     )
     answer = desk.get(page_of(new), {"plot": "version"})
     changes = {field: (before, after) for field, before, after in answer.context["version_changes"]}
-    assert "differs by up to 10 %" in changes["intensity"][1]
+    assert "differs by up to 10 %" in changes["Intensity"][1]
     assert "Changes against version 1" in answer.content.decode()
 
 
@@ -286,3 +287,24 @@ def test_what_is_looked_up_reads_as_numbers_and_lists_not_as_code(desk: Client) 
     assert "<dt>ten dq</dt><dd>0.3</dd>" in page
     assert '<td class="num">0.5</td>' in page
     assert "{&quot;" not in page
+
+
+def test_the_admin_speaks_the_language_of_its_reader(desk: Client, curator: User) -> None:
+    row = submitted(curator)
+    desk.cookies["django_language"] = "ja"
+    queue = desk.get(QUEUE).content.decode()
+    for words in ("組成式", "状態", "審査待ち", "差し戻す", "種別"):
+        assert words in queue, words
+    page = desk.get(page_of(row)).content.decode()
+    assert "公開されるときの姿" in page
+    assert "Needed to send back" not in page
+    structure = desk.get(f"/admin/spectradb/structure/{make_structure().pk}/change/")
+    assert "空間群番号" in structure.content.decode()
+    assert "N sites" not in structure.content.decode()
+
+
+def test_the_history_names_columns_as_people_do(desk: Client, curator: User) -> None:
+    row = submitted(curator)
+    save_with_reason(row, curator, "Edited facility, energy_offset_ev.")
+    text = desk.get(page_of(row)).content.decode()
+    assert "Edited: Facility, Anchor of the energy scale (eV)." in text
