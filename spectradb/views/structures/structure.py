@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -196,6 +196,7 @@ def _plot(
     full = list(query.filter(pk__in=wanted).defer(None).defer("calculation__results"))
     labels = labels_of(sites)
     curves = []
+    sites_of = Counter(spectrum.site_id for spectrum in full)
     for k, spectrum in enumerate(full):
         energy, intensity = arrays(spectrum)
         if spectrum.kind == Kind.EXPERIMENT:
@@ -207,6 +208,8 @@ def _plot(
         site = spectrum.site
         around = f", {site.coordination_number} {site.ligands}" if site and site.ligands else ""
         words = label + around if label else gettext("SDB-%d") % spectrum.pk
+        if label and sites_of[spectrum.site_id] > 1:  # of several ways to compute it
+            words += f", SDB-{spectrum.pk}"
         curves.append(
             (
                 Curve(
@@ -242,9 +245,18 @@ def _plot(
         [c for c, _ in curves],
         markers=edge_markers(absorber, edge, x_range),
     )
-    words = ngettext(
-        "%(edge)s spectrum of %(n)d site", "%(edge)s spectra of %(n)d sites", len(full)
-    ) % {"edge": f"{absorber} {edge_text(edge)}", "n": len(full)}
+    told = {"edge": f"{absorber} {edge_text(edge)}", "n": len(sites_of), "m": len(full)}
+    if len(full) == len(sites_of):
+        words = ngettext(
+            "%(edge)s spectrum of %(n)d site", "%(edge)s spectra of %(n)d sites", len(full)
+        )
+    else:
+        words = ngettext(
+            "%(m)d %(edge)s spectra of %(n)d site",
+            "%(m)d %(edge)s spectra of %(n)d sites",
+            len(sites_of),
+        )
+    words %= told
     return Plot("plot", figure, words)
 
 

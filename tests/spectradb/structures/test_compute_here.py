@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from spectradb.models import Calculation, JobStatus
-from tests.factories import make_site, make_structure, make_user
+from tests.factories import make_site, make_spectrum, make_structure, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -81,3 +81,11 @@ def test_feff_offers_what_no_multiplet_describes_and_k_edges(
     full.save()
     text = person.get(f"/structures/{structure.pk}/sites/{full.pk}/").content.decode()
     assert [text.count(f'name="edge" value="{edge}"') for edge in ("K", "L23")] == [1, 0]
+
+
+def test_two_spectra_of_one_site_are_told_apart(client: Client) -> None:
+    site = make_site(equivalent_indices=[0])
+    rows = [make_spectrum(structure=site.structure, site=site) for _ in range(2)]
+    plot = client.get(f"/structures/{site.structure_id}/").context["plot"]
+    assert [one.name for one in plot.figure.curves] == [f"Ni1, 6 O, SDB-{row.pk}" for row in rows]
+    assert plot.label == "2 Ni L2,3 spectra of 1 site"
