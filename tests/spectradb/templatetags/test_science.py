@@ -42,7 +42,10 @@ def test_only_words_that_are_formulae_are_lowered(text: str, shown: str) -> None
     [
         ("Ni L2,3 spectrum of NiF2, 846 to 880 eV", "Ni L{2,3} spectrum of NiF{2}, 846 to 880 eV"),
         ("La M4,5", "La M{4,5}"),
-        ("NiF2のNi L2,3計算スペクトル、849～878 eV", "NiF{2}のNi L{2,3}計算スペクトル、849～878 eV"),
+        (
+            "NiF2のNi L2,3計算スペクトル、849～878 eV",
+            "NiF{2}のNi L{2,3}計算スペクトル、849～878 eV",
+        ),
         ("Fe K", "Fe K"),
         ("L23x", "L23x"),
     ],
