@@ -117,6 +117,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "django.forms",  # its widgets' templates, of which the project's take the place
     "django.contrib.humanize",
     "django.contrib.sitemaps",
     "allauth.account",
@@ -170,6 +171,7 @@ if METRICS_TOKEN:
 ROOT_URLCONF = "spectradb.urls"
 WSGI_APPLICATION = "spectradb.wsgi.application"
 
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
