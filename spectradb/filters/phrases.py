@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from spectradb.filters.chemistry import SYMBOLS
+
 
 @dataclass(slots=True)
 class Phrases:
@@ -76,9 +78,11 @@ def take_phrases(line: str) -> tuple[str, Phrases]:
     """The line without its phrases, and what these ask for."""
     found, whole = Phrases(), line
     line = re.sub("([1-6])[\u0304\u0305]", r"-\1", line)  # a bar over a figure
-    line = re.sub(rf"{_START}SDB[ -]?(?=[1-9S])", "SDB-", line, flags=re.IGNORECASE)
+    line = re.sub(rf"{_START}SDB[ -]?(?=S?[1-9])", "SDB-", line, flags=re.IGNORECASE)
     line = re.sub(r"(?:[α-ω]|alpha|beta|gamma|delta)-(?=[A-Z])", "", line)  # of a polymorph
     line = re.sub(r"(?<=[\w)])(?:[·∙•]|・(?=\d*H2O))(\d*)([A-Z][A-Za-z0-9()]*)", _hydrate, line)
+    of_element = rf"{_START}({_ELEMENT})[ -]((?i:{_EDGE}))[ -]?(?i:edges?|吸収端|端){_END}"
+    line = re.sub(of_element, _without_edge, line)
     line = _taken(rf"({_EDGE})[ -]?(?:edges?|吸収端|端)", line, lambda m: _set_edge(found, m[1]))
     joined = rf"{_START}({_ELEMENT})-?(L[1-3](?:[,-]?[1-3])?|[12][sp](?:[13]/2)?){_END}"
     line = re.sub(joined, r"\1 \2", line)
@@ -93,8 +97,9 @@ def take_phrases(line: str) -> tuple[str, Phrases]:
     line = _named(_KINDS, line, lambda value: _put(found, "kind", value))
     line = _named(_TECHNIQUES, line, lambda value: _put(found, "techniques", value))
     line = _taken(
-        r"(?:space[ -]?group|空間群|sg|no\.?)(?: ?(?:no\.?|number|番号))? ?(\d{1,3})", line,
-        lambda m: _put(found, "space_group", int(m[1])),
+        # NO2 is a formula.
+        r"(?:(?:space[ -]?group|空間群|sg)(?: ?(?:no\.?|number|番号))? ?|no\. ?|no )(\d{1,3})",
+        line, lambda m: _put(found, "space_group", int(m[1])),
     )  # fmt: skip
     line = _taken(
         rf"({_NUMBER})(?: ?(?:-|to|〜|~|～) ?({_NUMBER}))? ?(k?)eV", line,
@@ -147,6 +152,11 @@ def _set_edge(found: Phrases, edge: str | None) -> object:
         return _LEFT
     name = re.sub("[,-]", "", edge).upper()
     return _put(found, "edge", "L3" if name == "L" else name)  # spectra of an L edge hold L3
+
+
+def _without_edge(match: re.Match[str]) -> str:
+    """``Ni K`` of ``Ni K-edge``: two words that say whose edge it is."""
+    return f"{match[1]} {match[2]}" if match[1] in SYMBOLS else match[0]
 
 
 def _energies(match: re.Match[str]) -> list[float]:

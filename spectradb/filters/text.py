@@ -31,7 +31,7 @@ _ROMAN_ION = re.compile(r"(\S+?)\((VIII|VII|VI|IV|V|III|II|I)\)", re.IGNORECASE)
 _NAMED_ION = re.compile(r"(\S+?)(?:(\d)\+|\+(\d))")
 _ROMAN = ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII")
 _SMALL_WORDS = {"am", "as", "at", "be", "he", "i", "in", "no"}  # symbols too, but words in a line
-_DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:)?(10\.\d{4,9}/\S+)", re.IGNORECASE)
+_DOI = re.compile(r"(?<!\S)(?:https?://(?:dx\.)?doi\.org/|doi:)?(10\.\d{4,9}/\S+)", re.IGNORECASE)
 _ANIONS = {
     "oxide": "O", "oxides": "O", "sulfide": "S", "sulphide": "S", "selenide": "Se",
     "telluride": "Te", "fluoride": "F", "chloride": "Cl", "bromide": "Br", "iodide": "I",
@@ -98,6 +98,9 @@ def parse_text(text: str) -> SearchText:
     found = SearchText()
     # A comma parts a list, but not the 2,3 of an edge.
     line = plain(text)
+    if match := _DOI.search(line):  # whole: it may hold what looks like a phrase
+        found.doi = match[1].rstrip(",;、，")
+        line = f"{line[: match.start()]} {line[match.end() :]}"
     for spaced, joined in SPACED.items():
         line = re.sub(spaced, joined, line, flags=re.IGNORECASE)
     line, found.about = take_phrases(line)
@@ -185,8 +188,6 @@ def _read_token(
         found.spectrum_id = int(match[1])
     elif match := _OWN_STRUCTURE.fullmatch(token):
         found.structure_id = int(match[1])
-    elif _DOI.fullmatch(token):
-        found.doi = _DOI.fullmatch(token)[1]  # type: ignore[index]
     elif (match := _ION.fullmatch(token)) and _is_symbol(match[1]) and not found.absorber:
         found.absorber = match[1].capitalize()
         found.valence = float(match[2] or match[3] or 1)

@@ -296,6 +296,29 @@ def test_a_formula_is_read_as_people_write_it(text: str, formula: str) -> None:
     assert parse_text(text).formula == reduced_formula(formula)
 
 
+@pytest.mark.parametrize("text", ["Fe(NO3)3", "Co(NO3)2·6H2O"])
+def test_a_nitrate_is_no_space_group(text: str) -> None:
+    asked = parse_text(text)
+    assert asked.formula
+    assert asked.about.space_group is None
+
+
+def test_a_doi_is_read_whole_whatever_words_it_holds() -> None:
+    asked = parse_text("NiO 10.1000/spectra-at.no.5,")
+    assert (asked.doi, asked.formula, asked.words) == ("10.1000/spectra-at.no.5", "NiO", [])
+
+
+@pytest.mark.parametrize("text", ["O K", "O K edge", "O K-edge", "O K吸収端"])
+def test_an_edge_is_that_of_the_element_before_it(text: str) -> None:
+    nickel = make_spectrum(structure=make_structure("NiO"), absorber="Ni", edge="K")
+    oxygen = make_spectrum(structure=nickel.structure, absorber="O", edge="K")
+    assert found(q=f"{text} nickel") == {oxygen.pk}
+
+
+def test_the_name_of_another_database_is_no_number_of_ours() -> None:
+    assert parse_text("SDBS").words == ["SDBS"]
+
+
 def test_a_line_that_is_all_phrases_of_no_meaning_is_looked_for_as_it_stands() -> None:
     assert parse_text("edge").words == ["edge"]
     assert parse_text("of").words == ["of"]
