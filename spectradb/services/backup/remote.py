@@ -25,8 +25,13 @@ _KINDS = ("exports", "series", MODELS)
 _SPOOL = 2**24
 
 
-def add_to(writer: Writer, prefix: str) -> int:
+def add_to(writer: Writer, prefix: str, using: str) -> int:
     """Whatever lies in a bucket: read, hashed, and written into the archive; how many files.
+
+    Parameters
+    ----------
+    using
+        Alias of the connection that the rows were read by.
 
     Raises
     ------
@@ -34,7 +39,7 @@ def add_to(writer: Writer, prefix: str) -> int:
         If a model is not what its row says.
     """
     n = len(writer.told)
-    for kind in _remote():
+    for kind in kinds():
         if kind == MODELS:
             continue
         for name in names_in(kind):
@@ -45,19 +50,24 @@ def add_to(writer: Writer, prefix: str) -> int:
                 except FileNotFoundError:
                     continue  # cleared away meanwhile
                 writer.add(f"{prefix}{kind}/{name}", spool)
-    if MODELS in _remote():
-        for name in TrainedModel.objects.exclude(weights_hash="").values_list("name", flat=True):
-            for path, below in _of_model(name):
+    if MODELS in kinds():
+        rows = TrainedModel.objects.using(using).exclude(weights_hash="")
+        for name, digest in rows.values_list("name", "weights_hash"):
+            for path, below in _of_model(name, digest):
                 with path.open("rb") as file:
                     writer.add(f"{prefix}{MODELS}/{name}/{below}", file)
     return len(writer.told) - n
 
 
-def _of_model(name: str) -> Iterator[tuple[Path, str]]:
+def _of_model(name: str, digest: str) -> Iterator[tuple[Path, str]]:
     try:
         folder = model_folder(name)
     except ReadError as error:
         raise BackupError(f"model {name}: {error}") from error
+    if folder.name != digest:
+        raise BackupError(f"model {name} was trained anew meanwhile: back up once more")
+    if not folder.is_dir():
+        raise BackupError(f"model {name}: its files are missing from the bucket")
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             yield path, path.relative_to(folder).as_posix()
@@ -65,7 +75,7 @@ def _of_model(name: str) -> Iterator[tuple[Path, str]]:
 
 def what_is_there() -> str:
     """The first file of a bucket, in words; nothing where there is none."""
-    for kind in _remote():
+    for kind in kinds():
         for name in names_in(kind):
             return f"{kind}/{name} in {storages[kind].__class__.__name__}"
     return ""
@@ -82,7 +92,7 @@ def take_over() -> None:
         If the bucket gives back something else.
     """
     try:
-        for kind in _remote():
+        for kind in kinds():
             home = Path(settings.VAR_DIR) / kind
             if kind == MODELS:
                 _hand_on_models(home)
@@ -91,7 +101,7 @@ def take_over() -> None:
                 if path.is_file():
                     _hand_on(kind, path.relative_to(home).as_posix(), path)
     except BaseException:
-        for kind in _remote():
+        for kind in kinds():
             for name in list(names_in(kind)):
                 storages[kind].delete(name)
         raise
@@ -122,5 +132,6 @@ def _hand_on_models(home: Path) -> None:
             raise BackupError(f"model {name} is not the one of its row")
 
 
-def _remote() -> list[str]:
+def kinds() -> list[str]:
+    """Kinds of files whose storage is a bucket."""
     return [kind for kind in _KINDS if place_of(kind, "any") is None]

@@ -69,7 +69,7 @@ def backup(path: Path, passphrase: str | None = None) -> dict[str, Any]:
                 except FileNotFoundError:
                     continue  # cleared away meanwhile
                 writer.add(FILES + name, spool)
-        about["in_bucket"] = remote.add_to(writer, FILES)
+        about["in_bucket"] = remote.add_to(writer, FILES, using)
         with tempfile.SpooledTemporaryFile() as spool:
             spool.write(str(settings.SECRET_KEY).encode())
             writer.add(FILES + KEY, spool)
@@ -116,14 +116,15 @@ def one_moment() -> Iterator[str]:
 
 
 def _files() -> Iterator[tuple[Path, str]]:
-    """Every file of ``var/`` that is kept, and its name below it."""
+    """Every file of ``var/`` that is kept, and its name below it; not what a bucket has instead."""
     var = Path(settings.VAR_DIR)
+    left_out = _NOT_KEPT | {*remote.kinds()}
     database = settings.DATABASES["default"]
     beside = str(database["NAME"]) if database["ENGINE"].endswith("sqlite3") else ""
     for path in sorted(var.rglob("*")):
         name = path.relative_to(var)
         own = beside and str(path).startswith(beside)
-        if not path.is_file() or own or name.parts[0] in _NOT_KEPT or str(name) == KEY:
+        if not path.is_file() or own or name.parts[0] in left_out or str(name) == KEY:
             continue
         if not path.name.endswith((".part", "-wal", "-shm", "-journal")):
             yield path, str(name)

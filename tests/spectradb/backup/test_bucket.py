@@ -14,7 +14,7 @@ from spectradb.models import Export, Series, SeriesAnalysis, TrainedModel
 from spectradb.services.backup import archive, remote
 from spectradb.services.backup.archive import BackupError
 from spectradb.services.backup.restore import _keep
-from spectradb.services.backup.snapshot import FILES
+from spectradb.services.backup.snapshot import FILES, _files
 from spectradb.services.exports.jobs import keep, opened, write
 from spectradb.services.files.local import local_file
 from spectradb.services.learning.stored import model_folder
@@ -46,7 +46,7 @@ def kept(bucket: Any, tmp_path: Path) -> Path:
     trained(WEIGHTS)
     path = tmp_path / "site.sdb"
     with archive.write(path, None, {}) as writer:
-        assert remote.add_to(writer, FILES) == 5  # a model is a folder of two
+        assert remote.add_to(writer, FILES, "default") == 5  # a model is a folder of two
     return path
 
 
@@ -104,3 +104,22 @@ def test_a_model_that_is_not_its_row_s_leaves_the_bucket_empty(
     with pytest.raises(BackupError, match="model ni is not the one of its row"):
         take_over(kept, tmp_path / "other", settings)
     assert objects(bucket, "other/") == {}
+
+
+def test_a_model_that_the_bucket_has_not_ends_the_backup(bucket: Any, tmp_path: Path) -> None:
+    trained(WEIGHTS)
+    TrainedModel.objects.update(weights_hash="0" * 64)
+    with (
+        archive.write(tmp_path / "site.sdb", None, {}) as writer,
+        pytest.raises(BackupError, match="model ni: its files are missing from the bucket"),
+    ):
+        remote.add_to(writer, FILES, "default")
+
+
+def test_what_was_left_in_a_folder_is_not_beside_the_bucket_s(
+    bucket: Any, settings: LazySettings
+) -> None:
+    left = Path(settings.VAR_DIR) / "exports" / "left.csv"
+    left.parent.mkdir(parents=True, exist_ok=True)
+    left.write_text("x")
+    assert all(place != left for place, _ in _files())
