@@ -367,13 +367,15 @@ def test_over_absorption_is_asked_for_by_its_parts(client):
     anna = make_user("anna", "contributor")
     row = make_series(contributor=anna, quantity="normalised", absorber="Fe", edge="K")
     client.force_login(anna)
-    asked = {"method": "nmf", "corrections": {"over_absorption": {"formula": "Fe2O3"}}}
-    told = client.post(f"/api/v1/series/{row.pk}/analyses/", asked, "application/json")
+
+    def ask(**over_absorption: str | float) -> Any:
+        corrections = {"over_absorption": over_absorption}
+        asked = {"method": "nmf", "corrections": corrections}
+        return client.post(f"/api/v1/series/{row.pk}/analyses/", asked, "application/json")
+
+    told = ask(formula="Fe2O3")
     assert told.status_code == 202, told.json()
     assert told.json()["options"]["corrections"] == [["over_absorption", ["Fe2O3", 45.0, 45.0]]]
-    asked["corrections"]["over_absorption"] |= {"angle_in": 60, "angle_out": 95}
-    told = client.post(f"/api/v1/series/{row.pk}/analyses/", asked, "application/json")
+    told = ask(formula="Fe2O3", angle_in=60, angle_out=95)
     assert (told.status_code, list(told.json())) == (400, ["angle_out"])
-    asked["corrections"]["over_absorption"] = {"angle_in": 60}
-    told = client.post(f"/api/v1/series/{row.pk}/analyses/", asked, "application/json")
-    assert told.status_code == 400
+    assert ask(angle_in=60).status_code == 400
