@@ -55,7 +55,8 @@ def read_stxm(files: Sequence[Path]) -> RawSeries:
     axes = [_axis(regions[number], key, header) for key in ("QAxis", "PAxis")]
     if len(regions) > 1:
         warnings.append(f"region {number + 1} of {len(regions)}, the largest; the others are not")
-    channels = [str(one.get("Name", "")) for one in _listed(scan.get("Channels") or [], "Channels")]
+    told = _listed(scan.get("Channels") or [], f"{header.name}: Channels")
+    channels = [str(one.get("Name", "") if isinstance(one, dict) else one) for one in told]
     if len(channels) > 1:
         warnings.append(f"channel {channels[0]}; not taken: {', '.join(channels[1:])}")
     beside = {path.name.lower(): path for path in [*header.parent.iterdir(), *files]}
@@ -152,7 +153,7 @@ def _scan(path: Path) -> Mapping[str, Any]:
 
 
 def _value(tokens: Iterator[str], token: str, name: str, depth: int = 0) -> Any:
-    """A block, a list, or the words up to the next separator."""
+    """A block, a list, or one word."""
     if depth > _DEEPEST:
         raise ReadError([f"{name}: blocks within blocks without an end"])
     if token == "{":

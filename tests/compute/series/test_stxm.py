@@ -165,3 +165,11 @@ def test_a_header_without_an_end_of_size_is_not_read(scan, monkeypatch):
     monkeypatch.setattr(reader, "_HEADER_BYTES", 10)
     with pytest.raises(ReadError, match="too large"):
         read_series([scan])
+
+
+def test_channels_may_be_told_by_their_names_alone(scan):
+    path = scan / "0042.hdr"
+    told = path.read_text(encoding="latin-1")
+    path.write_text(told.replace('{ Name = "counter0"; Unit = "Hz";}', "counter0"))
+    series, _ = read_series([scan])
+    assert series.n_spectra == len(X) * len(Y)
