@@ -117,12 +117,16 @@ def register(doi: str, metadata: Metadata) -> None:
     Raises
     ------
     DoiError
-        With what DataCite said, if it refuses or cannot be reached.
+        With what DataCite said, if it refuses or cannot be reached; or if a DOI that this one
+        replaces is not there, which would be told for ever.
     """
+    for older in _replaced(metadata):
+        if _relations_of(older) is None:
+            raise DoiError(f"{older}, which {doi} replaces, is not registered")
     # That it was replaced is told by the one that replaced it.
     told = [
         *metadata.get("relatedIdentifiers", []),
-        *(one for one in _relations_of(doi) if one["relationType"] == _REPLACED),
+        *(one for one in _relations_of(doi) or [] if one["relationType"] == _REPLACED),
     ]
     attributes = {"event": "publish", **metadata, "relatedIdentifiers": told}
     state = _attributes(_ask("PUT", doi, attributes)).get("state")
@@ -139,22 +143,27 @@ def tell_replaced(doi: str, metadata: Metadata) -> None:
         As :func:`register`.
     """
     follows = related(doi, _REPLACED)
-    for one in metadata.get("relatedIdentifiers", []):
-        if one["relationType"] != "IsNewVersionOf":
-            continue
-        older = one["relatedIdentifier"]
-        known = _relations_of(older)
+    for older in _replaced(metadata):
+        known = _relations_of(older) or []
         if not any(follows.items() <= had.items() for had in known):
             _ask("PUT", older, {"relatedIdentifiers": [*known, follows]})
 
 
-def _relations_of(doi: str) -> list[Metadata]:
-    """What is told there of its relations; nothing of a DOI that is not there yet."""
+def _replaced(metadata: Metadata) -> list[str]:
+    """DOIs that this metadata calls the versions before."""
+    related_to = metadata.get("relatedIdentifiers", [])
+    return [
+        one["relatedIdentifier"] for one in related_to if one["relationType"] == "IsNewVersionOf"
+    ]
+
+
+def _relations_of(doi: str) -> list[Metadata] | None:
+    """What is told there of its relations; None of a DOI that is not there."""
     try:
         return _attributes(_ask("GET", doi)).get("relatedIdentifiers") or []
     except DoiError as error:
         if isinstance(error.__cause__, HTTPError) and error.__cause__.code == 404:
-            return []
+            return None
         raise
 
 
