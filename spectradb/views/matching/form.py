@@ -122,7 +122,7 @@ def request_of(post: QueryDict, run: MatchRun) -> tuple[Request, dict[str, str]]
         shift = MAX_SHIFT_EV
     where = {name: [v for v in post.getlist(name) if v] for name in _ABOUT_SITES}
     for name, field in _OF_ELEMENTS.items():
-        where[name] = re.split(r"[\s,;]+", post.get(field, ""))
+        where[name] = re.split(r"[\s,;、，]+", post.get(field, ""))
     where = {name: kept for name, values in where.items() if (kept := [v for v in values if v])}
     try:
         bound = filterset(Spectrum, where)

@@ -179,9 +179,9 @@ def test_asking_again_narrows_the_search_and_bad_fields_are_told() -> None:
     odd = Client().post(first, {"where": "Ni-L23", "sample": "Ni, Qq"})
     assert odd.status_code == 400
     assert "Qq" in odd.content.decode()
-    made_of = Client().post(first, {"where": "Ni-L23", "sample": "Ni O; H"})
+    made_of = Client().post(first, {"where": "Ni-L23", "sample": "Ni O; H、Li"})
     run = MatchRun.objects.get(token=made_of["Location"].strip("/").split("/")[-1])
-    assert run.options["where"] == {"only_elements": ["Ni", "O", "H"]}
+    assert run.options["where"] == {"only_elements": ["Ni", "O", "H", "Li"]}
 
 
 @pytest.mark.parametrize(
