@@ -27,6 +27,7 @@ from spectradb.models import (
 )
 from spectradb.models.visibility import CURATE
 from spectradb.services.accounts.roles import may_curate
+from spectradb.services.exports.jobs import download_name
 from spectradb.services.queue import jobs as service
 from spectradb.views.spectra.provenance import route_words
 
@@ -200,6 +201,8 @@ def _described(kind: str, row: Any) -> dict[str, Any]:
         words["series"] = row.series_id
     elif isinstance(row, PeakFit):
         words["record"], words["formula"] = row.spectrum_id, row.spectrum.formula
+    elif isinstance(row, Export):
+        words["file"] = download_name(row)
     return words
 
 

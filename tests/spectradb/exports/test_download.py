@@ -33,6 +33,12 @@ def test_the_file_has_the_name_of_its_export(export: Export, path: str) -> None:
     assert len(answer.getvalue()) == export.n_bytes
 
 
+def test_the_job_page_calls_the_file_as_its_copy_is_called(export: Export) -> None:
+    page = Client().get("/jobs/?kind=exports").content.decode()
+    assert f">spectradb-{export.pk}.csv</a>" in page
+    assert export.file_name not in page
+
+
 def test_a_second_attempt_leaves_the_file_of_the_first_as_it_is(export: Export) -> None:
     before = export.file_name
     keep(export, write(export))
