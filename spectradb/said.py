@@ -13,6 +13,9 @@ from functools import cache
 from django.utils.translation import get_language, gettext
 
 SENTENCES = (
+    "The database could not be reached while this ran.",
+    "The worker died {0} times while it ran this.",
+    "The machine has not enough memory for this.",
     "Computed again as {0}.",
     "This calculation is published as {0}.",
     "Of {0} {1} the library holds no compound: that it was measured is not excluded.",
