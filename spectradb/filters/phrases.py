@@ -156,7 +156,8 @@ def _set_edge(found: Phrases, edge: str | None) -> object:
 
 def _without_edge(match: re.Match[str]) -> str:
     """``Ni K`` of ``Ni K-edge``: two words that say whose edge it is."""
-    return f"{match[1]} {match[2]}" if match[1] in SYMBOLS else match[0]
+    is_element = match[1] in SYMBOLS and match[1] != "At"  # which is a word here
+    return f"{match[1]} {match[2]}" if is_element else match[0]
 
 
 def _energies(match: re.Match[str]) -> list[float]:

@@ -315,6 +315,11 @@ def test_an_edge_is_that_of_the_element_before_it(text: str) -> None:
     assert found(q=f"{text} nickel") == {oxygen.pk}
 
 
+def test_at_an_edge_names_no_astatine() -> None:
+    asked = parse_text("At K edge")
+    assert (asked.edge, asked.absorber, asked.elements) == ("K", "", [])
+
+
 def test_the_name_of_another_database_is_no_number_of_ours() -> None:
     assert parse_text("SDBS").words == ["SDBS"]
 
