@@ -164,7 +164,7 @@ if METRICS_TOKEN:
     )
     Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True, exist_ok=True)
     MIDDLEWARE.insert(
-        MIDDLEWARE.index("spectradb.kept_answers.KeptAnswers"), "spectradb.counted.CountedByView"
+        MIDDLEWARE.index("spectradb.kept_answers.KeptAnswers"), "spectradb.counted.counted_by_view"
     )
     MIDDLEWARE.insert(0, "django_prometheus.middleware.PrometheusBeforeMiddleware")
 
