@@ -3,6 +3,7 @@
 A row is claimed and ended by the code that a local worker uses: it has one owner at a time, and its
 result is stored whole, once. Only so many are out at once as keep the workers busy, and this
 process signs them all while they are; if it dies they are taken up again like those of any worker.
+Where the database is away for minutes it waits: what is out goes on.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -22,6 +24,7 @@ from spectradb.models import Calculation, JobStatus
 from spectradb.services.calculations.queued import carried, store, task_of
 from spectradb.services.clusters.carrier import BlockEndedError, Carrier, WorkerEndedError
 from spectradb.services.queue import jobs
+from spectradb.services.queue.reach import once_reachable
 
 _AHEAD = 3  # tasks out for each worker, so that none waits for the next
 _AT_LEAST = 16
@@ -114,7 +117,7 @@ class Run:
                 while not self._stopped:
                     now = time.monotonic()
                     if now - taken_up > _TAKE_UP_SECONDS:
-                        jobs.take_up_dead(Calculation)
+                        once_reachable(partial(jobs.take_up_dead, Calculation))
                         taken_up = now
                     if now - looked > _LOOK_SECONDS:
                         report.workers = self._carrier.workers()
@@ -137,9 +140,9 @@ class Run:
         """Claim and send until enough are out."""
         most = max(self._at_least, _AHEAD * self.report.workers)
         while len(self._out) < most and not self._stopped:
-            if not self._waiting and not self._look():
+            if not self._waiting and not once_reachable(self._look):
                 return
-            row = jobs.claim(Calculation, self._waiting.pop())
+            row = once_reachable(partial(jobs.claim, Calculation, self._waiting.pop()))
             if row is None:  # another worker's, or cancelled
                 continue
             try:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable
 from concurrent.futures import Future
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from compute.errors import ConvergenceError
@@ -17,7 +19,7 @@ from spectradb.models import Calculation, JobStatus, Spectrum
 from spectradb.services.clusters.carrier import BlockEndedError, WorkerEndedError
 from spectradb.services.clusters.machines import ClusterError
 from spectradb.services.clusters.run import MOST_ENDS, Report, Run
-from spectradb.services.queue import jobs
+from spectradb.services.queue import jobs, reach
 from tests.factories import make_user
 from tests.spectradb.clusters.cases import queue_cases
 
@@ -195,3 +197,20 @@ def test_rows_that_are_out_are_signed(monkeypatch: pytest.MonkeyPatch) -> None:
     Calculation.objects.update(heartbeat=None)
     jobs.keep_alive(Calculation)._rows.update(heartbeat=timezone.now())
     assert all(row.heartbeat >= before for row in Calculation.objects.all())
+
+
+def test_a_run_outlives_a_database_that_was_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    ids, claim = queued(2), jobs.claim
+    pauses: list[float] = []
+
+    def claim_later(model: type[Calculation], pk: int) -> Calculation | None:
+        if not pauses:
+            raise OperationalError("the connection was lost")
+        return claim(model, pk)
+
+    monkeypatch.setattr(jobs, "claim", claim_later)
+    monkeypatch.setattr(reach, "is_away", lambda: not pauses)
+    monkeypatch.setattr(reach, "connection", SimpleNamespace(close=lambda: None))
+    monkeypatch.setattr(reach, "time", SimpleNamespace(monotonic=lambda: 0.0, sleep=pauses.append))
+    assert run(StandIn(lambda _: DONE)).done == 2
+    assert Calculation.objects.filter(pk__in=ids, job_status="done", attempts=1).count() == 2
