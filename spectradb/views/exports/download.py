@@ -16,7 +16,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from spectradb.filters import SearchError, apply_where
-from spectradb.models import Export, JobStatus, Spectrum, Structure
+from spectradb.models import Export, JobStatus, Quantity, Spectrum, Structure
 from spectradb.services.exports.columns import COLUMNS, GROUPS
 from spectradb.services.exports.jobs import (
     download_name,
@@ -164,13 +164,14 @@ def written(
 
 
 def _csv(row: Spectrum) -> str:
+    """The same whatever language its reader has: other programs read it."""
     heads: dict[str, Any] = {
         "id": f"SDB-{row.pk}",
         "formula": name_of(row),
         "element": row.absorber,
         "edge": row.edge,
         "kind": row.kind,
-        "intensity": row.get_quantity_display(),
+        "intensity": Quantity(row.quantity).label,
         "licence": row.licence,
     }
     lines = [f"# {key}: {str(value).splitlines()[0]}" for key, value in heads.items() if value]

@@ -17,7 +17,7 @@ from django.utils.safestring import mark_safe
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_safe
 
-from spectradb.models import Collection, Kind, Spectrum, Status
+from spectradb.models import Collection, Kind, Quantity, Spectrum, Status
 from spectradb.plots.standalone import standalone
 from spectradb.services.collections.cite import authors_of, licences_of
 from spectradb.services.collections.lists import spectra_in
@@ -79,7 +79,7 @@ def dataset(row: Spectrum, request: HttpRequest) -> str:
         "@id": address,
         "url": address,
         "name": title_of(row),
-        "description": f"{title_of(row)}: {row.get_kind_display()}, {row.technique}, "
+        "description": f"{title_of(row)}: {Kind(row.kind).label}, {row.technique}, "
         f"{row.n_points} points from {row.energy_min:.1f} to {row.energy_max:.1f} eV. "
         f"{source_line(row)}".strip(),
         "identifier": f"https://doi.org/{row.doi}" if row.doi else f"SDB-{row.pk}",
@@ -89,7 +89,7 @@ def dataset(row: Spectrum, request: HttpRequest) -> str:
         "datePublished": row.published_at.date().isoformat() if row.published_at else None,
         "dateModified": row.updated.date().isoformat(),
         "measurementTechnique": row.technique,
-        "variableMeasured": ["energy (eV)", row.get_quantity_display()],
+        "variableMeasured": ["energy (eV)", Quantity(row.quantity).label],
         "isAccessibleForFree": True,
         "distribution": [
             {

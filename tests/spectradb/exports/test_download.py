@@ -55,3 +55,12 @@ def test_a_file_that_is_cleared_away_while_it_is_asked_for_is_told_to_be_gone(
     answer = Client().get(path.format(export.pk))
     assert answer.status_code == 404
     assert "cleared away" in answer.content.decode()
+
+
+def test_a_table_is_the_same_in_every_language() -> None:
+    address = f"/spectra/{make_spectrum().pk}/download/csv/"
+    client = Client()
+    english = client.get(address).content
+    assert b"# intensity: " in english
+    client.cookies["django_language"] = "ja"
+    assert client.get(address).content == english
