@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from spectradb.filters.chemistry import formulae_in_small_letters, reduced_formula, symbol
+from spectradb.filters.chemistry import (
+    elements_of,
+    formulae_in_small_letters,
+    reduced_formula,
+    symbol,
+)
 from spectradb.filters.fields import (
     BoundKey,
     FlagKey,
@@ -120,10 +125,23 @@ class SpectrumFilterSet(StructureKeys, SiteKeys):
         if given.get("absorber") or given.get("edge"):
             queryset = queryset.filter(with_edge(given["absorber"], given["edge"]))
         if asks(given, STRUCTURE_KEYS):
-            queryset = queryset.filter(structure__in=structures_where(self.filters, given))
+            queryset = queryset.filter(self._of_structures(queryset))
         if asks(given, PEAK_KEYS):
             queryset = queryset.filter(pk__in=self._peaks().values("fit__spectrum"))
         return queryset
+
+    def _of_structures(self, queryset: QuerySet[Spectrum]) -> Q:
+        """By the structure; what elements a record without one holds its formula tells."""
+        given = self.form.cleaned_data
+        condition = Q(structure__in=structures_where(self.filters, given))
+        only = set(given["only_elements"])
+        others = tuple(name for name in STRUCTURE_KEYS if name != "only_elements")
+        if only and not asks(given, others):
+            bare = queryset.order_by().filter(structure=None).exclude(formula="")
+            formulae = bare.values_list("formula", flat=True).distinct()
+            meant = [one for one in formulae if elements_of(one) <= only]
+            condition |= Q(structure=None, formula__in=meant)
+        return condition
 
     def _peaks(self) -> QuerySet[Peak]:
         """Peaks that meet all the peak keys."""

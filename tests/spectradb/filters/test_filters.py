@@ -56,6 +56,14 @@ def test_only_elements_leaves_out_what_holds_another() -> None:
     assert found(only_elements="Co") == set()
 
 
+def test_a_record_without_a_crystal_is_made_of_what_its_formula_says() -> None:
+    measured = make_spectrum("experiment", formula="CoO", absorber="Co")
+    make_spectrum("experiment", formula="", absorber="Co")
+    make_spectrum("experiment", formula="LiCoO2", absorber="Co")
+    assert found(only_elements="Co,O") == {measured.pk}
+    assert found(only_elements="Co,O", crystal_system="cubic") == set()
+
+
 def test_site_keys_describe_the_absorbing_site() -> None:
     site = make_site(coordination_number=4, ligands="Cl-O")
     tetrahedral = make_spectrum(structure=site.structure, site=site)
