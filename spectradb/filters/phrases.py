@@ -52,8 +52,8 @@ _SYSTEMS = {
     "triclinic": "triclinic|三斜晶", "hexagonal": "hexagonal|六方晶", "trigonal": "trigonal|三方晶",
 }  # fmt: skip
 _KINDS = {
-    "theory": r"(?:comput|calculat|simulat)(?:ed|ions?)|computations?|計算(?:値)?",
-    "experiment": r"measured|measurements?|experiments|測定(?:値)?|実験(?:値)?",
+    "theory": r"(?:comput|calculat|simulat)(?:ed|ions?)|computations?|計算(?:値|(?![機式]))",
+    "experiment": r"measured|measurements?|experiments|測定(?:値)?|実験(?:値|(?![室者]))",
 }
 _TECHNIQUES = {
     ("XANES", "XAFS"): "XANES|NEXAFS", ("EXAFS", "XAFS"): "EXAFS",

@@ -237,7 +237,10 @@ def matching_text(text: str) -> Q:
     for energy in about.energies_ev:
         condition &= Q(energy_min__lte=energy, energy_max__gte=energy)
     if (crystals := structures_meant(asked)) is not None:
-        condition &= Q(structure__in=crystals.values("pk"))
+        meant = Q(structure__in=crystals.values("pk"))
+        if about.crystal_system and about.space_group is None:  # "cubic ZrO2", of a sample's name
+            meant |= Q(structure=None) & _with_word(about.crystal_system)
+        condition &= meant
     if asked.prototype:
         built = Structure.objects.filter(of_type(asked.prototype))
         condition &= Q(structure__in=built.values("pk"))

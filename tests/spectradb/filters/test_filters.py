@@ -335,3 +335,9 @@ def test_the_name_of_another_database_is_no_number_of_ours() -> None:
 def test_a_line_that_is_all_phrases_of_no_meaning_is_looked_for_as_it_stands() -> None:
     assert parse_text("edge").words == ["edge"]
     assert parse_text("of").words == ["of"]
+
+
+def test_a_crystal_system_in_a_samples_name_is_found_without_a_crystal() -> None:
+    named = make_spectrum("experiment", formula="ZrO2", measurement_sample_name="cubic ZrO2")
+    make_spectrum("experiment", formula="ZrO2", measurement_sample_name="monoclinic ZrO2")
+    assert found(q="cubic ZrO2") == {named.pk}
