@@ -50,25 +50,45 @@ def fit_fixed_on(device: str, y: Floats, design: Floats, bounded: int, noise: No
 
 def batches(n: int, row_bytes: int, device: str) -> Iterator[slice]:
     """Slices of ``n`` rows that take half of what is free on the device."""
-    free = torch.cuda.mem_get_info(device)[0] // 2 if "cuda" in device else _HOST_BYTES
-    step = max(1, free // row_bytes)
+    step = max(1, _room(device) // row_bytes)
     for start in range(0, n, step):
         yield slice(start, min(start + step, n))
+
+
+def _room(device: str) -> int:
+    """Bytes that a batch may take: half of what is free, on a device that others use as well."""
+    return int(torch.cuda.mem_get_info(device)[0] // 2) if "cuda" in device else _HOST_BYTES
 
 
 def products(
     d: NDArray[Any], device: str
 ) -> tuple[Callable[[NDArray[Any]], NDArray[Any]], Callable[[NDArray[Any]], NDArray[Any]]]:
-    """``s -> d sᵀ`` and ``c -> cᵀ d`` of data (n, m) that stay on the device."""
-    there = torch.as_tensor(d, device=device)
+    """``s -> d sᵀ`` and ``c -> cᵀ d`` of data (n, m).
+
+    They stay on the device where they fit, else they are brought there a batch at a time.
+    """
 
     def on(values: NDArray[Any]) -> Tensor:
         return torch.as_tensor(np.ascontiguousarray(values), device=device)
 
-    return (
-        lambda s: (there @ on(s).T).cpu().numpy(),
-        lambda c: (on(c).T @ there).cpu().numpy(),
-    )
+    kept = on(d) if d.nbytes <= _room(device) else None
+
+    def parts() -> Iterator[tuple[slice, Tensor]]:
+        if kept is not None:
+            yield slice(None), kept
+            return
+        for rows in batches(len(d), 2 * d[0].nbytes, device):
+            yield rows, on(d[rows])
+
+    def with_components(s: NDArray[Any]) -> NDArray[Any]:
+        there = on(s).T
+        return np.concatenate([(part @ there).cpu().numpy() for _, part in parts()])
+
+    def with_amounts(c: NDArray[Any]) -> NDArray[Any]:
+        done = [(on(c[rows]).T @ part).cpu().numpy() for rows, part in parts()]
+        return np.asarray(np.sum(done, axis=0))
+
+    return with_components, with_amounts
 
 
 class _Batch:

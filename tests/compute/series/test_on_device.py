@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from compute.errors import InputError
-from compute.series import unmix
+from compute.series import on_device, unmix
 from compute.series.factor import mcr, nmf
 from compute.series.parallel import device_of
 from tests.compute.series.made import CHANNELS, REFERENCES, mixtures
@@ -86,6 +86,15 @@ def test_factors_are_those_of_the_processors(device):
     here = mcr(spectra, REFERENCES[::-1], known=1)
     there = mcr(spectra, REFERENCES[::-1], known=1, device=device)
     np.testing.assert_allclose(there.amounts, here.amounts, rtol=1e-6, atol=1e-6)
+
+
+def test_data_that_do_not_fit_on_a_device_are_brought_there_in_batches(monkeypatch):
+    data = np.random.default_rng(3).random((50, 40))
+    components, amounts = np.ones((3, 40)), np.arange(150.0).reshape(50, 3)
+    monkeypatch.setattr(on_device, "_HOST_BYTES", 7 * 2 * data[0].nbytes)  # seven rows of fifty
+    with_components, with_amounts = on_device.products(data, "cpu")
+    np.testing.assert_allclose(with_components(components), data @ components.T, rtol=1e-12)
+    np.testing.assert_allclose(with_amounts(amounts), amounts.T @ data, rtol=1e-12)
 
 
 def test_a_device_that_is_not_here_is_told(monkeypatch):
