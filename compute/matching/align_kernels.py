@@ -71,13 +71,14 @@ def compare_all(
         apart = 1.0 - parts.area[1] ** 2
         innovation = parts.floor**2 + parts.area_share**2 * np.mean(y * y) * apart
         own = (amplitude * error[k] * sizes) ** 2 * innovation
-        tried = compared(
-            query, y, slope[k, first:stop], by_variance[k, first:stop], by_gamma[k, first:stop],
-            first, parts, noise, amplitude, error[k], free, precision, sizes,
-        )  # fmt: skip
         half = 0.5 * axis.step_ev
         low, high = start + axis.step_ev * first - half, start + axis.step_ev * (stop - 1) + half
-        out[k] = averaged(tried, beside(reference, low, high, own))
+        outside = beside(reference, low, high, own)
+        tried = compared(
+            query, y, slope[k, first:stop], by_variance[k, first:stop], by_gamma[k, first:stop],
+            first, parts, noise, amplitude, error[k], free, precision, sizes, outside,
+        )  # fmt: skip
+        out[k] = averaged(tried, outside)
     return out
 
 

@@ -245,7 +245,9 @@ def compare(
     error : float
         Those expected of this candidate over those of the covariance.
     """
-    tried = _compared(query, shape, window, covariance, noise, scale, error, free, (size,))
+    tried = _compared(
+        query, shape, window, covariance, noise, scale, error, free, (size,), np.zeros(1)
+    )
     return fitted_of(tried[0])
 
 
@@ -267,7 +269,7 @@ def compare_sizes(
     the query best; the misfit stays that under the errors expected.
     """
     sizes = covariance.model.sizes
-    tried = _compared(query, shape, window, covariance, noise, scale, error, free, sizes)
+    tried = _compared(query, shape, window, covariance, noise, scale, error, free, sizes, beside)
     return fitted_of(averaged(tried, beside))
 
 
@@ -291,6 +293,7 @@ def _compared(
     error: float,
     free: NDArray[np.bool_],
     sizes: tuple[float, ...],
+    beside: Array,
 ) -> Array:
     """`compare` under each of several sizes of theory's errors, (sizes, N_FOUND)."""
     y, slope, by_variance, by_gamma = (
@@ -301,6 +304,7 @@ def _compared(
         result: Array = compared(
             np.ascontiguousarray(query), y, slope, by_variance, by_gamma, window.start,
             covariance.parts, noise, scale, error, free, STEP_PRECISION, np.array(sizes),
+            beside,
         )  # fmt: skip
     return result
 

@@ -14,6 +14,7 @@ from compute.matching.grid import Array
 # What rides along in a factorisation as further rows: the query and its six columns.
 _ROWS = 7
 _HUGE = 1e200  # on their diagonal, so that no whitened row exceeds it
+_BEYOND = 14.0  # of log-evidence: a millionth
 N_FOUND = 11  # numbers of a `discrepancy.Fitted`
 
 
@@ -122,6 +123,7 @@ def compared(
     free: NDArray[np.bool_],
     precision: Array,
     sizes: Array,
+    beside: Array,
 ) -> Array:
     """Generalised least squares of a query against one candidate, under several sizes of errors.
 
@@ -142,12 +144,17 @@ def compared(
         Which of shift, sigma² and gamma may move.
     precision : float64 (3,)
         1/variance of their steps.
-    sizes : float64 (s,)
+    sizes, beside : float64 (s,)
+        Of errors, the largest first, and what each says of the query outside the window. Where a
+        size cannot come within exp(-14) of the best, as its two larger neighbours tell, it is left
+        out: with smaller errors the misfit only grows, and ln of the determinant, convex in ln of
+        the size, lies above the line through theirs.
 
     Returns
     -------
     float64 (s, N_FOUND)
-        `discrepancy.Fitted`, in the order of its fields.
+        `discrepancy.Fitted`, in the order of its fields; of a size left out an evidence of minus
+        infinity.
     """
     n = query.size
     own, cross, other = off_line_products(query, y)
@@ -164,9 +171,18 @@ def compared(
         parts.area_share * y, parts.step / total * running, expected,
     )  # fmt: skip
     some = np.flatnonzero(free)
-    out = np.empty((sizes.size, N_FOUND))
+    out = np.zeros((sizes.size, N_FOUND))
     matrix = np.empty((n + _ROWS, n + _ROWS)).T
+    best, determinants, normals = -np.inf, np.empty(sizes.size), np.empty(sizes.size)
+    done, before = -1, -1  # the last two sizes that were taken
     for s in range(sizes.size):
+        if before >= 0 and sizes[s] < sizes[done] < sizes[before]:
+            further = log(sizes[s] / sizes[done]) / log(sizes[done] / sizes[before])
+            most = determinants[done] + further * (determinants[done] - determinants[before])
+            most += normals[done] + out[done, 1] + (n - 3) * log(2.0 * pi)
+            if -0.5 * most + beside[s] < best - _BEYOND:
+                out[s, 0] = -np.inf
+                continue
         square = (scale * sizes[s] * error) ** 2
         for j in range(n):
             for i in range(j, n):
@@ -202,13 +218,16 @@ def compared(
             full = np.linalg.solve(joint, side)
             for a in range(3, size):
                 steps[use[a] - 4] = full[a] / max(full[0], 1e-3 * scale)
-        evidence = -0.5 * (log_determinant + np.linalg.slogdet(normal)[1])
+        determinants[s], normals[s] = log_determinant, np.linalg.slogdet(normal)[1]
+        evidence = -0.5 * (log_determinant + normals[s])
         freedom = parts.freedom if sizes[s] == 1.0 else np.inf
         out[s, 0] = evidence + student(misfit, n - 3, freedom)
         out[s, 1] = misfit
         out[s, 2:5] = found
         out[s, 5], out[s, 6], out[s, 7] = -steps[0], steps[1], steps[2]
         out[s, 8], out[s, 9], out[s, 10] = n, r_squared, own / n
+        best = max(best, out[s, 0] + beside[s])
+        before, done = done, s
     return out
 
 

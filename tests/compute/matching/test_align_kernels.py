@@ -22,6 +22,7 @@ from compute.matching.discrepancy import (
     UNKNOWN_SIZES,
     Covariance,
     Discrepancy,
+    compare,
     compare_sizes,
 )
 from compute.matching.grid import ComparisonGrid, Curve
@@ -144,3 +145,24 @@ def test_rough_alignment_is_weighted_least_squares(sizes):
         assert now.shift[k] == pytest.approx(shift, abs=1e-4)
         assert now.variance[k] == pytest.approx(variance, abs=1e-4)
         assert evidence[k] == pytest.approx(slow, abs=0.02)
+
+
+@pytest.mark.parametrize("noise", [1e-3, 0.02, 0.3])
+@pytest.mark.parametrize("k", [0, 1, 2])
+def test_sizes_of_errors_that_are_left_out_would_have_changed_nothing(noise, k):
+    """Each size by itself is the slow twin of all together."""
+    curve, covariance, start = query(UNKNOWN_SIZES)
+    shape = shape_of(BROADENER, rows()[k], start.variance[k], 0.0)
+    window = window_at(GRID, curve, start.shift[k])
+    here = curve.at(GRID.energy_ev[window] + start.shift[k])
+    law = noise**2 * np.exp(-np.arange(GRID.size) / 2.0)
+    free, beside = np.ones(3, bool), np.array([0.0, 1.0, 2.0, 3.0])
+    told = here, shape, window, covariance, law, 1.3
+    found = compare_sizes(*told, 1.0, free, beside)
+    alone = [compare(*told, free, size) for size in UNKNOWN_SIZES]
+    evidence = np.array([one.log_evidence for one in alone]) + beside
+    assert found.log_evidence == pytest.approx(
+        np.logaddexp.reduce(evidence) - np.log(4.0), abs=1e-5
+    )
+    assert found.scale == pytest.approx(alone[int(np.argmax(evidence))].scale)
+    assert found.misfit == pytest.approx(alone[0].misfit)
