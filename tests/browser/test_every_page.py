@@ -21,7 +21,9 @@ PAGES = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (390, "dark")])
+@pytest.mark.parametrize(
+    ("width", "theme"), [(390, "dark"), pytest.param(1440, "light", marks=pytest.mark.slow)]
+)
 def test_pages_are_quiet_and_fit(
     quiet: Page, live_server: Any, library: Any, width: int, theme: Any
 ) -> None:
