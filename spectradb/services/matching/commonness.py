@@ -9,6 +9,7 @@ Of each ratio the root is taken: beamlines keep references, people bring samples
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import exp
 
@@ -16,7 +17,7 @@ from pymatgen.core import Composition
 
 from compute.sites.redox import oxidises_ligands, prior_costs
 
-VERSION = "commonness-1"  # a part of what indexes are known by
+VERSION = "commonness-2"  # a part of what indexes are known by
 _BY_ELEMENTS = {1: 1.0, 2: 1.0, 3: 0.26}
 _OF_MORE = 0.18
 _MADE = 0.61
@@ -35,6 +36,8 @@ class Substance:
         Elements bound to it, ``Cl-O``.
     made : bool
         Whether no such crystal has been found: a prototype alone.
+    bare : bool
+        Whether its cell lacks the hydrogen: Cu(OH)2 that is listed as CuO2.
     """
 
     element: str
@@ -42,6 +45,7 @@ class Substance:
     formula: str
     ligands: str
     made: bool
+    bare: bool = False
 
 
 def usual(element: str) -> dict[int, float]:
@@ -62,7 +66,7 @@ def substance_weight(substance: Substance) -> float:
         composition = Composition(substance.formula)
     except ValueError:  # a formula that is none, of a person's record
         return _OF_MORE
-    weight = _BY_ELEMENTS.get(len(composition), _OF_MORE)
+    weight = _BY_ELEMENTS.get(len(composition) + substance.bare, _OF_MORE)
     if is_mixed(composition):
         weight *= _MIXED
     if substance.made:
@@ -71,6 +75,11 @@ def substance_weight(substance: Substance) -> float:
         if oxidises_ligands(substance.element, round(substance.valence or 0.0), ligands):
             weight *= _NEVER
     return weight
+
+
+def lacks_hydrogen(findings: Sequence[Mapping[str, str]]) -> bool:
+    """Whether what was told of a structure says that hydrogen is, or may be, missing from it."""
+    return any("hydrogen" in one.get("text", "") for one in findings)
 
 
 def is_mixed(composition: Composition) -> bool:

@@ -23,6 +23,7 @@ from compute.matching.storage import calibration_from
 from spectradb.models import Kind, Spectrum
 from spectradb.services.matching.commonness import (
     Substance,
+    lacks_hydrogen,
     substance_weight,
     valence_weight,
 )
@@ -165,6 +166,7 @@ class _Row(NamedTuple):
     formula: str
     route: str
     hypothetical: bool | None
+    told: list[dict[str, str]]
 
     @property
     def substance(self) -> _Key:
@@ -174,10 +176,12 @@ class _Row(NamedTuple):
     def of(cls, group: Group) -> Iterator[_Row]:
         rows = group.rows().values_list(
             "pk", "energy_offset_err", "site__oxidation_state", "site__ligands", "formula",
-            "calculation__route", "structure__hypothetical",
+            "calculation__route", "structure__hypothetical", "structure__findings",
         )  # fmt: skip
-        for pk, anchor, valence, ligands, formula, route, hypothetical in rows:
-            yield cls(pk, anchor, valence, ligands or "", formula, route or "", hypothetical)
+        for pk, anchor, valence, ligands, formula, route, hypothetical, told in rows:
+            yield cls(
+                pk, anchor, valence, ligands or "", formula, route or "", hypothetical, told or []
+            )
 
 
 def expectations(group: Group, library: SpectrumLibrary) -> Expectations:
@@ -194,7 +198,9 @@ def expectations(group: Group, library: SpectrumLibrary) -> Expectations:
     own: dict[_Key, float] = {}
     for row in rows:
         made = row.substance not in found
-        one = Substance(group.absorber, row.valence, row.formula, row.ligands, made)
+        one = Substance(
+            group.absorber, row.valence, row.formula, row.ligands, made, lacks_hydrogen(row.told)
+        )
         own[row.substance] = max(own.get(row.substance, 0.0), substance_weight(one))
     total: defaultdict[int | None, float] = defaultdict(float)
     for (valence, _), weight in own.items():

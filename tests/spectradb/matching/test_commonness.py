@@ -6,7 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from spectradb.services.matching.commonness import Substance, substance_weight, valence_weight
+from spectradb.services.matching.commonness import (
+    Substance,
+    lacks_hydrogen,
+    substance_weight,
+    valence_weight,
+)
 
 OXIDE = Substance("Ni", 2.0, "NiO", "O", made=False)
 
@@ -31,6 +36,16 @@ def test_a_made_crystal_that_would_oxidise_its_ligands_hardly_counts():
     )
     assert substance_weight(made) < 0.1 * substance_weight(replace(made, valence=2.0))
     assert substance_weight(replace(made, made=False)) == substance_weight(OXIDE)
+
+
+def test_a_cell_that_lacks_its_hydrogen_is_not_taken_for_an_oxide():
+    told = [
+        {"code": "label", "text": "O-H1 is read as O with one hydrogen that is not in the list"}
+    ]
+    assert lacks_hydrogen(told)
+    assert not lacks_hydrogen([{"code": "label", "text": "Cu1 is read as Cu"}])
+    hydroxide = Substance("Cu", 2.0, "CuO2", "O", made=False, bare=True)
+    assert substance_weight(hydroxide) == substance_weight(replace(OXIDE, formula="NiTiO3"))
 
 
 def test_a_record_without_a_formula_weighs_as_a_rare_one():
