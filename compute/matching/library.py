@@ -190,7 +190,8 @@ class SpectrumLibrary(Contents):
             Fewer than 8 points, NaN, constant data, nothing but noise, no overlap with the library,
             an unknown id.
         """
-        for name, value in (("top", 1 if top is None else top), ("least", least)):
+        given = (("top", 1 if top is None else top), ("least", least), ("most", most))
+        for name, value in given:
             if not 1 <= value <= SHORTLIST:
                 raise InputError(name, value, f"must be 1 to {SHORTLIST}")
         _checked_shift(max_shift_ev)

@@ -18,7 +18,7 @@ from compute.matching import AlternativeShare, MatchResult
 from compute.matching import Match as Found
 from compute.matching.grid import MIN_POINTS, checked_curve
 from compute.matching.region import edge_region, smooth_share
-from compute.matching.search import EXACT
+from compute.matching.search import EXACT, SHORTLIST
 from spectradb.models import Spectrum
 from spectradb.services.matching.groups import Group, groups, whole_valences
 from spectradb.services.matching.holdings import thin_in_words
@@ -168,6 +168,8 @@ def match_curve(
     InputError
         Bad options or data, or no library in the query's range.
     """
+    if not 1 <= options.top <= SHORTLIST:
+        raise InputError("top", options.top, f"must be 1 to {SHORTLIST}")
     energy, values = checked_query(energy_ev, intensity, options)
     wanted = None if within is None else set(within.values_list("pk", flat=True))
     answered: list[tuple[Group, MatchResult, float]] = []

@@ -237,6 +237,13 @@ def test_command_matches_within_the_elements_of_the_sample(tmp_path):
         call_command(*asked, "Ni", "Qq")
 
 
+@pytest.mark.parametrize("top", [0, 401])
+def test_more_candidates_than_are_compared_are_refused_by_the_name_of_the_option(top):
+    _theory("Ni", 1)
+    with pytest.raises(InputError, match="^top"):
+        match_curve(*_measured("Ni", 1), MatchOptions(top=top))
+
+
 @pytest.mark.parametrize("query", ["nothing.csv", "999999"])
 def test_command_tells_what_is_not_there(query):
     with pytest.raises(CommandError, match="there is no"):
