@@ -46,9 +46,11 @@ def candidates() -> tuple[list[str], FloatArray]:
     return formulas, np.array([np.mean(curves, axis=0) for curves in sites.values()])
 
 
-def correlations(energy: FloatArray, measured: FloatArray, computed: FloatArray) -> FloatArray:
-    """(m,) largest Pearson's r of a measured curve with each computed one (m, n)."""
-    shifts = energy[0] - COMPUTED_EV
+def correlations(
+    energy: FloatArray, measured: FloatArray, computed: FloatArray, grid: FloatArray = COMPUTED_EV
+) -> FloatArray:
+    """(m,) largest Pearson's r of a measured curve with each computed one (m, n) on ``grid``."""
+    shifts = energy[0] - grid
     query = (measured - measured.mean()) / np.linalg.norm(measured - measured.mean())
     found = np.full(len(computed), -1.0)
     for at in np.flatnonzero((shifts >= LEAST_SHIFT_EV) & (shifts <= MOST_SHIFT_EV)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -193,6 +194,41 @@ def test_waiting_for_a_busy_machine_does_not_count_but_computing_does(tmp_path: 
     monkeypatch.setattr(run, "WALL", 1.0)
     with pytest.raises(FeffTimeout, match="0 s of CPU time"):
         watch(tmp_path, "import time; time.sleep(60)", 0.3)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the names are those of glibc")
+def test_arrays_that_are_taken_again_are_not_new_pages():
+    """As FEFF takes them: in a thread, from C, two at a time, every page written."""
+    code = """
+import ctypes, resource, threading
+c = ctypes.CDLL(None)
+c.malloc.restype, c.malloc.argtypes, c.free.argtypes = (
+    ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p])
+size = 40 << 20
+def take():
+    both = [c.malloc(size) for _ in range(2)]
+    for one in both:
+        ctypes.memset(one, 1, size)
+    for one in both:
+        c.free(one)
+def run():
+    take()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(3):
+        take()
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+one = threading.Thread(target=run)
+one.start()
+one.join()
+"""
+
+    def faults(settings: dict[str, str]) -> int:
+        found = subprocess.run(
+            [sys.executable, "-c", code], env=os.environ | settings, capture_output=True, check=True
+        )
+        return int(found.stdout)
+
+    assert faults(run.MEMORY) < 0.1 * faults({})
 
 
 @with_feff
