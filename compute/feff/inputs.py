@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 RADIUS_ANG = 10.0  # of the cluster
 K_MAX = 3.7  # 1/Å, of MPXANESSet: 52 eV above the edge
 _K_STEP, _FINEST_EV = 0.04, 0.1
+_GENTLY = ("100", ".05")  # iterations, share of the new density; MPXANESSet has 30 and .2
 EV_ANG2 = 3.8099821  # ħ²/2m
 _ALIASES = {"D": "H", "T": "H"}
 
@@ -40,6 +41,14 @@ class FeffInput:
     text: str
     cards: dict[str, str]
     n_atoms: int
+
+    def gently(self) -> FeffInput:
+        """The same, its potentials mixed a quarter as fast: where the usual mixing overshoots."""
+        card = self.cards["SCF"].split()
+        card[2:4] = _GENTLY
+        scf = " ".join(card)
+        text = self.text.replace(f"\nSCF {self.cards['SCF']}\n", f"\nSCF {scf}\n")
+        return FeffInput(text, self.cards | {"SCF": scf}, self.n_atoms)
 
 
 def feff_input(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -41,7 +40,6 @@ as new pages, each zeroed: three quarters of a run's time.
 _POLL_S = 0.1
 _COUNT_S = 1.0  # between looks at the CPU time
 _TOLD = 1500  # characters of FEFF's own words that an error carries
-_CONVERGED = re.compile(r"Convergence reached in\s+(\d+)\s+iterations")
 
 Progress = Callable[[str, int, int], None]
 """Called with a stage's name, its number from 1, and how many there are."""
@@ -96,7 +94,6 @@ def run_feff(text: str, *, limit_s: float = LIMIT_S, progress: Progress = silent
         folder = Path(name)
         (folder / "feff.inp").write_text(text, encoding="utf-8")
         _run_in(folder, limit_s, progress)
-        _refuse_unconverged(folder)
         return read_xmu(folder / "xmu.dat")
 
 
@@ -125,6 +122,8 @@ def _run_in(folder: Path, limit_s: float, progress: Progress) -> None:
     if failure.exists():
         told = json.loads(failure.read_text(encoding="utf-8"))
         message = " ".join(f"{told['message']} {_last_words(folder)}".split())
+        if told["unconverged"]:
+            raise FeffNotConverged(message[:_TOLD])
         raise FeffStageFailed(told["stage"], message[:_TOLD])
     stage = _stages(folder)[-1] if _stages(folder) else "start"
     code = process.returncode
@@ -167,15 +166,3 @@ def _stages(folder: Path) -> list[str]:
 def _last_words(folder: Path) -> str:
     lines = (folder / "stdout.txt").read_text(encoding="utf-8", errors="replace").splitlines()
     return " ".join(" ".join(lines[-8:]).split())
-
-
-def _refuse_unconverged(folder: Path) -> None:
-    """FEFF goes on with potentials that did not converge, and says so in its log alone."""
-    log = folder / "log1.dat"
-    words = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
-    if _CONVERGED.search(words):
-        return
-    n = words.count("SCF ITERATION NUMBER")
-    raise FeffNotConverged(
-        f"the potentials did not become self-consistent in {n} iterations; no spectrum is kept"
-    )

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from compute.edges import members
 from compute.feff.edges import check, separation
-from compute.feff.inputs import RADIUS_ANG, feff_input
+from compute.feff.errors import FeffNotConverged
+from compute.feff.inputs import RADIUS_ANG, FeffInput, feff_input
 from compute.feff.output import Xmu
 from compute.feff.run import LIMIT_S, Progress, require, run_feff, silent
 from compute.ions import d_electrons
@@ -31,6 +32,7 @@ _MULTIPLET = (
     "{element} {edge}: the 2p hole and the 3d electrons of an open shell make a multiplet, which "
     "FEFF does not describe; routes cheap and cluster do"
 )
+_GENTLY = "{edge}: the potentials became self-consistent with gentler mixing only (SCF {scf})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,13 +95,15 @@ def feff_spectrum(
         one: feff_input(structure, site.index, one, above_ev=apart if one != singles[-1] else 0.0)
         for one in singles
     }
-    found = {}
+    found, warnings = {}, _warnings(site, edge)
     for number, (one, given) in enumerate(inputs.items()):
 
         def told(stage: str, k: int, n: int, done: int = number, name: str = one) -> None:
             progress(f"{name} {stage}", done * n + k, len(singles) * n)
 
-        found[one] = run_feff(given.text, limit_s=limit_s, progress=told)
+        found[one], used = run_edge(given, limit_s=limit_s, progress=told)
+        if used is not given:
+            warnings.append(_GENTLY.format(edge=one, scf=used.cards["SCF"]))
     energy, intensity = add_edges(list(found.values()))
     return FeffSpectrum(
         energy_ev=energy,
@@ -113,10 +117,30 @@ def feff_spectrum(
             "edges": {
                 one: {"e0_ev": xmu.e0_ev, "step_ang2": xmu.step_ang2} for one, xmu in found.items()
             },
-            "warnings": _warnings(site, edge),
+            "warnings": warnings,
             "seconds": time.perf_counter() - began,
         },
     )
+
+
+def run_edge(
+    given: FeffInput, *, limit_s: float = LIMIT_S, progress: Progress = silent
+) -> tuple[Xmu, FeffInput]:
+    """One edge, and the input that gave it.
+
+    Where the potentials do not become self-consistent they are mixed more gently, once: heavy ions
+    and wide cells overshoot with the usual mixing, and what converges does not depend on it.
+
+    Raises
+    ------
+    ComputeError
+        Of :mod:`compute.feff.errors`.
+    """
+    try:
+        return run_feff(given.text, limit_s=limit_s, progress=progress), given
+    except FeffNotConverged:
+        gentle = given.gently()
+        return run_feff(gentle.text, limit_s=limit_s, progress=progress), gentle
 
 
 def add_edges(parts: Sequence[Xmu]) -> tuple[FloatArray, FloatArray]:

@@ -1,13 +1,15 @@
 """FEFF in a process of its own: ``python -m compute.feff.worker`` in the folder of ``feff.inp``.
 
 It runs one stage after the other, writes each one's name to ``stages.log`` when it begins, and ends
-with ``failure.json`` where a stage fails. Should whoever started it die, it ends itself and FEFF.
+with ``failure.json`` where a stage fails, or where potentials did not become self-consistent: FEFF
+itself goes on with them. Should whoever started it die, it ends itself and FEFF.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -17,6 +19,9 @@ from pathlib import Path
 STAGES = ("rdinp", "atomic", "pot", "xsph", "fms", "mkgtr", "path", "genfmt", "ff2x")
 """What a spectrum needs of FEFF's stages; its density of states is not asked for."""
 BEGUN, FAILURE = "stages.log", "failure.json"
+_CONVERGED = re.compile(r"Convergence reached in\s+(\d+)\s+iterations")
+_ITERATION = "SCF ITERATION NUMBER"
+_BAD_COUNTS = "Found bad counts"
 _WATCH_SECONDS = 2.0
 
 
@@ -33,10 +38,32 @@ def main() -> int:
         try:
             feff10.FeffPipeline(config).run()
         except feff10.FeffError as error:
-            failure = {"stage": name, "message": str(error)}
-            Path(FAILURE).write_text(json.dumps(failure), encoding="utf-8")
-            return 1
+            diverged = name == "pot" and _ITERATION in _words(Path("log1.dat"))
+            return _failed(name, str(error), unconverged=diverged)
+        if name == "pot" and (reason := unconverged(Path("log1.dat"))):
+            return _failed(name, reason, unconverged=True)
     return 0
+
+
+def _failed(stage: str, message: str, *, unconverged: bool = False) -> int:
+    failure = {"stage": stage, "message": message, "unconverged": unconverged}
+    Path(FAILURE).write_text(json.dumps(failure), encoding="utf-8")
+    return 1
+
+
+def unconverged(log: Path) -> str:
+    """Why the potentials of this log cannot be used; nothing where they are self-consistent."""
+    words = _words(log)
+    if _CONVERGED.search(words):
+        return ""
+    n = words.count(_ITERATION)
+    if _BAD_COUNTS in words:
+        return f"FEFF counted too many or too few electrons in its levels, {n} iterations in"
+    return f"the potentials did not become self-consistent in {n} iterations"
+
+
+def _words(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
 
 
 def _end_with(parent: int) -> None:

@@ -28,8 +28,7 @@ from compute.errors import ComputeError
 from compute.feff.edges import separation
 from compute.feff.inputs import feff_input
 from compute.feff.output import Xmu
-from compute.feff.run import run_feff
-from compute.feff.spectrum import add_edges
+from compute.feff.spectrum import add_edges, run_edge
 from tests.benchmarks.output import say
 from tests.shared_data import shared_data
 
@@ -78,10 +77,10 @@ class Cache:
         folder.mkdir(parents=True, exist_ok=True)
 
     def spectrum(self, structure: Structure, index: int, edge: str, above_ev: float = 0.0) -> Xmu:
-        text = feff_input(structure, index, edge, above_ev=above_ev).text
-        path = self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:20]}.npz"
+        given = feff_input(structure, index, edge, above_ev=above_ev)
+        path = self.folder / f"{hashlib.sha256(given.text.encode()).hexdigest()[:20]}.npz"
         if not path.exists():
-            found = run_feff(text)
+            found, _ = run_edge(given)
             np.savez(path, energy=found.energy_ev, mu=found.mu, e=[found.step_ang2, found.e0_ev])
         kept = np.load(path)
         return Xmu(kept["energy"], kept["mu"], *map(float, kept["e"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import signal
 import subprocess
 import sys
@@ -28,7 +29,8 @@ from compute.feff.errors import (
 )
 from compute.feff.inputs import feff_input
 from compute.feff.output import Xmu, read_xmu
-from compute.feff.spectrum import add_edges, feff_spectrum
+from compute.feff.spectrum import add_edges, feff_spectrum, run_edge
+from compute.feff.worker import unconverged
 from compute.sites import analyze_sites
 
 with_feff = pytest.mark.skipif(not run.available(), reason="feff10-rs is not installed")
@@ -155,11 +157,57 @@ def test_stages_are_told_and_nothing_is_left_behind(tmp_path: Path, monkeypatch)
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("log", "reason"),
+    [
+        ("SCF ITERATION NUMBER  1\nConvergence reached in    9  iterations.\n", ""),
+        ("SCF ITERATION NUMBER  1\n" * 30, "self-consistent in 30 iterations"),
+        ("SCF ITERATION NUMBER  1\n Found bad counts.\n" * 2, "electrons .* 2 iterations in"),
+        ("", "in 0 iterations"),
+    ],
+)
+def test_the_log_tells_whether_potentials_can_be_used(tmp_path: Path, log: str, reason: str):
+    (tmp_path / "log1.dat").write_text(log)
+    found = unconverged(tmp_path / "log1.dat")
+    assert re.search(reason, found) if reason else found == ""
+
+
+def test_potentials_that_did_not_converge_are_mixed_gently_once(monkeypatch: pytest.MonkeyPatch):
+    given = feff_input(crystal("rocksalt-MnO").structure(), 0, "K")
+    asked: list[str] = []
+    spectrum = Xmu(np.arange(3.0), np.ones(3), 1.0, 0.5)
+
+    def once(text: str, **_: object) -> Xmu:
+        asked.append(text)
+        if len(asked) == 1:
+            raise FeffNotConverged("30 iterations")
+        return spectrum
+
+    monkeypatch.setattr("compute.feff.spectrum.run_feff", once)
+    found, used = run_edge(given)
+    assert found is spectrum
+    assert used.cards["SCF"] == "4.5 0 100 .05 1"
+    first, second = (text.splitlines() for text in asked)
+    assert [pair for pair in zip(first, second, strict=True) if pair[0] != pair[1]] == [
+        ("SCF 4.5 0 30 .2 1", "SCF 4.5 0 100 .05 1")
+    ]
+    assert run_edge(given)[1] is given
+
+    def never(text: str, **_: object) -> Xmu:
+        raise FeffNotConverged("100 iterations")
+
+    monkeypatch.setattr("compute.feff.spectrum.run_feff", never)
+    with pytest.raises(FeffNotConverged, match="100"):
+        run_edge(given)
+
+
 @with_feff
 @pytest.mark.slow
-def test_potentials_that_do_not_converge_give_no_spectrum():
+def test_potentials_that_do_not_converge_give_no_spectrum_and_end_the_run():
+    stages: list[str] = []
     with pytest.raises(FeffNotConverged, match="1 iterations"):
-        run.run_feff(quick(SCF="2.5 0 1 .2 1"))
+        run.run_feff(quick(SCF="2.5 0 1 .2 1"), progress=lambda *told: stages.append(told[0]))
+    assert stages[-1] == "pot"
 
 
 @with_feff
@@ -229,6 +277,15 @@ one.join()
         return int(found.stdout)
 
     assert faults(run.MEMORY) < 0.1 * faults({})
+
+
+@with_feff
+@pytest.mark.slow
+def test_what_stood_in_memory_before_does_not_matter(monkeypatch: pytest.MonkeyPatch):
+    """Memory that is used again is not zero, as new pages are."""
+    zeros = run.run_feff(quick())
+    monkeypatch.setenv("MALLOC_PERTURB_", "165")
+    assert np.array_equal(run.run_feff(quick()).mu, zeros.mu)
 
 
 @with_feff
