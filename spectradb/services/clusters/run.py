@@ -142,7 +142,7 @@ class Run:
         while len(self._out) < most and not self._stopped:
             if not self._waiting and not once_reachable(self._look):
                 return
-            row = once_reachable(partial(jobs.claim, Calculation, self._waiting.pop()))
+            row = once_reachable(partial(self._claim, self._waiting.pop()))
             if row is None:  # another worker's, or cancelled
                 continue
             try:
@@ -154,6 +154,13 @@ class Run:
             future = self._carrier.send(task)
             self._out[future] = row
             future.add_done_callback(self._ended.put)
+
+    def _claim(self, pk: int) -> Calculation | None:
+        """The row, ours now, or since a claim of which only the answer was lost."""
+        row = jobs.claim(Calculation, pk)
+        if row is None and all(pk != one.pk for one in self._out.values()):
+            return jobs.held_here(Calculation, pk)
+        return row
 
     def _look(self) -> bool:
         queued = self._rows.filter(job_status=JobStatus.QUEUED).order_by("pk")

@@ -122,6 +122,16 @@ def claim(model: type[J], pk: int) -> J | None:
     return model._default_manager.get(pk=pk) if taken else None
 
 
+def held_here(model: type[J], pk: int) -> J | None:
+    """The row, if this process has claimed it; that it does not work on it already, it has to know.
+
+    What becomes of a claim whose answer was lost.
+    """
+    return model._default_manager.filter(
+        pk=pk, worker=identity(), job_status=JobStatus.RUNNING
+    ).first()
+
+
 def run(model: type[J], pk: int, work: Callable[[J], R], store: Callable[[J, R], None]) -> bool:
     """Do one job, if it is still to be had.
 
@@ -168,10 +178,15 @@ def finish(
     if seconds is None:
         seconds = _seconds_of(row)
 
+    tried = False
+
     def whole() -> bool:
+        nonlocal tried
+        before, tried = tried, True
         with transaction.atomic():
             if not _end(row, JobStatus.DONE, seconds):
-                return False
+                # Of a commit before only the answer may have been lost.
+                return before and _claimed(row).filter(job_status=JobStatus.DONE).exists()
             row.refresh_from_db()
             store(row, result)
         return True
@@ -202,9 +217,12 @@ def note(row: Job, **values: Any) -> bool:
 
 
 def _held(row: Job) -> QuerySet[Any]:
-    return type(row)._default_manager.filter(
-        pk=row.pk, worker=row.worker, attempts=row.attempts, job_status=JobStatus.RUNNING
-    )
+    return _claimed(row).filter(job_status=JobStatus.RUNNING)
+
+
+def _claimed(row: Job) -> QuerySet[Any]:
+    """The row, whatever became of it, unless it was claimed again since."""
+    return type(row)._default_manager.filter(pk=row.pk, worker=row.worker, attempts=row.attempts)
 
 
 def fail(row: Job, error: Exception) -> None:

@@ -214,3 +214,33 @@ def test_a_run_outlives_a_database_that_was_away(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(reach, "time", SimpleNamespace(monotonic=lambda: 0.0, sleep=pauses.append))
     assert run(StandIn(lambda _: DONE)).done == 2
     assert Calculation.objects.filter(pk__in=ids, job_status="done", attempts=1).count() == 2
+
+
+def test_a_claim_of_which_only_the_answer_was_lost_is_worked_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ids, claim = queued(3), jobs.claim
+    pauses: list[float] = []
+
+    def claim_unheard(model: type[Calculation], pk: int) -> Calculation | None:
+        row = claim(model, pk)
+        if not pauses:
+            raise OperationalError("the connection was lost")
+        return row
+
+    monkeypatch.setattr(jobs, "claim", claim_unheard)
+    monkeypatch.setattr(reach, "is_away", lambda: not pauses)
+    monkeypatch.setattr(reach, "connection", SimpleNamespace(close=lambda: None))
+    monkeypatch.setattr(reach, "time", SimpleNamespace(monotonic=lambda: 0.0, sleep=pauses.append))
+    assert run(StandIn(lambda _: DONE)).done == 3
+    assert Calculation.objects.filter(pk__in=ids, job_status="done", attempts=1).count() == 3
+
+
+def test_what_is_out_is_not_sent_twice() -> None:
+    [pk] = queued(1)
+    carrier = StandIn(lambda _: None)
+    one = Run(Calculation.objects.all(), carrier)
+    one._send()
+    one._waiting = [pk]
+    one._send()
+    assert carrier.sent == 1

@@ -167,8 +167,17 @@ def test_a_commit_of_which_only_the_answer_was_lost_is_not_made_again(
         return write()
 
     monkeypatch.setattr(jobs, "once_reachable", again)
-    jobs.run(Calculation, row.pk, lambda r: 1, lambda r, result: stored.append(result))
+    assert jobs.run(Calculation, row.pk, lambda r: 1, lambda r, result: stored.append(result))
     assert (fresh(row).job_status, stored) == ("done", [1])
+
+
+def test_an_end_that_others_were_first_with_is_not_told_as_ours() -> None:
+    row = queued()
+    claimed = jobs.claim(Calculation, row.pk)
+    assert claimed is not None
+    assert jobs.finish(claimed, 1, keep)
+    assert not jobs.finish(claimed, 2, keep)
+    assert fresh(row).results == {"value": 1}
 
 
 def test_a_job_that_missed_the_database_while_it_ran_is_queued_again(
