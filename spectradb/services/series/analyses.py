@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -235,7 +236,19 @@ def input_hash(row: Series, asked: Asked, user: User | None) -> str:
 
 def run_analysis(pk: int) -> bool:
     """Do one queued analysis; whether this call finished it."""
-    return jobs.run(SeriesAnalysis, pk, work, keep_maps)
+    made: list[str] = []
+
+    def attempt(row: SeriesAnalysis) -> Made:
+        found = work(row)
+        made.append(found.file_name)
+        return found
+
+    if jobs.run(SeriesAnalysis, pk, attempt, keep_maps):
+        return True
+    for name in made:  # of an attempt that was cancelled, or another's meanwhile
+        if not SeriesAnalysis.objects.filter(pk=pk, file_name=name).exists():
+            storages["series"].delete(name)
+    return False
 
 
 def work(row: SeriesAnalysis) -> Made:
@@ -249,30 +262,27 @@ def work(row: SeriesAnalysis) -> Made:
         What cannot be analysed or read.
     """
     asked = as_asked(row.options)
-    folder = Path(settings.VAR_DIR) / "series-maps"
-    folder.mkdir(parents=True, exist_ok=True)
-    output = folder / f"analysis-{row.pk}.h5"
-    start = said = time.monotonic()
-    first: int | None = None
-    warnings: list[str] = []
-    for step in analyse(row.series, asked, output):
-        now, warnings = time.monotonic(), list(step.warnings)
-        if first is None:
-            first, start = step.done, now
-        if now - said < _TOLD_EVERY and step.done < step.total:
-            continue
-        rate = (step.done - first) / (now - start) if now > start else 0.0
-        if not jobs.note(row, done=step.done, rate=rate or None):
-            raise Stopped(f"analysis {row.pk} was cancelled")
-        said = now
-    try:
-        # A name of this attempt: a host that was cut off and ends its own changes no other's.
+    home = Path(settings.VAR_DIR) / "series-maps"
+    home.mkdir(parents=True, exist_ok=True)
+    # Place and name are of this attempt: one that was taken for dead and ends changes no other's.
+    with tempfile.TemporaryDirectory(dir=home, prefix=f"analysis-{row.pk}-") as folder:
+        output = Path(folder) / "maps.h5"
+        start = said = time.monotonic()
+        first: int | None = None
+        warnings: list[str] = []
+        for step in analyse(row.series, asked, output):
+            now, warnings = time.monotonic(), list(step.warnings)
+            if first is None:
+                first, start = step.done, now
+            if now - said < _TOLD_EVERY and step.done < step.total:
+                continue
+            rate = (step.done - first) / (now - start) if now > start else 0.0
+            if not jobs.note(row, done=step.done, rate=rate or None):
+                raise Stopped(f"analysis {row.pk} was cancelled")
+            said = now
+        told, size, digest = _told(output, row.series), output.stat().st_size, digest_of(output)
         name = keep(f"maps/{row.pk}-{row.input_hash[:16]}-{secrets.token_hex(4)}.h5", output)
-        return Made(
-            name, output.stat().st_size, digest_of(output), _told(output, row.series), warnings
-        )
-    finally:
-        output.unlink(missing_ok=True)
+        return Made(name, size, digest, told, warnings)
 
 
 def _told(path: Path, series: Series) -> dict[str, Any]:
@@ -292,14 +302,20 @@ def keep_maps(row: SeriesAnalysis, made: Made) -> None:
     row.done = row.series.n_spectra
     row.save(update_fields=[
         "file_name", "n_bytes", "sha256", "told", "warnings", "done"])  # fmt: skip
-    if row.attempts > 1:  # a worker may have died behind its file, and before its row
-        transaction.on_commit(partial(_forget_others, row))
+    # A worker may have died behind its file, and before its row.
+    transaction.on_commit(partial(forget_maps, {row.pk}, but=row.file_name))
 
 
-def _forget_others(row: SeriesAnalysis) -> None:
+def forget_maps(pks: Collection[int], *, but: str = "") -> None:
+    """Delete all files of these analyses, those of attempts that came to nothing too."""
     storage = storages["series"]
-    for name in storage.listdir("maps")[1]:
-        if name.startswith(f"{row.pk}-") and f"maps/{name}" != row.file_name:
+    try:
+        names = storage.listdir("maps")[1]
+    except FileNotFoundError:  # nothing was ever analysed
+        return
+    for name in names:
+        number = name.partition("-")[0]
+        if number.isdecimal() and int(number) in pks and f"maps/{name}" != but:
             storage.delete(f"maps/{name}")
 
 
@@ -309,17 +325,21 @@ def may_change(row: SeriesAnalysis, user: User | AnonymousUser) -> bool:
 
 
 def cancel(row: SeriesAnalysis) -> bool:
-    """Stop one that waits or runs; whether there was something to stop."""
-    return bool(jobs.cancel(SeriesAnalysis.objects.filter(pk=row.pk)))
+    """Stop one that waits or runs; whether there was something to stop.
+
+    Attempts before may have left maps; those of one that runs go when it ends.
+    """
+    if not jobs.cancel(SeriesAnalysis.objects.filter(pk=row.pk)):
+        return False
+    transaction.on_commit(partial(forget_maps, {row.pk}))
+    return True
 
 
 def discard(rows: QuerySet[SeriesAnalysis] | Iterable[SeriesAnalysis]) -> int:
     """Remove analyses with their files; how many."""
-    n = 0
+    pks = set()
     for row in rows:
-        name = row.file_name
+        pks.add(row.pk)
         row.delete()
-        if name:
-            storages["series"].delete(name)
-        n += 1
-    return n
+    forget_maps(pks)
+    return len(pks)

@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from spectradb.models import Series, Status
 from spectradb.services.accounts.roles import may_contribute
 from spectradb.services.curation.workflow import CurationError
+from spectradb.services.series.analyses import forget_maps
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -51,13 +52,13 @@ def discard(row: Series) -> None:
     """
     name = row.file_name
     with transaction.atomic():
-        removed = list(row.analyses.exclude(file_name="").values_list("file_name", flat=True))
+        analyses = set(row.analyses.values_list("pk", flat=True))
         row.delete()
-        transaction.on_commit(lambda: _remove(name, removed))
+        transaction.on_commit(lambda: _remove(name, analyses))
 
 
-def _remove(name: str, maps: list[str]) -> None:
-    for one in maps:
-        storages["series"].delete(one)
+def _remove(name: str, analyses: set[int]) -> None:
+    if analyses:
+        forget_maps(analyses)
     if not Series.objects.filter(file_name=name).exists():  # the same, brought by somebody else
         storages["series"].delete(name)

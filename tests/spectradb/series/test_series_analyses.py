@@ -204,12 +204,66 @@ def test_a_cancelled_analysis_stops_and_can_be_asked_for_again(monkeypatch):
     assert made.told["components"] == ["component1", "component2"]
 
 
-def test_removing_an_analysis_removes_its_file():
-    made = make_series_analysis(make_series())
-    name = made.file_name
-    assert storages["series"].exists(name)
+def test_an_attempt_that_is_taken_for_dead_does_not_touch_the_files_of_the_next(monkeypatch):
+    made = service.request_analysis(make_series(), ASKED, make_user("anna", "contributor"))
+    first = jobs.claim(SeriesAnalysis, made.pk)
+    places = []
+
+    def meanwhile(row, asked, output):
+        places.append(output)
+        yield from analyse(row, asked, output)
+        if len(places) == 1:  # whole, not stored yet: the next one begins and ends
+            second = service.work(first)
+            assert places[0] != places[1]
+            assert storages["series"].exists(second.file_name)
+
+    monkeypatch.setattr(service, "analyse", meanwhile)
+    assert storages["series"].exists(service.work(first).file_name)
+    assert not any(one.exists() for one in places)
+
+
+def left_by_a_dead_worker(row):
+    return storages["series"].save(f"maps/{row.pk}-0123456789abcdef-00000000.h5", ContentFile(b"x"))
+
+
+def test_a_cancelled_analysis_leaves_no_maps(django_capture_on_commit_callbacks, monkeypatch):
+    made = service.request_analysis(make_series(), ASKED, make_user("anna", "contributor"))
+    other = make_series_analysis(make_series())
+    kept, stored = left_by_a_dead_worker(made), storages["series"].exists
+    ended = []
+
+    def cancelled(*arguments):
+        ended.append(series_local.keep(*arguments))
+        with django_capture_on_commit_callbacks(execute=True):
+            assert service.cancel(made)
+        assert not stored(kept)
+        left_by_a_dead_worker(made)  # only its own may an attempt take away at its end
+        return ended[-1]
+
+    monkeypatch.setattr(service, "keep", cancelled)
+    assert not service.run_analysis(made.pk)
+    assert not stored(ended[0])
+    assert stored(kept)
+    assert stored(other.file_name)
+
+
+def test_maps_whose_row_was_stored_stay_though_nobody_heard_of_it(monkeypatch):
+    made = service.request_analysis(make_series(), ASKED, make_user("anna", "contributor"))
+    run = jobs.run
+    monkeypatch.setattr(jobs, "run", lambda *arguments: bool(run(*arguments)) and False)
+    assert not service.run_analysis(made.pk)
+    made.refresh_from_db()
+    assert made.job_status == JobStatus.DONE
+    assert storages["series"].exists(made.file_name)
+
+
+def test_removing_an_analysis_removes_its_files():
+    made, other = make_series_analysis(make_series()), make_series_analysis(make_series())
+    left = left_by_a_dead_worker(made)
     service.discard([made])
-    assert not storages["series"].exists(name)
+    assert not storages["series"].exists(made.file_name)
+    assert not storages["series"].exists(left)
+    assert storages["series"].exists(other.file_name)
 
 
 def test_a_damaged_file_is_told_in_words():
