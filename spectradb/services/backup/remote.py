@@ -84,27 +84,28 @@ def what_is_there() -> str:
 def take_over() -> None:
     """Hand what was restored into folders on to the bucket, compare, and empty the folders.
 
-    In the transaction that stores the rows; the bucket was empty, and is again if it fails.
+    In the transaction that stores the rows; where that fails, :func:`empty` follows.
 
     Raises
     ------
     BackupError
         If the bucket gives back something else.
     """
-    try:
-        for kind in kinds():
-            home = Path(settings.VAR_DIR) / kind
-            if kind == MODELS:
-                _hand_on_models(home)
-                continue
-            for path in sorted(home.rglob("*")):
-                if path.is_file():
-                    _hand_on(kind, path.relative_to(home).as_posix(), path)
-    except BaseException:
-        for kind in kinds():
-            for name in list(names_in(kind)):
-                storages[kind].delete(name)
-        raise
+    for kind in kinds():
+        home = Path(settings.VAR_DIR) / kind
+        if kind == MODELS:
+            _hand_on_models(home)
+            continue
+        for path in sorted(home.rglob("*")):
+            if path.is_file():
+                _hand_on(kind, path.relative_to(home).as_posix(), path)
+
+
+def empty() -> None:
+    """Delete whatever a bucket holds that was empty before."""
+    for kind in kinds():
+        for name in list(names_in(kind)):
+            storages[kind].delete(name)
 
 
 def _hand_on(kind: str, name: str, path: Path) -> None:

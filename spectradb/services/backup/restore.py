@@ -81,8 +81,10 @@ def restore(path: Path, passphrase: str | None = None) -> Restored:
                 _compare_file(folder / name.removeprefix(FILES), manifest["members"][name])
             remote.take_over()
     except BaseException:
+        # Also where the transaction could not be ended: files without rows are nobody's.
         for name in files:
             (folder / name.removeprefix(FILES)).unlink(missing_ok=True)
+        remote.empty()
         raise
     written = _keep_key(path, passphrase, folder)
     call_command("migrate", verbosity=0, interactive=False)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO, Any
 
 import pytest
 from django.conf import LazySettings
+from django.db import OperationalError
 
 from spectradb.environment import storages_of
 from spectradb.models import Export, Series, SeriesAnalysis, TrainedModel
-from spectradb.services.backup import archive, remote
+from spectradb.services.backup import archive, remote, rows
+from spectradb.services.backup import restore as restore_module
 from spectradb.services.backup.archive import BackupError
 from spectradb.services.backup.restore import _keep
 from spectradb.services.backup.snapshot import FILES, _files
@@ -45,7 +50,7 @@ def kept(bucket: Any, tmp_path: Path) -> Path:
     make_series_analysis(make_series())
     trained(WEIGHTS)
     path = tmp_path / "site.sdb"
-    with archive.write(path, None, {}) as writer:
+    with archive.write(path, None, {"migrations": {}}) as writer:
         assert remote.add_to(writer, FILES, "default") == 5  # a model is a folder of two
     return path
 
@@ -62,6 +67,27 @@ def take_over(path: Path, var: Path, settings: LazySettings) -> None:
 
     archive.read(path, None, take)
     remote.take_over()
+
+
+def restored(
+    path: Path, var: Path, settings: LazySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the command's own way, but into the tables that are there."""
+    monkeypatch.setenv("FILES_URL", "s3://spectra/other")
+    settings.VAR_DIR = var
+    settings.STORAGES = settings.STORAGES | storages_of(var, KINDS)
+    monkeypatch.setattr(restore_module, "_what_is_there", remote.what_is_there)
+    monkeypatch.setattr(restore_module, "_migrate", lambda applied: None)
+    monkeypatch.setattr(rows, "tables", lambda state: [])
+    restore_module.restore(path)
+
+
+def files_below(folder: Path) -> list[str]:
+    return [
+        str(one.relative_to(folder))
+        for one in folder.rglob("*")
+        if one.is_file() and "model-copies" not in one.parts
+    ]
 
 
 def all_is_read() -> None:
@@ -100,10 +126,29 @@ def test_a_model_that_is_not_its_row_s_leaves_the_bucket_empty(
     bucket: Any, kept: Path, settings: LazySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     TrainedModel.objects.update(weights_hash="0" * 64)
-    monkeypatch.setenv("FILES_URL", "s3://spectra/other")
     with pytest.raises(BackupError, match="model ni is not the one of its row"):
-        take_over(kept, tmp_path / "other", settings)
+        restored(kept, tmp_path / "other", settings, monkeypatch)
     assert objects(bucket, "other/") == {}
+    assert files_below(tmp_path / "other") == []
+
+
+def test_a_commit_that_fails_leaves_the_bucket_and_the_folder_empty(
+    bucket: Any, kept: Path, settings: LazySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full: list[int] = []
+
+    @contextmanager
+    def lost() -> Iterator[None]:
+        yield
+        full.append(len(objects(bucket, "other/")))
+        raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(restore_module, "transaction", SimpleNamespace(atomic=lost))
+    with pytest.raises(OperationalError):
+        restored(kept, tmp_path / "other", settings, monkeypatch)
+    assert full == [4]
+    assert objects(bucket, "other/") == {}
+    assert files_below(tmp_path / "other") == []
 
 
 def test_a_model_that_the_bucket_has_not_ends_the_backup(bucket: Any, tmp_path: Path) -> None:
