@@ -36,6 +36,11 @@ def integer(name: str, default: int, minimum: int = 1) -> int:
     return int(text)
 
 
+def optional_integer(name: str) -> int | None:
+    """A whole number, None where it is unset."""
+    return integer(name, 1) if os.environ.get(name, "").strip() else None
+
+
 def names(name: str, default: str = "") -> list[str]:
     """What stands between commas."""
     return [part.strip() for part in os.environ.get(name, default).split(",") if part.strip()]
@@ -152,6 +157,7 @@ def storages_of(var: Path, kinds: tuple[str, ...]) -> dict[str, dict[str, Any]]:
                 "location": f"{url.path}/{one}".lstrip("/"),
                 "file_overwrite": True,
                 "default_acl": None,
+                "signature_version": "s3v4",  # of addresses too: some services know no older one
                 "max_memory_size": 2**24,  # bytes of a file that is read; more goes to the disk
             },
         }

@@ -35,6 +35,8 @@
 ``TRAINING_CACHE_GB``    how much of it at most; the longest unused goes first; 20
 ``EXPORT_AT_ONCE_MB``    largest download that is written while one waits, larger by a job; 50
 ``EXPORT_MAX_MB``        largest download that a job writes; 20000
+``EXPORT_SIGNED_MB``     larger downloads of jobs are fetched from the bucket of ``FILES_URL``
+                         itself, whose address readers reach; unset, none is
 ``FILES_URL``            ``s3://BUCKET/FOLDER`` for files of series, exports and models, with
                          boto3's ``AWS_…`` variables; folders of ``SPECTRADB_VAR`` when unset
 ``SERIES_CACHE_MB``      copies here of series whose storage is remote; 20000
@@ -87,6 +89,7 @@ from spectradb.environment import (
     needs,
     one_of,
     openid_providers,
+    optional_integer,
     secret_key,
     storages_of,
     trusted_proxies,
@@ -319,6 +322,7 @@ TRAINING_CACHE_DAYS = integer("TRAINING_CACHE_DAYS", 30)
 TRAINING_CACHE_GB = integer("TRAINING_CACHE_GB", 20)
 EXPORT_AT_ONCE_MB = integer("EXPORT_AT_ONCE_MB", 50)
 EXPORT_MAX_MB = integer("EXPORT_MAX_MB", 20_000)
+EXPORT_SIGNED_MB = optional_integer("EXPORT_SIGNED_MB")
 SERIES_CACHE_MB = integer("SERIES_CACHE_MB", 20_000)
 MODELS_CACHE_MB = integer("MODELS_CACHE_MB", 20_000)
 ACCOUNT_MAX_MB = integer("ACCOUNT_MAX_MB", 2_000)

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
-from django.http import FileResponse
+from django.http import FileResponse, HttpResponse, HttpResponseRedirect
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound, ValidationError
@@ -185,13 +185,20 @@ class ExportViewSet(
             raise ValidationError({"detail": [str(error)]}) from error
         return Response(self.get_serializer(row).data, status=202)
 
-    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    @extend_schema(
+        responses={
+            (200, "application/octet-stream"): OpenApiTypes.BINARY,
+            302: OpenApiResponse(description="It lies in a bucket, at an address that ends soon."),
+        }
+    )
     @action(detail=True)
-    def file(self, request: Request, pk: str) -> FileResponse:
-        """The file itself."""
+    def file(self, request: Request, pk: str) -> HttpResponse | FileResponse:
+        """The file itself, or where it is."""
         row = self.get_object()
         if row.job_status != JobStatus.DONE:
             raise Conflict(f"export {row.pk} is {row.job_status}")
+        if request.method == "GET" and (address := exports.signed_address(row)) is not None:
+            return HttpResponseRedirect(address, headers={"Cache-Control": "private, no-store"})
         file = exports.opened(row)
         if file is None:
             raise NotFound("the file was cleared away; ask for it again")

@@ -13,13 +13,14 @@ from django.core.files import File
 from django.core.files.storage import storages
 from django.db.models import Count, QuerySet, Sum
 from django.utils import timezone
+from django.utils.http import content_disposition_header
 
 from spectradb.filters import SearchError, apply_where
 from spectradb.models import Export, Spectrum
 from spectradb.services.accounts.quotas import check_jobs
 from spectradb.services.exports.columns import COLUMNS
 from spectradb.services.exports.write import FORMATS, Exported, ExportError, export_spectra
-from spectradb.services.files.local import written
+from spectradb.services.files.local import place_of, written
 from spectradb.services.queue import jobs
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 KIND = "exports"
 """Their storage."""
 KEEP_SECONDS = 7 * 24 * 3600
+SIGNED_SECONDS = 600
+"""So long the address of a file in a bucket may be used to begin, or to go on after a break."""
 # Bytes a spectrum and a point of it, measured on the starter library (800 points each).
 _SIZES = {
     "parquet": (600, 11.0),
@@ -56,6 +59,23 @@ def opened(export: Export) -> File[bytes] | None:
     except FileNotFoundError:
         return None
     return file
+
+
+def signed_address(export: Export) -> str | None:
+    """Where its bucket gives the file of a finished export to whoever has the address, for a while.
+
+    Whether a person may have it is asked before. None where this site sends it (a folder, a small
+    file, ``EXPORT_SIGNED_MB`` unset), or it was cleared away.
+    """
+    limit = settings.EXPORT_SIGNED_MB
+    name = export.file_name
+    if limit is None or not name or (export.n_bytes or 0) <= limit * 10**6:
+        return None
+    storage = storages[KIND]
+    if place_of(KIND, name) is not None or not storage.exists(name):
+        return None
+    told = {"ResponseContentDisposition": content_disposition_header(True, download_name(export))}
+    return str(storage.url(name, parameters=told, expire=SIGNED_SECONDS))  # type: ignore[call-arg]  # of buckets
 
 
 def download_name(export: Export) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.db.models import QuerySet
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext
@@ -23,6 +23,7 @@ from spectradb.services.exports.jobs import (
     estimated_bytes,
     opened,
     request_export,
+    signed_address,
 )
 from spectradb.services.exports.write import FORMATS, ExportError, export_spectra
 from spectradb.views.search.results import asked
@@ -122,6 +123,9 @@ def export_file(request: HttpRequest, pk: int) -> HttpResponse | FileResponse:
     """The file of a finished export job."""
     seen = Export.objects.visible_to(request.user)
     row = get_object_or_404(seen, pk=pk, job_status=JobStatus.DONE)
+    # An address is signed for one method: what is asked by HEAD is answered here.
+    if request.method == "GET" and (address := signed_address(row)) is not None:
+        return HttpResponseRedirect(address, headers={"Cache-Control": "private, no-store"})
     file = opened(row)
     if file is None:
         raise Ended(gettext("This file was cleared away after a week. Ask for it again."))

@@ -33,6 +33,15 @@ def test_the_file_has_the_name_of_its_export(export: Export, path: str) -> None:
     assert len(answer.getvalue()) == export.n_bytes
 
 
+@pytest.mark.parametrize("path", ["/export/{}/", "/api/v1/exports/{}/file/"])
+def test_a_file_in_a_folder_is_sent_however_large(
+    export: Export, path: str, settings: LazySettings
+) -> None:
+    settings.EXPORT_SIGNED_MB = 1
+    Export.objects.filter(pk=export.pk).update(n_bytes=10**7)
+    assert Client().get(path.format(export.pk)).status_code == 200
+
+
 def test_the_job_page_calls_the_file_as_its_copy_is_called(export: Export) -> None:
     page = Client().get("/jobs/?kind=exports").content.decode()
     assert f">spectradb-{export.pk}.csv</a>" in page

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from urllib.request import Request, urlopen
 
 import pytest
@@ -97,6 +98,41 @@ def test_an_export_is_written_by_one_host_and_fetched_from_another(bucket, setti
     answer = Client().get(f"/export/{row.pk}/")
     assert answer.status_code == 200
     assert len(answer.getvalue()) == row.n_bytes
+
+
+@pytest.mark.slow
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/export/{}/", "/api/v1/exports/{}/file/"])
+def test_a_large_export_is_fetched_from_the_bucket_by_whoever_may_have_it(
+    bucket, settings, path
+) -> None:
+    anna = make_user("anna", "contributor")
+    make_spectrum()
+    row = Export.objects.create(query={}, format="csv", public=False, requested_by=anna)
+    keep(row, write(row))
+    Export.objects.filter(pk=row.pk).update(job_status="done", n_bytes=10**6 + 1)
+    path, owner, stranger = path.format(row.pk), Client(), Client()
+    owner.force_login(anna)
+    stranger.force_login(make_user("ben", "contributor"))
+    assert owner.get(path).status_code == 200  # unless it is switched on
+    settings.EXPORT_SIGNED_MB = 1
+    for other in (Client(), stranger):
+        assert other.get(path).status_code in (401, 404)
+    answer = owner.get(path)
+    assert (answer.status_code, answer["Cache-Control"]) == (302, "private, no-store")
+    told = parse_qs(urlsplit(answer["Location"]).query)
+    assert (told["X-Amz-Expires"], told["X-Amz-Algorithm"]) == (["600"], ["AWS4-HMAC-SHA256"])
+    with urlopen(answer["Location"]) as file:
+        assert file.headers["Content-Disposition"] == (
+            f'attachment; filename="spectradb-{row.pk}.csv"'
+        )
+        assert len(file.read()) == storages["exports"].size(row.file_name)
+    assert owner.head(path).status_code == 200
+    Export.objects.filter(pk=row.pk).update(n_bytes=10**6)
+    assert owner.get(path).status_code == 200
+    Export.objects.filter(pk=row.pk).update(n_bytes=10**6 + 1)
+    storages["exports"].delete(row.file_name)
+    assert owner.get(path).status_code == 404
 
 
 @pytest.mark.slow

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from spectradb import environment, settings
 
-_READ = re.compile(r"(?:environ(?:\.get\(|\[)|\b(?:flag|integer|names|one_of)\()\s*\"([A-Z_]+)\"")
+_READ = re.compile(
+    r"(?:environ(?:\.get\(|\[)|\b(?:flag|(?:optional_)?integer|names|one_of)\()\s*\"([A-Z_]+)\""
+)
 
 
 def test_every_variable_that_is_read_is_in_the_list_and_the_other_way_round() -> None:
