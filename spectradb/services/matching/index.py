@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from math import ceil
 from pathlib import Path
 
 from django.conf import settings
@@ -22,6 +23,8 @@ from django_q.tasks import async_task
 
 from compute.errors import InputError, ReadError
 from compute.matching import SpectrumLibrary
+from compute.matching.grid import ComparisonGrid
+from compute.matching.index import common_grid
 from compute.matching.version import VERSION as MATCHING
 from compute.normalise.version import VERSION as NORMALISE
 from spectradb.models import Kind
@@ -38,7 +41,8 @@ from spectradb.services.matching.teaching import (
 
 _VERSIONS = f"{MATCHING} {NORMALISE}"
 _REBUILD_SHARE = 0.5
-_BATCH = 500
+_BATCH = 500  # rows of a query
+_LOOKED_AT, _PART = 2_000, 10_000  # curves in memory: to begin with, and at once after that
 _LOADED: dict[Path, tuple[int, SpectrumLibrary]] = {}
 _ASKED_SECONDS = 300  # a refresh that was asked for is not asked for again so soon
 
@@ -151,7 +155,7 @@ def _refresh(group: Group) -> SpectrumLibrary:
         library = _built(group, wanted)
     else:
         library = SpectrumLibrary.load(group.path)  # others go on asking the one in memory
-        fresh = _fitting(library, dict(_curves(group, new)))
+        fresh = _fitting(library.grid, dict(_curves(group, new)))
         if fresh:
             library.put(list(fresh.values()), list(fresh))
         if gone:
@@ -191,17 +195,40 @@ def _beside(group: Group) -> Iterator[Neighbour]:
 
 
 def _built(group: Group, wanted: set[int]) -> SpectrumLibrary:
-    """A library of published spectra, of which nothing is expected yet."""
-    curves = dict(_curves(group, wanted))
-    if not curves:
+    """A library of published spectra, of which nothing is expected yet.
+
+    Of a large group some, spread over all, say what energies and resolution the library has; the
+    others follow in parts, so that no more than a part's curves are in memory beside its rows.
+    """
+    # Measured spectra reach less far; their range is that in which they meet.
+    lines = group.lines if group.kind == Kind.THEORY else None
+    range_ev = None if lines is None else lines.range_ev
+    listed = sorted(wanted)
+    first = listed[:: ceil(len(listed) / _LOOKED_AT) or 1]
+    rest = sorted(wanted - set(first))
+    library = None
+    for part in (first, *(rest[k : k + _PART] for k in range(0, len(rest), _PART))):
+        curves = dict(_curves(group, set(part)))
+        if not curves:
+            continue
+        if library is None:
+            library = _begun(curves, range_ev)
+        elif fresh := _fitting(library.grid, curves):
+            library.put(list(fresh.values()), list(fresh))
+    if library is None:
         raise InputError(
             "library", 0, f"no published {group.absorber} {group.edge} spectrum can be matched"
         )
-    # Measured spectra reach less far; their range is that in which they meet.
-    lines = group.lines if group.kind == Kind.THEORY else None
-    return SpectrumLibrary.from_spectra(
-        list(curves.values()), list(curves), range_ev=None if lines is None else lines.range_ev
-    )
+    return library
+
+
+def _begun(curves: dict[int, Curve], range_ev: tuple[float, float] | None) -> SpectrumLibrary:
+    """A library of these, less those that cover too little of what the others do."""
+    grid = common_grid(list(curves.values()), range_ev)
+    fitting = _fitting(grid, curves)
+    if fitting and len(fitting) < len(curves):
+        curves, range_ev = fitting, (grid.start_ev, grid.stop_ev)
+    return SpectrumLibrary.from_spectra(list(curves.values()), list(curves), range_ev=range_ev)
 
 
 def _curves(group: Group, numbers: set[int]) -> Iterator[tuple[int, Curve]]:
@@ -213,9 +240,9 @@ def _curves(group: Group, numbers: set[int]) -> Iterator[tuple[int, Curve]]:
                 yield row.pk, curve
 
 
-def _fitting(library: SpectrumLibrary, curves: dict[int, Curve]) -> dict[int, Curve]:
+def _fitting(grid: ComparisonGrid, curves: dict[int, Curve]) -> dict[int, Curve]:
     """Those that cover half of the library's range."""
-    low, high = library.grid.start_ev, library.grid.stop_ev
+    low, high = grid.start_ev, grid.stop_ev
     return {
         pk: (e, v)
         for pk, (e, v) in curves.items()
