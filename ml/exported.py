@@ -21,7 +21,7 @@ Arrays are neither compressed nor chunked, so that they can be mapped where they
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,7 @@ from ml.data import PARTS, Dataset
 from ml.errors import LearningError
 
 if TYPE_CHECKING:
-    from torch.utils.data import Dataset as TorchDataset
+    from ml.exported_torch import Rows
 
 Float = NDArray[np.float64]
 _ROWS = 4096  # written at once
@@ -51,6 +51,8 @@ class TrainingSet:
     sigma : (n,)
     split, material : (n,) of str
     spectrum : (n,)
+    path : Path, optional
+        The file that it was opened from.
     """
 
     data: Dataset
@@ -58,6 +60,13 @@ class TrainingSet:
     split: NDArray[np.str_]
     material: NDArray[np.str_]
     spectrum: NDArray[np.int64]
+    path: Path | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Opened anew from its file in another process, which would else get a copy of it all."""
+        if self.path is not None:
+            return open_training_set, (self.path,)
+        return TrainingSet, tuple(getattr(self, one.name) for one in fields(self))
 
     @property
     def energy_ev(self) -> Float:
@@ -84,11 +93,13 @@ class TrainingSet:
             raise LearningError("part", name, f"choose from {', '.join(PARTS)}")
         return np.flatnonzero(self.split == name)
 
-    def torch(self, part: str) -> TorchDataset[dict[str, Any]]:
+    def torch(self, part: str) -> Rows:
         """A map-style dataset of one part. An item holds ``lattice`` (3, 3), ``numbers`` (a,),
         ``frac`` (a, 3), ``site``, ``intensity`` (g,), ``sigma`` and ``row``; crystals differ in
         size, so that a loader needs a ``collate_fn``."""
-        return _torch_dataset(self, self.part(part))
+        from ml.exported_torch import Rows
+
+        return Rows(self, self.part(part))
 
 
 def write_training_set(rows: TrainingSet, path: Path) -> None:
@@ -122,60 +133,94 @@ def open_training_set(path: str | Path) -> TrainingSet:
     Raises
     ------
     LearningError
-        If the file is none.
+        If the file is none, or its arrays do not fit together.
     """
+    place = Path(path).absolute()
     try:
-        file = h5py.File(path, "r")
+        file = h5py.File(place, "r")
     except OSError as error:
         raise LearningError("path", str(path), f"is no training set: {error}") from error
     with file:
-        if "intensity" not in file or "crystals" not in file:
-            raise LearningError("path", str(path), "is no training set: it lacks its arrays")
+        found = _arrays(file, str(path))
         where = file["intensity"]
-        target = np.memmap(path, "<f4", "r", where.id.get_offset(), where.shape)
-        material = file["material"].asstr()[:].astype(np.str_)
-        crystal_of = file["crystal"][:]
-        start, inside = file["crystals/start"][:], file["crystals"]
-        lattice, numbers, frac = inside["lattice"][:], inside["numbers"][:], inside["frac"][:]
-        name_of = dict(zip(crystal_of.tolist(), material.tolist(), strict=True))
-        crystals = [
-            Crystal(lattice[k], numbers[a:b], frac[a:b], name_of.get(k, ""))
-            for k, (a, b) in enumerate(zip(start[:-1], start[1:], strict=True))
-        ]
-        valence = file["valence"][:]
-        data = Dataset(
-            file["energy_ev"][:],
-            crystals,
-            crystal_of,
-            file["site"][:],
-            target,
-            valence=None if np.isnan(valence).any() else valence,
+        target = np.memmap(place, "<f4", "r", where.id.get_offset(), where.shape)
+    start, material = found["crystals/start"], found["material"]
+    name_of = dict(zip(found["crystal"].tolist(), material.tolist(), strict=True))
+    crystals = [
+        Crystal(
+            found["crystals/lattice"][k],
+            found["crystals/numbers"][a:b],
+            found["crystals/frac"][a:b],
+            name_of.get(k, ""),
         )
-        split = file["split"].asstr()[:].astype(np.str_)
-        return TrainingSet(data, file["sigma"][:], split, material, file["spectrum"][:])
+        for k, (a, b) in enumerate(zip(start[:-1], start[1:], strict=True))
+    ]
+    valence = found["valence"]
+    data = Dataset(
+        found["energy_ev"],
+        crystals,
+        found["crystal"],
+        found["site"],
+        target,
+        valence=None if np.isnan(valence).any() else valence,
+    )
+    return TrainingSet(data, found["sigma"], found["split"], material, found["spectrum"], place)
 
 
-def _torch_dataset(rows: TrainingSet, chosen: NDArray[np.int64]) -> TorchDataset[dict[str, Any]]:
-    import torch
-    from torch.utils.data import Dataset as TorchDataset
+_SHAPES = {
+    "energy_ev": ("g",),
+    "intensity": ("n", "g"),
+    **dict.fromkeys(("sigma", "split", "material", "spectrum", "crystal", "site"), ("n",)),
+    "valence": ("n",),
+    "crystals/lattice": ("m", 3, 3),
+    "crystals/start": ("m + 1",),
+    "crystals/numbers": ("atoms",),
+    "crystals/frac": ("atoms", 3),
+}
+_TEXTS = ("split", "material")
+_PLACES = ("spectrum", "crystal", "site", "crystals/start", "crystals/numbers")
 
-    class Rows(TorchDataset[dict[str, Any]]):
-        """Reads a row from the file when it is asked for."""
 
-        def __len__(self) -> int:
-            return len(chosen)
+def _arrays(file: h5py.File, path: str) -> dict[str, NDArray[Any]]:
+    """All but the intensities.
 
-        def __getitem__(self, at: int) -> dict[str, Any]:
-            row = int(chosen[at])
-            crystal = rows.data.crystals[rows.data.crystal_of[row]]
-            return {
-                "lattice": torch.tensor(crystal.lattice),
-                "numbers": torch.tensor(crystal.numbers),
-                "frac": torch.tensor(crystal.frac),
-                "site": int(rows.data.site[row]),
-                "intensity": torch.tensor(rows.intensity[row]),
-                "sigma": float(rows.sigma[row]),
-                "row": row,
-            }
+    Raises
+    ------
+    LearningError
+        Naming the array that is missing, or does not fit the others.
+    """
 
-    return Rows()
+    def wrong(name: str, why: str) -> LearningError:
+        return LearningError("path", path, f"is no training set: {name} {why}")
+
+    sizes: dict[str, int] = {}
+    for name, shape in _SHAPES.items():
+        one = file.get(name)
+        if not isinstance(one, h5py.Dataset):
+            raise wrong(name, "is missing")
+        if len(one.shape) != len(shape) or any(
+            sizes.setdefault(axis, size) != size if isinstance(axis, str) else axis != size
+            for axis, size in zip(shape, one.shape, strict=True)
+        ):
+            words = ", ".join(f"{axis} {sizes[axis]}" for axis in shape if axis in sizes)
+            raise wrong(name, f"has the shape {one.shape}, expected ({words})")
+        kinds = "f" if name not in _PLACES else "iu"
+        if name not in _TEXTS and one.dtype.kind not in kinds:
+            raise wrong(name, f"holds {one.dtype}")
+    if sizes["m + 1"] != sizes["m"] + 1:
+        raise wrong("crystals/start", f"has {sizes['m + 1']} numbers for {sizes['m']} crystals")
+    if file["intensity"].dtype != np.dtype("<f4") or file["intensity"].id.get_offset() is None:
+        raise wrong("intensity", "is not float32 in one piece, as it was written")
+    found = {
+        name: file[name].asstr()[:].astype(np.str_) if name in _TEXTS else file[name][:]
+        for name in _SHAPES
+        if name != "intensity"
+    }
+    start, crystal = found["crystals/start"], found["crystal"]
+    if start[0] != 0 or start[-1] != sizes["atoms"] or (np.diff(start) < 1).any():
+        raise wrong("crystals/start", "does not divide the atoms")
+    if (crystal < 0).any() or (crystal >= sizes["m"]).any():
+        raise wrong("crystal", f"names one beyond the {sizes['m']}")
+    if (found["site"] < 0).any() or (found["site"] >= np.diff(start)[crystal]).any():
+        raise wrong("site", "names an atom that its crystal has not")
+    return found
