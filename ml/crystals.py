@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from ml.errors import LearningError
 
@@ -14,6 +15,7 @@ Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
 MAX_ATOMS = 2000
+_SAME_PLACE = 1e-6  # of the cell
 
 
 @dataclass(frozen=True)
@@ -38,16 +40,28 @@ class Crystal:
     group: str = ""
 
     def __post_init__(self) -> None:
-        if self.lattice.shape != (3, 3) or abs(np.linalg.det(self.lattice)) < 1e-3:
+        # Not the other way round: comparisons with NaN are false.
+        if self.lattice.shape != (3, 3) or not 1e-3 <= abs(np.linalg.det(self.lattice)) < np.inf:
             raise LearningError(
                 "lattice", self.lattice.tolist(), "must be three independent vectors"
             )
         if self.frac.shape != (len(self.numbers), 3):
             raise LearningError("frac", self.frac.shape, f"must be ({len(self.numbers)}, 3)")
+        if not np.isfinite(self.frac).all():
+            at = int(np.flatnonzero(~np.isfinite(self.frac).all(axis=1))[0])
+            raise LearningError(f"site {at}", self.frac[at].tolist(), "is nowhere")
         if not 0 < len(self.numbers) <= MAX_ATOMS:
             raise LearningError("n_atoms", len(self.numbers), f"must be 1 … {MAX_ATOMS}")
         if self.numbers.min() < 1 or self.numbers.max() > 103:
             raise LearningError("numbers", self.numbers.tolist(), "must be atomic numbers 1 … 103")
+
+
+def together(crystal: Crystal) -> tuple[int, int] | None:
+    """The first two atoms at one place, if there are any: no descriptor divides by nothing."""
+    inside = crystal.frac - np.floor(crystal.frac)
+    inside[inside >= 1.0] = 0.0  # of -1e-17
+    found = cKDTree(inside, boxsize=1.0).query_pairs(_SAME_PLACE)
+    return min(found) if found else None
 
 
 @dataclass(frozen=True)

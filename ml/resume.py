@@ -7,6 +7,7 @@ first removes it, and the other then keeps none or a new one.
 from __future__ import annotations
 
 import json
+import pickle
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,8 @@ from ml import distributed
 from ml.files import whole_or_not
 
 _SECONDS = 20.0  # between two states that are kept
+# Of a file of a host that went down, as torch says it: the training then begins anew.
+_BROKEN = (RuntimeError, EOFError, pickle.UnpicklingError, LookupError, ValueError, TypeError)
 
 
 class Progress:
@@ -41,7 +44,7 @@ class Progress:
         state: dict[str, Any] | None = None
         # Read by one process: a later one could find another group's newer state, or none.
         if distributed.rank() == 0:
-            with suppress(FileNotFoundError):
+            with suppress(FileNotFoundError, *_BROKEN):
                 # Numbers, tensors and texts only: nothing in the file is run.
                 state = torch.load(self._file, map_location="cpu", weights_only=True)
         return distributed.agreed(state)

@@ -5,6 +5,7 @@ A study is kept in a database file, so that a run that was stopped goes on where
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -59,6 +60,9 @@ def tune(
     ----------
     store : Path
         SQLite file of the studies.
+    study_name : str
+        Of this search. One of the same name goes on where it stopped, as long as kind, rows and
+        settings are the same.
     say : callable
         Called after each trial with its number and the best error so far.
 
@@ -71,12 +75,15 @@ def tune(
 
     if not kind.searchable:
         raise LearningError("--tune", kind.kind, "has no hyperparameters of its own to search")
-    if distributed.rank():
-        return _follow(kind, data, kind.defaults(data, options))
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with one_at_a_time(store):  # two would make its tables
-        study = _study(store, study_name, options.seed)
     base = kind.defaults(data, options)
+    if distributed.rank():
+        return _follow(kind, data, base)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    # Errors on other rows, of another split, or with other settings cannot be compared.
+    text = f"{kind.kind} {kind.version} {base} {data.content_hash()}"
+    name = f"{study_name}:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    with one_at_a_time(store):  # two would make its tables
+        study = _study(store, name, options.seed)
     weights = material_weights(data.groups)
 
     def objective(trial: Any) -> float:

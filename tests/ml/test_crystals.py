@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.crystals import Crystal, neighbours
+from ml.crystals import Crystal, neighbours, together
 from ml.errors import LearningError
 from tests.ml.samples import random_crystal
 
@@ -55,3 +55,19 @@ def test_only_the_asked_centres_are_searched() -> None:
 def test_a_flat_cell_is_refused() -> None:
     with pytest.raises(LearningError, match="lattice"):
         Crystal(np.ones((3, 3)), np.array([29]), np.zeros((1, 3)))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_an_atom_or_a_cell_without_numbers_is_refused(value: float) -> None:
+    numbers, places = np.array([29, 8]), np.array([[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]])
+    with pytest.raises(LearningError, match="site 1"):
+        Crystal(4 * np.eye(3), numbers, np.where(places == 0.5, value, places))
+    with pytest.raises(LearningError, match="lattice"):
+        Crystal(4 * np.eye(3) * value, numbers, places)
+
+
+def test_atoms_at_one_place_are_found() -> None:
+    places = np.array([[0.5, 0.5, 0.5], [0.0, 0.0, 0.2], [1.0, -1e-17, 0.2]])
+    numbers = np.array([29, 8, 8])
+    assert together(Crystal(4 * np.eye(3), numbers, places)) == (1, 2)
+    assert together(Crystal(4 * np.eye(3), numbers, places + [[0], [0], [0.01]])) is None

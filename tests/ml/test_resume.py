@@ -19,6 +19,7 @@ from ml.kinds.base import Step, unfinished
 from ml.kinds.doors import fit_config
 from ml.kinds.mlp import Mlp, MlpSize
 from ml.kinds.networks import NetworkConfig
+from ml.resume import Progress
 from ml.training import TrainingConfig
 from tests.ml.samples import halides
 
@@ -89,6 +90,13 @@ def test_another_group_that_is_done_first_may_remove_the_states(
     whole = fit_config(Mlp, data(tmp_path / "whole"), CONFIG, lambda step: None)
     new = halides(5, seed=1)
     np.testing.assert_allclose(model.predict(new).mean, whole.predict(new).mean, atol=1e-6)
+
+
+def test_a_broken_state_begins_anew(tmp_path: Path) -> None:
+    """Of a host that went down; else every later training would fail on it."""
+    for broken in (b"", b"PK\x03\x04 cut short", b"\x80\x02junk."):
+        (tmp_path / "member.pt").write_bytes(broken)
+        assert Progress(tmp_path / "member.pt").load() is None
 
 
 @pytest.mark.slow

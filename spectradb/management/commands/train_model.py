@@ -57,8 +57,11 @@ class Command(JsonCommand):
             ),
             n_trials=options["tune"],
         )
-        with distributed.group():
-            row = self._train(request)
+        try:
+            with distributed.group():
+                row = self._train(request)
+        except (LearningError, SearchError) as error:
+            raise CommandError(str(error)) from error
         if row is None:  # another process keeps the results
             return
         self.emit(
@@ -81,7 +84,4 @@ class Command(JsonCommand):
                 bar.n = round(100 * step.done)
                 bar.refresh()
 
-            try:
-                return train_model(request, tell)
-            except (LearningError, SearchError) as error:
-                raise CommandError(str(error)) from error
+            return train_model(request, tell)

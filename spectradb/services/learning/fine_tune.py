@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from numpy.typing import NDArray
 
@@ -59,10 +59,10 @@ class Measured:
 def fine_tune(base_name: str, name: str, query: Mapping[str, list[str]]) -> TrainedModel:
     """Learn an adaptation from the measured spectra that a search selects, and keep the model.
 
-    Only spectra with a structure count, and of those no reference channels, and no rejected or
-    withdrawn ones unless the search names their ``status``. The metrics hold a
-    leave-one-out over compounds: the adapted model, the model as it was, the same merely shifted,
-    and the mean of the other compounds.
+    Only published spectra with a structure count, others where the search names their ``status``,
+    and of those no reference channels. What is under embargo is never learnt from. The metrics
+    hold a leave-one-out over compounds: the adapted model, the model as it was, the same merely
+    shifted, and the mean of the other compounds.
 
     Raises
     ------
@@ -79,9 +79,10 @@ def fine_tune(base_name: str, name: str, query: Mapping[str, list[str]]) -> Trai
     spectra = apply_where(Spectrum, query, EVERYTHING).filter(
         kind="experiment", absorber=row.absorber, edge=row.edge, structure__isnull=False
     )
-    if "status" not in query:
-        spectra = spectra.exclude(status__in=(Status.REJECTED, Status.WITHDRAWN))
-    measured = _measured(spectra.exclude(measurement__is_reference=True), row, base)
+    spectra = spectra.filter(Q(embargo_until=None) | Q(embargo_until__lte=timezone.localdate()))
+    known = spectra.exclude(measurement__is_reference=True)
+    usable = known if "status" in query else known.filter(status=Status.PUBLISHED)
+    measured = _measured(usable, known.count(), row, base)
     held_out, error = leave_one_out(base.energy_ev, measured)
     adaptation = Adaptation.learn(
         base.energy_ev, measured.frozen, measured.curves, measured.compound
@@ -171,7 +172,8 @@ def leave_one_out(energy_ev: Float, measured: Measured) -> tuple[dict[str, Any],
     return {"mse": mean, "compounds": rows}, np.sqrt(square)
 
 
-def _measured(spectra: QuerySet[Spectrum], row: TrainedModel, base: Model) -> Measured:
+def _measured(spectra: QuerySet[Spectrum], known: int, row: TrainedModel, base: Model) -> Measured:
+    """The spectra, of ``known`` of whatever status."""
     titles, curves, compound, frozen = [], [], [], []
     said: dict[int, Float] = {}
     for one in spectra.select_related("structure", "measurement").order_by("pk"):
@@ -184,7 +186,9 @@ def _measured(spectra: QuerySet[Spectrum], row: TrainedModel, base: Model) -> Me
         compound.append(one.structure.pk)
         frozen.append(said[one.structure.pk])
     if not curves:
-        raise LearningError("spectra", 0, "none is measured, of this edge and with a structure")
+        why = "none is published, measured, of this edge and with a structure"
+        more = f"; {known} are not published (name their status to take them)" if known else ""
+        raise LearningError("spectra", 0, why + more)
     return Measured(titles, curves, np.array(compound), np.array(frozen))
 
 

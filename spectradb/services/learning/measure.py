@@ -58,7 +58,10 @@ def evaluate_model(
     rows = rows_as_trained(row, model, query, target_scale)
     if given is not None:
         refuse_ambiguous("--split", given, [key[1] for key in rows.keys])
-    inside = split_by_material(rows.data.groups, given) == part
+    parts = split_by_material(rows.data.groups, given)
+    inside = parts == part
+    if nowhere := [rows.spectra[i] for i in np.flatnonzero(parts == "")]:
+        rows.left_out["split"] = nowhere
     if not inside.any():
         raise LearningError("--on", part, f"no spectrum of the search is in this part of {name}")
     known = trained_on(name, rows.keys) & inside

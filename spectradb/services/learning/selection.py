@@ -29,6 +29,7 @@ REASONS = {
     "repeated": "another record of the same calculation",
     "grid": "not on the energy grid",
     "scale": "without a target scale",
+    "split": "in no part of the split",
     "disordered": "whose structure no model takes",
     "normalisation": "that cannot be normalised",
 }

@@ -226,6 +226,8 @@ def learn(
     if request.split is not None:
         refuse_ambiguous("--split", request.split, [key[1] for key in rows.keys])
     parts = split_by_material(rows.data.groups, request.split)
+    if nowhere := [rows.spectra[i] for i in np.flatnonzero(parts == "")]:
+        left_out["split"] = nowhere
     chosen = np.flatnonzero(parts == "train")
     if not chosen.size:
         raise LearningError("split", sorted(set(parts)), "no row is in the training part")
@@ -233,7 +235,7 @@ def learn(
         raise LearningError("spectra", len(rows.keys), "the processes read different ones")
     train = rows.data.rows(chosen)
     try:
-        model, tuning = _fit(request, train, rows.data_hash, tell)
+        model, tuning = _fit(request, train, tell)
     except LearningError as error:
         if error.field not in ("spectra", "materials"):
             raise
@@ -307,9 +309,7 @@ def grid_of(grid: tuple[float, float, float] | None) -> NDArray[np.float64] | No
     return np.asarray(start + step * np.arange(int((stop - start) / step + 1e-6) + 1))
 
 
-def _fit(
-    request: TrainingRequest, data: Dataset, data_hash: str, tell: Tell
-) -> tuple[Model, dict[str, Any]]:
+def _fit(request: TrainingRequest, data: Dataset, tell: Tell) -> tuple[Model, dict[str, Any]]:
     """The fitted model, and what the search for its hyperparameters found."""
     if not request.n_trials:
         return fit_model(request.kind, data, request.options, tell), {}
@@ -320,7 +320,7 @@ def _fit(
         request.options,
         request.n_trials,
         Path(settings.VAR_DIR) / "models" / "studies.sqlite3",
-        f"{request.name}:{request.kind}:{data_hash[:16]}",
+        request.name,
         lambda trial, best: tell(
             Step("tuning", trial / request.n_trials, f"trial {trial}, best {best}")
         ),

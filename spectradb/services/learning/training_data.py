@@ -19,7 +19,7 @@ from django.db.models import Q, QuerySet
 from numpy.typing import NDArray
 
 from compute.errors import InputError
-from ml.crystals import Crystal
+from ml.crystals import Crystal, together
 from ml.data import Dataset, common_grid, resample
 from ml.errors import LearningError
 from ml.files import clear, one_at_a_time, whole_or_not
@@ -30,6 +30,7 @@ from spectradb.services.learning.selection import in_words as told
 from spectradb.services.spectra.normalise import normalise
 
 _CHUNK = 2000
+_COVERED = 0.9  # of the grid, at least
 _FINEST, _COARSEST = 0.1, 0.25  # eV, steps of a grid chosen from data
 
 
@@ -67,7 +68,8 @@ def crystal_of(data: Mapping[str, Any], group: str = "") -> Crystal:
     Raises
     ------
     LearningError
-        If a site is partly occupied or holds something that is no element.
+        If a site is partly occupied or holds something that is no element, or two are at one
+        place.
     """
     from pymatgen.core import Element
 
@@ -80,12 +82,16 @@ def crystal_of(data: Mapping[str, Any], group: str = "") -> Crystal:
         if not Element.is_valid_symbol(symbol):
             raise LearningError(f"site {at}", symbol, "is no element")
         numbers.append(Element(symbol).Z)
-    return Crystal(
+    crystal = Crystal(
         np.array(data["lattice"]["matrix"], dtype=np.float64),
         np.array(numbers, dtype=np.int64),
         np.array([site["abc"] for site in data["sites"]], dtype=np.float64),
         group,
     )
+    if pair := together(crystal):
+        place = crystal.frac[pair[0]].tolist()
+        raise LearningError(f"sites {pair[0]} and {pair[1]}", place, "are at one place")
+    return crystal
 
 
 @dataclass(frozen=True)
@@ -116,8 +122,8 @@ def training_rows(
     Parameters
     ----------
     grid : (g,), optional
-        Energies, eV; chosen from the data when None. A spectrum that starts inside the grid is
-        held constant below its first point, as long as it covers nine tenths of the grid.
+        Energies, eV; chosen from the data when None. A spectrum that covers nine tenths of the
+        grid or more is held constant where it does not reach.
     target_scale : mapping, optional
         ``"source_id:site_index"`` → factor on the intensity; a row without one is left out.
     normalised : bool
@@ -204,8 +210,7 @@ def _rows_of(
     left_out: LeftOut,
 ) -> list[_Row]:
     """In the order of structures and sites; what is left out is added to ``left_out``."""
-    span = grid[-1] - grid[0]
-    lowest, highest = grid[0] + 0.1 * span, grid[-1] - 0.1 * span
+    least = _COVERED * (grid[-1] - grid[0])
     fields = ("pk", "content_hash", "structure_id", "structure__source_id", "site__index")
     primary = "structure__is_primary"  # another cell numbers its atoms otherwise
     more = ("edge", "site__oxidation_state", "calculation", primary, "energy_min", "energy_max")
@@ -228,7 +233,7 @@ def _rows_of(
         reason = ""
         if made in seen:
             reason = "repeated"
-        elif low > lowest or high < highest:
+        elif min(high, grid[-1]) - max(low, grid[0]) < least:
             reason = "grid"
         elif target_scale is not None and not (own and f"{source_id}:{site}" in target_scale):
             reason = "scale"

@@ -333,6 +333,7 @@ def _left_out(row: TrainedModel) -> list[dict[str, Any]]:
     """Why spectra of the search were not learnt from: words, their number, the first of them."""
     words = {
         "status": gettext("not published"),
+        "embargo": gettext("under embargo"),
         "unstated": gettext("whose quantity is not stated"),
         "quantity": gettext("of another quantity"),
         "route": gettext("by another route of computation"),
@@ -340,6 +341,7 @@ def _left_out(row: TrainedModel) -> list[dict[str, Any]]:
         "repeated": gettext("records of a calculation that is there already"),
         "grid": gettext("not on the energy grid"),
         "scale": gettext("without a target scale"),
+        "split": gettext("in no part of the split"),
         "disordered": gettext("whose structure no model takes"),
         "normalisation": gettext("that cannot be normalised"),
     }

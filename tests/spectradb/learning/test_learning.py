@@ -121,7 +121,10 @@ def test_a_model_is_adapted_to_measured_spectra(trained: Any, tmp_path: Path) ->
         lines += [f"{e - 3:.3f} {i:.6f}" for e, i in zip(energy, intensity, strict=True)]
         path.write_text("\n".join(lines))
         run("import_spectra", path, "--edge", "L23", "--structure", structure.source_id)
-    found = run("fine_tune_model", "--base", "rule", "--name", "real", "--where", "kind=experiment")
+    measured = ("--base", "rule", "--name", "real", "--where", "kind=experiment")
+    with pytest.raises(CommandError, match="none is published.* 4 are not published"):
+        run("fine_tune_model", *measured)
+    found = run("fine_tune_model", *measured, "status=draft")
     mse = found["metrics"]["leave_one_out"]["mse"]
     compounds = Structure.objects.filter(source_id__in=("mp-2", "mp-27"))
     keys = [(one.source_id, one.pk, 0) for one in compounds]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.conf import LazySettings
 from django.test import Client
@@ -12,8 +14,9 @@ from django.urls import reverse
 
 from ml.errors import LearningError
 from spectradb.models import Calculation, Quantity, Spectrum, Status, TrainedModel
-from spectradb.services.learning.selection import select, told_left_out
+from spectradb.services.learning.selection import REASONS, select, told_left_out
 from spectradb.services.learning.training_data import training_rows
+from spectradb.views.learning.models import _left_out
 from tests.factories import make_spectrum
 from tests.spectradb.learning.library import run, squeezed, store
 
@@ -83,6 +86,36 @@ def test_raw_measured_spectra_are_normalised() -> None:
     assert rows.data.target.max() < 100
 
 
+def test_a_spectrum_that_ends_inside_the_grid_covers_nine_tenths_of_it() -> None:
+    store({1: 4.1})  # 850 to 880 eV
+    for grid, n in (((848.5, 881.5), 1), ((847.5, 882.5), 0), ((850.0, 884.0), 0)):
+        energies = np.arange(grid[0], grid[1] + 0.1, 0.5)
+        if n:
+            assert len(training_rows(Spectrum.objects.all(), grid=energies).keys) == n
+        else:
+            with pytest.raises(LearningError, match="1 not on the energy grid"):
+                training_rows(Spectrum.objects.all(), grid=energies)
+
+
+def test_materials_that_a_split_leaves_out_are_told(settings: LazySettings, tmp_path: Path) -> None:
+    settings.VAR_DIR = tmp_path
+    squeezed(40)
+    split = tmp_path / "split.json"
+    given = {f"mp-{n}": "val" if n % 6 == 3 else "train" for n in range(38)}
+    split.write_text(json.dumps(given | {"mp-1000": "train"}))
+    made = ("train_model", "krr-nmf", "--name", "part", "--where", "edge=L23", "--split", split)
+    (told,) = run(*made)["metrics"]["left_out_because"]
+    assert (told["reason"], told["n"]) == ("split", 2)
+    (again,) = run("evaluate_model", "--model", "part")["left_out"]
+    assert again == told
+
+
+def test_every_reason_has_words_on_the_page() -> None:
+    because = [{"reason": reason, "n": 1, "spectra": [1]} for reason in REASONS]
+    shown = _left_out(TrainedModel(metrics={"left_out_because": because}))
+    assert all(one["words"] for one in shown)
+
+
 def test_several_edges_are_a_question() -> None:
     store({1: 4.1})
     make_spectrum(absorber="Fe", edge="L23", quantity=Quantity.RADIAL)
@@ -107,6 +140,10 @@ def test_a_disordered_crystal_stops_nothing_else() -> None:
     rows = training_rows(Spectrum.objects.all())
     assert len(rows.keys) == 1
     assert told(rows.left_out) == {"disordered": 1}
+    structure.data["sites"][0]["species"][0]["occu"] = 1
+    structure.data["sites"][0]["abc"] = structure.data["sites"][1]["abc"]  # at one place
+    structure.save()
+    assert told(training_rows(Spectrum.objects.all()).left_out) == {"disordered": 1}
 
 
 def test_the_page_of_a_model_lists_what_was_left_out(
