@@ -18,7 +18,7 @@ NEAREST = 5
 """Training rows that a prediction is compared with; no fold may leave fewer."""
 PARTS = ("train", "val", "test")
 FOLDED_BY = ("system", "formula", "material")
-_UNITS_A_FOLD = 4  # chemical systems or formulae; with fewer a fold hangs on one of them
+_UNITS, _LARGEST = 20, 0.2  # chemical systems or formulae, and the share of the rows in one
 _SHARES = (0.8, 0.9)  # train below the first, val below the second, test above
 
 
@@ -176,8 +176,10 @@ def folds_of(
     """(n,) fold of each row for cross-validation, and what is kept whole in it.
 
     By chemical system where there are enough of them, since what is predicted later mostly lies
-    in another than the training rows; else by formula, else by material. ``by`` is one of
-    :data:`FOLDED_BY` where it is not to be chosen.
+    in another than the training rows; else by formula, else by material. That hangs on the rows
+    alone and hardly on the number of folds: the parts of a mixture are weighed by their errors in
+    folds, which must be of one difficulty. ``by`` is one of :data:`FOLDED_BY` where it is not to
+    be chosen.
 
     Raises
     ------
@@ -190,7 +192,7 @@ def folds_of(
             continue
         whole, counts = np.unique(names, return_counts=True)
         if by == kind or (
-            len(whole) >= _UNITS_A_FOLD * n_folds and counts.max() <= len(names) / n_folds
+            len(whole) >= max(_UNITS, 2 * n_folds) and counts.max() <= _LARGEST * len(names)
         ):
             return _folds(names, n_folds, seed), kind
     return _folds(groups, n_folds, seed), "material"

@@ -13,18 +13,35 @@ import torch
 from numpy.typing import NDArray
 from torch import distributed, nn
 
+from ml.errors import LearningError
+
 T = TypeVar("T")
 
 
 @contextmanager
 def group() -> Iterator[None]:
-    """Join the processes that ``torchrun`` started; does nothing in a process on its own."""
+    """Join the processes that ``torchrun`` started; does nothing in a process on its own.
+
+    Raises
+    ------
+    LearningError
+        If there are CUDA devices here, and fewer than processes.
+    """
     if int(os.environ.get("WORLD_SIZE", "1")) < 2 or distributed.is_initialized():
         yield
         return
+    backend = "gloo"
     if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    backend = "nccl" if torch.cuda.is_available() else "gloo"
+        own, there = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+        if own >= there:
+            raise LearningError(
+                "processes",
+                own + 1,
+                f"share {there} CUDA devices; start no more than these, or "
+                "hide the devices (CUDA_VISIBLE_DEVICES=) to train on the CPU",
+            )
+        torch.cuda.set_device(own)
+        backend = "cpu:gloo,cuda:nccl"  # either, as --device says
     # What one process does while the others wait may take hours: a kernel, a queue for a lock.
     distributed.init_process_group(backend, timeout=timedelta(days=1))
     try:

@@ -13,6 +13,7 @@ from ml.cgcnn import NO_GRAPH, Graph, collate, stored_graphs
 from ml.data import Dataset
 from ml.distributed import share
 from ml.features import Scaler, describe_rows
+from ml.prefetch import ahead, to_device
 from ml.surroundings import Surroundings, every_atom, graph_stars, stars
 from ml.training import Batch, Batches
 
@@ -92,13 +93,15 @@ class Inputs:
                 wanted = np.zeros((len(part), grid), np.float32) if target is None else target[part]
                 yield Batch(
                     self._input(data, part, device),
-                    torch.from_numpy(wanted).to(device),
+                    to_device(torch.from_numpy(wanted), device),
                     part,
-                    torch.from_numpy(weights[part]).to(device),
+                    to_device(torch.from_numpy(weights[part]), device),
                     weight,
                 )
 
-        return make
+        if device.type == "cpu":
+            return make
+        return lambda rng: ahead(make(rng))  # the CPU makes the next while the device computes
 
     def _parts(
         self, data: Dataset, rows: NDArray[np.int64], size: int, rng: np.random.Generator | None
@@ -128,7 +131,7 @@ class Inputs:
         if self.matrix is not None:
             if self.around is not None:
                 return stars(data, self.around, self.matrix, part).to(device)
-            return torch.from_numpy(self.matrix[part]).to(device)
+            return to_device(torch.from_numpy(self.matrix[part]), device)
         assert self.graphs is not None
         if self.around is not None:
             return graph_stars(data, self.around, self.graphs, part).to(device)

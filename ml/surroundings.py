@@ -13,6 +13,7 @@ from torch import Tensor
 from ml.cgcnn import Graph, GraphBatch, collate
 from ml.crystals import neighbours
 from ml.data import Dataset
+from ml.prefetch import to_device
 
 CUTOFF = 6.0  # Å
 
@@ -93,7 +94,7 @@ class Stars:
     def to(self, device: torch.device) -> Stars:
         if device.type == "cpu":
             return self
-        moved = {f.name: getattr(self, f.name).to(device) for f in fields(self)[:-1]}
+        moved = {f.name: to_device(getattr(self, f.name), device) for f in fields(self)[:-1]}
         return Stars(**moved, graph=None if self.graph is None else self.graph.to(device))
 
 

@@ -142,7 +142,8 @@ def train(
 
     for epoch in range(first, config.epochs):
         model.train()
-        total, count = 0.0, 0
+        told: list[Tensor] = []  # read at the end: a device that is asked each step must wait
+        sizes: list[int] = []
         for batch in batches(rng):
             optimizer.zero_grad(set_to_none=True)
             errors = ((wrapped(batch.inputs) - batch.target) ** 2).mean(dim=1)
@@ -154,9 +155,11 @@ def train(
             if step < steps:  # batches of whole crystals are not the same number in every epoch
                 schedule.step()
             _average(averaged, model, min(config.averaging, step / (step + 10)))
-            total += float(loss.detach()) * len(batch.target)
-            count += len(batch.target)
-        history.train.append(total / count)
+            told.append(loss.detach())
+            sizes.append(len(batch.target))
+        losses = torch.stack(told).tolist()
+        total = sum(loss * size for loss, size in zip(losses, sizes, strict=True))
+        history.train.append(total / sum(sizes))
         # Of one process: rounding may differ, and all must stop at the same epoch.
         history.valid.append(distributed.agreed(mean_square(averaged, valid)))
         if history.valid[-1] < best:
@@ -180,12 +183,12 @@ def train(
 def mean_square(model: nn.Module, batches: Batches) -> float:
     """Mean squared error over all batches, each row by what it counts for, in evaluation mode."""
     model.eval()
-    total, count = 0.0, 0.0
+    told: list[Tensor] = []
     for batch in batches(None):
         errors = ((model(batch.inputs) - batch.target) ** 2).mean(dim=1)
-        total += float(batch.counts @ errors)
-        count += float(batch.counts.sum())
-    return total / max(count, 1e-12)
+        told.append(torch.stack([batch.counts @ errors, batch.counts.sum()]))
+    pairs = torch.stack(told).tolist()  # read once: a device that is asked must be waited for
+    return float(sum(error for error, _ in pairs) / max(sum(count for _, count in pairs), 1e-12))
 
 
 @torch.no_grad()

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ml.crystals import Crystal, neighbours
+from ml.prefetch import to_device
 
 CUTOFF = 6.0  # Å
 MAX_NEIGHBOURS = 16
@@ -93,7 +94,9 @@ class GraphBatch:
     def to(self, device: torch.device) -> GraphBatch:
         if device.type == "cpu":
             return self
-        return GraphBatch(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+        return GraphBatch(
+            **{f.name: to_device(getattr(self, f.name), device) for f in fields(self)}
+        )
 
 
 def build_graph(

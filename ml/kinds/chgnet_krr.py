@@ -12,6 +12,6 @@ class ChgnetKrr(KrrNmf):
     """As :class:`ml.kinds.krr_nmf.KrrNmf`, with what the potential holds of the site beside it."""
 
     kind = "chgnet-krr"
-    version = 3
+    version = 4
     needs_pretrained = True
     beside: ClassVar[dict[str, float]] = {pretrained.BLOCK: 10.0}

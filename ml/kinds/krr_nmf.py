@@ -98,7 +98,7 @@ class KrrNmf(Trained[KrrNmfConfig]):
     """
 
     kind = "krr-nmf"
-    version = 3
+    version = 4
     in_one_process = True
     beside: ClassVar[dict[str, float]] = {}
 

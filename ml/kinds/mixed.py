@@ -30,7 +30,7 @@ class Mixed(Trained[dict[str, Any]]):
     """
 
     kind = "mixed"
-    version = 3
+    version = 4
     kept = False  # its parts are, and mixing them takes no time
     searchable = False
     made_of: ClassVar[tuple[str, ...]] = ("krr-nmf", "mlp", "ace")

@@ -9,6 +9,6 @@ class MixedChgnet(Mixed):
     """As :class:`ml.kinds.mixed.Mixed`."""
 
     kind = "mixed-chgnet"
-    version = 3
+    version = 4
     needs_pretrained = True
     made_of = ("krr-nmf", "ace", "chgnet-krr", "chgnet-mlp", "chgnet-ace")

@@ -26,6 +26,7 @@ from ml.resume import Progress
 from ml.training import Batches, History, TrainingConfig, pick_device, seed_everything, train
 
 S = TypeVar("S")
+_MANY = 256  # rows
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class NetworkKind(Trained[NetworkConfig[S]], Generic[S]):
         weights = material_weights(data.groups)
         # Between rows and materials alike: sites of one material still tell apart surroundings.
         counts = np.sqrt(weights) / np.sqrt(weights).mean()
-        members, histories = [], []
+        members, histories, seen = [], [], []
         place = cls.place(config, data)
         for k in range(config.n_members):
             seed_everything(seed * 1000 + k)
@@ -128,14 +129,10 @@ class NetworkKind(Trained[NetworkConfig[S]], Generic[S]):
                 Progress(place and unfinished(place) / f"member-{k}.pt"),
             )
             held_out[out] = _run(network, inputs.batches(data, out, None, 256, device), data)[out]
+            seen.append(_features(network, inputs.batches(data, None, None, 256, device), data))
             members.append(network.cpu())
             histories.append(history)
-        doubt, doubts, neighbours = Doubt.learn(
-            [_features(m, inputs.batches(data, None, None, 256), data) for m in members],
-            folds,
-            target - held_out,
-            weights,
-        )
+        doubt, doubts, neighbours = Doubt.learn(seen, folds, target - held_out, weights)
         truth = np.asarray(target, np.float64)
         validation = Validation.learn(data.energy_ev, truth, held_out, doubts, neighbours, weights)
         return cls(config, members, inputs, doubt, validation, histories)
@@ -149,10 +146,17 @@ class NetworkKind(Trained[NetworkConfig[S]], Generic[S]):
         return Step(cls.kind, done, text, member, epoch, valid)
 
     def predict(self, data: Dataset) -> Predicted:
-        batches = self._inputs.again(data).batches(data, None, None, 256)
-        mean = np.mean([_run(member, batches, data) for member in self._members], axis=0)
-        spread, neighbours = self._doubt.judge([_features(m, batches, data) for m in self._members])
-        return self.validation.answer(mean, spread, neighbours)
+        # Of one crystal the way to a device and back takes longer than the answer.
+        device = pick_device("auto" if len(data) >= _MANY else "cpu")
+        batches = self._inputs.again(data).batches(data, None, None, 256, device)
+        means, seen = [], []
+        for member in self._members:
+            member.to(device)
+            means.append(_run(member, batches, data))
+            seen.append(_features(member, batches, data))
+            member.cpu()
+        spread, neighbours = self._doubt.judge(seen)
+        return self.validation.answer(np.mean(means, axis=0), spread, neighbours)
 
     def losses(self) -> dict[str, list[History]]:
         return {self.kind: self.histories}

@@ -21,6 +21,7 @@ from ml.data import (
     material_weights,
     split_by_material,
 )
+from ml.distributed import group
 from ml.errors import LearningError
 from ml.features import describe_rows
 from ml.kinds import trained_kind
@@ -103,6 +104,28 @@ def test_an_ensemble_learns(kind: str) -> None:
     assert 0.5 < coverage(truth, predicted.mean, predicted.sigma, 0.68) < 0.9
 
 
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+@pytest.mark.parametrize("kind", ["mlp", "cgcnn", "ace"])
+def test_many_rows_are_answered_on_the_device_as_on_the_cpu(
+    kind: str, device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = halides(40)
+    model = fit_model(kind, data, FitOptions(0, device, 1, 2), lambda step: None)
+    asked: list[str] = []
+
+    def pick(name: str) -> torch.device:
+        asked.append(name)
+        return torch.device("cpu" if name == "cpu" else device)
+
+    monkeypatch.setattr("ml.kinds.networks.pick_device", pick)
+    alone = model.predict(data)
+    monkeypatch.setattr("ml.kinds.networks._MANY", 40)
+    together = model.predict(data)
+    assert asked == ["cpu", "auto"]
+    np.testing.assert_allclose(together.mean, alone.mean, atol=1e-4)
+    np.testing.assert_allclose(together.sigma, alone.sigma, rtol=1e-2)
+
+
 def test_a_search_goes_on_where_it_stopped_and_beats_its_first_trial(tmp_path: Path) -> None:
     data = replace(halides(40), cache=tmp_path)  # described once for all trials
     options = FitOptions(epochs=3, n_members=2)
@@ -113,6 +136,17 @@ def test_a_search_goes_on_where_it_stopped_and_beats_its_first_trial(tmp_path: P
     assert more.trials[:2] == first.trials
     assert more.value <= first.value
     assert set(more.importance) <= {"n_components", "alpha", "gamma"}
+
+
+def test_a_search_on_other_rows_or_with_other_settings_is_another(tmp_path: Path) -> None:
+    """Their errors cannot be compared: a part that is easier would win for ever."""
+    data = replace(halides(40), cache=tmp_path)
+    options = FitOptions(epochs=3, n_members=2)
+    store = tmp_path / "s.sqlite3"
+    tune(KrrNmf, data, options, 2, store, "study")
+    assert len(tune(KrrNmf, data.rows(np.arange(30)), options, 1, store, "study").trials) == 1
+    landmarks = replace(options, n_landmarks=20)
+    assert len(tune(KrrNmf, data, landmarks, 1, store, "study").trials) == 1
 
 
 @pytest.mark.slow
@@ -166,6 +200,15 @@ def test_folds_are_by_chemical_system_where_there_are_enough() -> None:
     assert by == "system"
     assert all(len(set(folds[data.systems == one])) == 1 for one in data.systems)
     assert np.bincount(folds).tolist() == [12] * 5
+
+
+def test_few_and_many_folds_keep_the_same_whole() -> None:
+    """A tenth of the rows and more are of one system, as in the Cu K set: it fills a fold of ten
+    alone, and kinds of five and of ten folds are weighed in one mixture."""
+    data = in_systems([(29, 8, 10 + max(k - 8, 0) // 2) for k in range(60)])
+    assert {folds_of(data, n)[1] for n in (2, 5, 10)} == {"system"}
+    assert np.bincount(folds_of(data, 10)[0]).max() == 10  # the others have six at most
+    assert folds_of(in_systems([(29, 8, 10 + max(k - 20, 0)) for k in range(60)]), 2)[1] != "system"
 
 
 def test_folds_are_by_formula_or_material_where_systems_are_few() -> None:
@@ -233,6 +276,15 @@ def test_every_material_counts_alike() -> None:
 def test_a_device_that_is_not_here_is_refused_by_name(name: str) -> None:
     with pytest.raises(LearningError, match="device: cannot be used here"):
         pick_device(name)
+
+
+def test_more_processes_than_devices_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    for name, value in (("WORLD_SIZE", "2"), ("LOCAL_RANK", "1")):
+        monkeypatch.setenv(name, value)
+    with pytest.raises(LearningError, match="share 1 CUDA devices"), group():
+        pass
 
 
 def test_descriptors_are_computed_once_for_the_same_rows(
