@@ -28,7 +28,7 @@ from compute.feff.version import PACKAGE, RELEASE
 from compute.feff.worker import BEGUN, FAILURE, STAGES
 
 LIMIT_S = 3000.0
-"""CPU time that one edge may take; most need two minutes."""
+"""CPU time that one edge may take; cells of 4 to 60 atoms need 1 to 8 minutes."""
 WALL = 4.0
 """By the clock it may take so many times as long: other work on the machine is not its fault."""
 MEMORY = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**36)}
