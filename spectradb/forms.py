@@ -167,7 +167,7 @@ _LABELS: dict[str, Any] = {
     "resolution_ev": _("Resolution (eV)"),
     "temperature_k": _("Temperature (K)"),
     "sample_name": _("Sample"),
-    "sample_formula": _("Formula of the sample"),
+    "sample_formula": _("Formula as stated"),
     "sample_preparation": _("Preparation"),
     "measured_on": _("Date"),
 }
@@ -175,7 +175,10 @@ _Measured = forms.modelform_factory(
     Measurement,
     fields=list(MEASURED),
     labels=_LABELS,
-    widgets={"sample_preparation": forms.Textarea(attrs={"rows": 2})},
+    widgets={
+        "sample_preparation": forms.Textarea(attrs={"rows": 2}),
+        "measured_on": forms.DateTimeInput(attrs={"placeholder": "2026-05-04 10:00"}),
+    },
 )
 
 
@@ -334,6 +337,7 @@ class DraftForm(RecordForm, SampleForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         shown = self.instance.structure
+        self.fields["structure"].widget.attrs["placeholder"] = "SDB-S…, mp-…"
         self.initial["structure"] = f"SDB-S{shown.pk}" if shown is not None else ""
 
     def clean_structure(self) -> Structure | None:

@@ -144,7 +144,7 @@ FIELDS: dict[str, StrPromise] = {
     "results": _("Results"),
     "revoked": _("Revoked"),
     "route": _("Route"),
-    "sample_formula": _("Formula of the sample"),
+    "sample_formula": _("Formula as stated"),
     "sample_name": _("Sample"),
     "sample_preparation": _("Preparation"),
     "seconds": _("Run time (s)"),

@@ -207,6 +207,8 @@ SENTENCES = (
     "energy: {0}",
     "intensity: {0}",
     "{0} not used: {1} ({2})",
+    "columns not used: {0} and {1} more",
+    "columns not used: {0}",
     "{0} is no spectrum ({1})",
     "no transition has any strength: the spectrum is zero",
     "the grid ({0} to {1} eV) holds {2} % of the spectrum; 90 % of the strength lies between "

@@ -40,8 +40,8 @@ _CODE = re.compile(r"\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b")
 
 
 def in_words(told: object) -> str:
-    """An error or a warning as a page says it, in the reader's language."""
-    return said(_without_code(str(told)))
+    """Errors or warnings, one a line, as a page says them, in the reader's language."""
+    return "\n".join(said(_without_code(line)) for line in str(told).split("\n"))
 
 
 def _without_code(text: str) -> str:

@@ -25,6 +25,8 @@ class Phrases:
         Columns of the absorbing site with their values.
     techniques
         Alternatives; a scan that is called XAFS holds the XANES and the EXAFS.
+    modes
+        Alternatives of how it was detected.
     energies_ev
         Each lies in the range of the spectrum.
     """
@@ -32,6 +34,8 @@ class Phrases:
     edge: str = ""
     kind: str = ""
     techniques: tuple[str, ...] = ()
+    modes: tuple[str, ...] = ()
+    licence: str = ""
     site: dict[str, Any] = field(default_factory=dict)
     crystal_system: str = ""
     space_group: int | None = None
@@ -59,6 +63,15 @@ _TECHNIQUES = {
     ("XANES", "XAFS"): "XANES|NEXAFS", ("EXAFS", "XAFS"): "EXAFS",
     ("XAFS", "XANES", "EXAFS"): "XAFS", ("EELS",): "EELS|ELNES",
 }  # fmt: skip
+_MODES = {
+    ("TEY",): r"TEY|total[ -]electron[ -]yield|全電子収量法?",
+    ("fluorescence",): r"[TP]FY|fluorescence(?:[ -]yield)?|蛍光(?:収量)?法?",
+    ("transmission",): "transmission|透過法?",
+}
+_LICENCES = {"CC BY 4.0": "CC[ -]BY(?:[ -]4[.]0)?", "CC0 1.0": "CC0(?:[ -]1[.]0)?"}
+_COUNTED = re.compile(
+    r"(?:sample|specimen|scan|run|file|batch|spot|試料|サンプル)\W*$", re.IGNORECASE
+)
 _ORBITALS = {"1s": "K", "2s": "L1", "2p": "L23", "2p3/2": "L3", "2p1/2": "L2", "3p": "M23"}
 _SPINS = {
     "high": "high[ -]spin|高スピン", "low": "low[ -]spin|低スピン",
@@ -68,7 +81,8 @@ _START, _END = r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9])"
 _EDGE = r"K|[LM][1-7]?(?:[,-]?[1-7])?|[NO][1-7](?:[,-]?[1-7])?"
 _ELEMENT = r"[A-Z][a-z]?"
 _FILLER = (
-    r"of|and|with|the|for|from|at|edges?|spectr(?:um|a)|absorption|XAS|site|sites|crystals?"
+    r"of|and|with|the|for|from|at|(?-i:in)|between|containing|contains?|holding|whose|edges?"
+    r"|spectr(?:um|a)|absorption|XAS|site|sites|crystals?|structures?"
     r"|吸収端|吸収|スペクトル|型の|晶系"
 )
 _NUMBER = r"\d+(?:\.\d+)?"
@@ -96,16 +110,20 @@ def take_phrases(line: str) -> tuple[str, Phrases]:
     line = _named(_SYSTEMS, line, lambda value: _put(found, "crystal_system", value))
     line = _named(_KINDS, line, lambda value: _put(found, "kind", value))
     line = _named(_TECHNIQUES, line, lambda value: _put(found, "techniques", value))
+    line = _named(_MODES, line, lambda value: _put(found, "modes", value))
+    line = _named(_LICENCES, line, lambda value: _put(found, "licence", value))
     line = _taken(
         # NO2 is a formula.
         r"(?:(?:space[ -]?group|空間群|sg)(?: ?(?:no\.?|number|番号))? ?|no\. ?|no )(\d{1,3})",
-        line, lambda m: _put(found, "space_group", int(m[1])),
+        line, lambda m: _set_group(found, m),
     )  # fmt: skip
     line = _taken(
-        rf"({_NUMBER})(?: ?(?:-|to|〜|~|～) ?({_NUMBER}))? ?(k?)eV", line,
+        rf"({_NUMBER})(?: ?(?:-|to|and|〜|~|～) ?({_NUMBER}))? ?(k?)eV", line,
         lambda m: found.energies_ev.extend(_energies(m)),
     )  # fmt: skip
     rest = _taken(_FILLER, line, lambda m: None)
+    if alone := re.fullmatch(r"\s*(\d{1,3})\s*", rest):
+        rest = rest if _put(found, "space_group", _group(alone[1])) is _LEFT else ""
     return (rest if rest.strip() or found != Phrases() else whole), found
 
 
@@ -136,7 +154,7 @@ _LEFT = object()
 
 def _put(found: Phrases, name: str, value: object) -> object:
     """Set a part that is still empty."""
-    if getattr(found, name):
+    if getattr(found, name) or value is None:
         return _LEFT
     setattr(found, name, value)
     return None
@@ -152,6 +170,17 @@ def _set_edge(found: Phrases, edge: str | None) -> object:
         return _LEFT
     name = re.sub("[,-]", "", edge).upper()
     return _put(found, "edge", "L3" if name == "L" else name)  # spectra of an L edge hold L3
+
+
+def _group(number: str) -> int | None:
+    """The space group of this number; None where there is none."""
+    return int(number) if 1 <= int(number) <= 230 else None
+
+
+def _set_group(found: Phrases, match: re.Match[str]) -> object:
+    """``no. 225``, unless it counts samples or scans."""
+    counts = match[0].lower().startswith("no") and _COUNTED.search(match.string[: match.start()])
+    return _LEFT if counts else _put(found, "space_group", int(match[1]))
 
 
 def _without_edge(match: re.Match[str]) -> str:

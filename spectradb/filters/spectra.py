@@ -24,6 +24,7 @@ from spectradb.filters.structures import (
     STRUCTURE_KEYS,
     SiteKeys,
     StructureKeys,
+    as_measured,
     asks,
     bare,
     structures_meant,
@@ -232,10 +233,7 @@ def matching_text(text: str) -> Q:
     about = asked.about
     if about.site:
         condition &= Q(**{f"site__{name}": value for name, value in about.site.items()})
-    if about.techniques:
-        condition &= Q(technique__in=about.techniques)
-    for energy in about.energies_ev:
-        condition &= Q(energy_min__lte=energy, energy_max__gte=energy)
+    condition &= as_measured(asked)
     if (crystals := structures_meant(asked)) is not None:
         meant = Q(structure__in=crystals.values("pk"))
         if about.crystal_system and about.space_group is None:  # "cubic ZrO2", of a sample's name
@@ -244,13 +242,11 @@ def matching_text(text: str) -> Q:
     if asked.prototype:
         built = Structure.objects.filter(of_type(asked.prototype))
         condition &= Q(structure__in=built.values("pk"))
-    if asked.kind:
-        condition &= Q(kind=asked.kind)
     if asked.chemsys:
         systems = Structure.objects.filter(chemical_system=asked.chemsys)
         condition &= Q(structure__in=systems.values("pk"))
-    if asked.formula:
-        condition &= Q(formula=asked.formula)
+    if asked.formulae:
+        condition &= Q(formula__in=asked.formulae)
     if len(asked.elements) == 1 and not asked.absorber:
         condition &= Q(absorber=asked.elements[0]) | Q(formula=asked.elements[0])
     elif asked.elements:

@@ -20,7 +20,7 @@ from spectradb.filters.fields import (
     TextKey,
 )
 from spectradb.filters.prototypes import of_type, structure_type
-from spectradb.filters.text import SearchText, parse_text
+from spectradb.filters.text import SearchText, covering_edges, parse_text
 from spectradb.models import Site, Spectrum, Structure, StructureElement
 
 
@@ -40,6 +40,22 @@ def structures_meant(asked: SearchText) -> QuerySet[Structure] | None:
     return Structure.objects.filter(**given).order_by() if given else None
 
 
+def as_measured(asked: SearchText) -> Q:
+    """What a line asks of a spectrum apart from whose edge it is; nothing where it asks nothing."""
+    about, condition = asked.about, Q()
+    if asked.kind:
+        condition &= Q(kind=asked.kind)
+    if about.techniques:
+        condition &= Q(technique__in=about.techniques)
+    if about.modes:
+        condition &= Q(measurement__mode__in=about.modes)
+    if about.licence:
+        condition &= Q(licence=about.licence)
+    for energy in about.energies_ev:
+        condition &= Q(energy_min__lte=energy, energy_max__gte=energy)
+    return condition
+
+
 def bare(symbol: str) -> str:
     """The symbol of a space group without the signs of what is lowered: P4_2/mnm, P42/mnm."""
     return symbol.replace("_", "")
@@ -47,6 +63,15 @@ def bare(symbol: str) -> str:
 
 def with_bare_group(rows: QuerySet[Structure]) -> QuerySet[Structure]:
     return rows.alias(bare_group=Replace("space_group_symbol", Value("_"), Value("")))
+
+
+def _spectra_meant(asked: SearchText) -> QuerySet[Spectrum] | None:
+    """Published spectra that a line describes beside the crystal; None where it describes none."""
+    condition = as_measured(asked)
+    if asked.edge:
+        condition &= Q(edge__in=covering_edges(asked.edge))
+        condition &= Q(absorber=asked.absorber) if asked.absorber else Q()
+    return Spectrum.objects.published().filter(condition).order_by() if condition else None
 
 
 class StructureKeys(StrictFilterSet):
@@ -206,15 +231,21 @@ class StructureFilterSet(StructureKeys, SiteKeys):
             queryset = queryset.filter(of_type(asked.prototype))
         if asked.chemsys:
             queryset = queryset.filter(chemical_system=asked.chemsys)
-        if asked.formula:
-            queryset = queryset.filter(formula=asked.formula)
+        if asked.formulae:
+            queryset = queryset.filter(formula__in=asked.formulae)
+        if asked.doi:
+            queryset = queryset.filter(doi__iexact=asked.doi)
         if (meant := structures_meant(asked)) is not None:
             queryset = queryset.filter(pk__in=meant.values("pk"))
-        if asked.about.site:
+        if asked.about.site or asked.valence is not None:
             of_site = Site.objects.filter(**asked.about.site)
             if asked.absorber:
                 of_site = of_site.filter(element=asked.absorber)
+            if asked.valence is not None:
+                of_site = of_site.filter(oxidation_state=asked.valence)
             queryset = queryset.filter(pk__in=of_site.values("structure"))
+        if (shown := _spectra_meant(asked)) is not None:
+            queryset = queryset.filter(pk__in=shown.values("structure"))
         for element in [*asked.elements, *([asked.absorber] if asked.absorber else [])]:
             queryset = queryset.filter(_holds(element))
         for word in asked.words:

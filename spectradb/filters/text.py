@@ -63,7 +63,7 @@ class SearchText:
     kind: str = ""
     elements: list[str] = field(default_factory=list)
     chemsys: str = ""
-    formula: str = ""
+    formulae: list[str] = field(default_factory=list)  # alternatives: a record is of one
     valence: float | None = None  # of the absorber
     doi: str = ""
     prototype: str = ""
@@ -105,7 +105,8 @@ def parse_text(text: str) -> SearchText:
         line = re.sub(spaced, joined, line, flags=re.IGNORECASE)
     line, found.about = take_phrases(line)
     found.edge, found.kind = found.about.edge, found.about.kind
-    tokens = [one for one in re.split(r"[\s;、，]+|,(?!\d)|(?<!\d),", line) if one]
+    tokens = [one for one in re.split(r"[\s;、，\"“”„&]+|,(?!\d)|(?<!\d),", line) if one]
+    tokens = [one for one in tokens if one not in {"+", "-", "/"}]
     for n, token in enumerate(tokens):
         following = tokens[n + 1] if n + 1 < len(tokens) else ""
         _read_token(
@@ -213,7 +214,7 @@ def _read_token(
         found.elements.append(token.capitalize())
     elif _SYSTEM.fullmatch(token) and set(token.split("-")) <= set(SYMBOLS):
         found.chemsys = chemical_system(token)
-    elif looks_like_formula(token) and not found.formula:
+    elif looks_like_formula(token):
         try:
             formula = reduced_formula(token)
         except ValueError:
@@ -222,6 +223,6 @@ def _read_token(
             if _may_mean_more(token, formula):
                 found.words.append(token.lower())
             else:
-                found.formula = formula
+                found.formulae.append(formula)
     else:
         found.words.append(token)

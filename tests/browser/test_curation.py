@@ -43,7 +43,7 @@ def test_upload_is_seen_by_everyone_only_after_a_curator_published_it(
     page.set_input_files("#id_files", xdi)
     expect(page.locator("#chosen")).to_have_text("cuo_scan.xdi")
     page.click("#upload-form button.primary")
-    expect(page.locator("div.draft")).to_contain_text("Cu K")
+    expect(page.locator("div.made")).to_contain_text("Cu K")
     page.click("text=Complete and send")
     expect(page.locator("#missing")).to_contain_text("licence")
     page.click("text=Save and send for review")

@@ -181,7 +181,7 @@ def _rows(
 
 def _why_not(upload: Upload, site: dict[str, Any]) -> str:
     if site["element"] not in routes.absorbers(AT_ONCE) and site["element"] != "Zn":
-        return "its L2,3 edge is none of a 3d ion"
+        return "not a 3d ion"
     if upload.told.get("refusal"):
         return f"not calculated: {upload.told['refusal']}"
     if site["oxidation_state"] is None:

@@ -13,6 +13,7 @@ from typing import Any
 from django.utils.translation import gettext
 
 from compute.errors import InputError
+from compute.io.raw import ASKS_ABSORBER
 from spectradb.models import Kind, Quantity, Series, Spectrum, Status
 from spectradb.services.calculations.inputs import OUTDATED, is_of, valences
 
@@ -118,8 +119,10 @@ def _measurement(spectrum: Spectrum) -> list[Check]:
         about = Check("Metadata", CHECK, f"Not given: {', '.join(missing)}.")
     else:
         about = Check("Metadata", PASS, "Facility, beamline, mode, sample and date are given.")
-    if measured.warnings:
-        read = Check("File", CHECK, " ".join(str(text) for text in measured.warnings)[:1000])
+    # What of element and edge is open is a check of its own. A line each: they are said one by one.
+    told = [str(text) for text in measured.warnings if not str(text).startswith(ASKS_ABSORBER)]
+    if told:
+        read = Check("File", CHECK, "\n".join(told)[:1000])
     else:
         read = Check("File", PASS, "Read without a warning.")
     return [about, read]

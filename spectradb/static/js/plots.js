@@ -86,13 +86,13 @@
     const split = Boolean(figure.residual);
     const out = {
       margin, height: box.clientHeight, width: box.clientWidth, showlegend: false, hovermode: figure.curves.some((one) => one.role === "points") ? "closest" : "x unified",
-      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", separators: ".,",
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", separators: ".",
       font: { family: getComputedStyle(document.body).fontFamily, color: colours["ink-2"], size: 13 },
       modebar: { bgcolor: "rgba(0,0,0,0)", color: colours["ink-3"], activecolor: colours.accent },
       hoverlabel: { bgcolor: colours.surface, bordercolor: colours["line-strong"], font: { color: colours.ink, size: 13 } },
       dragmode: ranged(box) ? "select" : matchMedia("(pointer: coarse)").matches ? false : "zoom", selectdirection: "h", uirevision: "keep",
       xaxis: { ...axis, exponentformat: "none", hoverformat: ".7~g", range: figure.x.range, title: { text: rich(figure.x.label), font: { size: 14, color: colours.ink }, standoff: 8 },
-        anchor: split ? "y2" : "y", nticks: box.clientWidth < 500 ? 4 : 8 },
+        anchor: split ? "y2" : "y", nticks: box.clientWidth < 500 ? 5 : 8 },
       yaxis: { ...axis, range: figure.y.range, domain: split ? [0.27, 1] : [0, 1], showticklabels: figure.y.numbers,
         title: { text: rich(figure.y.label), font: { size: 14, color: colours.ink } , standoff: 6 } },
       shapes: [], annotations: [],

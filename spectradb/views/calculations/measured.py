@@ -5,21 +5,24 @@ from __future__ import annotations
 import numpy as np
 from django.utils.translation import gettext
 
+from compute.edges import edge_energy
 from spectradb.plots import Curve, Figure, nice_range
 from spectradb.services.spectra.compare import best_shift, scaled
 from spectradb.views.site.brought import File
-from spectradb.views.spectra.figures import arrays, table_edge
+from spectradb.views.spectra.figures import FloatArray, arrays, table_edge
+
+_FAR_EV = 30.0  # beyond what an energy scale is off by: chemical shifts and calibration together
 
 
-def lay_under(figure: Figure, at: float, file: File) -> str:
+def lay_under(figure: Figure, file: File, element: str) -> str:
     """Draw a measured file below the computed line; how it was moved, in words.
 
     It is shifted to where it correlates best with the line and scaled to its own peak.
 
     Parameters
     ----------
-    at
-        Energy of the computed line that is 0 on the figure's axis, eV.
+    element
+        The absorber of the computed line; a file far from its L3 is told.
     """
     row = file.spectrum
     energy, intensity = arrays(row)
@@ -45,4 +48,13 @@ def lay_under(figure: Figure, at: float, file: File) -> str:
     words = gettext("%(name)s: from 0 to 1, its %(there)s eV laid on %(here)s eV.")
     peak = float(moved[inside][int(np.argmax(part))])
     told = {"name": file.name, "there": f"{peak - shift:.1f}", "here": f"{peak:+.1f}"}
-    return (words % told).replace("-", "−")
+    return (words % told).replace("-", "−") + _of_another_edge(energy, element)
+
+
+def _of_another_edge(energy_ev: FloatArray, element: str) -> str:
+    """A warning where the file's energies are far from L3 of the ion; empty where they hold it."""
+    l3 = edge_energy(element, "L3")
+    if l3 is None or energy_ev.min() - _FAR_EV <= l3 <= energy_ev.max() + _FAR_EV:
+        return ""
+    words = gettext("Its energies are far from %(edge)s (%(ev)s eV): it may be of another edge.")
+    return " " + words % {"edge": f"{element} L3", "ev": f"{l3:.1f}"}

@@ -171,7 +171,13 @@ def _answer(found: Chosen, request: HttpRequest) -> dict[str, Any]:
     figure, at = _figure(result)
     asked = request.GET.get("file", "")
     file = find_file(request, asked) if asked else None
-    told = lay_under(figure, at, file) if file is not None else gone() if asked else ""
+    told = (
+        lay_under(figure, file, result["parameters"]["element"])
+        if file is not None
+        else gone()
+        if asked
+        else ""
+    )
     used = result["parameters"]
     return {
         "result": result,

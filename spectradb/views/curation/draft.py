@@ -17,6 +17,7 @@ from spectradb.models import Spectrum
 from spectradb.services.curation.drafts import discard, may_edit, suggested_structures
 from spectradb.services.curation.quality import keep_checks, missing
 from spectradb.services.curation.workflow import CurationError, save_with_reason, submit
+from spectradb.views.imports.notes import told_of
 from spectradb.views.spectra.describe import name_of
 from spectradb.views.spectra.figures import Plot
 from spectradb.views.spectra.spectrum_figure import Options, caption, spectrum_figure
@@ -72,6 +73,7 @@ def draft(request: HttpRequest, pk: int) -> HttpResponse:
             "groups": _groups(form),
             "missing": missing(stored),
             "suggested": suggested_structures(stored),
+            "notes": told_of(stored.measurement.warnings if stored.measurement else [], stored),
             "plot": Plot("plot", figure, caption(stored, figure)),
         },
         status=400 if form.is_bound else 200,

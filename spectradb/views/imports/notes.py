@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 
 from compute.io.question import edges_at_rise
 from compute.io.raw import ASKS_ABSORBER
+from spectradb.models import Spectrum
 from spectradb.views.site.brought import File
 from spectradb.views.spectra.figures import arrays
 from spectradb.words import in_words
@@ -27,17 +29,22 @@ class Note:
 
 def notes_of(file: File, *, own: bool) -> list[Note]:
     """How the columns were read, what is open (said to its owner), what the reader doubts."""
-    return list(_notes(file, own=own))
+    return told_of(file.upload.told["parts"][file.part]["warnings"], file.spectrum, own=own)
 
 
-def _notes(file: File, *, own: bool) -> Iterator[Note]:
-    for text in file.upload.told["parts"][file.part]["warnings"]:
+def told_of(warnings: Iterable[str], spectrum: Spectrum | None, *, own: bool = True) -> list[Note]:
+    """The same of warnings that are kept with a spectrum; without one nothing is asked."""
+    return list(_notes(warnings, spectrum, own=own))
+
+
+def _notes(warnings: Iterable[str], spectrum: Spectrum | None, *, own: bool) -> Iterator[Note]:
+    for text in warnings:
         if column := _COLUMN.fullmatch(text):
             yield Note(_column(*column.groups()), is_doubt=False)
         elif not text.startswith(ASKS_ABSORBER):
-            yield Note(in_words(text), is_doubt=True)
-        elif own and not (file.spectrum.absorber and file.spectrum.edge):
-            yield Note(_open(file), is_doubt=True)
+            yield Note(capfirst(in_words(text)), is_doubt=True)
+        elif own and spectrum is not None and not (spectrum.absorber and spectrum.edge):
+            yield Note(_open(spectrum), is_doubt=True)
 
 
 def _column(what: str, name: str, unit: str | None) -> str:
@@ -48,9 +55,9 @@ def _column(what: str, name: str, unit: str | None) -> str:
     return gettext("Energies: %(name)s, in %(unit)s") % {"name": name, "unit": unit}
 
 
-def _open(file: File) -> str:
+def _open(spectrum: Spectrum) -> str:
     words = gettext("The file does not say which element and edge were measured: fill them in.")
-    rise, near = edges_at_rise(*arrays(file.spectrum), file.spectrum.absorber)
+    rise, near = edges_at_rise(*arrays(spectrum), spectrum.absorber)
     if near:
         told = {"rise": f"{rise:.1f}", "edges": ", ".join(map(str, near))}
         words += " " + gettext("Its steepest rise is at %(rise)s eV, near %(edges)s.") % told

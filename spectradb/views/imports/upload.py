@@ -23,6 +23,7 @@ from spectradb.services.curation.workflow import CurationError, submit
 from spectradb.services.imports.at_hand import send
 from spectradb.services.imports.questions import answer, keep_open, kept_open, take_over
 from spectradb.services.imports.spectra import ImportedFile, import_file
+from spectradb.views.imports.notes import told_of
 from spectradb.views.imports.questions import options_of, questions_of
 from spectradb.views.site.brought import File, named_file
 from spectradb.views.site.throttle import throttled_posts
@@ -156,9 +157,10 @@ def submit_spectrum(request: HttpRequest, pk: int) -> HttpResponse:
 def _result(done: ImportedFile) -> dict[str, Any]:
     """One file for the page: its spectra with their rows where they were stored."""
     ids = [one["id"] for one in done.spectra if one.get("id")]
-    rows = Spectrum.objects.without_arrays().in_bulk(ids)
+    rows = Spectrum.objects.in_bulk(ids)
     return {
         "file": done,
+        "notes": told_of(done.warnings, next(iter(rows.values()), None)),
         "spectra": [{"told": one, "row": rows.get(one.get("id"))} for one in done.spectra],
         "asks": [one for one in done.spectra if not one.get("element") or not one.get("edge")],
     }

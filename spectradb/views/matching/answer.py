@@ -13,6 +13,7 @@ from spectradb.services.accounts.roles import may_contribute
 from spectradb.services.matching.runs import Request, missing_indexes
 from spectradb.templatetags.science import edge_text
 from spectradb.views.imports.bring import file_plot
+from spectradb.views.imports.notes import told_of
 from spectradb.views.matching.figure import match_plot, shared_peaks, transformed
 from spectradb.views.matching.form import choices
 from spectradb.views.matching.words import verdict
@@ -159,7 +160,7 @@ def _source(run: MatchRun, asked: Request) -> dict[str, Any]:
         "points": part.get("n_points"),
         "low": part.get("low_ev"),
         "high": part.get("high_ev"),
-        "warnings": part.get("warnings", []),
+        "warnings": [note.words for note in told_of(part.get("warnings", []), None)],
         "parts": [
             {"number": k, "label": one["label"] or gettext("spectrum %d") % (k + 1)}
             for k, one in enumerate(parts)

@@ -117,6 +117,7 @@ def results(request: HttpRequest) -> HttpResponse:
         context["errors"] = error.errors
         return render(request, "search/results.html", context, status=400)
     page, rows = _page(request, found_rows)
+    context["record"] = _record_numbered(query, request)
     labels = site_labels(spectrum.structure_id for spectrum in rows)
     for spectrum in rows:
         spectrum.source_line = source_line(spectrum, labels)  # type: ignore[attr-defined]
@@ -183,6 +184,19 @@ def _exact(request: HttpRequest) -> HttpResponse | None:
     return None
 
 
+def _record_numbered(query: dict[str, list[str]], request: HttpRequest) -> int | None:
+    """The spectrum whose number a line is that is read as a space group."""
+    text = query.get("q", [""])[0]
+    if not (text.isdecimal() and parse_text(text).about.space_group):
+        return None
+    return (
+        Spectrum.objects.visible_to(request.user)
+        .filter(pk=int(text))
+        .values_list("pk", flat=True)
+        .first()
+    )
+
+
 def _page(request: HttpRequest, found: Found) -> tuple[Any, list[Any]]:
     """The page and its rows."""
     page = Paginator(found.rows, PAGE_SIZE).get_page(request.GET.get("page"))
@@ -221,6 +235,8 @@ def value_text(key: str, value: str) -> str:
             return value
     if key == "kind" and value in Kind.values:
         return gettext(str(Kind(value).label))
+    if key == "q" and value.isdecimal() and (group := parse_text(value).about.space_group):
+        return gettext("space group %(number)s") % {"number": group}
     return value + _UNITS.get(key, "")
 
 
@@ -256,8 +272,7 @@ def _near(query: dict[str, list[str]], request: HttpRequest) -> list[dict[str, A
     text = query.get("q", [""])[0]
     meant = parse_text(text)
     others = [text.replace(word, near) for word in meant.words for near in alike(word)]
-    if meant.formula:
-        others.append(" ".join(re.findall(r"[A-Z][a-z]?", meant.formula)))
+    others += [" ".join(re.findall(r"[A-Z][a-z]?", formula)) for formula in meant.formulae]
     near = []
     for other in dict.fromkeys(others):
         n = search({**query, "q": [other]}, request.user).n_spectra
@@ -272,7 +287,7 @@ def compute_address(query: dict[str, list[str]]) -> str:
     absorbers = [one for text in query.get("absorber", []) for one in _parts("absorber", text)]
     states = [one for text in query.get("oxidation_state", []) for one in _parts("", text)]
     wanted = [*absorbers, meant.absorber, *meant.elements, *query.get("elements", [])]
-    wanted += re.findall(r"[A-Z][a-z]?", meant.formula or meant.chemsys)
+    wanted += re.findall(r"[A-Z][a-z]?", " ".join(meant.formulae) or meant.chemsys)
     able = dict(ions())
     element = next((one for one in wanted if able.get(one)), "")
     if not element:

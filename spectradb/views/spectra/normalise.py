@@ -172,7 +172,9 @@ def _fields(
             kept = [_text(v) for v in stated.get(name, ("", ""))]
             ends = [f"{name}_lo", f"{name}_hi"]
             written = [sent.get(end, "") for end in ends] if "go" in sent else kept
-            derived = " … ".join(_text(v).replace("-", "−") for v in used.get(name) or ())
+            derived = " … ".join(
+                _text(round(float(v), 1)).replace("-", "−") for v in used.get(name) or ()
+            )
         else:
             written = [sent.get(name, "") if "go" in sent else _text(stated.get(name, ""))]
             derived = _text(used.get(name, ""))

@@ -41,7 +41,7 @@ def test_every_spectrum_that_is_small_is_computed_at_once_as_the_command_does(
 
     data = cif(rocksalt("NiO"), tmp_path)
     upload = bring(client, data)
-    assert "is none of a 3d ion" in client.get(f"/crystal/{upload.token}/").content.decode()
+    assert "not a 3d ion" in client.get(f"/crystal/{upload.token}/").content.decode()
     page = client.post(f"/crystal/{upload.token}/compute/", follow=True).content.decode()
     row = BroughtSpectrum.objects.get()
     assert (row.element, row.job_status, row.route) == ("Ni", JobStatus.DONE, "cheap")
@@ -74,7 +74,7 @@ def test_a_site_that_the_engine_cannot_do_is_refused_with_the_reason(
     oxygen = next(one for one in upload.told["sites"] if one["element"] == "O")
     asked = {"site": oxygen["key"]}
     page = client.post(f"/crystal/{upload.token}/compute/", asked, follow=True).content.decode()
-    assert "none of a 3d ion" in page
+    assert "not a 3d ion" in page
     assert not BroughtSpectrum.objects.exists()
 
 

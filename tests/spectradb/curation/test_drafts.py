@@ -7,10 +7,14 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import translation
 
+from compute.io.raw import ASKS_ABSORBER
 from spectradb.forms import DraftForm
 from spectradb.models import Kind, Measurement, SourceFile, Spectrum, Status
+from spectradb.services.curation.quality import run_checks
 from spectradb.services.curation.workflow import CurationError, submit
+from spectradb.words import in_words
 from tests.factories import make_site, make_spectrum, make_structure, make_user
 from tests.spectradb.matching.test_runs import csv
 
@@ -55,6 +59,29 @@ def test_nothing_is_licensed_without_being_asked(row: Spectrum, anna: Client) ->
     text = anna.get(f"/spectra/{row.pk}/draft/").content.decode()
     for words in ("element", "edge", "formula of the sample", "licence", "mode of detection"):
         assert words in text.split('id="missing"')[1].split("</div>")[0]
+
+
+def test_what_the_reader_told_is_said_in_words_and_what_was_filled_in_no_more(
+    row: Spectrum, anna: Client
+) -> None:
+    text = anna.get(f"/spectra/{row.pk}/draft/").content.decode()
+    assert "The file does not say which element and edge were measured" in text
+    assert "Energies: " in text
+    assert "name it (" not in text
+    row.absorber, row.edge = "Ni", "L23"
+    row.save()
+    assert "The file does not say" not in anna.get(f"/spectra/{row.pk}/draft/").content.decode()
+
+
+def test_warnings_of_a_reader_are_each_said_to_a_curator_in_their_language() -> None:
+    row = make_spectrum("experiment")
+    assert row.measurement is not None
+    row.measurement.warnings = ["energy: e", "columns not used: a, b", f"{ASKS_ABSORBER}edge was"]
+    reason = next(one.reason for one in run_checks(row) if one.name == "File")
+    with translation.override("ja"):
+        assert in_words(reason).split("\n") == ["エネルギー：e", "使わなかった列：a, b"]
+    row.measurement.warnings = [f"{ASKS_ABSORBER}edge was measured"]
+    assert next(one.verdict for one in run_checks(row) if one.name == "File") == "pass"
 
 
 def test_what_is_missing_blocks_the_submission_and_is_said(row: Spectrum, anna: Client) -> None:

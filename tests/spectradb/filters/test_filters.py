@@ -212,7 +212,7 @@ def test_an_ion_is_read_however_it_is_written(text: str, element: str, valence: 
 def test_a_symbol_in_small_letters_is_an_element_unless_it_is_a_word_in_a_line() -> None:
     assert parse_text("fe").elements == ["Fe"]
     assert parse_text("in").elements == ["In"]
-    assert parse_text("oxides in water").words == ["in", "water"]
+    assert parse_text("oxides in water").words == ["water"]
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,8 @@ def test_each_part_of_a_record_is_searched() -> None:
         "cubic", "立方晶 NiO", "space group 225", "No. 225", "空間群 225", "Fm3\u0305m", "NIO",
         "853 eV", "850-870 eV", "computed", "計算 Ni L3", "Ni L3 XANES", "NEXAFS", "high-spin Ni",
         "SDB-S{structure}", "sdb{pk}", "SDB {pk}", "α-NiO", "酸化ニッケル(II)",
-        "nickel L-edge spectra",
+        "nickel L-edge spectra", "225", '"NiO"', "Ni & O", "rocksalt containing Ni and O",
+        "Ni L23 between 850 and 870 eV", "NiO, CuO", "Ni2+ in NiO",
     ],
 )  # fmt: skip
 def test_a_phrase_is_read_as_a_whole(text: str) -> None:
@@ -301,19 +302,19 @@ def test_a_phrase_is_read_as_a_whole(text: str) -> None:
     [("CuSO4·5H2O", "CuH10SO9"), ("UO2", "UO2"), ("β-MnO2", "MnO2"), ("VO2", "VO2")],
 )
 def test_a_formula_is_read_as_people_write_it(text: str, formula: str) -> None:
-    assert parse_text(text).formula == reduced_formula(formula)
+    assert parse_text(text).formulae == [reduced_formula(formula)]
 
 
 @pytest.mark.parametrize("text", ["Fe(NO3)3", "Co(NO3)2·6H2O"])
 def test_a_nitrate_is_no_space_group(text: str) -> None:
     asked = parse_text(text)
-    assert asked.formula
+    assert asked.formulae
     assert asked.about.space_group is None
 
 
 def test_a_doi_is_read_whole_whatever_words_it_holds() -> None:
     asked = parse_text("NiO 10.1000/spectra-at.no.5,")
-    assert (asked.doi, asked.formula, asked.words) == ("10.1000/spectra-at.no.5", "NiO", [])
+    assert (asked.doi, asked.formulae, asked.words) == ("10.1000/spectra-at.no.5", ["NiO"], [])
 
 
 @pytest.mark.parametrize("text", ["O K", "O K edge", "O K-edge", "O K吸収端"])
@@ -341,3 +342,40 @@ def test_a_crystal_system_in_a_samples_name_is_found_without_a_crystal() -> None
     named = make_spectrum("experiment", formula="ZrO2", measurement_sample_name="cubic ZrO2")
     make_spectrum("experiment", formula="ZrO2", measurement_sample_name="monoclinic ZrO2")
     assert found(q="cubic ZrO2") == {named.pk}
+
+
+def test_a_line_of_formulae_finds_each() -> None:
+    rows = {make_spectrum(formula=one).pk for one in ("CuO", "Cu2O")}
+    make_spectrum(formula="NiO")
+    assert found(q="CuO, Cu2O") == found(q="CuO Cu2O") == rows
+
+
+def test_the_number_of_a_sample_is_no_space_group() -> None:
+    mine = make_spectrum("experiment", formula="NiO", measurement_sample_name="NiO sample no. 3")
+    make_spectrum("experiment", formula="NiO", measurement_sample_name="NiO sample no. 4")
+    assert found(q="sample no. 3") == found(q="NiO sample No. 3") == {mine.pk}
+    assert parse_text("no. 3").about.space_group == 3
+    assert parse_text("231").words == ["231"]
+
+
+def test_a_mode_of_detection_and_a_licence_are_searched_for() -> None:
+    row = make_spectrum("experiment", formula="FeO", measurement_mode="TEY", licence="CC0 1.0")
+    make_spectrum("experiment", formula="FeO", measurement_mode="fluorescence", licence="CC BY 4.0")
+    for text in ("TEY", "FeO total electron yield", "全電子収量", "CC0", "FeO CC0 1.0"):
+        assert found(q=text) == {row.pk}, text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["measured", "EXAFS", "9000 eV", "Cu K edge", "measured EXAFS at 9 keV", "Cu2+", "10.1000/cu"],
+)
+def test_structures_are_searched_for_by_their_spectra(text: str) -> None:
+    nio, cuo = make_structure("NiO"), make_structure("CuO", doi="10.1000/cu")
+    make_spectrum(structure=nio, site=make_site(nio))
+    make_spectrum(
+        "experiment", structure=cuo, absorber="Cu", edge="K", technique="EXAFS",
+        energy=[8900.0, 9100.0], intensity=[0.0, 1.0],
+    )  # fmt: skip
+    make_site(cuo, element="Cu", oxidation_state=2.0)
+    make_structure("MnO")
+    assert set(apply_where("structure", {"q": text}).values_list("pk", flat=True)) == {cuo.pk}

@@ -60,6 +60,14 @@ def test_every_page_takes_a_file_at_hand_and_shows_it_to_nobody_else(client: Cli
     assert Client().get(f"/file/{token}/").status_code == 404
 
 
+def test_a_file_of_another_edge_is_told_under_the_sliders(client: Client) -> None:
+    token, words = bring(client), "it may be of another edge"
+    assert words not in client.get(f"/multiplet/?file={token}&ion=Ni2").content.decode()
+    page = client.get(f"/multiplet/?file={token}&ion=Ti4").content.decode()
+    assert words in page
+    assert "far from Ti L3 (" in page
+
+
 def test_the_tray_holds_what_was_brought_on_pages_that_know_nothing_of_it(client: Client) -> None:
     assert "At hand" not in client.get("/cite/").content.decode()
     token = bring(client)
