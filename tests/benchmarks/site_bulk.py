@@ -59,13 +59,18 @@ def _export(folder: Path, format: str, most: int) -> str:
 
 
 def _index(folder: Path) -> str:
+    from compute.errors import InputError
     from spectradb.services.matching.groups import groups
     from spectradb.services.matching.index import refresh
 
     sizes = []
     for group, _, _ in groups():
         began = time.process_time()
-        sizes.append(len(refresh(group)))
+        try:
+            sizes.append(len(refresh(group)))
+        except InputError as error:  # made curves that nothing is measured like
+            sys.stderr.write(f"{group.path.name}: {error}\n")
+            continue
         sys.stderr.write(
             f"{group.path.name}: {sizes[-1]} spectra, {time.process_time() - began:.0f} s of CPU, "
             f"{_peak_mb():.0f} MB at most so far\n"

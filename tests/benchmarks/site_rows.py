@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from numpy.typing import NDArray
 
+from compute.matching.l23 import white_lines
 from spectradb.models import (
     Calculation,
     JobStatus,
@@ -125,7 +126,9 @@ def _spectra(
         site, structure, metal = sites[number % len(sites)]
         edge = "L23" if rng.random() < 0.6 else "K"
         is_measured = number % 50 == 0
-        energy = np.linspace(450.0, 480.0, N_POINTS) + 60.0 * METALS.index(metal)
+        lines = white_lines(metal, edge)
+        low = 450.0 + 60.0 * METALS.index(metal) if lines is None else lines.range_ev[0]
+        energy = np.linspace(low, low + 30.0, N_POINTS)
         values: dict[str, Any] = {
             "absorber": metal,
             "edge": edge,
