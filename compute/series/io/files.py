@@ -15,7 +15,9 @@ from compute.io.raw import RawSpectrum
 from compute.series.io.raw import PART_BYTES, Axis, Floats, RawSeries
 
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
+_UNSIGNED = re.compile(r"\d+(?:\.\d+)?")
 _NEAR = 1e-6  # eV: the same energies, printed
+_SHORT = 10  # one spectrum of so many may be short without the others losing the rest
 
 
 def from_files(
@@ -24,12 +26,12 @@ def from_files(
     """One series of the spectra of all files, and what of them failed (the rest goes on).
 
     The coordinate is the one number by which the names differ; where several or none do, it is the
-    place in the order of names. Several scans of a file follow each other.
+    place in the order of names. Several scans of a file follow each other. A hyphen is a sign where
+    some names have none (``E-0.1``, ``E0.1``), else it parts words (``scan-001``), which is told.
     """
-    spectra: list[RawSpectrum] = []
-    origin: list[Path] = []
+    held: list[tuple[Path, list[RawSpectrum]]] = []
     errors: list[str] = []
-    for path in sorted(paths, key=lambda one: _order(one.name)):
+    for path in sorted(paths):
         try:
             found = read(path, element=element, edge=edge)
         except SkipFile:
@@ -37,16 +39,24 @@ def from_files(
         except ReadError as error:
             errors += [f"{path.name}: {text}" for text in error.errors]
             continue
-        sample = [one for one in found if one.role == "sample"]
-        spectra += sample
-        origin += [path] * len(sample)
+        if sample := [one for one in found if one.role == "sample"]:
+            held.append((path, sample))
+    number = _number_of([path.name for path, _ in held])
+    held.sort(key=lambda one: _order(one[0].name, number))
+    spectra = [one for _, sample in held for one in sample]
+    origin = [path for path, sample in held for _ in sample]
     if len(spectra) < 2:
         raise ReadError([*errors, f"{len(spectra)} spectra in {len(paths)} files make no series"])
     warnings = [f"{spectra[0].label or paths[0].name}: {text}" for text in spectra[0].warnings]
-    axis, told = _coordinate(spectra, origin)
+    axis, told = _coordinate(spectra, origin, number)
     said, silent = _absorber(spectra, origin)
     energy, resampled = _common(spectra)
     warnings += told + resampled + silent
+    quantities = dict.fromkeys(one.quantity for one in spectra)
+    if len(quantities) > 1:
+        warnings.append(
+            f"quantities differ: {', '.join(quantities)}: all are taken for {spectra[0].quantity}"
+        )
 
     def parts() -> Iterator[np.ndarray[Any, Any]]:
         step = max(1, PART_BYTES // (8 * energy.size))
@@ -86,58 +96,91 @@ def _absorber(
     ]
 
 
-def _coordinate(spectra: Sequence[RawSpectrum], origin: Sequence[Path]) -> tuple[Axis, list[str]]:
+def _number_of(names: Sequence[str]) -> re.Pattern[str]:
+    """What is a number in names: with its sign, or without where every name has the hyphen."""
+    signed = [_NUMBER.findall(Path(name).stem) for name in names]
+    if len({len(one) for one in signed}) != 1:
+        return _UNSIGNED
+    columns = list(zip(*signed, strict=True))
+    parted = [all(one.startswith("-") for one in column) for column in columns]
+    return _UNSIGNED if any(parted) else _NUMBER
+
+
+def _coordinate(
+    spectra: Sequence[RawSpectrum], origin: Sequence[Path], number: re.Pattern[str]
+) -> tuple[Axis, list[str]]:
     plain = [f"{one.name}" for one in origin]
     if len(set(plain)) == len(plain):
-        numbers = [_NUMBER.findall(Path(name).stem) for name in plain]
-        around = {_NUMBER.sub("#", Path(name).stem) for name in plain}
+        numbers = [number.findall(Path(name).stem) for name in plain]
+        around = {number.sub("#", Path(name).stem) for name in plain}
         if len(around) == 1 and numbers[0]:
             columns = np.array(numbers, float).T
             differing = [column for column in columns if np.unique(column).size == column.size]
             if len(differing) == 1:
-                return Axis("index", "", differing[0]), [
+                told = [
                     "the coordinate is the number in the names; its unit and meaning are open: "
                     "state them by --axis"
                 ]
+                if "-#" in around.pop():
+                    told.append("hyphens before numbers in the names are not taken for signs")
+                return Axis("index", "", differing[0]), told
     return Axis("index", "", np.arange(len(spectra), dtype=np.float64)), [
         "the coordinate is the place in the order of files and scans: state it by --axis"
     ]
 
 
 def _common(spectra: Sequence[RawSpectrum]) -> tuple[Floats, list[str]]:
-    """The energies of all, or the overlap at the steps of the first, with a warning."""
+    """The energies of all, or the overlap at the steps of one, with a warning.
+
+    A scan that was stopped, one in ten at most, has gaps and takes nothing off the others.
+    """
     first = spectra[0].energy_ev
-    if all(
-        one.energy_ev.shape == first.shape and np.abs(one.energy_ev - first).max() < _NEAR
-        for one in spectra
-    ):
+    if all(_same(one.energy_ev, first) for one in spectra):
         return first, []
-    low = max(float(one.energy_ev[0]) for one in spectra)
-    high = min(float(one.energy_ev[-1]) for one in spectra)
-    inside = first[(first >= low) & (first <= high)]
-    if inside.size < max(2, first.size // 2):
+    short = len(spectra) // _SHORT
+    low = sorted((float(one.energy_ev[0]) for one in spectra), reverse=True)[short]
+    high = sorted(float(one.energy_ev[-1]) for one in spectra)[short]
+    reaching = [one.energy_ev for one in spectra if _covers(one, low, high)]
+    grid = reaching[0] if reaching else first
+    inside = grid[(grid >= low) & (grid <= high)]
+    if inside.size < max(2, grid.size // 2):
         shared = f"only {low:g} … {high:g} eV" if low < high else "no energies"
         raise ReadError([f"the spectra share {shared}: too little for one series"])
-    differ = sum(
-        one.energy_ev.shape != first.shape or np.abs(one.energy_ev - first).max() >= _NEAR
-        for one in spectra
-    )
-    return inside, [
-        f"energies differ: {differ} of {len(spectra)} spectra are interpolated to those of the "
-        f"first, {inside[0]:g} … {inside[-1]:g} eV; neighbouring channels share noise then"
+    low, high = float(inside[0]), float(inside[-1])
+    ending = [one for one in spectra if not _covers(one, low, high)]
+    warnings = [
+        f"energies differ: {sum(not _same(one.energy_ev, grid) for one in spectra)} of "
+        f"{len(spectra)} spectra are interpolated to those of one, {low:g} … {high:g} eV; "
+        "neighbouring channels share noise then"
     ]
+    if ending:
+        there = f"{ending[0].energy_ev[0]:g} … {ending[0].energy_ev[-1]:g} eV"
+        warnings.append(
+            f"{len(ending)} of {len(spectra)} spectra do not reach over all of it and have gaps "
+            f"there ({ending[0].label or 'the first of them'}: {there})"
+        )
+    return inside, warnings
+
+
+def _same(a: Floats, b: Floats) -> bool:
+    return a.shape == b.shape and bool(np.abs(a - b).max() < _NEAR)
+
+
+def _covers(one: RawSpectrum, low: float, high: float) -> bool:
+    return bool(one.energy_ev[0] <= low + _NEAR and one.energy_ev[-1] >= high - _NEAR)
 
 
 def _on(one: RawSpectrum, energy: Floats) -> Floats:
-    if one.energy_ev.shape == energy.shape and np.abs(one.energy_ev - energy).max() < _NEAR:
+    if _same(one.energy_ev, energy):
         return one.intensity
-    return np.interp(energy, one.energy_ev, one.intensity)
+    inside = (energy >= one.energy_ev[0] - _NEAR) & (energy <= one.energy_ev[-1] + _NEAR)
+    return np.where(inside, np.interp(energy, one.energy_ev, one.intensity), np.nan)
 
 
-def _order(name: str) -> tuple[Any, ...]:
+def _order(name: str, number: re.Pattern[str]) -> tuple[Any, ...]:
     """Names with numbers in the order of the numbers."""
     return tuple(
-        (0, float(part), "") if _NUMBER.fullmatch(part) else (1, 0.0, part)
-        for part in re.split(r"([-+]?\d+(?:\.\d+)?)", name)
+        (0, float(part), "") if number.fullmatch(part) else (1, 0.0, part)
+        for part in re.split(f"({number.pattern})", name)
         if part
     )

@@ -89,6 +89,22 @@ def test_gold_chloride_goes_to_metal_by_way_of_a_sulphide():
     assert np.median(two.residual / three.residual) > 2
 
 
+def test_nickel_of_a_battery_that_is_charged_goes_to_its_charged_state():
+    """Ni K of LiNiO2, operando, first charge at C/10 (SOLEIL, ROCK; GhostDeini/perex).
+
+    Beside the place of the edge at 0.7 of the step, which its authors draw against time.
+    """
+    series, spectra = read(shared_data("series", "lno"))
+    assert series.n_spectra == 58
+    near = (series.energy_ev > 8325) & (series.energy_ev < 8420)
+    energy, rows = series.energy_ev[near], spectra[:, near]
+    edge = np.array([np.interp(0.7, row[energy < 8350], energy[energy < 8350]) for row in rows])
+    found = unmix(rows, rows[[0, -1]], energy_ev=energy)
+    charged = found.fractions[:, 1]
+    assert np.ptp(edge) > 0.8
+    assert np.corrcoef(charged, edge)[0, 1] > 0.97
+
+
 def test_a_map_of_mixed_valence_is_between_its_ends():
     """Fe 2p transmission of a particle (STXM, ALS 11.0.2.2; nano-XANES-microscopy-of-Fe)."""
     folder = shared_data("series", "stxm")

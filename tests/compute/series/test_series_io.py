@@ -117,6 +117,40 @@ def test_a_folder_is_a_series_by_the_number_in_its_names(tmp_path):
     assert not any("--axis" in text for text in given.warnings)
 
 
+def test_hyphens_that_part_words_are_no_signs(tmp_path):
+    energy = 7000 + np.arange(300.0)
+    names = [f"scan-{n:03d}.dat" for n in (10, 2, 1)]
+    path = folder(tmp_path / "run", [energy] * 3, names)
+    series, _ = read_series([path])
+    np.testing.assert_array_equal(series.axes[0].values, [1, 2, 10])
+    assert series.header["files"] == ["scan-001.dat", "scan-002.dat", "scan-010.dat"]
+    assert any("hyphens" in text and "signs" in text for text in series.warnings)
+
+
+def test_signs_that_only_some_names_have_are_signs(tmp_path):
+    energy = 7000 + np.arange(300.0)
+    path = folder(tmp_path / "run", [energy] * 3, ["E0.1.dat", "E-0.1.dat", "E-0.3.dat"])
+    (path / "notes.md").write_text("three potentials")
+    series, _ = read_series([path])
+    np.testing.assert_array_equal(series.axes[0].values, [-0.3, -0.1, 0.1])
+    assert not any("hyphens" in text for text in series.warnings)
+
+
+@pytest.mark.parametrize("stopped", [0, 4])
+def test_a_scan_that_was_stopped_takes_nothing_off_the_others(tmp_path, stopped):
+    energies = [7000 + np.arange(300.0)] * 10
+    energies[stopped] = energies[stopped][:180]
+    names = [f"run{n:02d}.dat" for n in range(10)]
+    series, errors = read_series([folder(tmp_path / "run", energies, names)])
+    assert errors == []
+    assert series.energy_ev[[0, -1]].tolist() == [7000, 7299]
+    rows = spectra_of(series)
+    assert np.isnan(rows[stopped, 180:]).all()
+    assert np.isfinite(rows[stopped, :180]).all()
+    assert np.isfinite(np.delete(rows, stopped, axis=0)).all()
+    assert any("1 of 10 spectra do not reach over all of it" in text for text in series.warnings)
+
+
 def test_energies_that_differ_are_resampled_and_told(tmp_path):
     energies = [7000 + np.arange(300.0), 7001.5 + np.arange(300.0)]
     series, _ = read_series([folder(tmp_path / "run", energies, ["a1.dat", "a2.dat"])])
