@@ -8,7 +8,8 @@ from a sample of it, so that a part is corrected alike whichever parts have been
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -74,6 +75,21 @@ class Wanted:
     low_loss: tuple[Floats, Floats] | None = None
     over_absorption: float | None = None
     bin: int = 1
+
+
+# What corrections call the number that they were given.
+_OWN = ("alpha", "factor", "threshold", "window")
+
+
+@contextmanager
+def _named(name: str, value: object) -> Iterator[None]:
+    """A number that cannot be is told by the correction that was asked for."""
+    try:
+        yield
+    except InputError as error:
+        if error.field not in _OWN:
+            raise
+        raise InputError(name, value, error.reason) from error
 
 
 class Step(Protocol):
@@ -149,47 +165,55 @@ class Chain:
         energy, y = np.asarray(energy_ev, float), np.asarray(sample, float)
         steps: list[Step] = []
 
-        def take(step: Step) -> None:
+        def take(name: str, value: object, settle: Callable[[], Step]) -> None:
             nonlocal y
-            steps.append(step)
-            done = step.of(y, places)
+            with _named(name, value):
+                step = settle()
+                done = step.of(y, places)
             if np.isfinite(y).any() and not np.isfinite(done.spectra).any():
-                name = str(done.record["correction"]).replace(" ", "_")
-                raise InputError(name, "", "leaves no value of any spectrum")
+                raise InputError(name, value, "leaves no value of any spectrum")
+            steps.append(step)
             y = done.spectra
 
+        def plain(name: str, value: object, work: Callable[[Floats], Corrected]) -> None:
+            take(name, value, lambda: _Plain(work))
+
         if wanted.dead_time_s is not None:
-            dead_s, live_s = wanted.dead_time_s
-            take(_Plain(lambda rows: undo_dead_time(rows, dead_s, live_s)))
+            times = wanted.dead_time_s
+            plain("dead_time", times, lambda rows: undo_dead_time(rows, *times))
         if wanted.spikes is not None:
-            take(_Plain(Spikes.judged(y, wanted.spikes).of))
+            limit = wanted.spikes
+            take("spikes", limit, lambda: _Plain(Spikes.judged(y, limit).of))
         if wanted.dead:
-            take(_Plain(Dead.judged(y).of))
+            take("dead", True, lambda: _Plain(Dead.judged(y).of))
         if wanted.i0 is not None:
-            if wanted.i0.energy_ev.size not in (1, energy.size):
-                raise InputError("i0", wanted.i0.energy_ev.size, f"channels; {energy.size} here")
-            take(_OverI0(wanted.i0))
+            monitor = wanted.i0
+            if monitor.energy_ev.size not in (1, energy.size):
+                raise InputError("i0", monitor.energy_ev.size, f"channels; {energy.size} here")
+            take("i0", "a series", lambda: _OverI0(monitor))
         if wanted.calibrate_ev is not None and wanted.drift is None:
             raise InputError("calibrate", wanted.calibrate_ev, "needs to know the drift: --align")
         if wanted.calibrate_ev is not None and not np.isfinite(wanted.calibrate_ev):
             raise InputError("calibrate", wanted.calibrate_ev, "is an energy, eV")
         if wanted.drift is not None:
-            step, offset = _drift_of(energy, y, places, wanted.drift, wanted.calibrate_ev)
-            take(step)
-            energy = energy + offset
+            told = wanted.drift if isinstance(wanted.drift, str) else "a series"
+            drift = _drift_of(energy, y, places, wanted.drift, wanted.calibrate_ev)
+            take("drift", told, lambda: drift)
+            energy = energy + drift.offset_ev
         at = energy
         if wanted.power_law_ev is not None:
             window = wanted.power_law_ev
-            take(_Plain(lambda rows: remove_power_law(at, rows, window)))
+            plain("power_law", window, lambda rows: remove_power_law(at, rows, window))
         if wanted.low_loss is not None:
             low = wanted.low_loss
-            take(_Plain(lambda rows: undo_plural_scattering(at, rows, *low)))
+            plain("low_loss", "a spectrum", lambda rows: undo_plural_scattering(at, rows, *low))
         if wanted.over_absorption is not None:
             alpha = wanted.over_absorption
-            take(_Plain(lambda rows: undo_over_absorption(rows, alpha)))
+            plain("over_absorption", alpha, lambda rows: undo_over_absorption(rows, alpha))
         if wanted.bin != 1:
-            energy = bin_channels(at, y, wanted.bin)[0]
-            take(_Plain(lambda rows: bin_channels(at, rows, wanted.bin)[1]))
+            with _named("bin", wanted.bin):
+                energy = bin_channels(at, y, wanted.bin)[0]
+            plain("bin", wanted.bin, lambda rows: bin_channels(at, rows, wanted.bin)[1])
         return cls(energy, tuple(steps))
 
     def of(self, spectra: Floats, places: Places) -> Done:
@@ -216,14 +240,14 @@ class Done:
 
 def _drift_of(
     energy: Floats, y: Floats, places: Places, drift: Channel | str, calibrate_ev: float | None
-) -> tuple[_Drift, float]:
+) -> _Drift:
     beside = None if isinstance(drift, str) else drift
     own = even_step(energy)
     there = energy if beside is None else beside.energy_ev
     step = own if beside is None else even_step(there)
     seen = Drift.judged(y if beside is None else beside.at(places))
     offset = 0.0 if calibrate_ev is None else calibrate_ev - _rise(there, seen.target)
-    return _Drift(seen, beside, step / own, offset), offset
+    return _Drift(seen, beside, step / own, offset)
 
 
 def _rise(energy: Floats, values: Floats) -> float:

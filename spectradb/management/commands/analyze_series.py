@@ -14,6 +14,8 @@ from compute.errors import ComputeError, InputError
 from spectradb.management.json_command import JsonCommand
 
 _TOLD_EVERY = 2.0  # seconds
+# Options that `handle` names; the others are corrections.
+_STATED = ("method", "references", "components", "free", "noise", "quantity", "window", "device")
 
 
 class Command(JsonCommand):
@@ -125,12 +127,22 @@ class Command(JsonCommand):
                     self.say(f"{step.done} of {step.total}, {rate:.0f}/s, {left:.0f} s left")
                     told = now
         except InputError as error:
-            raise CommandError(f"--{error.field} {error.value}: {error.reason}") from error
+            raise CommandError(_of_option(error, options)) from error
         except ComputeError as error:
             raise CommandError(str(error)) from error
         for text in warnings:
             self.say(text)
         self.say(f"{row.n_spectra} spectra: {target}")
+
+
+def _of_option(error: InputError, options: Mapping[str, Any]) -> str:
+    """The option that was given, as it was given; what is no option by its name."""
+    name = {"drift": "align"}.get(error.field, error.field)
+    if name not in _STATED and name not in options:
+        return str(error)
+    values = error.value if isinstance(error.value, list | tuple) else [error.value]
+    given = " ".join(f"{one:g}" if isinstance(one, float) else str(one) for one in values)
+    return f"--{name.replace('_', '-')} {given}: {error.reason}"
 
 
 def _number_or_auto(text: str) -> int | str:

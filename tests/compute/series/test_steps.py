@@ -65,8 +65,10 @@ def test_a_reference_channel_sets_the_scale():
     ("wanted", "name"),
     [
         (Wanted(calibrate_ev=600.0), "calibrate"),
-        (Wanted(bin=1000), "factor"),
-        (Wanted(power_law_ev=(1.0, 2.0)), "window"),
+        (Wanted(bin=1000), r"^bin: .*\(got 1000\)"),
+        (Wanted(power_law_ev=(1.0, 2.0)), r"^power_law: .*\(got \(1.0, 2.0\)\)"),
+        (Wanted(spikes=-1.0), r"^spikes: .*\(got -1.0\)"),
+        (Wanted(over_absorption=-2.0), r"^over_absorption: .*\(got -2.0\)"),
         (Wanted(i0=Channel(np.arange(3.0), lambda places: np.ones((places.size, 3)))), "i0"),
     ],
 )

@@ -74,8 +74,10 @@ def test_how_many_spectra_have_no_number_is_told(tmp_path, words):
     ("words", "why"),
     [
         (("--align", "self", "--calibrate", "nan"), "--calibrate nan"),
-        (("--dead-time", "1", "1e-9"), "the shorter one first"),
-        (("--power-law", "640", "645"), "power_law : leaves no value"),
+        (("--dead-time", "1", "1e-9"), "^--dead-time 1 1e-09: .*the shorter one first"),
+        (("--power-law", "1", "2"), "^--power-law 1 2: holds at least five"),
+        (("--bin", "10000"), "^--bin 10000: "),
+        (("--power-law", "640", "645"), "^--power-law 640 645: leaves no value"),
     ],
 )
 def test_the_correction_that_leaves_nothing_is_named(tmp_path, words, why):
