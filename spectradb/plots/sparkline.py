@@ -117,11 +117,12 @@ def thin(x: NDArray[np.float64], y: NDArray[np.float64], points: int) -> NDArray
     bounds = np.linspace(1, n - 1, points - 1).astype(int)
     kept = np.empty(points, dtype=np.intp)
     kept[0], kept[-1] = 0, n - 1
+    after = bounds[1:]  # where the bucket behind each begins; the last is the end point alone
+    sizes = np.diff(after, append=n)
+    mean_x, mean_y = (np.add.reduceat(v, after) / sizes for v in (x, y))
     for k in range(points - 2):
-        start, stop = bounds[k], bounds[k + 1]
-        after = bounds[k + 2] if k + 2 < bounds.size else n
-        mx, my = x[stop:after].mean(), y[stop:after].mean()
-        a = kept[k]
+        start, stop, a = bounds[k], bounds[k + 1], kept[k]
+        mx, my = mean_x[k], mean_y[k]
         area = np.abs((x[a] - mx) * (y[start:stop] - y[a]) - (x[a] - x[start:stop]) * (my - y[a]))
         kept[k + 1] = start + int(np.argmax(area))
     return kept

@@ -26,7 +26,8 @@ register = template.Library()
 
 _COUNT = re.compile(r"(?<=[A-Za-z)\]])(\d+(?:\.\d+)?)")
 _SYMBOL = "|".join(sorted((one.symbol for one in ELEMENTS), key=len, reverse=True))
-_NUMBER = r"(?:\d{1,3}(?:\.\d{1,2})?)"
+# Three decimals and more only before another symbol: at the end they number a scan, KMnO4.103.
+_NUMBER = r"(?:\d{1,3}(?:\.(?:\d{3,9}(?=[A-Z(\[])|\d{1,2}))?)"
 _FORMULA = re.compile(
     rf"(?:{_NUMBER}|[nx])?(?:(?:{_SYMBOL})(?:{_NUMBER}|[xyδ](?![a-z]))?|[()\[\]]{_NUMBER}?|[·*:-]{_NUMBER}?)+"
 )
@@ -65,8 +66,16 @@ def _lowered(text: str) -> str:
         word = as_written(bare) + word[len(bare) :]
         html = str(escape(word))
         is_formula = _FORMULA.fullmatch(bare) is not None
-        parts.append(_COUNT.sub(r"<sub>\1</sub>", html) if is_formula else html)
+        parts.append(_COUNT.sub(_lowered_count, html) if is_formula else html)
     return "".join(parts)
+
+
+def _lowered_count(found: re.Match[str]) -> str:
+    """An amount with three decimals at most: a refined occupancy has no more that mean anything."""
+    amount, decimals = found[1], found[1].partition(".")[2]
+    if len(decimals) > 3:
+        amount = f"{float(amount):.3f}".rstrip("0").rstrip(".")
+    return f"<sub>{amount}</sub>"
 
 
 @register.filter

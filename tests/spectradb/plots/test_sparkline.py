@@ -34,6 +34,22 @@ def test_thinning_keeps_a_line_narrower_than_a_bucket() -> None:
     assert 5_003 in thin(e, y, 64)
 
 
+def test_thinning_is_that_of_the_paper_bucket_by_bucket() -> None:
+    draws = np.random.default_rng(3)
+    for n, points in ((1_000, 200), (65, 64), (301, 3), (4_001, 64)):
+        x, y = np.cumsum(draws.uniform(0.1, 1.0, n)), draws.normal(size=n)
+        bounds, kept = np.linspace(1, n - 1, points - 1).astype(int), [0]
+        for start, stop, after in zip(bounds, bounds[1:], [*bounds[2:], n], strict=False):
+            mx, my = x[stop:after].mean(), y[stop:after].mean()
+            xa, ya = x[kept[-1]], y[kept[-1]]
+            areas = [
+                abs((xa - mx) * (y[one] - ya) - (xa - x[one]) * (my - ya))
+                for one in range(start, stop)
+            ]
+            kept.append(int(start + np.argmax(areas)))
+        assert thin(x, y, points).tolist() == [*kept, n - 1]
+
+
 def test_long_scan_is_cropped_to_its_edge() -> None:
     e = np.arange(8760.0, 9650.0, 0.5)
     y = 1 / (1 + np.exp(-(e - 8984) / 0.8)) - 1e-4 * (e - 8760)

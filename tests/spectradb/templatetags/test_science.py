@@ -27,6 +27,8 @@ def plain(html: str) -> str:
         ("NiO", "NiO"),
         ("NiO.010", "NiO.010"),
         ("KMnO4.103", "KMnO4.103"),
+        ("Mg8.024Mn0.008O32", "Mg{8.024}Mn{0.008}O{32}"),
+        ("Mg7.95106447Mn0.11996402O32", "Mg{7.951}Mn{0.12}O{32}"),
         ("V_XANES_FAD_V_1a_spot3.001", "V_XANES_FAD_V_1a_spot3.001"),
         ("Pb2+ hydrated pH 5.5", "Pb2+ hydrated pH 5.5"),
         ("A<b>2", "A&lt;b&gt;2"),
