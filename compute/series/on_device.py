@@ -7,7 +7,8 @@ axis n for the spectra.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from compute.errors import InputError
 from compute.series.kernels import CLOSE, FLOOR, ROUNDS, SCALES
 from compute.series.noise import Noise
 from compute.series.unmixed import Linear
@@ -35,7 +37,8 @@ def fit_fixed_on(device: str, y: Floats, design: Floats, bounded: int, noise: No
     out = Linear.empty(n, size)
     d = torch.as_tensor(design, dtype=torch.float64, device=device)
     variances = np.ones((1, m)) if noise.variances is None else noise.variances
-    for rows in batches(n, 8 * m * (_ROWS + 3 * size), device):
+
+    def fit(rows: slice) -> None:
         one = _Batch(
             torch.as_tensor(y[rows], device=device),
             torch.as_tensor(variances if len(variances) == 1 else variances[rows], device=device),
@@ -45,14 +48,44 @@ def fit_fixed_on(device: str, y: Floats, design: Floats, bounded: int, noise: No
         out.open[rows] = one.open.cpu().numpy()
         out.covariance[rows] = one.inverse.cpu().numpy()
         out.blocks[rows] = one.structure().cpu().numpy()
+
+    in_batches(n, 8 * m * (_ROWS + 3 * size), device, fit)
     return out
 
 
-def batches(n: int, row_bytes: int, device: str) -> Iterator[slice]:
-    """Slices of ``n`` rows that take half of what is free on the device."""
-    step = max(1, _room(device) // row_bytes)
-    for start in range(0, n, step):
-        yield slice(start, min(start + step, n))
+def in_batches(n: int, row_bytes: int, device: str, work: Callable[[slice], None]) -> None:
+    """``work`` of slices of ``n`` rows that take half of what is free on the device.
+
+    Where that is too much after all, since others take memory of it as well, halves follow; a slice
+    that failed is asked again from its first row.
+
+    Raises
+    ------
+    InputError
+        If there is no room for one row.
+    """
+    start, step = 0, max(1, _room(device) // row_bytes)
+    while start < n:
+        stop = min(start + step, n)
+        if _fits(device, partial(work, slice(start, stop))):
+            start = stop
+        elif stop - start == 1:
+            raise InputError("device", device, "has too little free memory for one spectrum")
+        else:
+            step = (stop - start) // 2
+
+
+def _fits(device: str, work: Callable[[], None]) -> bool:
+    """Whether the device had the memory for ``work``; what it held is given back where not."""
+    try:
+        work()
+    except torch.OutOfMemoryError:
+        pass  # the frames that hold its tensors are gone behind this block
+    else:
+        return True
+    if "cuda" in device:
+        torch.cuda.empty_cache()
+    return False
 
 
 def _room(device: str) -> int:
@@ -71,21 +104,25 @@ def products(
     def on(values: NDArray[Any]) -> Tensor:
         return torch.as_tensor(np.ascontiguousarray(values), device=device)
 
-    kept = on(d) if d.nbytes <= _room(device) else None
+    kept: list[Tensor] = []
+    if d.nbytes <= _room(device):
+        _fits(device, lambda: kept.append(on(d)))
 
-    def parts() -> Iterator[tuple[slice, Tensor]]:
-        if kept is not None:
-            yield slice(None), kept
+    def over(work: Callable[[slice, Tensor], None]) -> None:
+        if kept and _fits(device, lambda: work(slice(0, len(d)), kept[0])):
             return
-        for rows in batches(len(d), 2 * d[0].nbytes, device):
-            yield rows, on(d[rows])
+        kept.clear()
+        in_batches(len(d), 2 * d[0].nbytes, device, lambda rows: work(rows, on(d[rows])))
 
     def with_components(s: NDArray[Any]) -> NDArray[Any]:
         there = on(s).T
-        return np.concatenate([(part @ there).cpu().numpy() for _, part in parts()])
+        done: list[NDArray[Any]] = []
+        over(lambda _, part: done.append((part @ there).cpu().numpy()))
+        return np.concatenate(done)
 
     def with_amounts(c: NDArray[Any]) -> NDArray[Any]:
-        done = [(on(c[rows]).T @ part).cpu().numpy() for rows, part in parts()]
+        done: list[NDArray[Any]] = []
+        over(lambda rows, part: done.append((on(c[rows]).T @ part).cpu().numpy()))
         return np.asarray(np.sum(done, axis=0))
 
     return with_components, with_amounts

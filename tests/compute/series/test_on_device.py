@@ -97,6 +97,51 @@ def test_data_that_do_not_fit_on_a_device_are_brought_there_in_batches(monkeypat
     np.testing.assert_allclose(with_amounts(amounts), amounts.T @ data, rtol=1e-12)
 
 
+def full_beyond(monkeypatch, rows: int) -> list[int]:
+    """A device that is full wherever more than so many rows come; the sizes that were tried."""
+    tried: list[int] = []
+    real = torch.as_tensor
+
+    def as_tensor(data, **how):
+        if np.ndim(data) == 2 and len(data) > 8:  # no design and no components
+            tried.append(len(data))
+            if len(data) > rows:
+                raise torch.OutOfMemoryError("no room")
+        return real(data, **how)
+
+    monkeypatch.setattr(torch, "as_tensor", as_tensor)
+    return tried
+
+
+def test_a_device_that_is_full_is_asked_for_half_as_much(monkeypatch):
+    spectra = mixtures(50, seed=7)[0]
+    at_once = unmix(spectra, REFERENCES, device="cpu")
+    tried = full_beyond(monkeypatch, 15)
+    there = unmix(spectra, REFERENCES, device="cpu")
+    np.testing.assert_allclose(there.fractions, at_once.fractions, rtol=1e-12)
+    assert tried[:4] == [50, 25, 12, 12]
+    assert max(tried[2:]) <= 15
+
+
+def test_products_on_a_device_that_is_full_go_on_in_batches(monkeypatch):
+    data = np.random.default_rng(3).random((50, 40))
+    components, amounts = np.ones((3, 40)), np.arange(150.0).reshape(50, 3)
+    tried = full_beyond(monkeypatch, 15)
+    with_components, with_amounts = on_device.products(data, "cpu")
+    np.testing.assert_allclose(with_components(components), data @ components.T, rtol=1e-12)
+    np.testing.assert_allclose(with_amounts(amounts), amounts.T @ data, rtol=1e-12)
+    assert tried[0] == 50
+    assert 12 in tried
+
+
+def test_a_device_without_room_for_one_spectrum_is_told():
+    def work(rows):
+        raise torch.OutOfMemoryError("no room")
+
+    with pytest.raises(InputError, match="too little free memory for one spectrum"):
+        on_device.in_batches(50, 8, "cpu", work)
+
+
 def test_a_device_that_is_not_here_is_told(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(InputError, match="no GPU here"):
