@@ -133,6 +133,8 @@ SENTENCES = (
     "{0} is stated as {1}, a state that the element does not have",
     "{0}: neither its bonds (sum {1}) nor the composition support an oxidation state; state it",
     "{0} is a mean: {1} {2} and {3} {4}",
+    "{0}: the {1} ligands carry {2} of the {3} of all its bonds; longer bonds are left out of its "
+    "ligand field",
     "atom {0} ({1}): outside the range in which the splittings of route cheap were checked: {2}",
     "valence {0} (2+ to 4+ were)",
     "{0} ligands (four to six were)",

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from math import floor
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from compute.sites.analysis import BELIEVED, Site
-from compute.sites.bondvalence import error_of_sum, has_parameter
+from compute.sites.bondvalence import bond_valence, error_of_sum, has_parameter
 from compute.sites.oxidation import STATED
 from compute.sites.redox import is_possible
 from compute.sites.stated import own_charge
@@ -21,16 +23,18 @@ _NEUTRAL = 1e-3
 _WHOLE = 5e-3
 _ROUGH = 2.0  # factor on the error of a bond-valence sum without parameters of its own
 _SILENT = frozenset(("C", "H"))  # bonds to them tell no valence
+_SHELL = 0.8  # of the bonds' sum: a shell that carries less lacks a ligand (Cl behind V=O)
 
 
 def valence_findings(structure: Structure, sites: Sequence[Site]) -> list[Finding]:
     """Totals that are not neutral, stated charges that the bonds contradict, states without
-    support."""
+    support, means of several, and shells that lack ligands."""
     return [
         *_total(structure, sites),
         *_stated(structure, sites),
         *_without_support(sites),
         *_mixed(sites),
+        *_lacking(sites),
     ]
 
 
@@ -133,6 +137,26 @@ def _mixed(sites: Sequence[Site]) -> list[Finding]:
             text = (
                 f"{site.element} {site.oxidation_state:+.3g} is a mean: {1 - share:.0%} "
                 f"{site.element}{low:+d} and {share:.0%} {site.element}{low + 1:+d}"
+            )
+            out.append(Finding("valence", text))
+    return list(dict.fromkeys(out))
+
+
+def _lacking(sites: Sequence[Site]) -> list[Finding]:
+    """Bonds much longer than the shortest are not counted as ligands, however strong they are."""
+    out = []
+    for site in sites:
+        whole = site.bond_valence_sum
+        if site.element not in _OPEN_SHELL or whole <= 0 or site.alternatives or site.occupancy < 1:
+            continue
+        shell = sum(
+            bond_valence(site.element, other, float(np.linalg.norm(vector)))
+            for other, vector in zip(site.ligand_elements, site.ligand_vectors, strict=True)
+        )
+        if shell < _SHELL * whole:
+            text = (
+                f"{site.element}: the {site.coordination_number} ligands carry {shell:.2f} of the "
+                f"{whole:.2f} of all its bonds; longer bonds are left out of its ligand field"
             )
             out.append(Finding("valence", text))
     return list(dict.fromkeys(out))

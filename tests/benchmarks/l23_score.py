@@ -1,11 +1,12 @@
 """Computed L2,3 spectra against measured ones, by figures that a wrong compound can fail.
 
     python -m tests.benchmarks.l23_score [--route cheap|cluster] [--widths default|table|bands]
-                                         [--cache DIR] [--only-kept] [--write]
+                                         [--cache DIR] [--only-kept] [--library] [--write]
 
 Every measured compound is compared with each computed crystal of its element. ``--write`` puts the
 tables into docs/measurements/likeness.md; ``--only-kept`` compares with what the folder of
-`compound_spectra` holds. Needs the literature data beside the repository.
+`compound_spectra` holds, ``--library`` with all crystals of the loaded site that were found, made
+ones left out (`library_spectra`). Needs the literature data beside the repository.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from compute.l23.lineshape import DEFAULT, WIDTHS
 from compute.l23.routes import ROUTES, version
 from compute.sites import analyze_sites
 from tests.benchmarks.compound_spectra import Computed, computed, with_element
+from tests.benchmarks.library_spectra import stored
 from tests.benchmarks.ligandfield import read_spectrum
 from tests.benchmarks.output import rewrite, write
 from tests.shared_data import shared_data
@@ -121,15 +123,20 @@ def _ranks(values: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class Source:
-    """Where computed spectra come from: a route, its widths, the folder that keeps them."""
+    """Where computed spectra come from: a route, its widths; the folder that keeps them, or the
+    loaded site."""
 
     route: str
     widths: str
     cache: Path | None
     only_kept: bool
+    library: bool = False
 
 
 def theory(element: str, source: Source) -> list[Computed]:
+    if source.library:
+        named = [one for _, one, of in (*SPECTRA, *LISTS) if of == element]
+        return [one.computed for one in stored(element, source.route, named)]
     found = (
         computed(
             one.id,
@@ -304,12 +311,7 @@ def details(found: list[Trial]) -> str:
 
 def valences(source: Source) -> str:
     """Digitised Mn spectra labelled by valence: of what valence is the crystal most like each."""
-    candidates = []
-    for one in theory("Mn", source):
-        sites = analyze_sites(crystal(one.crystal).structure())
-        states = {round(site.oxidation_state, 2) for site in sites if site.element == "Mn"}
-        if len(states) == 1:
-            candidates.append((one, states.pop()))
+    candidates = list(_of_one_valence("Mn", source))
     if len(candidates) < _FEWEST:
         return ""
     right, chance, groups = [], [], []
@@ -331,22 +333,41 @@ def valences(source: Source) -> str:
     )
 
 
+def _of_one_valence(element: str, source: Source) -> Iterator[tuple[Computed, float]]:
+    """Computed crystals whose sites of the element are of one state, and that state."""
+    if source.library:
+        for known in stored(element, source.route, ()):
+            if known.state is not None:
+                yield known.computed, known.state
+        return
+    for one in theory(element, source):
+        sites = analyze_sites(crystal(one.crystal).structure())
+        states = {round(site.oxidation_state, 2) for site in sites if site.element == element}
+        if len(states) == 1:
+            yield one, states.pop()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--route", choices=ROUTES, default="cheap")
     parser.add_argument("--widths", choices=WIDTHS, default=DEFAULT)
     parser.add_argument("--cache", type=Path, help="folder that keeps computed spectra")
     parser.add_argument("--only-kept", action="store_true", help="compute nothing")
+    parser.add_argument("--library", action="store_true", help="what the loaded site holds")
     parser.add_argument("--write", action="store_true", help=f"into {DOCUMENT}")
     arguments = parser.parse_args()
-    source = Source(arguments.route, arguments.widths, arguments.cache, arguments.only_kept)
+    if arguments.library and arguments.widths != DEFAULT:
+        parser.error(f"the library's spectra have widths {DEFAULT}")
+    source = Source(
+        arguments.route, arguments.widths, arguments.cache, arguments.only_kept, arguments.library
+    )
     found = list(trials(source))
     versions = ", ".join(version(source.route).values())
     series = valences(source)
     told = f"Versions {versions}; widths {source.widths}."
     text = f"{told}\n\n{summary(found)}\n{details(found)}\n{series}"
     if arguments.write:
-        rewrite(DOCUMENT, f"{source.route} {source.widths}", text)
+        rewrite(DOCUMENT, f"{source.route} {'library' if source.library else source.widths}", text)
     else:
         write(text, None)
 

@@ -76,9 +76,9 @@ def made_claims(
             error = own[int(rng.integers(len(own)))]
             _, library = site.of(error.element)
             pk = library.ids[int(rng.integers(len(library)))]
-            result = library.match(
-                *made_query(library, pk, error, rng), top=60, max_shift_ev=MAX_SHIFT_EV
-            )
+            # Of all that are compared, as the site sums: the first few hold a part of a valence.
+            query = made_query(library, pk, error, rng)
+            result = library.match(*query, top=None, max_shift_ev=MAX_SHIFT_EV)
             _claim(site, result, int(str(pk)), valence, compound)
             rejected.append(result.none_of_these > 0.5)
     return valence, compound, rejected
