@@ -65,6 +65,28 @@ def references(given):
     return {"c": amounts, "cpu": cpu}
 
 
+def eelsmodel(given):
+    from pyEELSMODEL.components.fixedpattern import FixedPattern
+    from pyEELSMODEL.core.model import Model
+    from pyEELSMODEL.core.multispectrum import MultiSpectrum, MultiSpectrumshape
+    from pyEELSMODEL.core.spectrum import Spectrum
+    from pyEELSMODEL.fitters.linear_fitter import LinearFitter
+
+    d, s = given["d"], given["s"]
+    shape = MultiSpectrumshape(0.1, 600.0, d.shape[1], 1, len(d))
+    one = shape.getspectrumshape()
+    found = {}
+    for name, weighted in (("c", False), ("weighted", True)):
+        rows = [FixedPattern(one, Spectrum(one, data=row)) for row in s]
+        signal = MultiSpectrum(shape, data=d[None].copy())
+        fitter = LinearFitter(signal, Model(one, rows), use_weights=weighted)
+        start = time.process_time()
+        fitter.multi_fit()
+        found[f"cpu_{name}"] = time.process_time() - start
+        found[name] = fitter.coeff_matrix[0]
+    return found
+
+
 if __name__ == "__main__":
     what, source, target = sys.argv[1:]
     with np.load(source) as file:

@@ -1,8 +1,9 @@
 """Series against other packages, from the same start on the same data.
 
 ``python -m tests.benchmarks.series_peers --python ENV/bin/python [--only factors size …]``:
-``ENV`` is an environment of its own with pymcr, scikit-learn and hyperspy (GPL, never imported
-here); it is asked by a subprocess. Times are CPU seconds of all threads.
+``ENV`` is an environment of its own with pymcr, scikit-learn, hyperspy and pyEELSMODEL (the last
+two under the GPL, never imported here); it is asked by a subprocess. Times are CPU seconds of all
+threads.
 """
 
 from __future__ import annotations
@@ -96,6 +97,24 @@ def references(python: str) -> Iterator[Row]:
     yield Row("references: CPU", cpu, "s", "hyperspy", float(theirs["cpu"]))
 
 
+def eelsmodel(python: str) -> Iterator[Row]:
+    """Fractions and rate against pyEELSMODEL's linear fitter, without and with weights."""
+    made = make(2000, counts=500, seed=3, names=NAMES, thickness=0.3)
+    unmix(made.spectra[:50], made.references, background=-1)  # compiled and loaded
+    ours, cpu = timed(lambda: unmix(made.spectra, made.references, background=-1))
+    theirs = ask(python, "eelsmodel", {"d": made.spectra, "s": made.references})
+    for name in ("c", "weighted"):
+        amounts, label = theirs[name], "weighted" if name == "weighted" else "unweighted"
+        fractions = amounts / amounts.sum(axis=1, keepdims=True)
+        off = np.abs(ours.unbounded - fractions) / ours.errors
+        yield Row(f"references against pyEELSMODEL, {label}: median difference",
+                  float(np.median(off)), "σ", limit=1.0)  # fmt: skip
+        yield Row(f"references against pyEELSMODEL, {label}: 95 % below",
+                  float(np.quantile(off, 0.95)), "σ", limit=1.0)  # fmt: skip
+        yield Row(f"references against pyEELSMODEL, {label}: CPU", cpu, "s", "pyEELSMODEL",
+                  float(theirs[f"cpu_{name}"]), detail={"spectra": len(made.spectra)})  # fmt: skip
+
+
 def large_map(n: int, m: int, k: int, seed: int = 0) -> NDArray[np.float32]:
     """Counts of smooth amounts (n,) of k spectra (m,) of peaks."""
     rng = np.random.default_rng(seed)
@@ -126,7 +145,12 @@ def size(python: str) -> Iterator[Row]:
               detail={"wall": wall, "rounds": ours.rounds})  # fmt: skip
 
 
-PARTS = {"factors": factors, "references": references, "size": size}
+PARTS = {
+    "factors": factors,
+    "references": references,
+    "eelsmodel": eelsmodel,
+    "size": size,
+}
 
 
 def main() -> None:
