@@ -158,7 +158,8 @@ def _check_corrections(row: Series, asked: Asked, user: User) -> None:
 
 def _check_over_absorption(row: Series, formula: str, angle_in: float, angle_out: float) -> None:
     if row.quantity != Quantity.NORMALISED:
-        raise InputError("over_absorption", row.quantity, "spectra have to be normalised before")
+        reason = f"spectra have to be normalised before, these are {row.quantity}"
+        raise InputError("over_absorption", formula, reason)
     if not (row.absorber and row.edge):
         raise InputError("over_absorption", formula, "the absorber and the edge are not known")
     over_absorption(formula, row.absorber, row.edge, angle_in=angle_in, angle_out=angle_out)

@@ -185,9 +185,8 @@ class Source:
         if asked is None:
             return None
         if self._row.quantity != Quantity.NORMALISED:
-            raise InputError(
-                "over_absorption", self._row.quantity, "spectra have to be normalised before"
-            )
+            reason = f"spectra have to be normalised before, these are {self._row.quantity}"
+            raise InputError("over_absorption", asked, reason)
         if not (self._row.absorber and self._row.edge):
             raise InputError("over_absorption", "", "the absorber and the edge are not known")
         formula, angle_in, angle_out = asked

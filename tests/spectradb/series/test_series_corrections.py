@@ -109,11 +109,11 @@ def test_drift_is_taken_from_a_series_beside(truth, reference_files, tmp_path):
     ("words", "name"),
     [
         (("--i0", "999"), "i0"),
-        (("--align", "nowhere"), "drift"),
-        (("--low-loss", "nothing.msa"), "low_loss"),
-        (("--power-law", "1", "2"), "window"),
-        (("--over-absorption", "MnO"), "over_absorption"),
-        (("--bin", "0"), "factor"),
+        (("--align", "nowhere"), "--align nowhere"),
+        (("--low-loss", "nothing.msa"), "--low-loss nothing.msa"),
+        (("--power-law", "1", "2"), "--power-law 1 2"),
+        (("--over-absorption", "MnO"), "--over-absorption"),
+        (("--bin", "0"), "--bin 0"),
         (("--spikes", "--power-law", "640", "650", "--noise", "poisson"), "noise"),
     ],
 )
