@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import tempfile
 
-os.environ.setdefault("SPECTRADB_VAR", tempfile.mkdtemp(prefix="spectradb-test-"))
+# Each worker of xdist has a database of its own, so its files, named by keys, are its own too.
+if "PYTEST_XDIST_WORKER" in os.environ or "SPECTRADB_VAR" not in os.environ:
+    os.environ["SPECTRADB_VAR"] = tempfile.mkdtemp(prefix="spectradb-test-")
 
 from spectradb.settings import *  # noqa: F403
 from spectradb.settings import Q_CLUSTER as _Q_CLUSTER

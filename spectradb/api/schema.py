@@ -37,7 +37,7 @@ class ApiSchema(AutoSchema):  # type: ignore[no-untyped-call]
         errors = dict(_ERRORS)
         if "requestBody" in operation or self.method in {"POST", "PUT", "PATCH"}:
             errors |= _WITH_BODY
-        if getattr(self.view, "action", "") in {"file", "normalised"}:
+        if getattr(self.view, "action", "") in {"file", "map", "normalised"}:
             errors["409"] = _WITH_BODY["409"]
         for status, words in errors.items():
             operation["responses"].setdefault(

@@ -186,7 +186,7 @@ class Source:
             return None
         if self._row.quantity != Quantity.NORMALISED:
             reason = f"spectra have to be normalised before, these are {self._row.quantity}"
-            raise InputError("over_absorption", asked, reason)
+            raise InputError("over_absorption", asked[0], reason)
         if not (self._row.absorber and self._row.edge):
             raise InputError("over_absorption", "", "the absorber and the edge are not known")
         formula, angle_in, angle_out = asked
