@@ -54,6 +54,7 @@ from spectradb.services.calculations import records
 from spectradb.services.curation import workflow as curation
 from spectradb.services.curation.revise import revise_from_file
 from spectradb.services.queue import jobs
+from spectradb.services.queue.summary import summarise
 from spectradb.services.search.columns import is_large
 from spectradb.services.search.facets import count, search
 from spectradb.services.spectra import normalise
@@ -306,7 +307,7 @@ class CalculationViewSet(ReadViewSet[Calculation]):
     @action(detail=False, pagination_class=None)
     def summary(self, request: Request) -> Response:
         """Counts by status, rate, time left, and failures grouped by cause."""
-        found = jobs.summary(Calculation.objects.visible_to(request.user))
+        found = summarise(Calculation.objects.visible_to(request.user))
         failures = [
             {"cause": one.cause, "count": one.count, "example_id": one.example_id}
             for one in found.failures

@@ -29,6 +29,7 @@ from spectradb.models.visibility import CURATE
 from spectradb.services.accounts.roles import may_curate
 from spectradb.services.exports.jobs import download_name
 from spectradb.services.queue import jobs as service
+from spectradb.services.queue.summary import summarise
 from spectradb.views.spectra.provenance import route_words
 
 KINDS: dict[str, tuple[type, str]] = {
@@ -51,7 +52,7 @@ def jobs(request: HttpRequest) -> HttpResponse:
     status = request.GET.get("status", "")
     text = request.GET.get("q", "").strip()
     rows = _rows(kind, request)
-    summary = service.summary(rows)
+    summary = summarise(rows)
     listed = rows.filter(job_status=status) if status in JobStatus.values else rows
     if text:
         listed = _with_text(kind, listed, text)

@@ -17,6 +17,7 @@ from ml.errors import LearningError
 from spectradb.models import Calculation, JobStatus
 from spectradb.services.queue import jobs
 from spectradb.services.queue.failures import cause_of
+from spectradb.services.queue.summary import summarise
 from tests.spectradb.queue.test_jobs import fresh, keep, queued
 
 _NO_JOBS = ("spectradb.migrations", "spectradb.asgi", "spectradb.wsgi", "spectradb.__main__")
@@ -158,8 +159,8 @@ def test_what_would_fail_again_is_known_by_its_row(error: Exception, permanent: 
     jobs.run(Calculation, row.pk, work, keep)
     failed = fresh(row)
     assert (failed.job_status, failed.error_permanent) == (JobStatus.FAILED, permanent)
-    [group] = jobs.summary().failures
+    [group] = summarise().failures
     assert group.permanent == permanent
     rows = Calculation.objects.filter(pk=row.pk)
-    assert jobs.summary(rows).retryable == (0 if permanent else 1)
+    assert summarise(rows).retryable == (0 if permanent else 1)
     assert jobs.retry(rows, hopeless=False) == (0 if permanent else 1)

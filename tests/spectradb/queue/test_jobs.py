@@ -19,6 +19,7 @@ from django.utils import timezone
 from compute.errors import ConvergenceError
 from spectradb.models import Calculation, JobStatus
 from spectradb.services.queue import jobs, reach, workers
+from spectradb.services.queue.summary import summarise
 
 pytestmark = pytest.mark.django_db
 _count = iter(range(10**6))
@@ -67,7 +68,7 @@ def test_a_failure_keeps_its_reason(error: Exception, cause: str) -> None:
     assert (failed.job_status, failed.error_cause) == ("failed", cause)
     assert failed.error == str(error)
     assert "in work" in failed.trace
-    [group] = jobs.summary().failures
+    [group] = summarise().failures
     assert (group.cause, group.count, group.example_id) == (cause, 1, row.pk)
 
 
@@ -223,7 +224,7 @@ def test_summary_counts_and_measures() -> None:
         )
     for _ in range(20):
         queued()
-    found = jobs.summary()
+    found = summarise()
     assert (found.counts["done"], found.counts["queued"], found.total, found.open) == (
         10,
         20,
