@@ -199,9 +199,18 @@ def test_rows_that_are_out_are_signed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(row.heartbeat >= before for row in Calculation.objects.all())
 
 
+def away_until_waited_for(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """A database that is away until somebody has waited for it; the waits."""
+    pauses: list[float] = []
+    monkeypatch.setattr(reach, "is_away", lambda: not pauses)
+    monkeypatch.setattr(reach, "connection", SimpleNamespace(close=lambda: None))
+    monkeypatch.setattr(reach, "time", SimpleNamespace(monotonic=lambda: 0.0, sleep=pauses.append))
+    return pauses
+
+
 def test_a_run_outlives_a_database_that_was_away(monkeypatch: pytest.MonkeyPatch) -> None:
     ids, claim = queued(2), jobs.claim
-    pauses: list[float] = []
+    pauses = away_until_waited_for(monkeypatch)
 
     def claim_later(model: type[Calculation], pk: int) -> Calculation | None:
         if not pauses:
@@ -209,9 +218,6 @@ def test_a_run_outlives_a_database_that_was_away(monkeypatch: pytest.MonkeyPatch
         return claim(model, pk)
 
     monkeypatch.setattr(jobs, "claim", claim_later)
-    monkeypatch.setattr(reach, "is_away", lambda: not pauses)
-    monkeypatch.setattr(reach, "connection", SimpleNamespace(close=lambda: None))
-    monkeypatch.setattr(reach, "time", SimpleNamespace(monotonic=lambda: 0.0, sleep=pauses.append))
     assert run(StandIn(lambda _: DONE)).done == 2
     assert Calculation.objects.filter(pk__in=ids, job_status="done", attempts=1).count() == 2
 
@@ -220,7 +226,7 @@ def test_a_claim_of_which_only_the_answer_was_lost_is_worked_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ids, claim = queued(3), jobs.claim
-    pauses: list[float] = []
+    pauses = away_until_waited_for(monkeypatch)
 
     def claim_unheard(model: type[Calculation], pk: int) -> Calculation | None:
         row = claim(model, pk)
@@ -229,9 +235,6 @@ def test_a_claim_of_which_only_the_answer_was_lost_is_worked_on(
         return row
 
     monkeypatch.setattr(jobs, "claim", claim_unheard)
-    monkeypatch.setattr(reach, "is_away", lambda: not pauses)
-    monkeypatch.setattr(reach, "connection", SimpleNamespace(close=lambda: None))
-    monkeypatch.setattr(reach, "time", SimpleNamespace(monotonic=lambda: 0.0, sleep=pauses.append))
     assert run(StandIn(lambda _: DONE)).done == 3
     assert Calculation.objects.filter(pk__in=ids, job_status="done", attempts=1).count() == 3
 
