@@ -2,8 +2,8 @@
 
 The key of a kept answer holds the state of the database (:mod:`spectradb.database_state`). Whatever
 anybody commits gives another key, so that nothing has to be told which pages a row is on, and a
-withdrawn record is gone with the commit that withdraws it. Answers are kept in each process, for a
-minute at most: pages say how long ago something was.
+withdrawn record is gone with the commit that withdraws it. Answers are kept in each process, for
+ten minutes at most, and one where it matters when it was made or what lies in a folder.
 
 An answer also carries an ETag: who has it already is told so in a line (304).
 """
@@ -13,9 +13,11 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+import zlib
 from collections.abc import Callable
 
 from django.conf import settings
+from django.core.cache.backends.base import DEFAULT_TIMEOUT
 from django.core.cache.backends.locmem import LocMemCache
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
@@ -26,14 +28,17 @@ from django.utils.translation import get_language
 from spectradb.database_state import database_state
 from spectradb.middleware import is_api
 
-MOST_BYTES = 200_000  # of an answer; all together are a fifth of 100 MB usually
-ANSWERS = LocMemCache("answers", {"TIMEOUT": 60, "OPTIONS": {"MAX_ENTRIES": 500}})
+MOST_BYTES = 200_000  # of an answer; packed, usual ones have some ten
+ANSWERS = LocMemCache("answers", {"TIMEOUT": 600, "OPTIONS": {"MAX_ENTRIES": 2000}})
+_SHORT = 60  # s
 _KEPT = re.compile(
     r"/(?:$|spectra/(?:$|\d+/(?:$|table/$|nearest/$|plot\.svg$|embed/$))|structures/\d+/$"
     r"|coverage/$|collections/$|cite/$|methods/$|accessibility/$|api/$|privacy/$|models/$"
     r"|feed\.atom$|sitemap[\w-]*\.xml$|api/v1/(?:spectra|structures|sites)/(?:$|\d+/$)"
     r"|optimade/)"
 )
+# "3 min ago" on Home, which models are there, when OPTIMADE was asked.
+_KEPT_SHORTLY = re.compile(r"/(?:$|models/$|optimade/)")
 _PERSONAL = (settings.SESSION_COOKIE_NAME, "messages")
 _VARY = ("Cookie", "Accept-Language", "Authorization", "HX-Request")
 _TOKEN = re.compile(rb'(?<=name="csrfmiddlewaretoken" value=")[A-Za-z0-9]{64}(?=")')
@@ -56,11 +61,15 @@ class KeptAnswers:
             response = self.get_response(request)
             if not _may_be_kept(request, response):
                 return response
-            kept = (_TOKEN.sub(_HERE, response.content), dict(response.items()))
+            body, headers = _TOKEN.sub(_HERE, response.content), dict(response.items())
             # What was stored meanwhile may be in the answer or not.
             if database_state() == state:
-                ANSWERS.set(key, kept)
-        return _answer(request, *kept)
+                shortly = _KEPT_SHORTLY.match(request.path_info)
+                packed = zlib.compress(body, 1)
+                ANSWERS.set(key, (packed, headers), _SHORT if shortly else DEFAULT_TIMEOUT)
+        else:
+            body, headers = zlib.decompress(kept[0]), kept[1]
+        return _answer(request, body, headers)
 
 
 def _is_shared(request: HttpRequest) -> bool:

@@ -8,14 +8,8 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spectradb.settings")
 application = get_wsgi_application()
 
+if "SPECTRADB_LOADED_BEFORE_FORK" not in os.environ:  # as spectradb.serve does
+    from spectradb.warm import load
 
-def _compile() -> None:
-    from compute.isolation import start
-    from compute.multiplet.warm import compile_kernels
-
-    start()
-    compile_kernels()
-
-
-# Pages that need no engine are served meanwhile; whoever asks it waits only for what is left.
-threading.Thread(target=_compile, name="kernels", daemon=True).start()
+    # Pages that need no engine are served meanwhile; whoever asks it waits only for what is left.
+    threading.Thread(target=load, name="kernels", daemon=True).start()

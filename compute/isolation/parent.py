@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -47,12 +47,17 @@ class StoppedError(ReadError):
 
 @dataclass
 class _Pool:
-    """The fork server of one process, and its children that wait."""
+    """A fork server, and those of its children that wait for this process.
+
+    Whoever is forked from the process that started it asks the same server, for children of its
+    own: loading the libraries is what takes seconds.
+    """
 
     process: subprocess.Popen[bytes]
     control: socket.socket
     idle: dict[str, list[socket.socket]]
-    owner: int
+    started_by: int
+    asked_by: int
 
 
 _lock = threading.Lock()
@@ -198,7 +203,11 @@ def _forked(pool: _Pool, warm: str) -> socket.socket:
 
 def _started() -> _Pool:
     global _pool
-    if _pool is not None and (_pool.owner != os.getpid() or _pool.process.poll() is not None):
+    here = os.getpid()
+    if _pool is not None and _pool.asked_by != here:
+        _pool = replace(_pool, idle={}, asked_by=here)
+    # Only who started a process can ask whether it has ended; others find its socket closed.
+    if _pool is not None and _pool.started_by == here and _pool.process.poll() is not None:
         _close()
     if _pool is None:
         mine, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
@@ -215,13 +224,13 @@ def _started() -> _Pool:
             },
         )
         theirs.close()
-        _pool = _Pool(process, mine, {}, os.getpid())
+        _pool = _Pool(process, mine, {}, started_by=here, asked_by=here)
     return _pool
 
 
 def _keep(line: socket.socket, warm: str) -> None:
     with _lock:
-        if _pool is not None and _pool.owner == os.getpid():
+        if _pool is not None and _pool.asked_by == os.getpid():
             waiting = _pool.idle.setdefault(warm, [])
             if len(waiting) < _IDLE:
                 waiting.append(line)
@@ -237,7 +246,7 @@ def _close() -> None:
         return
     for line in (pool.control, *(line for lines in pool.idle.values() for line in lines)):
         line.close()
-    if pool.owner == os.getpid():
+    if pool.started_by == os.getpid():
         with contextlib.suppress(subprocess.TimeoutExpired):
             pool.process.wait(timeout=1.0)
 

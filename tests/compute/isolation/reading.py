@@ -11,6 +11,10 @@ from compute.errors import InputError
 from compute.io.question import Choice, Question, QuestionError
 
 
+def parent() -> int:
+    return os.getppid()
+
+
 def process() -> int:
     return os.getpid()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import signal
 import time
@@ -80,6 +81,37 @@ def test_a_fork_server_that_died_is_started_again() -> None:
     asking._pool.process.kill()
     asking._pool.process.wait()
     assert apart(reading.process) != os.getpid()
+
+
+def test_a_forked_process_asks_the_same_server_for_children_of_its_own() -> None:
+    first = apart(reading.process)  # waits here for the next call of this process
+    assert asking._pool is not None
+    theirs, mine = os.pipe()
+    forked = os.fork()
+    if forked == 0:
+        told = (apart(reading.process), apart(reading.parent))
+        os.write(mine, repr(told).encode())
+        os._exit(0)
+    os.waitpid(forked, 0)
+    other, server = ast.literal_eval(os.read(theirs, 100).decode())
+    assert server == asking._pool.process.pid == apart(reading.parent)
+    assert other not in (first, forked)
+    assert apart(reading.process) == first
+
+
+def test_a_forked_process_whose_server_died_starts_one() -> None:
+    apart(reading.process)
+    assert asking._pool is not None
+    asking._pool.process.kill()
+    asking._pool.process.wait()
+    theirs, mine = os.pipe()
+    forked = os.fork()
+    if forked == 0:
+        os.write(mine, repr(apart(reading.process)).encode())
+        asking._close()
+        os._exit(0)
+    os.waitpid(forked, 0)
+    assert int(os.read(theirs, 100)) not in (0, forked, os.getpid())
 
 
 def test_libraries_that_load_take_no_time_of_a_request(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from django.core.cache.backends.base import DEFAULT_TIMEOUT
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -110,6 +111,16 @@ def test_what_changes_while_an_answer_is_made_is_not_kept(monkeypatch: pytest.Mo
     monkeypatch.setattr(kept_answers, "database_state", lambda: next(states))
     Client().get("/cite/")
     assert not ANSWERS._cache  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("path", "seconds"), [("/", 60), ("/cite/", 600)])
+def test_what_tells_how_long_ago_something_was_is_made_each_minute(
+    path: str, seconds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[object] = []
+    monkeypatch.setattr(ANSWERS, "set", lambda key, value, *timeout: kept.extend(timeout))
+    Client().get(path)
+    assert [600 if one is DEFAULT_TIMEOUT else one for one in kept] == [seconds]
 
 
 def test_errors_are_made_anew() -> None:
