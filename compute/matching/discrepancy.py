@@ -33,7 +33,14 @@ from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 from scipy.special import digamma
 
 from compute.errors import ConvergenceError
-from compute.matching.discrepancy_kernels import Parts, averaged, compared, fill, student
+from compute.matching.discrepancy_kernels import (
+    NO_NOISE,
+    Parts,
+    averaged,
+    compared,
+    fill,
+    student,
+)
 from compute.matching.grid import Array, ComparisonGrid
 from compute.matching.shapes import Shape
 
@@ -95,8 +102,6 @@ class Discrepancy:
 
 LEARNT = tuple(f.name for f in fields(Discrepancy) if f.name not in ("factors", "sizes"))
 
-
-_NO_NOISE = 1e-18  # of a covariance: below what a sum of such numbers holds
 
 # 1/variance of one Gauss-Newton step in shift (0.3 eV), sigma² (0.16 eV²) and gamma (0.4 eV): a
 # trust region about as wide as the expansion of a broadened peak holds. Convention; the shift that
@@ -325,7 +330,7 @@ def noise_misfit(
     """What the query's noise alone adds to the misfit on average, tr[(C + N)⁻¹ N]."""
     inverse = dpotri(_factor(covariance.total(shape, window, noise, scale)), lower=1)[0]
     n = window.stop - window.start
-    lags = np.flatnonzero(noise[:n] > _NO_NOISE * noise[0])
+    lags = np.flatnonzero(noise[:n] > NO_NOISE * noise[0])
     traces = np.array([np.trace(inverse, -int(lag)) for lag in lags])
     return float(np.sum(np.where(lags == 0, 1.0, 2.0) * noise[lags] * traces))
 

@@ -13,8 +13,10 @@ from compute.matching.grid import Array
 
 # What rides along in a factorisation as further rows: the query and its six columns.
 _ROWS = 7
+NO_NOISE = 1e-18  # of a covariance: below what a sum of such numbers holds
 _HUGE = 1e200  # on their diagonal, so that no whitened row exceeds it
-_BEYOND = 14.0  # of log-evidence: a millionth
+_BEYOND = 36.0  # of log-evidence: the last digit of a sum
+N_TOLD = 4  # numbers of a size that `most_evidence` takes
 N_FOUND = 11  # numbers of a `discrepancy.Fitted`
 
 
@@ -72,16 +74,21 @@ def fill(
     """
     n = y.size
     square = scale * scale
+    own = np.empty(n)  # of one column: loops over few arrays each run on vector units
     for j in range(n):
-        for i in range(j, n):
-            k = warp[i - j]
-            own = (
-                (slope[i] * slope[j] + bend[i] * bend[j] * k) * k
-                + y[i] * y[j] * area[i - j]
-                + running[i] * running[j]
-            )
-            # along its rows: the matrix is symmetric
-            out[i, j] = square * (own + common[first + j, first + i]) + noise[i - j]
+        m = n - j
+        warped, bent, sloped, column = warp[:m], bend[j:], slope[j:], own[:m]
+        a, b = slope[j], bend[j]
+        for i in range(m):
+            column[i] = (sloped[i] * a + bent[i] * b * warped[i]) * warped[i]
+        areas, heights, steps = area[:m], y[j:], running[j:]
+        a, b = y[j], running[j]
+        for i in range(m):
+            column[i] = column[i] + heights[i] * a * areas[i] + steps[i] * b
+        # along its rows: the matrix is symmetric
+        shared, noises, down = common[first + j, first + j : first + n], noise[:m], out[j:, j]
+        for i in range(m):
+            down[i] = square * (column[i] + shared[i]) + noises[i]
 
 
 @njit(cache=True, nogil=True)
@@ -145,10 +152,9 @@ def compared(
     precision : float64 (3,)
         1/variance of their steps.
     sizes, beside : float64 (s,)
-        Of errors, the largest first, and what each says of the query outside the window. Where a
-        size cannot come within exp(-14) of the best, as its two larger neighbours tell, it is left
-        out: with smaller errors the misfit only grows, and ln of the determinant, convex in ln of
-        the size, lies above the line through theirs.
+        Of errors, the largest first, and what each says of the query outside the window. The first
+        is always taken; a smaller one is left out where the larger ones tell that it cannot come
+        within exp(-36) of the best, see `most_evidence`.
 
     Returns
     -------
@@ -165,28 +171,21 @@ def compared(
         total += y[i] - lowest
         running[i] = total
     bend = np.sqrt(2.0) * parts.warp_ev**2 * by_variance
-    expected = np.empty((n, n)).T
-    fill(
-        parts.common, first, parts.warp, parts.area, np.zeros(n), 1.0, parts.warp_ev * slope, bend,
-        parts.area_share * y, parts.step / total * running, expected,
-    )  # fmt: skip
+    own_parts = parts.warp_ev * slope, bend, parts.area_share * y, parts.step / total * running
     some = np.flatnonzero(free)
     out = np.zeros((sizes.size, N_FOUND))
     matrix = np.empty((n + _ROWS, n + _ROWS)).T
-    best, determinants, normals = -np.inf, np.empty(sizes.size), np.empty(sizes.size)
-    done, before = -1, -1  # the last two sizes that were taken
+    best, told = -np.inf, np.zeros((sizes.size, N_TOLD))
+    taken = 0
     for s in range(sizes.size):
-        if before >= 0 and sizes[s] < sizes[done] < sizes[before]:
-            further = log(sizes[s] / sizes[done]) / log(sizes[done] / sizes[before])
-            most = determinants[done] + further * (determinants[done] - determinants[before])
-            most += normals[done] + out[done, 1] + (n - 3) * log(2.0 * pi)
-            if -0.5 * most + beside[s] < best - _BEYOND:
-                out[s, 0] = -np.inf
-                continue
-        square = (scale * sizes[s] * error) ** 2
+        if most_evidence(told[:taken], sizes[s], n - 3) + beside[s] < best - _BEYOND:
+            out[s, 0] = -np.inf
+            continue
+        fill(
+            parts.common, first, parts.warp, parts.area, noise, scale * sizes[s] * error,
+            *own_parts, matrix,
+        )  # fmt: skip
         for j in range(n):
-            for i in range(j, n):
-                matrix[i, j] = square * expected[i, j] + noise[i - j]
             matrix[n, j], matrix[n + 1, j], matrix[n + 2, j] = query[j], y[j], 1.0
             matrix[n + 3, j], matrix[n + 4, j] = float(j), slope[j]
             matrix[n + 5, j], matrix[n + 6, j] = by_variance[j], by_gamma[j]
@@ -218,8 +217,8 @@ def compared(
             full = np.linalg.solve(joint, side)
             for a in range(3, size):
                 steps[use[a] - 4] = full[a] / max(full[0], 1e-3 * scale)
-        determinants[s], normals[s] = log_determinant, np.linalg.slogdet(normal)[1]
-        evidence = -0.5 * (log_determinant + normals[s])
+        log_determinant += np.linalg.slogdet(normal)[1]
+        evidence = -0.5 * log_determinant
         freedom = parts.freedom if sizes[s] == 1.0 else np.inf
         out[s, 0] = evidence + student(misfit, n - 3, freedom)
         out[s, 1] = misfit
@@ -227,8 +226,77 @@ def compared(
         out[s, 5], out[s, 6], out[s, 7] = -steps[0], steps[1], steps[2]
         out[s, 8], out[s, 9], out[s, 10] = n, r_squared, own / n
         best = max(best, out[s, 0] + beside[s])
-        before, done = done, s
+        told[taken, 0], told[taken, 1], told[taken, 2] = sizes[s], log_determinant, misfit
+        if s + 1 < sizes.size:
+            left = white[0] - found @ white[1:4]
+            told[taken, 3] = of_noise(factor, left, noise)
+        taken += 1
     return out
+
+
+@njit(cache=True, nogil=True)
+def most_evidence(told: Array, size: float, freedom: int) -> float:
+    """What the Gaussian log-evidence of a size of errors cannot exceed, from larger sizes' own.
+
+    The covariance is A(t) = t E + N with t = size². What is compared lies off the design, in
+    ``freedom`` dimensions, and there
+
+    - ln det A is a sum of ln(t e + n): convex in ln t, and rising by no more than ``freedom``. It
+      lies above the line through two larger sizes, and above one of slope ``freedom`` through one;
+    - the misfit is qᵀA⁻¹q, the largest (vᵀq)² / vᵀA(t)v of all v (Cauchy and Schwarz). The v that
+      is best at a larger size, A⁻¹q, gives M² / vᵀA(t)v, where M is the misfit there.
+
+    Parameters
+    ----------
+    told : float64 (k, N_TOLD)
+        Of each larger size, the largest first: size, ln det A, misfit, and the noise's part of it,
+        vᵀNv.
+    """
+    least, determinant = 0.0, -np.inf
+    for k in range(told.shape[0]):
+        larger, at, misfit, of_noise = told[k, 0], told[k, 1], told[k, 2], told[k, 3]
+        if larger <= size:
+            continue
+        step = 2.0 * log(size / larger)
+        determinant = max(determinant, at + freedom * step)
+        if k > 0 and told[k - 1, 0] > larger:
+            rise = (told[k - 1, 1] - at) / log(told[k - 1, 0] / larger)
+            determinant = max(determinant, at + rise * log(size / larger))
+        under = of_noise + (size / larger) ** 2 * max(misfit - of_noise, 0.0)
+        least = max(least, misfit * misfit / max(under, 1e-300))
+    return -0.5 * (determinant + least + freedom * log(2.0 * pi))
+
+
+@njit(cache=True, nogil=True)
+def of_noise(factor: Array, left: Array, noise: Array) -> float:
+    """vᵀNv where v = L⁻ᵀ ``left``.
+
+    Parameters
+    ----------
+    factor : float64 (m, m), m >= n
+        Lower L first, in Fortran order.
+    left : float64 (n,)
+    noise : float64 (size,)
+        N by distance in columns.
+    """
+    n = left.size
+    v = left.copy()
+    for i in range(n - 1, -1, -1):
+        v[i] = (v[i] - dot(factor[i + 1 : n, i], v[i + 1 :])) / factor[i, i]
+    total: float = noise[0] * dot(v, v)
+    for lag in range(1, n):
+        if noise[lag] > NO_NOISE * noise[0]:
+            total += 2.0 * noise[lag] * dot(v[lag:], v[: n - lag])
+    return total
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def dot(a: Array, b: Array) -> float:
+    """Σ aᵢ bᵢ of (n,), in whatever order is fastest."""
+    total = 0.0
+    for i in range(a.size):
+        total += a[i] * b[i]
+    return total
 
 
 @njit(cache=True, nogil=True)

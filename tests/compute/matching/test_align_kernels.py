@@ -16,6 +16,7 @@ from compute.matching.align import (
     spread_ratio,
     window_at,
 )
+from compute.matching.align_kernels import weighed
 from compute.matching.coverage import Coverage
 from compute.matching.discrepancy import (
     STEP_PRECISION,
@@ -162,7 +163,25 @@ def test_sizes_of_errors_that_are_left_out_would_have_changed_nothing(noise, k):
     alone = [compare(*told, free, size) for size in UNKNOWN_SIZES]
     evidence = np.array([one.log_evidence for one in alone]) + beside
     assert found.log_evidence == pytest.approx(
-        np.logaddexp.reduce(evidence) - np.log(4.0), abs=1e-5
+        np.logaddexp.reduce(evidence) - np.log(4.0), rel=1e-13, abs=1e-11
     )
     assert found.scale == pytest.approx(alone[int(np.argmax(evidence))].scale)
     assert found.misfit == pytest.approx(alone[0].misfit)
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-12, 0.1])
+def test_all_sums_in_one_pass_are_weighted_least_squares(noise):
+    rng = np.random.default_rng(4)
+    for n in (8, 77, 300):
+        y, line = rng.normal(size=n), np.arange(n) / n
+        own = np.exp(rng.normal(-30.0, 5.0, n)) if noise < 0.1 else np.exp(rng.normal(size=n))
+        here = 0.7 * y - 2.0 + 3.0 * line + 1e-6 * rng.normal(size=n)
+        total = 0.3 * own + noise
+        design = np.column_stack([y, np.ones(n), line]) / np.sqrt(total)[:, None]
+        answer, rest, *_ = np.linalg.lstsq(design, here / np.sqrt(total), rcond=None)
+        spread, amplitude, misfit = weighed(here, y, own, 0.3, noise)
+        assert spread == pytest.approx(np.log(total).sum(), rel=1e-13)
+        assert amplitude == pytest.approx(answer[0], abs=1e-6)
+        # the scale is held to within 1e-9 of 1/variance; what is left of sums has lost their digits
+        lost = 1e-9 + 1e-13 * np.sum(here**2 / total)
+        assert misfit == pytest.approx(rest[0], rel=1e-6, abs=lost)
