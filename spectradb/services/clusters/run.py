@@ -197,12 +197,12 @@ class Run:
         if isinstance(error, BlockEndedError):
             self._ends[row.pk] += 1
             if self._ends[row.pk] < MOST_ENDS:
-                jobs.give_back(Calculation, [row.pk])
+                once_reachable(partial(jobs.give_back, Calculation, [row.pk]))
             else:
-                jobs.lose(row, MOST_ENDS)
+                once_reachable(partial(jobs.lose, row, MOST_ENDS))
         elif isinstance(error, WorkerEndedError):
             self._deaths[row.pk] += 1
-            jobs.lose(row, self._deaths[row.pk])
+            once_reachable(partial(jobs.lose, row, self._deaths[row.pk]))
         else:
             raise error
         self._count(row)
@@ -214,7 +214,7 @@ class Run:
     def _count(self, row: Calculation) -> None:
         """Tell a row that was not done apart by what it is now."""
         told = Calculation.objects.filter(pk=row.pk).values_list("job_status", "error_cause")
-        status, cause = told.first() or (None, "")
+        status, cause = once_reachable(told.first) or (None, "")
         if status == JobStatus.FAILED:
             self.report.failed += 1
             self.report.causes[cause] = self.report.causes.get(cause, 0) + 1

@@ -239,6 +239,26 @@ def test_a_claim_of_which_only_the_answer_was_lost_is_worked_on(
     assert Calculation.objects.filter(pk__in=ids, job_status="done", attempts=1).count() == 3
 
 
+@pytest.mark.parametrize(
+    ("error", "name"), [(BlockEndedError, "give_back"), (WorkerEndedError, "lose")]
+)
+def test_a_block_or_worker_that_ends_while_the_database_is_away_ends_no_run(
+    error: type[Exception], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [pk], done = queued(1), getattr(jobs, name)
+    pauses = away_until_waited_for(monkeypatch)
+
+    def later(*given: Any) -> Any:
+        if not pauses:
+            raise OperationalError("the connection was lost")
+        return done(*given)
+
+    monkeypatch.setattr(jobs, name, later)
+    report = run(StandIn(lambda n: error() if n == 0 else DONE))
+    assert (report.done, report.sent_again, len(pauses)) == (1, 1, 1)
+    assert Calculation.objects.get(pk=pk).job_status == "done"
+
+
 def test_what_is_out_is_not_sent_twice() -> None:
     [pk] = queued(1)
     carrier = StandIn(lambda _: None)
