@@ -19,6 +19,8 @@ from compute.series.io.raw import MAX_CHANNELS, PART_BYTES, Axis, Floats, RawSer
 _TO_EV = {"ev": 1.0, "kev": 1e3, "mev": 1e-3}
 _MEGA = "MeV"  # the one unit whose capital letter says something
 MAX_PLACES = 2**28  # on one axis: a file may say more than it holds
+_MOST_EV = 150e3  # no element has an edge beyond
+_NARROW_EV = 3.0  # no edge is measured over less; in keV nearly every one is
 _QUANTITIES = ", ".join(get_args(Quantity))
 _ENERGIES = ("energy", "energies", "eloss", "energy_loss", "energy loss", "e")
 
@@ -73,9 +75,14 @@ def read_npy(path: Path) -> RawSeries:
     side = path.with_suffix(".json")
     try:
         told = json.loads(side.read_text(encoding="utf-8-sig"))
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as error:
         raise ReadError([f"{path.name}: {side.name} with its axes is missing"]) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise ReadError([f"{side.name}: is no JSON: {error}"]) from error
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except EOFError as error:
+        raise ReadError([f"{path.name}: is empty"]) from error
     except (OSError, ValueError) as error:
         raise ReadError([f"{path.name}: {error}"]) from error
     if array.dtype.kind not in "iuf" or array.ndim < 1 or 0 in array.shape:
@@ -327,12 +334,19 @@ def series_of(
             [f"{path.name}: unit {energy_axis.unit!r} of the energy is none of eV, keV"]
         )
     if not unit:
-        warnings.append(f"axis {energy_axis.name} has no unit: taken as eV")
+        warnings.append(f"axis {energy_axis.name} has no unit: {_unstated(path, energy_axis)}")
     factor = 1e6 if energy_axis.unit.strip() == _MEGA else _TO_EV.get(unit, 1.0)
     energy: Floats = energy_axis.values * factor
     if energy.size < 2 or energy.size > MAX_CHANNELS:
         raise ReadError(
             [f"{path.name}: {energy.size} energies; 2 … {MAX_CHANNELS} make a spectrum"]
+        )
+    if np.abs(energy).max() > _MOST_EV:
+        raise ReadError(
+            [
+                f"{path.name}: axis {energy_axis.name}: {energy[0]:g} … {energy[-1]:g} eV lie "
+                f"beyond every edge: is the unit {energy_axis.unit or 'eV'} right?"
+            ]
         )
     turned = bool(energy[0] > energy[-1])
     energy = energy[::-1].copy() if turned else energy
@@ -350,3 +364,18 @@ def series_of(
         "EELS" if "loss" in energy_axis.name.lower() else "XAS",
         {key: value for key, value in fields.items() if len(value) < 500}, tuple(warnings),
     )  # fmt: skip
+
+
+def _unstated(path: Path, axis: Axis) -> str:
+    """What energies without a unit are taken as; those of an edge in keV are asked about."""
+    low, high = float(np.min(axis.values)), float(np.max(axis.values))
+    loss = "loss" in axis.name.lower()
+    if not loss and low > 0.0 and 1e3 * high < _MOST_EV and high - low < _NARROW_EV:
+        raise ReadError(
+            [
+                f"{path.name}: axis {axis.name}: {low:g} … {high:g} without a unit: is it eV or "
+                "keV? Say so in its units"
+            ]
+        )
+    counted = np.array_equal(axis.values, np.arange(axis.size))
+    return "taken as eV" + (", though its places are only counted" if counted else "")

@@ -14,8 +14,15 @@ from compute.io import read
 from compute.io.raw import RawSpectrum
 from compute.series.io.raw import PART_BYTES, Axis, Floats, RawSeries
 
-_NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
-_UNSIGNED = re.compile(r"\d+(?:\.\d+)?")
+_POWER = r"(?:e[-+]\d+(?![\d.]))?"  # 1e-3, but not run1e-0.1
+_NUMBER = re.compile(rf"[-+]?\d+(?:\.\d+)?{_POWER}")
+_UNSIGNED = re.compile(rf"\d+(?:\.\d+)?{_POWER}")
+_SIGNED_COMMA = re.compile(rf"[-+]?\d+(?:[.,]\d+)?{_POWER}")
+_COMMA = re.compile(rf"\d+(?:[.,]\d+)?{_POWER}")
+_TENTHS = re.compile(r"\d,0\d")  # no second number is written 05
+_BEFORE_UNIT = re.compile(r"\d,\d+[^\W\d_]")  # 0,5V
+_SAID = re.compile(r"([^\W\d_]\w*)=$")  # T=300K
+_UNIT = re.compile(r"[^\W\d_]*")
 _NEAR = 1e-6  # eV: the same energies, printed
 _SHORT = 10  # one spectrum of so many may be short without the others losing the rest
 
@@ -25,9 +32,11 @@ def from_files(
 ) -> tuple[RawSeries, list[str]]:
     """One series of the spectra of all files, and what of them failed (the rest goes on).
 
-    The coordinate is the one number by which the names differ; where several or none do, it is the
-    place in the order of names. Several scans of a file follow each other. A hyphen is a sign where
-    some names have none (``E-0.1``, ``E0.1``), else it parts words (``scan-001``), which is told.
+    The coordinate is the one number by which the names differ, with name and unit where they say
+    ``T=300K``; where several or none do, it is the place in the order of names. Several scans of a
+    file follow each other. A hyphen is a sign where some names have none (``E-0.1``, ``E0.1``),
+    else it parts words (``scan-001``); a comma is one of decimals where a unit follows (``0,5V``)
+    or a nought (``0,05``). Either is told.
     """
     held: list[tuple[Path, list[RawSpectrum]]] = []
     errors: list[str] = []
@@ -98,35 +107,81 @@ def _absorber(
 
 def _number_of(names: Sequence[str]) -> re.Pattern[str]:
     """What is a number in names: with its sign, or without where every name has the hyphen."""
-    signed = [_NUMBER.findall(Path(name).stem) for name in names]
+    stems = [Path(name).stem for name in names]
+    with_comma = [one for one in stems if re.search(r"\d,\d", one)]
+    decimals = bool(with_comma) and (
+        any(_TENTHS.search(one) for one in with_comma)
+        or all(_BEFORE_UNIT.search(one) for one in with_comma)
+    )
+    with_sign, unsigned = (_SIGNED_COMMA, _COMMA) if decimals else (_NUMBER, _UNSIGNED)
+    signed = [with_sign.findall(one) for one in stems]
     if len({len(one) for one in signed}) != 1:
-        return _UNSIGNED
+        return unsigned
     columns = list(zip(*signed, strict=True))
     parted = [all(one.startswith("-") for one in column) for column in columns]
-    return _UNSIGNED if any(parted) else _NUMBER
+    return unsigned if any(parted) else with_sign
+
+
+def _value(number: str) -> float:
+    return float(number.replace(",", "."))
 
 
 def _coordinate(
     spectra: Sequence[RawSpectrum], origin: Sequence[Path], number: re.Pattern[str]
 ) -> tuple[Axis, list[str]]:
     plain = [f"{one.name}" for one in origin]
+    why = "several spectra come from one file"
     if len(set(plain)) == len(plain):
         numbers = [number.findall(Path(name).stem) for name in plain]
         around = {number.sub("#", Path(name).stem) for name in plain}
-        if len(around) == 1 and numbers[0]:
-            columns = np.array(numbers, float).T
-            differing = [column for column in columns if np.unique(column).size == column.size]
-            if len(differing) == 1:
-                told = [
-                    "the coordinate is the number in the names; its unit and meaning are open: "
-                    "state them by --axis"
-                ]
-                if "-#" in around.pop():
-                    told.append("hyphens before numbers in the names are not taken for signs")
-                return Axis("index", "", differing[0]), told
+        why = "the names differ by more than numbers"
+        if len(around) == 1:
+            columns = [
+                np.array([_value(one) for one in column]) for column in zip(*numbers, strict=True)
+            ]
+            differing = [k for k, one in enumerate(columns) if np.unique(one).size > 1]
+            single = [k for k in differing if np.unique(columns[k]).size == len(plain)]
+            chosen = single or differing
+            if len(chosen) == 1:
+                return _by_number(plain, around.pop(), chosen[0], columns[chosen[0]], numbers)
+            why = f"{len(chosen) or 'no'} numbers differ in the names"
     return Axis("index", "", np.arange(len(spectra), dtype=np.float64)), [
-        "the coordinate is the place in the order of files and scans: state it by --axis"
+        f"the coordinate is the place in the order of files and scans, as {why}: state it by --axis"
     ]
+
+
+def _by_number(
+    names: Sequence[str],
+    around: str,
+    place: int,
+    values: Floats,
+    numbers: Sequence[Sequence[str]],
+) -> tuple[Axis, list[str]]:
+    """The axis of a number in names: the place-th of those for which a # stands in ``around``."""
+    parts = around.split("#")
+    said, unit = _SAID.search(parts[place]), _UNIT.match(parts[place + 1])
+    if said is not None and unit is not None:
+        axis = Axis(said[1], unit[0], values)
+        told = [f"the coordinate is {said[1]} in {unit[0] or 'no unit'}, as the names say"]
+    else:
+        axis = Axis("index", "", values)
+        told = [
+            "the coordinate is the number in the names; its unit and meaning are open: "
+            "state them by --axis"
+        ]
+    if "-#" in around:
+        told.append("hyphens before numbers in the names are not taken for signs")
+    if any("," in one[place] for one in numbers):
+        told.append("commas in numbers of the names are taken for decimal points")
+    found, count = np.unique(values, return_counts=True)
+    if (count > 1).any():
+        k = int(np.argmax(count > 1))
+        same = [names[i] for i in np.flatnonzero(values == found[k])[:2]]
+        told.append(
+            f"{int((count > 1).sum())} values of the coordinate are in several names, as "
+            f"{found[k]:g} in {' and '.join(same)}: each is a place of its own"
+        )
+    return axis, told
 
 
 def _common(spectra: Sequence[RawSpectrum]) -> tuple[Floats, list[str]]:
@@ -145,7 +200,14 @@ def _common(spectra: Sequence[RawSpectrum]) -> tuple[Floats, list[str]]:
     inside = grid[(grid >= low) & (grid <= high)]
     if inside.size < max(2, grid.size // 2):
         shared = f"only {low:g} … {high:g} eV" if low < high else "no energies"
-        raise ReadError([f"the spectra share {shared}: too little for one series"])
+        early = min(spectra, key=lambda one: float(one.energy_ev[-1]))
+        late = max(spectra, key=lambda one: float(one.energy_ev[0]))
+        raise ReadError(
+            [
+                f"the spectra share {shared}: too little for one series: {_range(early)}, "
+                f"{_range(late)}: edges that lie apart are series of their own"
+            ]
+        )
     low, high = float(inside[0]), float(inside[-1])
     ending = [one for one in spectra if not _covers(one, low, high)]
     warnings = [
@@ -160,6 +222,10 @@ def _common(spectra: Sequence[RawSpectrum]) -> tuple[Floats, list[str]]:
             f"there ({ending[0].label or 'the first of them'}: {there})"
         )
     return inside, warnings
+
+
+def _range(one: RawSpectrum) -> str:
+    return f"{one.label or 'one'} has {one.energy_ev[0]:g} … {one.energy_ev[-1]:g} eV"
 
 
 def _same(a: Floats, b: Floats) -> bool:
@@ -180,7 +246,7 @@ def _on(one: RawSpectrum, energy: Floats) -> Floats:
 def _order(name: str, number: re.Pattern[str]) -> tuple[Any, ...]:
     """Names with numbers in the order of the numbers."""
     return tuple(
-        (0, float(part), "") if number.fullmatch(part) else (1, 0.0, part)
+        (0, _value(part), "") if number.fullmatch(part) else (1, 0.0, part)
         for part in re.split(f"({number.pattern})", name)
         if part
     )

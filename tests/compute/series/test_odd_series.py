@@ -121,8 +121,9 @@ def test_axes_of_one_name_get_names_of_their_own(tmp_path):
 
 @pytest.mark.parametrize(("unit", "factor"), [("keV", 1e3), ("MeV", 1e6), ("meV", 1e-3)])
 def test_units_of_energy_are_read_with_their_letters(tmp_path, unit, factor):
-    series, _ = read_series([nxdata(tmp_path / "map.h5", unit=unit)])
-    np.testing.assert_allclose(series.energy_ev, ENERGY * factor)
+    path = changed(nxdata(tmp_path / "map.h5", unit=unit), "energy", ENERGY / factor)
+    series, _ = read_series([path])
+    np.testing.assert_allclose(series.energy_ev, ENERGY)
 
 
 def test_an_edge_that_lies_elsewhere_is_told(tmp_path):

@@ -320,3 +320,88 @@ def test_files_that_need_another_package_say_which(tmp_path, name):
     (tmp_path / name).write_bytes(bytes(100))
     with pytest.raises(ReadError, match="rosettasciio"):
         read_series([tmp_path / name])
+
+
+@pytest.mark.parametrize(
+    ("names", "values"),
+    [
+        (["cv_0,05V.dat", "cv_0,1V.dat", "cv_1,0V.dat"], [0.05, 0.1, 1.0]),
+        (["0,05.dat", "0,1.dat", "0,2.dat"], [0.05, 0.1, 0.2]),
+        (["E-0,5V.dat", "E0,25V.dat", "E1V.dat"], [-0.5, 0.25, 1.0]),
+        (["p1e-1mbar.dat", "p1e-2mbar.dat", "p5e-1mbar.dat"], [0.01, 0.1, 0.5]),
+        (["run1e-0.1.dat", "run1e0.2.dat", "run1e0.3.dat"], [-0.1, 0.2, 0.3]),
+        (["map_1,1.dat", "map_1,2.dat", "map_2,1.dat"], [0, 1, 2]),  # x and y
+    ],
+)
+def test_numbers_in_names_are_read_as_they_are_written(tmp_path, names, values):
+    energy = 7000 + np.arange(300.0)
+    series, errors = read_series([folder(tmp_path / "run", [energy] * 3, names)])
+    assert errors == []
+    np.testing.assert_allclose(series.axes[0].values, values)
+    decimals = any("," in name for name in names) and "map" not in names[0]
+    assert decimals == any("decimal" in text for text in series.warnings)
+
+
+def test_names_that_say_what_the_number_is_name_the_axis(tmp_path):
+    energy = 7000 + np.arange(300.0)
+    names = [f"Fe_run2_T={t}K.dat" for t in (300, 90, 1200)]
+    series, _ = read_series([folder(tmp_path / "run", [energy] * 3, names)])
+    assert series.axes[0].told() == {"name": "T", "unit": "K", "size": 3}
+    np.testing.assert_array_equal(series.axes[0].values, [90, 300, 1200])
+
+
+def test_a_coordinate_that_is_measured_twice_is_kept_and_told(tmp_path):
+    energy = 7000 + np.arange(300.0)
+    names = ["run_300K.dat", "run_310K.dat", "run_310K.xy", "run_320K.dat"]
+    series, _ = read_series([folder(tmp_path / "run", [energy] * 4, names)])
+    np.testing.assert_array_equal(series.axes[0].values, [300, 310, 310, 320])
+    (told,) = [text for text in series.warnings if "several names" in text]
+    assert "310 in run_310K.dat and run_310K.xy" in told
+
+
+def test_edges_that_lie_apart_are_named(tmp_path):
+    energies = [7018 + np.arange(100.0)] * 2 + [7122 + np.arange(100.0)] * 2
+    names = [f"s{k}.dat" for k in range(4)]
+    with pytest.raises(ReadError, match=r"s0 has 7018 … 7117 eV, s2 has 7122 … 7221 eV"):
+        read_series([folder(tmp_path / "run", energies, names)])
+
+
+def _side_car(path, start, step, unit, name="energy"):
+    np.save(path / "one.npy", np.random.default_rng(0).normal(size=(4, 30)))
+    axes = [{"name": "t", "unit": "s", "start": 0, "step": 1}]
+    axes.append({"name": name, "unit": unit, "start": start, "step": step})
+    (path / "one.json").write_text(json.dumps({"axes": axes}))
+    return path / "one.npy"
+
+
+@pytest.mark.parametrize(
+    ("start", "step", "unit", "words"),
+    [
+        (7.0, 0.001, "", r"axis energy: 7 … 7\.029 without a unit: is it eV or keV"),
+        (0.7, 0.001, "", "is it eV or keV"),
+        (7112, 1, "keV", r"7\.112e\+06 … 7\.141e\+06 eV .*is the unit keV right"),
+    ],
+)
+def test_energies_that_may_be_in_another_unit_are_asked_about(tmp_path, start, step, unit, words):
+    with pytest.raises(ReadError, match=words) as refused:
+        read_series([_side_car(tmp_path, start, step, unit)])
+    assert "one.npy" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("start", "step", "name"), [(-2.0, 0.1, "energy"), (55, 0.5, "energy"), (0.05, 0.01, "Eloss")]
+)
+def test_small_energies_that_may_be_ev_are_taken_as_such(tmp_path, start, step, name):
+    name = "energy loss" if name == "Eloss" else name
+    series, _ = read_series([_side_car(tmp_path, start, step, "", name)])
+    assert series.energy_ev[0] == pytest.approx(start)
+
+
+def test_a_faulty_array_is_told_from_a_faulty_side_car(tmp_path):
+    path = _side_car(tmp_path, 700, 1, "eV")
+    path.write_bytes(b"")
+    with pytest.raises(ReadError, match="one.npy: is empty"):
+        read_series([path])
+    path.with_suffix(".json").write_text("{axes:")
+    with pytest.raises(ReadError, match="one.json: is no JSON"):
+        read_series([path])
