@@ -195,6 +195,15 @@ class Chain:
             raise InputError("calibrate", wanted.calibrate_ev, "needs to know the drift: --align")
         if wanted.calibrate_ev is not None and not np.isfinite(wanted.calibrate_ev):
             raise InputError("calibrate", wanted.calibrate_ev, "is an energy, eV")
+        if (
+            wanted.calibrate_ev is not None
+            and wanted.drift == "self"
+            and not energy[0] <= wanted.calibrate_ev <= energy[-1]
+        ):
+            raise InputError(
+                "calibrate", wanted.calibrate_ev,
+                f"lies outside the energies of the series, {energy[0]:g} … {energy[-1]:g} eV",
+            )  # fmt: skip
         if wanted.drift is not None:
             told = wanted.drift if isinstance(wanted.drift, str) else "a series"
             drift = _drift_of(energy, y, places, wanted.drift, wanted.calibrate_ev)

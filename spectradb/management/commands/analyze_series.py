@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from argparse import _ArgumentGroup
+from argparse import ArgumentTypeError, _ArgumentGroup
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,15 @@ from spectradb.management.json_command import JsonCommand
 
 _TOLD_EVERY = 2.0  # seconds
 # Options that `handle` names; the others are corrections.
+# Of options that not every method takes, those that do.
+_OF_METHODS = {
+    "references": ("references", "nmf", "mcr"),
+    "components": ("references", "nmf", "mcr"),
+    "free": ("references",),
+    "noise": ("references", "library", "parameters"),
+    "quantity": ("parameters",),
+    "window": ("parameters",),
+}
 _STATED = ("method", "references", "components", "free", "noise", "quantity", "window", "device")
 
 
@@ -91,6 +100,15 @@ class Command(JsonCommand):
         row = Series.objects.filter(pk=id).first()
         if row is None:
             raise CommandError(f"{id}: there is no such series")
+        given = {
+            "references": references, "components": components, "free": free, "noise": noise,
+            "quantity": quantity, "window": window,
+        }  # fmt: skip
+        for name, methods in _OF_METHODS.items():
+            if given[name] and method not in methods:
+                raise CommandError(
+                    f"--{name}: is of the method {' or '.join(methods)}, no {method}"
+                )
         if method == "references" and not references:
             raise CommandError("--references: name at least one")
         if method == "references" and isinstance(components, int):
@@ -137,19 +155,24 @@ class Command(JsonCommand):
 
 def _of_option(error: InputError, options: Mapping[str, Any]) -> str:
     """The option that was given, as it was given; what is no option by its name."""
-    name = {"drift": "align"}.get(error.field, error.field)
+    name = {"drift": "align", "windows": "window"}.get(error.field, error.field)
     if name not in _STATED and name not in options:
         return str(error)
-    values = error.value if isinstance(error.value, list | tuple) else [error.value]
-    given = " ".join(f"{one:g}" if isinstance(one, float) else str(one) for one in values)
+    given = _as_given(error.value)
     return f"--{name.replace('_', '-')} {given}: {error.reason}"
+
+
+def _as_given(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return " ".join(_as_given(one) for one in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _number_or_auto(text: str) -> int | str:
     if text == "auto":
         return text
-    if int(text) < 1:
-        raise ValueError("no number of components")
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"{text}: is a number from 1 or auto")
     return int(text)
 
 

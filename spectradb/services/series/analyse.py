@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compute.errors import InputError
+from compute.series.background import featureless
 from compute.series.gaps import mean_of
 from compute.series.misfit import probabilities
 from compute.series.noise import Noise, noise_of
@@ -73,6 +74,9 @@ def _by_references(
     row: Series, source: Source, asked: Asked, output: Path, device: str | None
 ) -> Iterator[Progress]:
     curves, inside, warnings = references_on(asked.references, source.energy_ev)
+    if featureless(np.array([one.values for one in curves])).all():
+        names = [one.name for one in curves]
+        raise InputError("references", names, "have no structure: they are all background")
     warnings += source.warnings
     noise = source.noise(asked.noise)
     energy = source.energy_ev[inside]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from compute.errors import InputError
+from compute.errors import InputError, ReadError, SkipFile
 from compute.io import read
 from spectradb.models import Quantity, Spectrum
 
@@ -43,9 +43,8 @@ def references_on(
     Raises
     ------
     InputError
-        One that is not there, or that leave less than half of the energies to all.
-    ReadError
-        A file that cannot be read.
+        One that is not there or cannot be read; those that leave less than half of the energies
+        to all.
     """
     curves: list[tuple[str, Floats, Floats, str]] = []
     for text in asked:
@@ -57,7 +56,10 @@ def references_on(
             label = f"{row.pk} {row.formula or row.title}".strip().replace("/", "-")
             curves.append((label, row.energy, row.intensity, row.quantity))
         elif path.is_file():
-            first = read(path)[0]
+            try:
+                first = read(path)[0]
+            except (ReadError, SkipFile) as error:
+                raise InputError("references", text, str(error)) from error
             curves.append((path.stem, first.energy_ev, first.intensity, first.quantity))
         else:
             raise InputError("references", text, "is no number of a spectrum and no file")

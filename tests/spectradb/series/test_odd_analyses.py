@@ -97,3 +97,37 @@ def test_a_folder_is_no_file_of_maps(tmp_path):
         call_command(
             "analyze_series", str(row.pk), "--method", "parameters", "--output", str(tmp_path)
         )
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("library", "--components", 3), "--components: is of the method references or nmf or mcr"),
+        (("library", "--window", 640, 650), "--window: is of the method parameters, no library"),
+        (("nmf", "--components", 2, "--free", "shift"), "--free: is of the method references"),
+        (("mcr", "--components", 2, "--noise", "poisson"), "--noise: is of the method"),
+        (("parameters", "--references", 1), "--references: is of the method references or nmf"),
+        (("nmf", "--components", 0), "0: is a number from 1 or auto"),
+        (("parameters", "--quantity", "e0", "--window", 1, 2), "--window 1 2: e0 takes 2 of them"),
+        (
+            ("parameters", "--quantity", "centre_of_mass", "--window", 1, 2),
+            "--window 1 2: holds no two",
+        ),
+        (("parameters", "--align", "self", "--calibrate", 1e9), "outside the energies of the"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused_as_they_were_given(tmp_path, words, told):
+    with pytest.raises(CommandError) as refused:
+        analysed(tmp_path, "cube", CUBE, "--method", *words)
+    assert told in str(refused.value)
+    assert not (tmp_path / "maps.h5").exists()
+
+
+def test_a_reference_that_cannot_be_used_is_named(tmp_path):
+    empty, line = tmp_path / "empty.txt", tmp_path / "line.txt"
+    empty.write_text("")
+    np.savetxt(line, np.column_stack([np.linspace(100.5, 1500.0, 2800), np.linspace(1, 2, 2800)]))
+    with pytest.raises(CommandError, match=r"--references \S*empty.txt: the file is empty"):
+        analysed(tmp_path, "one", CUBE, "--references", empty)
+    with pytest.raises(CommandError, match="--references line: have no structure"):
+        analysed(tmp_path, "two", CUBE, "--references", line)
