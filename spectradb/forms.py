@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from compute.edges import normalise_edge, normalise_element
 from spectradb.filters.chemistry import elements_of, reduced_formula
+from spectradb.formulae import edge_text
 from spectradb.models import ApiKey, Kind, Measurement, Series, Spectrum, Structure
 
 
@@ -200,7 +201,7 @@ class IdentityForm(SeenForm):
         if name in self.fields:
             widget = self.fields[name].widget
             assert isinstance(widget, forms.Select)
-            widget.choices = [("", f"({blank})"), *((one, one) for one in values)]
+            widget.choices = [("", f"({blank})"), *((one, edge_text(one)) for one in values)]
 
     def clean_absorber(self) -> str:
         given = str(self.cleaned_data["absorber"]).strip()

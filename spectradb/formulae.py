@@ -1,7 +1,7 @@
 """Formulae in the order in which chemists write them: NiTiO3, CuCrO2, ZnCr2S4, Ni(OH)2.
 
 Structures are stored with the elements in order of electronegativity (TiNiO3, Cr2ZnS4, Ni(HO)2),
-which searches rely on; this is for reading alone.
+which searches rely on; this is for reading alone. Edges are written here too.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ _ANIONS = re.findall(r"\w+", "N Se S O H Br Cl F")
 _RANK = {element: rank for rank, element in enumerate([*_CATIONS, *_ANIONS])}
 _ALWAYS_FIRST = _RANK["Sc"]  # of these and what is before, no count changes the place
 _PART = re.compile(r"([A-Z][a-z]?)(\d*)")
+_EDGE = re.compile(r"([K-O])(\d)(\d)")
 _PLAIN = re.compile(r"(?:[A-Z][a-z]?\d*){2,}")
 _BRACKET = re.compile(r"^((?:[A-Z][a-z]?\d*)*)\(((?:[A-Z][a-z]?\d*)+)\)(\d+)((?:[A-Z][a-z]?\d*)*)$")
 
@@ -55,6 +56,12 @@ def as_written(text: str) -> str:
     ordered = sorted((e for e in amounts if amounts[e]), key=lambda e: (*place(e), _RANK[e]))
     head = "".join(f"{e}{amounts[e] if amounts[e] > 1 else ''}" for e in ordered)
     return head + tail
+
+
+def edge_text(edge: str | None) -> str:
+    """``L23`` as ``L2,3``, in plain text."""
+    found = _EDGE.fullmatch(edge or "")
+    return f"{found[1]}{found[2]},{found[3]}" if found else (edge or "")
 
 
 def _amounts(text: str) -> dict[str, int] | None:

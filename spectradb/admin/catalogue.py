@@ -25,6 +25,7 @@ from spectradb.models import (
     TrainedModel,
 )
 from spectradb.services.structures.cells import make_primary
+from spectradb.templatetags.science import edge, formula, spacegroup
 from spectradb.words import in_words
 
 if TYPE_CHECKING:
@@ -102,13 +103,21 @@ class DoubtFilter(admin.SimpleListFilter):
 
 @admin.register(Structure)
 class StructureAdmin(LookUp):
-    list_display = ("source_id", "formula", "name", "space_group_symbol", "n_sites", "hypothetical")
+    list_display = ("source_id", "written", "name", "space_group", "n_sites", "hypothetical")
     list_filter = (DoubtFilter, "crystal_system", "source", "hypothetical")
     search_fields = ("=source_id", "formula", "name")
     editable = ("name", "citation", "doi", "hypothetical", "energy_above_hull")
     exclude = ("data",)
 
     actions = ("answer_for_id",)
+
+    @admin.display(description=_("Formula"), ordering="formula")
+    def written(self, row: Structure) -> str:
+        return formula(row.formula)
+
+    @admin.display(description=_("Space group"), ordering="space_group_symbol")
+    def space_group(self, row: Structure) -> str:
+        return spacegroup(row.space_group_symbol)
 
     @admin.action(description=_("Let it answer for its source id"), permissions=["change"])
     def answer_for_id(self, request: HttpRequest, rows: QuerySet[Structure]) -> None:
@@ -176,10 +185,14 @@ class SiteAdmin(LookUp):
 
 @admin.register(Calculation)
 class CalculationAdmin(LookUp):
-    list_display = ("id", "engine", "route", "absorber", "edge", "job_status", "error_cause")
+    list_display = ("id", "engine", "route", "absorber", "edge_name", "job_status", "error_cause")
     list_filter = ("job_status", ("engine", Values), ("route", Values), ("error_cause", Values))
     search_fields = ("=id", "=absorber", "=input_hash")
     exclude = ("requesters",)
+
+    @admin.display(description=_("Edge"), ordering="edge")
+    def edge_name(self, row: Calculation) -> str:
+        return edge(row.edge)
 
 
 @admin.register(PeakFit)

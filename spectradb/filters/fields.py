@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import django_filters
@@ -22,7 +24,7 @@ from django.core.validators import (
     MinValueValidator,
     ProhibitNullCharactersValidator,
 )
-from django.db.models import F, Model, OrderBy, QuerySet
+from django.db.models import F, Model, OrderBy, Q, QuerySet
 from django.utils.datastructures import MultiValueDict
 
 MAX_VALUES = 1000
@@ -151,6 +153,20 @@ def number(text: str) -> float:
     return value
 
 
+def valence(text: str) -> float:
+    return written_valence(number(text))
+
+
+def written_valence(value: float) -> float:
+    """An oxidation state to the hundredth that pages write."""
+    return round(value, 2) + 0.0
+
+
+def of_valence(name: str, value: float) -> Q:
+    """Rows whose ``name`` reads as this oxidation state."""
+    return Q(**{f"{name}__range": (value - 0.005, value + 0.005)})
+
+
 def truth(text: str) -> bool:
     word = text.lower()
     if word in {"true", "1", "yes"}:
@@ -202,6 +218,18 @@ class NumberKey(Key):
 
     def __init__(self, field_name: str | None = None, **kwargs: Any) -> None:
         super().__init__(field_name, **{"coerce": number, **kwargs})
+
+
+class ValenceKey(NumberKey):
+    """Oxidation states as pages write them, to 0.01: sums of charges carry noise (2.9999999999)."""
+
+    def __init__(self, field_name: str | None = None, **kwargs: Any) -> None:
+        super().__init__(field_name, **{"coerce": valence, **kwargs})
+
+    def filter(self, qs: QuerySet[Model], value: Any) -> QuerySet[Model]:
+        if not value:
+            return qs
+        return qs.filter(reduce(or_, (of_valence(self.field_name, one) for one in value)))
 
 
 class SingleKey(Key):

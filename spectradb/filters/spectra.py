@@ -18,6 +18,7 @@ from spectradb.filters.fields import (
     OrderingKey,
     SingleKey,
     TextKey,
+    of_valence,
 )
 from spectradb.filters.prototypes import of_type
 from spectradb.filters.structures import (
@@ -226,7 +227,8 @@ def matching_text(text: str) -> Q:
             [asked.absorber] if asked.absorber else [], [asked.edge] if asked.edge else []
         )
     if asked.valence is not None:
-        condition &= Q(site__element=asked.absorber, site__oxidation_state=asked.valence)
+        condition &= Q(site__element=asked.absorber)
+        condition &= of_valence("site__oxidation_state", asked.valence)
     if asked.doi:
         cited = Structure.objects.filter(doi__iexact=asked.doi)
         condition &= Q(doi__iexact=asked.doi) | Q(structure__in=cited.values("pk"))

@@ -14,10 +14,11 @@ from spectradb.filters.fields import (
     FlagKey,
     IntegerKey,
     Key,
-    NumberKey,
     OrderingKey,
     StrictFilterSet,
     TextKey,
+    ValenceKey,
+    of_valence,
 )
 from spectradb.filters.prototypes import of_type, structure_type
 from spectradb.filters.text import SearchText, covering_edges, parse_text
@@ -164,7 +165,7 @@ def asks(given: Mapping[str, Any], names: tuple[str, ...]) -> bool:
 class SiteKeys(StrictFilterSet):
     """Keys about one site: valence, coordination, ligands, symmetry."""
 
-    oxidation_state = NumberKey(help_text="Of the absorbing site, e.g. 2.")
+    oxidation_state = ValenceKey(help_text="Of the absorbing site to 0.01, e.g. 2.")
     coordination_number = IntegerKey(help_text="E.g. 6.")
     ligands = Key(coerce=sorted_ligands, help_text="Elements around the site, e.g. O or Cl-O.")
     site_symmetry = Key(help_text="Point group of the site, e.g. m-3m.")
@@ -242,7 +243,7 @@ class StructureFilterSet(StructureKeys, SiteKeys):
             if asked.absorber:
                 of_site = of_site.filter(element=asked.absorber)
             if asked.valence is not None:
-                of_site = of_site.filter(oxidation_state=asked.valence)
+                of_site = of_site.filter(of_valence("oxidation_state", asked.valence))
             queryset = queryset.filter(pk__in=of_site.values("structure"))
         if (shown := _spectra_meant(asked)) is not None:
             queryset = queryset.filter(pk__in=shown.values("structure"))

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Case, Exists, IntegerField, OuterRef, Q, Subquery, Value, When
 from simple_history.models import HistoricalRecords
 
+from spectradb.formulae import edge_text
 from spectradb.models.fields import ArrayField
 from spectradb.models.jobs import Job, JobStatus
 from spectradb.models.structures import Site, Structure
@@ -117,7 +118,7 @@ class Calculation(Job):
         return ours and "multiplet-" not in self.version
 
     def __str__(self) -> str:
-        return f"{self.engine} {self.absorber} {self.edge} ({self.job_status})"
+        return f"{self.pk}: {self.absorber} {edge_text(self.edge)}, {self.route}"
 
 
 class SourceFile(models.Model):

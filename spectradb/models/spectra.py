@@ -14,6 +14,7 @@ from django.utils import timezone
 from numpy.typing import ArrayLike
 from simple_history.models import HistoricalRecords
 
+from spectradb.formulae import as_written, edge_text
 from spectradb.models.fields import ArrayField, pack_array
 from spectradb.models.provenance import Calculation, Measurement
 from spectradb.models.structures import Site, Structure
@@ -198,7 +199,8 @@ class Spectrum(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"SDB-{self.pk} {self.formula} {self.absorber} {self.edge}"
+        said = (as_written(self.formula), self.absorber, edge_text(self.edge))
+        return " ".join((f"SDB-{self.pk}", *filter(None, said)))
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """As usual; the arrays of a stored row are neither changed nor written again.

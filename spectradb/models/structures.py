@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from simple_history.models import HistoricalRecords
 
 from compute.structures.findings import Finding, Weight, obstacles, unpredictable
+from spectradb.formulae import as_written
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure as PymatgenStructure
@@ -123,7 +124,7 @@ class Structure(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.formula} ({self.source_id or self.pk})"
+        return f"{as_written(self.formula)} ({self.source_id or f'SDB-S{self.pk}'})"
 
     def to_pymatgen(self) -> PymatgenStructure:
         """The structure as pymatgen knows it (loads ``data``)."""
@@ -229,4 +230,4 @@ class Site(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.element}{self.index} of {self.structure_id}"
+        return f"{self.element}{self.index} of SDB-S{self.structure_id}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.html import escape
 
 from spectradb.plots.figure import Figure
-from spectradb.plots.svg import draw
+from spectradb.plots.svg import draw, plain, rich
 
 _STYLE = """
 text{font:13px "Source Sans 3","Noto Sans",sans-serif;fill:#46585f}text.title{fill:#10222b}
@@ -23,7 +23,10 @@ path{fill:none}.grid{stroke:#e3e9eb}.box,.zero{stroke:#7e8e96}
 
 
 def standalone(figure: Figure, title: str, *, width: int = 900, height: int = 520) -> str:
-    """The figure with margins, styles and a title, as UTF-8 text for a file."""
+    """The figure with margins, styles and a title, as UTF-8 text for a file.
+
+    The title may be in the plots' own markup (:func:`spectradb.plots.svg.rich`).
+    """
     left, right, top, bottom = 80, 24 if not figure.named else 140, 44, 58
     inner = draw(figure).replace(
         '<svg class="fig" aria-hidden="true" focusable="false">',
@@ -33,7 +36,8 @@ def standalone(figure: Figure, title: str, *, width: int = 900, height: int = 52
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"'
-        f' viewBox="0 0 {width} {height}"><title>{escape(title)}</title><style>{_STYLE}</style>'
+        f' viewBox="0 0 {width} {height}"><title>{escape(plain(title))}</title>'
+        f"<style>{_STYLE}</style>"
         f'<rect width="100%" height="100%" fill="#fff"/>'
-        f'<text class="title" x="{left}" y="28">{escape(title)}</text>{inner}</svg>'
+        f'<text class="title" x="{left}" y="28">{rich(title)}</text>{inner}</svg>'
     )

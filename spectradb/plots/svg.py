@@ -229,6 +229,11 @@ def _path(x: FloatArray, y: FloatArray, x_range: Range, y_range: Range) -> str:
     return f"M{px[0]} {py[0]}l{steps}"
 
 
+def plain(text: str) -> str:
+    """The text of :func:`rich` without its markup."""
+    return re.sub(r"[_^]\{([^}]*)\}", r"\1", text)
+
+
 def rich(text: str) -> str:
     """Escaped text in which ``_{…}`` is lowered and ``^{…}`` raised."""
     out = []

@@ -19,10 +19,11 @@ from django.utils.translation import gettext, ngettext
 
 from spectradb import labels
 from spectradb.elements import ELEMENTS
-from spectradb.formulae import as_written
+from spectradb.formulae import as_written, edge_text
 from spectradb.words import in_words
 
 register = template.Library()
+register.filter(edge_text)
 
 _COUNT = re.compile(r"(?<=[A-Za-z)\]])(\d+(?:\.\d+)?)")
 _SYMBOL = "|".join(sorted((one.symbol for one in ELEMENTS), key=len, reverse=True))
@@ -31,12 +32,17 @@ _NUMBER = r"(?:\d{1,3}(?:\.(?:\d{3,9}(?=[A-Z(\[])|\d{1,2}))?)"
 _FORMULA = re.compile(
     rf"(?:{_NUMBER}|[nx])?(?:(?:{_SYMBOL})(?:{_NUMBER}|[xyδ](?![a-z]))?|[()\[\]]{_NUMBER}?|[·*:-]{_NUMBER}?)+"
 )
+# Before a symbol or a bracket, but not just inside one: Mg{7.951}|Mn{0.12}|(SiO{4})|(OH).
+_BREAK = re.compile(r"(?<=[^\s(\[])(?=[A-Z(\[])")
+_LONG = 18  # signs; a shorter formula stays on its line
 _EDGE = re.compile(r"(?<![A-Za-z0-9])([L-O])(\d(?:,\d)?)(?![A-Za-z0-9])")
 _CHARGE = re.compile(r"^([A-Z][a-z]?)(\d*(?:\.\d+)?)([+\-−])$")
 _BETWEEN_WORDS = re.compile(
     r"([ \u3000-\u30ff\u4e00-\u9fff\uff00-\uffef]+)"
 )  # Japanese has no blanks
 _EDITED = re.compile(r"Edited (?!nothing)(\w+(?:, \w+)*)\.")
+# No name of a file (scan.xdi:) and no symbol (pH, x).
+_FIRST_WORD = re.compile(r"(?m)^[a-z]{2,}(?=[ ,])")
 _MINUS = "−"
 
 
@@ -50,9 +56,16 @@ def formula(text: str | None) -> SafeString:
     """``La0.7Sr0.3MnO3`` with its counts lowered; a number that starts a part stays up.
 
     Word by word, and only of words that are formulae: where a file gives none its name stands in,
-    and ``NiO.010`` or ``V_1a_spot3`` keep their figures on the line.
+    and ``NiO.010`` or ``V_1a_spot3`` keep their figures on the line. A long one may break between
+    its symbols, never inside one or before its count.
     """
     return _latin(_lowered(text)) if text else mark_safe("")
+
+
+@register.filter
+def written(text: str | None) -> str:
+    """The same as plain text, for titles of windows and links."""
+    return as_written(text or "")
 
 
 def _lowered(text: str) -> str:
@@ -66,6 +79,8 @@ def _lowered(text: str) -> str:
         word = as_written(bare) + word[len(bare) :]
         html = str(escape(word))
         is_formula = _FORMULA.fullmatch(bare) is not None
+        if is_formula and len(bare) > _LONG:
+            html = _BREAK.sub("<wbr>", html)
         parts.append(_COUNT.sub(_lowered_count, html) if is_formula else html)
     return "".join(parts)
 
@@ -80,8 +95,8 @@ def _lowered_count(found: re.Match[str]) -> str:
 
 @register.filter
 def plainly(text: str | None) -> str:
-    """An error or warning in words, without names of code and commands."""
-    return in_words(text or "")
+    """An error or warning in words, without names of code and commands; a sentence begins large."""
+    return _FIRST_WORD.sub(lambda found: found[0].capitalize(), in_words(text or ""))
 
 
 @register.filter
@@ -140,13 +155,6 @@ def ion_of(symbol: str, oxidation_state: float | None) -> SafeString:
     """Symbol and oxidation state as one ion; the symbol alone where the state is unknown."""
     charge = valence(oxidation_state)
     return _latin(f"{escape(symbol)}<sup>{charge}</sup>" if charge else str(escape(symbol)))
-
-
-@register.filter
-def edge_text(edge: str | None) -> str:
-    """``L23`` as ``L2,3``, in plain text."""
-    found = re.fullmatch(r"([K-O])(\d)(\d)", edge or "")
-    return f"{found[1]}{found[2]},{found[3]}" if found else (edge or "")
 
 
 @register.filter

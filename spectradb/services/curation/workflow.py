@@ -59,6 +59,10 @@ class CurationError(ValueError):
     permanent = True
 
 
+class IncompleteError(CurationError):
+    """A draft that does not say yet what a curator needs; its own page lists that."""
+
+
 @dataclass(frozen=True)
 class Step:
     """One kind of decision."""
@@ -178,7 +182,7 @@ def _before(row: Record, action: str) -> None:
     if action == "submit":
         absent = missing(row) if isinstance(row, Spectrum) else missing_of_series(row)
         if absent:
-            raise CurationError(
+            raise IncompleteError(
                 f"{number_of(row)} does not say: {', '.join(absent)}. Complete it first."
             )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from django.core.cache import cache
 from django.db.models import Count, Max
 
+from spectradb.filters.fields import written_valence
 from spectradb.models import Site, Spectrum
 from spectradb.services.search.facets import library_stamp
 
@@ -100,7 +101,7 @@ def _counted(kind: str, hypothetical: bool | None, edge: str) -> Coverage:
         ion = _row_of(absorber, state)
         totals[ion] += n
         if state is not None:
-            states[ion].add(state)
+            states[ion].add(written_valence(state))
         if ligands:
             found[ion, ligands, number] += n
             by_ligand[ligands] += n

@@ -22,6 +22,7 @@ from django.db.models import Count, Max, Q, QuerySet
 from numpy.typing import NDArray
 
 from spectradb.database_state import database_state, oldest_open
+from spectradb.filters.fields import written_valence
 from spectradb.models import Spectrum
 from spectradb.models.visibility import Alternatives, EmptyOrBy
 from spectradb.services.search import kept
@@ -294,6 +295,8 @@ class Columns:
     def _code(self, name: str, value: Any) -> int:
         if value == "":
             value = None
+        if name == "oxidation_state" and value is not None:
+            value = written_valence(value)
         code = self._index[name].get(value)
         if code is None:
             code = self._index[name][value] = len(self.values[name])

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection
 from numpy.typing import NDArray
 
-_MAGIC = b"SDBCOL3\n"
+_MAGIC = b"SDBCOL4\n"
 _HEAD = 16  # bytes: the magic number and the length of what follows it
 _ALIGN = 64
 

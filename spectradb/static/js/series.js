@@ -282,7 +282,7 @@
     history.replaceState(null, "", address);
     for (const link of document.querySelectorAll("[data-at]")) {
       const to = new URL(link.href);
-      to.searchParams.set("at", at);
+      if (at) to.searchParams.set("at", at); else to.searchParams.delete("at");
       if (link.dataset.at === "svg" && second) to.searchParams.set("b", second); else to.searchParams.delete("b");
       link.href = to;
     }

@@ -7,8 +7,9 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -16,7 +17,12 @@ from spectradb.forms import MEASURED, DraftForm
 from spectradb.models import Spectrum
 from spectradb.services.curation.drafts import discard, may_edit, suggested_structures
 from spectradb.services.curation.quality import keep_checks, missing
-from spectradb.services.curation.workflow import CurationError, save_with_reason, submit
+from spectradb.services.curation.workflow import (
+    CurationError,
+    IncompleteError,
+    save_with_reason,
+    submit,
+)
 from spectradb.views.imports.notes import told_of
 from spectradb.views.spectra.describe import name_of
 from spectradb.views.spectra.figures import Plot
@@ -54,6 +60,8 @@ def draft(request: HttpRequest, pk: int) -> HttpResponse:
             return redirect("spectrum-draft", pk)
         try:
             submit(row, request.user)
+        except IncompleteError:
+            return not_sent(request, "spectrum-draft", pk)
         except CurationError as error:
             messages.error(request, in_words(error))
             return redirect("spectrum-draft", pk)
@@ -87,6 +95,12 @@ def delete(request: HttpRequest, pk: int) -> HttpResponse:
     discard(row, request.user)
     messages.success(request, gettext("Deleted: SDB-%d.") % pk)
     return redirect("account")
+
+
+def not_sent(request: HttpRequest, page: str, pk: int) -> HttpResponse:
+    """To the page of a draft, which tells itself what is still needed."""
+    messages.warning(request, gettext("Kept as a draft: it does not say everything yet."))
+    return HttpResponseRedirect(f"{reverse(page, args=[pk])}#missing")
 
 
 def _own(request: HttpRequest, pk: int) -> Spectrum:

@@ -171,7 +171,7 @@ def _csv(row: Spectrum) -> str:
     """The same whatever language its reader has: other programs read it."""
     heads: dict[str, Any] = {
         "id": f"SDB-{row.pk}",
-        "formula": name_of(row),
+        "formula": row.formula or name_of(row),
         "element": row.absorber,
         "edge": row.edge,
         "kind": row.kind,

@@ -19,10 +19,11 @@ from spectradb.forms import UploadForm
 from spectradb.models import Spectrum, Upload
 from spectradb.services.accounts.roles import may_contribute
 from spectradb.services.curation.drafts import may_edit
-from spectradb.services.curation.workflow import CurationError, submit
+from spectradb.services.curation.workflow import CurationError, IncompleteError, submit
 from spectradb.services.imports.at_hand import send
 from spectradb.services.imports.questions import answer, keep_open, kept_open, take_over
 from spectradb.services.imports.spectra import ImportedFile, import_file
+from spectradb.views.curation.draft import not_sent
 from spectradb.views.imports.notes import told_of
 from spectradb.views.imports.questions import options_of, questions_of
 from spectradb.views.site.brought import File, named_file
@@ -146,6 +147,8 @@ def submit_spectrum(request: HttpRequest, pk: int) -> HttpResponse:
         raise PermissionDenied(gettext("Only its contributor can send a draft for review."))
     try:
         submit(row, request.user)
+    except IncompleteError:
+        return not_sent(request, "spectrum-draft", pk)
     except CurationError as error:
         messages.error(request, in_words(error))
         return redirect("spectrum-draft" if may_edit(request.user, row) else "spectrum", pk)

@@ -20,6 +20,7 @@ from spectradb.models import JobStatus, Prediction, Quantity, Structure, Trained
 from spectradb.models.visibility import CURATE
 from spectradb.plots import Band, Curve, Figure, nice_range
 from spectradb.services.accounts.roles import may_curate
+from spectradb.templatetags.science import significant
 from spectradb.views.search.results import LABELS, value_text
 from spectradb.views.spectra.figures import Plot
 from spectradb.words import in_words
@@ -379,6 +380,16 @@ def _importance(row: TrainedModel) -> list[dict[str, Any]]:
     ]
 
 
+def _option(name: str, value: Any) -> str:
+    """A hyperparameter in six figures; of the energies where they begin, end and how they go."""
+    if name == "grid" and isinstance(value, list) and len(value) == 3:
+        ends = dict(zip(("first", "last", "step"), map(significant, value, [6] * 3), strict=True))
+        return gettext("%(first)s … %(last)s in steps of %(step)s") % ends
+    if isinstance(value, list):
+        return ", ".join(_option("", one) for one in value)
+    return significant(value, 6) if isinstance(value, float) else str(value)
+
+
 def _options(row: TrainedModel) -> list[tuple[str, str]]:
     """Hyperparameters as pairs; what is told elsewhere on the page is left out."""
     words = {
@@ -389,9 +400,10 @@ def _options(row: TrainedModel) -> list[tuple[str, str]]:
         "n_landmarks": gettext("Landmarks"),
         "learning_rate": gettext("Learning rate"),
         "batch_size": gettext("Batch size"),
+        "grid": gettext("Energies (eV)"),
     }
     return [
-        (words.get(name, name.replace("_", " ").capitalize()), str(value))
+        (words.get(name, name.replace("_", " ").capitalize()), _option(name, value))
         for name, value in (row.hyperparameters or {}).items()
         if name not in _TOLD_ELSEWHERE and value not in (None, "")
     ]

@@ -14,7 +14,7 @@ from spectradb.services.matching.runs import Request, missing_indexes
 from spectradb.templatetags.science import edge_text
 from spectradb.views.imports.bring import file_plot
 from spectradb.views.imports.notes import told_of
-from spectradb.views.matching.figure import match_plot, shared_peaks, transformed
+from spectradb.views.matching.figure import comparison_step, match_plot, shared_peaks, transformed
 from spectradb.views.matching.form import choices
 from spectradb.views.matching.words import verdict
 from spectradb.views.site.brought import File, address_of, find_file
@@ -57,6 +57,7 @@ def answer_context(
         "shown_kind": shown.candidate.kind if shown else "",
         "band": band,
         "plot": match_plot(run, shown, band=band) if done else _alone(run, asked),
+        "step": comparison_step(shown) if done else 0.0,
         "file": file,
         "peaks": shared_peaks(shown) if shown and done else [],
         "warnings": [

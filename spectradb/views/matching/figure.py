@@ -30,17 +30,18 @@ def match_plot(run: MatchRun, match: Match | None, *, band: bool) -> Plot | None
     if match is None or match.overlay is None:
         return Plot("plot", _figure(label, run, energy, [own], scaled), words)
     at, query, fit, sigma = np.asarray(match.overlay)
+    compared = (query - low) / (high - low)
     inside = (energy >= at[0]) & (energy <= at[-1])
     if inside.sum() >= 8 and _same_scale(energy, measured, at, query):
         x, y = energy[inside], scaled[inside]
     else:  # a candidate of another library: the query as that library compares it
-        x, y = at, (query - low) / (high - low)
+        x, y = at, compared
     own = Curve(words, x, y, "experiment", "ink", key=words)
     fit, sigma = (fit - low) / (high - low), sigma / (high - low)
     name = f"{_name(match)} {transformed(match)}".strip()
     role = "experiment" if match.candidate.kind == Kind.EXPERIMENT else "theory"
     laid = Curve(name, at, fit, role, "s1", key=name)  # type: ignore[arg-type]
-    residual = y - np.interp(x, at, fit)
+    residual = compared - fit  # where they are compared: the candidate is known there alone
     words = gettext("Measured − candidate")
     figure = _figure(label, run, at, [laid, own], y)
     if band:
@@ -48,7 +49,7 @@ def match_plot(run: MatchRun, match: Match | None, *, band: bool) -> Plot | None
         top = min(float((fit + sigma).max()), 1.35)  # a wide band is not worth a flat curve
         bottom = max(float((fit - sigma).min()), -0.2)
         figure.y_range = nice_range(min(float(y.min()), bottom), max(float(y.max()), top))
-    figure.curves.append(Curve(words, x, residual, "residual", "s2", panel=1))
+    figure.curves.append(Curve(words, at, residual, "residual", "s2", panel=1))
     extent = 1.15 * max(float(np.abs(residual).max()), 0.02)
     figure.residual_label, figure.residual_range = gettext("Residual"), (-extent, extent)
     told = gettext("%(measured)s against %(candidate)s") % {
@@ -78,6 +79,14 @@ def shared_peaks(match: Match) -> list[dict[str, Any]]:
     noise = float(np.std(np.diff(query - fit, 2))) / np.sqrt(6.0)
     pairs = pair_features(features(at, query, noise), features(at, fit))
     return [_row(pair) for pair in pairs]
+
+
+def comparison_step(match: Match | None) -> float:
+    """Energies between the points that were compared, eV; 0 where nothing was."""
+    if match is None or match.overlay is None:
+        return 0.0
+    at = np.asarray(match.overlay)[0]
+    return float(at[-1] - at[0]) / max(at.size - 1, 1)
 
 
 def _row(pair: PeakPair) -> dict[str, Any]:

@@ -6,8 +6,11 @@ from typing import Any
 
 from django.utils.translation import gettext
 
+from spectradb.formulae import as_written
 from spectradb.models import Series, SeriesAnalysis
+from spectradb.models.series import COMPUTED
 from spectradb.services.series.values import Region
+from spectradb.views.spectra.figures import rich_formula
 
 _UNITS = {"shift": "eV", "width": "eV"}
 
@@ -37,6 +40,37 @@ def method_words(method: str) -> str:
     }.get(method, method)
 
 
+def component_words(name: str) -> str:
+    """A component as people call it: a reference of the library by its number and formula."""
+    number, blank, said = name.partition(" ")
+    return f"SDB-{number}{blank}{as_written(said)}" if number.isdecimal() else name
+
+
+def component_rich(name: str) -> str:
+    """The same in the plots' own markup."""
+    number, blank, said = name.partition(" ")
+    return f"SDB-{number}{blank}{rich_formula(said)}" if number.isdecimal() else name
+
+
+def moved_words(name: str) -> str:
+    """What an analysis lets move from spectrum to spectrum."""
+    return {"shift": gettext("shift"), "width": gettext("width")}.get(name, name)
+
+
+def noise_words(kind: str) -> str:
+    return {
+        "poisson": gettext("of counts (Poisson)"),
+        "gaussian": gettext("the same at every intensity (Gaussian)"),
+        "mixed": gettext("growing with the intensity, above a floor"),
+        "stated": gettext("as stated"),
+    }.get(kind, kind)
+
+
+def technique_words(row: Series) -> str:
+    """How it was measured; of the computed example, in the reader's language."""
+    return gettext("Computed example") if row.technique == COMPUTED else row.technique
+
+
 def quantity_words(name: str) -> str:
     return {
         "white_line_ratio": gettext("White-line ratio"),
@@ -50,7 +84,7 @@ def map_words(key: str, method: str) -> str:
     """What a map of this key shows."""
     parts = key.split("/")
     if parts[0] == "components" and len(parts) > 2:
-        name = quantity_words(parts[1]) if method == "parameters" else parts[1]
+        name = quantity_words(parts[1]) if method == "parameters" else component_words(parts[1])
         return {
             "value": name,
             "err": gettext("σ of %s") % name,
@@ -88,8 +122,7 @@ def analysis_words(row: SeriesAnalysis) -> str:
     if asked.get("windows"):
         parts.append(", ".join(f"{low:g}–{high:g} eV" for low, high in asked["windows"]))
     if asked.get("free"):
-        words = {"shift": gettext("shift"), "width": gettext("width")}
-        free = ", ".join(words.get(one, one) for one in asked["free"])
+        free = ", ".join(map(moved_words, asked["free"]))
         parts.append(gettext("free by spectrum: %s") % free)
     if asked.get("select"):
         parts.append(gettext("only references that the spectra ask for"))

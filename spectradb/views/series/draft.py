@@ -16,9 +16,16 @@ from compute.errors import ComputeError, InputError
 from spectradb.forms import SeriesForm
 from spectradb.services.accounts.roles import may_contribute, may_curate
 from spectradb.services.curation.quality import missing_of_series
-from spectradb.services.curation.workflow import CurationError, decide, save_with_reason, submit
+from spectradb.services.curation.workflow import (
+    CurationError,
+    IncompleteError,
+    decide,
+    save_with_reason,
+    submit,
+)
 from spectradb.services.series.combine import combine
 from spectradb.services.series.discard import discard_draft, may_edit
+from spectradb.views.curation.draft import not_sent
 from spectradb.views.series.asked import series_of
 from spectradb.views.series.describe import name_of
 from spectradb.views.spectra.compared import entries_of
@@ -44,6 +51,8 @@ def draft(request: HttpRequest, pk: int) -> HttpResponse:
             return redirect("series-draft", pk)
         try:
             submit(row, request.user)
+        except IncompleteError:
+            return not_sent(request, "series-draft", pk)
         except CurationError as error:
             messages.error(request, in_words(error))
             return redirect("series-draft", pk)

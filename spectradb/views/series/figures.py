@@ -15,7 +15,13 @@ from spectradb.plots.raster import Bytes, Range, Side, blended, coloured, limits
 from spectradb.services.series.maps import Maps
 from spectradb.services.series.overlay import Overlay
 from spectradb.services.series.values import Picture, Region, Summed
-from spectradb.views.series.describe import axis_label, map_words, quantity_words, region_words
+from spectradb.views.series.describe import (
+    axis_label,
+    component_rich,
+    map_words,
+    quantity_words,
+    region_words,
+)
 from spectradb.views.spectra.figures import edge_markers, style
 
 Floats = NDArray[np.float64]
@@ -115,7 +121,14 @@ def components_figure(row: Series, maps: Maps) -> Figure | None:
     if not len(found.spectra):
         return None
     curves = [
-        Curve(name, found.energy_ev, values, "line", *style(k), key=name)
+        Curve(
+            component_rich(name),
+            found.energy_ev,
+            values,
+            "line",
+            *style(k),
+            key=component_rich(name),
+        )
         for k, (name, values) in enumerate(
             zip(found.names[:_MOST_LINES], found.spectra, strict=False)
         )
@@ -149,7 +162,8 @@ def along_axis(row: Series, analysis: SeriesAnalysis, maps: Maps) -> list[tuple[
             err = maps.find(f"components/{name}/err")
             err = np.full(value.shape, np.nan) if err is None else err[order]
             colour, dash = style(k)
-            curves.append(Curve(name, x, value, "line", colour, dash, key=name))
+            words = component_rich(name)
+            curves.append(Curve(words, x, value, "line", colour, dash, key=words))
             good = np.isfinite(value) & np.isfinite(err)
             if good.any():
                 lower, upper = (value - err)[good], (value + err)[good]
@@ -223,7 +237,8 @@ def drawn_map(
         names = maps.components
         shares = np.array([maps.get(f"components/{name}/value")[frame] for name in names])
         image = blended(shares, opacity(maps, key, trust, frame))
-        return Drawn(image, None, None, gettext("Phases over one another"), names)
+        return Drawn(image, None, None, gettext("Phases over one another"),
+                     [component_rich(one) for one in names])  # fmt: skip
     values = maps.get(key)
     scale = scale_of(key, values)
     image = coloured(values[frame], scale, opacity(maps, key, trust, frame))

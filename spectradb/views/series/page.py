@@ -35,12 +35,14 @@ from spectradb.views.series.asked import (
 from spectradb.views.series.describe import (
     analysis_words,
     axis_label,
+    component_words,
     map_words,
     method_words,
     name_of,
     quantity_words,
     region_words,
     size_words,
+    technique_words,
 )
 from spectradb.views.series.figures import (
     PHASES_KEY,
@@ -92,6 +94,7 @@ def page(
     context: dict[str, Any] = {
         "series": row,
         "name": name_of(row),
+        "technique": technique_words(row),
         "sizes": size_words(row),
         "axes": [
             {"label": axis_label(axis), "size": axis["size"],
@@ -191,7 +194,7 @@ def _maps(row: Series, chosen: SeriesAnalysis, maps: Maps) -> dict[str, Any]:
     }
     figure = components_figure(row, maps)
     if figure is not None:
-        words = gettext("Spectra of the components: %s") % ", ".join(names)
+        words = gettext("Spectra of the components: %s") % ", ".join(map(component_words, names))
         found["component_plot"] = Plot("components", figure, words, "short")
     if len(row.shape) == 1:
         found["along"] = [
@@ -265,7 +268,7 @@ def _pictures(
         found.append({
             "key": PHASES_KEY, "label": gettext("Phases over one another"), "none": none,
             "parts": [address(key, "bin") for key in parts],
-            "names": [key.split("/")[1] for key in parts],
+            "names": [component_words(key.split("/")[1]) for key in parts],
             "errs": [
                 address(err, "bin") for key in parts
                 if (err := key.removesuffix("value") + "err") in keys

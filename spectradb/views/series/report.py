@@ -15,7 +15,14 @@ from spectradb.plots.standalone import standalone
 from spectradb.services.series.maps import Maps
 from spectradb.services.series.values import Region
 from spectradb.views.series.asked import Place, place_of
-from spectradb.views.series.describe import analysis_words, method_words, name_of, size_words
+from spectradb.views.series.describe import (
+    analysis_words,
+    method_words,
+    moved_words,
+    name_of,
+    noise_words,
+    size_words,
+)
 from spectradb.views.series.figures import (
     PHASES_KEY,
     along_axis,
@@ -72,20 +79,31 @@ def _facts(row: SeriesAnalysis, told: dict[str, Any]) -> list[tuple[str, str]]:
     asked = row.options
     facts = [
         (gettext("Version of the numbers"), str(told.get("version", ""))),
-        (gettext("Noise"), str(told.get("noise", asked.get("noise") or ""))),
+        (gettext("Noise"), noise_words(str(told.get("noise", asked.get("noise") or "")))),
         (gettext("Background terms"), str(told.get("background", ""))),
         (gettext("Components"), str(len(told.get("names", [])) or "")),
         (gettext("Loss"), f"{told['loss']:.6g}" if "loss" in told else ""),
-        (gettext("Free by spectrum"), ", ".join(asked.get("free", []))),
+        (gettext("Free by spectrum"), ", ".join(map(moved_words, asked.get("free", [])))),
         (gettext("Windows (eV)"),
          ", ".join(f"{low:g}–{high:g}" for low, high in asked.get("windows", []))),
         (gettext("Corrections"),
-         "; ".join(", ".join(f"{k} {v}" for k, v in one.items())
-                   for one in told.get("corrections", []))),
+         "; ".join(map(_correction, told.get("corrections", [])))),
         (gettext("SHA-256 of the maps"), row.sha256),
         (gettext("SHA-256 of the series"), row.series.sha256),
     ]  # fmt: skip
     return [(label, value) for label, value in facts if value]
+
+
+def _correction(record: dict[str, Any]) -> str:
+    """A correction with what was settled for it: ``spikes (threshold 5)``."""
+    name = record["correction"]
+    words = {"i0": "I0", "dead": gettext("dead spectra and channels")}.get(name) or gettext(name)
+    told = ", ".join(
+        f"{key.replace('_', ' ')} {f'{value:.6g}' if isinstance(value, float) else value}"
+        for key, value in record.items()
+        if key != "correction"
+    )
+    return f"{words} ({told})" if told else words
 
 
 def _figures(row: SeriesAnalysis, maps: Maps, region: Region, place: Place) -> list[ReportFigure]:

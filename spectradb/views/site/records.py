@@ -19,11 +19,13 @@ from django.views.decorators.http import require_safe
 
 from spectradb.models import Collection, Kind, Quantity, Spectrum, Status
 from spectradb.plots.standalone import standalone
+from spectradb.plots.svg import plain
 from spectradb.services.collections.cite import authors_of, licences_of
 from spectradb.services.collections.lists import spectra_in
 from spectradb.services.doi.metadata import creators
 from spectradb.templatetags.science import edge_text
 from spectradb.views.spectra.describe import name_of, source_line
+from spectradb.views.spectra.figures import rich_formula
 from spectradb.views.spectra.spectrum_figure import Options, spectrum_figure
 
 _FRAMED = (
@@ -48,11 +50,14 @@ def embed(request: HttpRequest, pk: int) -> HttpResponse:
     )
     title = title_of(row)
     norm = "computed" if row.kind == Kind.THEORY else "raw"
-    drawing = standalone(spectrum_figure(row, Options(norm), None, None), title)
+    figure = spectrum_figure(row, Options(norm), None, None)
+    drawn = rich_title(row)
     context = {
         "spectrum": row,
         "title": title,
-        "drawing": mark_safe(drawing),  # noqa: S308 (every name in it is escaped)
+        # Every name in them is escaped.
+        "wide": mark_safe(standalone(figure, drawn)),  # noqa: S308
+        "narrow": mark_safe(standalone(figure, drawn, width=400, height=330)),  # noqa: S308
         "address": request.build_absolute_uri(reverse("spectrum", args=[pk])),
     }
     response = render(request, "spectra/embed.html", context)
@@ -61,8 +66,17 @@ def embed(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def title_of(row: Spectrum) -> str:
-    edge = f", {row.absorber} {edge_text(row.edge)}" if row.absorber else ""
-    return f"{name_of(row)}{edge}, SDB-{row.pk}"
+    """``Ti2O3, Ti L2,3, SDB-298``."""
+    return plain(rich_title(row))
+
+
+def rich_title(row: Spectrum) -> str:
+    """The same in the plots' own markup."""
+    name = rich_formula(row.formula) if row.formula else name_of(row)
+    edge = re.sub(r"(?<=.)(\d.*)", r"_{\1}", edge_text(row.edge))
+    return (
+        f"{name}, {row.absorber} {edge}, SDB-{row.pk}" if row.absorber else f"{name}, SDB-{row.pk}"
+    )
 
 
 def in_xml(text: str) -> str:

@@ -7,12 +7,13 @@ from collections.abc import Iterable
 
 from django.utils.translation import gettext, ngettext
 
+from spectradb.formulae import as_written
 from spectradb.models import Calculation, Kind, Measurement, Site, Spectrum
 
 
 def name_of(spectrum: Spectrum) -> str:
-    """Formula, else title, else number."""
-    return spectrum.formula or spectrum.title or f"SDB-{spectrum.pk}"
+    """Formula as chemists write it, else title, else number."""
+    return as_written(spectrum.formula) or spectrum.title or f"SDB-{spectrum.pk}"
 
 
 def source_line(spectrum: Spectrum, labels: dict[int, str] | None = None) -> str:

@@ -24,7 +24,7 @@ from spectradb.services.peaks import proposals
 from spectradb.services.search.nearest import nearest_spectra
 from spectradb.services.spectra.normalise import may_state
 from spectradb.views.calculations.levels import field_levels, level_plot
-from spectradb.views.site.records import dataset
+from spectradb.views.site.records import dataset, rich_title
 from spectradb.views.spectra import provenance, story
 from spectradb.views.spectra.describe import name_of
 from spectradb.views.spectra.figures import Plot, arrays, edge_markers, shown_range, table_edge
@@ -136,7 +136,7 @@ def drawing(request: HttpRequest, pk: int) -> HttpResponse:
     options = _options(request.GET, shown)
     figure = spectrum_figure(shown, options, _fit(shown, None), None)
     response = HttpResponse(
-        standalone(figure, f"{name_of(shown)}, {shown.absorber} {shown.edge}, SDB-{shown.pk}"),
+        standalone(figure, rich_title(shown)),
         content_type="image/svg+xml",
     )
     response["Content-Disposition"] = f'attachment; filename="SDB-{shown.pk}.svg"'

@@ -289,6 +289,24 @@ def test_what_is_looked_up_reads_as_numbers_and_lists_not_as_code(desk: Client) 
     assert "{&quot;" not in page
 
 
+def test_the_admin_writes_formulae_groups_and_edges_as_pages_do(desk: Client) -> None:
+    structure = make_structure("Fe2CuO4", space_group_symbol="P2_1/c", source_id="mp-1")
+    row = make_spectrum(
+        structure=structure, site=make_site(structure), absorber="Ni", formula="Fe2CuO4"
+    )
+    listed = desk.get("/admin/spectradb/structure/").content.decode()
+    assert "CuFe<sub>2</sub>O<sub>4</sub>" in listed
+    assert "P2<sub>1</sub>/c" in listed
+    jobs = desk.get("/admin/spectradb/calculation/").content.decode()
+    assert "L<sub>2,3</sub>" in jobs
+    assert str(structure) == "CuFe2O4 (mp-1)"
+    assert str(row) == f"SDB-{row.pk} CuFe2O4 Ni L2,3"
+    job = row.calculation
+    told = desk.get(f"/admin/spectradb/calculation/{job.pk}/change/").content.decode()
+    assert f"{job.pk}: Ni L2,3" in told
+    assert "spectradb.multiplet Ni" not in told
+
+
 def test_the_admin_speaks_the_language_of_its_reader(desk: Client, curator: User) -> None:
     row = submitted(curator)
     desk.cookies["django_language"] = "ja"

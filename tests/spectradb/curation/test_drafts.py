@@ -56,6 +56,9 @@ COMPLETE = {
 
 def test_nothing_is_licensed_without_being_asked(row: Spectrum, anna: Client) -> None:
     assert row.licence == ""
+    assert ("L23", "L2,3") in anna.get(f"/spectra/{row.pk}/draft/").context["form"].fields[
+        "edge"
+    ].widget.choices
     text = anna.get(f"/spectra/{row.pk}/draft/").content.decode()
     for words in ("element", "edge", "formula of the sample", "licence", "mode of detection"):
         assert words in text.split('id="missing"')[1].split("</div>")[0]
@@ -90,7 +93,10 @@ def test_what_is_missing_blocks_the_submission_and_is_said(row: Spectrum, anna: 
         (f"/spectra/{row.pk}/draft/", form_of(anna, row, then="submit", formula="NiO")),
     ):
         answer = anna.post(address, sent, follow=True)
-        assert "does not say: element, edge" in answer.content.decode()
+        text = answer.content.decode()
+        assert text.count("mode of detection</div>") == 1  # told once, where it is mended
+        assert "it does not say everything yet" in text
+        assert answer.redirect_chain[-1][0].endswith("#missing")
         row.refresh_from_db()
         assert row.status == Status.DRAFT
     assert row.formula == "NiO"  # what was written is kept

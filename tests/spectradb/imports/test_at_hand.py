@@ -68,10 +68,19 @@ def test_a_file_of_another_edge_is_told_under_the_sliders(client: Client) -> Non
     assert "far from Ti L3 (" in page
 
 
+def test_the_tray_names_the_edge_of_a_file(client: Client) -> None:
+    lines = [f"{7000 + k} {0.1 if k < 112 else 1.0}" for k in range(300)]
+    head = "# XDI/1.0\n# Element.symbol: Fe\n# Element.edge: K\n# Column.1: energy eV\n"
+    text = head + "# Column.2: mutrans\n#---\n" + "\n".join(lines)
+    bring(client, "feo.xdi", text.encode())
+    assert ">Fe K</span>" in client.get("/cite/").content.decode()
+
+
 def test_the_tray_holds_what_was_brought_on_pages_that_know_nothing_of_it(client: Client) -> None:
     assert "At hand" not in client.get("/cite/").content.decode()
     token = bring(client)
-    assert f"?file={token}" in client.get("/cite/").content.decode()
+    page = client.get("/cite/").content.decode()
+    assert f"?file={token}" in page
 
 
 def test_a_visitors_file_goes_after_a_day_and_an_accounts_own_stays_within_its_quota(

@@ -20,6 +20,7 @@ from spectradb.services.matching.groups import Group
 from spectradb.services.matching.options import MatchOptions
 from spectradb.services.matching.runs import Request, match_now
 from spectradb.tasks import take_up_again
+from spectradb.views.matching.figure import comparison_step, match_plot
 from tests.factories import make_site, make_spectrum, make_structure
 from tests.spectradb.matching.test_match import _curve, _measured, _theory
 
@@ -51,6 +52,23 @@ def test_an_uploaded_file_is_matched_and_its_overlay_kept() -> None:
         "element", "valence", "family", "compound",
     ]  # fmt: skip
     assert run.details["told"]
+
+
+def test_what_is_left_over_is_drawn_where_the_curves_were_compared() -> None:
+    """A row on a coarse grid differs from the file between its points: that is no residual."""
+    _theory("Ni", 2)
+    run = match_now(keep_spectrum_file("ni.csv", csv("Ni", 2), None))
+    best = run.matches.get(rank=1)
+    at = np.arange(845.0, 885.0, 3.0)
+    query = np.interp(at, *run.curve)
+    best.overlay = np.array([at, query, query, np.full(at.size, 0.01)])
+    best.save()
+    plot = match_plot(run, best, band=False)
+    assert plot is not None
+    (left,) = [one for one in plot.figure.curves if one.role == "residual"]
+    np.testing.assert_array_equal(left.x, at)
+    np.testing.assert_allclose(left.y, 0.0, atol=1e-12)
+    assert comparison_step(best) == pytest.approx(3.0)
 
 
 def test_a_search_is_narrowed_by_valence() -> None:

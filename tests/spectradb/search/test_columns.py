@@ -103,7 +103,7 @@ def test_the_file_of_another_database_is_not_taken() -> None:
     assert read().pk.size == 3
 
 
-@pytest.mark.parametrize("data", [b"", b"no columns", b"SDBCOL3\n" + b"\xff" * 8])
+@pytest.mark.parametrize("data", [b"", b"no columns", b"SDBCOL4\n" + b"\xff" * 8])
 def test_a_broken_file_is_not_taken(data: bytes) -> None:
     filled(2)
     read()

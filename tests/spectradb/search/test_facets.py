@@ -138,3 +138,23 @@ def test_valences_that_read_the_same_are_one_choice(client: Client) -> None:
     both = client.get("/spectra/", {"oxidation_state": facet.options[0]["value"]})
     assert both.context["found"].n_spectra == 2
     assert both.context["facets"][0] is not None
+
+
+@pytest.mark.parametrize("search_for", [{"oxidation_state": "3"}, {"q": "Fe3+"}])
+def test_noise_of_a_sum_of_charges_hides_no_site(client: Client, search_for: Any) -> None:
+    for valence in (3.0, 2.999999999999998, 3.0000000000000004):
+        site = make_site(make_structure("Fe2O3"), element="Fe", oxidation_state=valence)
+        make_spectrum(structure=site.structure, site=site, absorber="Fe")
+    page = client.get("/spectra/", search_for)
+    assert page.context["found"].n_spectra == 3
+    (facet,) = [one for one in page.context["facets"] if one.key == "oxidation_state"]
+    assert [(one["value"], one["count"]) for one in facet.options] == [("3", 3)]
+    assert client.get("/api/v1/spectra/", search_for).json()["count"] == 3
+    assert client.get("/api/v1/structures/", search_for).json()["count"] == 3
+    assert "2.99999" not in page.content.decode()
+
+
+def test_one_structure_is_one(client: Client) -> None:
+    site = make_site(make_structure("VN"), element="V")
+    make_spectrum(structure=site.structure, site=site, absorber="V")
+    assert "of 1 structure, in" in client.get("/spectra/?absorber=V").content.decode()

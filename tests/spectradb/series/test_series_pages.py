@@ -172,8 +172,16 @@ def test_the_example_says_everywhere_that_it_is_computed(client):
     assert "Computed example" in client.get("/series/").content.decode()
     page = client.get(f"/series/{row.pk}/").content.decode()
     assert "nothing of it was measured" in page
+    assert "<span>Computed example</span>" in page
+    assert "?at=" not in page  # of all, no place is named
     (analysis,) = SeriesAnalysis.objects.all()
     assert analysis.public
+    report = client.get(f"/series/{row.pk}/analyses/{analysis.pk}/report/").content.decode()
+    number = Spectrum.objects.get(formula="Mn3O4").pk
+    assert f"<td>SDB-{number} Mn<sub>3</sub>O<sub>4</sub></td>" in page
+    assert f"<td>SDB-{number} Mn<sub>3</sub>O<sub>4</sub></td>" in report
+    assert "of counts (Poisson)" in report
+    assert "poisson<" not in report
     owner = make_user("ada", "contributor")
     with pytest.raises(CurationError, match="nothing of it was measured"):
         decide(spectrum_of(row, ((0, 1), (0, 1)), contributor=owner), "submit", owner)

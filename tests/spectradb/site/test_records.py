@@ -32,6 +32,25 @@ def test_a_published_plot_can_be_framed_and_nothing_else_can(client: Client) -> 
     assert client.get(f"/spectra/{draft.pk}/embed/").status_code == 404
 
 
+def test_a_framed_plot_is_titled_as_chemists_write_and_is_legible_in_a_narrow_frame(
+    client: Client,
+) -> None:
+    row = make_spectrum(formula="FeCuO2", absorber="Fe", edge="L23")
+    text = client.get(f"/spectra/{row.pk}/embed/").content.decode()
+    assert f"<title>CuFeO2, Fe L2,3, SDB-{row.pk} · SpectraDB</title>" in text
+    assert 'CuFeO<tspan dy="4"' in text
+    widths = re.findall(r'<svg xmlns="[^"]*" width="(\d+)"', text)
+    assert widths == ["900", "400"]  # the second for frames below 600 px
+    drawing = client.get(f"/spectra/{row.pk}/plot.svg").content.decode()
+    assert f"<title>CuFeO2, Fe L2,3, SDB-{row.pk}</title>" in drawing
+    assert (
+        'lang="ja"'
+        in client.get(
+            f"/spectra/{row.pk}/embed/", headers={"accept-language": "ja"}
+        ).content.decode()
+    )
+
+
 def test_a_published_record_describes_itself_and_cannot_break_out_of_its_script(
     client: Client,
 ) -> None:

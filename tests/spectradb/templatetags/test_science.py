@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from spectradb.templatetags.science import formula, typeset
+from spectradb.templatetags.science import formula, plainly, typeset
 
 
 def plain(html: str) -> str:
@@ -54,6 +54,37 @@ def test_only_words_that_are_formulae_are_lowered(text: str, shown: str) -> None
 )
 def test_sentences_lower_edges_and_formulae(text: str, shown: str) -> None:
     assert plain(typeset(text)) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("Mg7.95106447Mn0.11996402Al16O32", ["Mg7.951", "Mn0.12", "Al16", "O32"]),
+        ("Ca2(Mg,Fe)5", ["Ca2(Mg,Fe)5"]),  # no formula
+        (
+            "K0.9Na0.1(AlSi3O8)2(OH)2Cl3F2",
+            ["K0.9", "Na0.1", "(Al", "Si3", "O8)2", "(O", "H)2", "Cl3", "F2"],
+        ),
+        ("La0.7Sr0.3MnO3", ["La0.7Sr0.3MnO3"]),  # short
+    ],
+)
+def test_a_long_formula_breaks_between_symbols_alone(text: str, lines: list[str]) -> None:
+    found = re.sub(r"</?(?:sub|span)[^>]*>", "", formula(text)).split("<wbr>")
+    assert found == lines
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("peaks at 3 and 5 eV uncertain", "Peaks at 3 and 5 eV uncertain"),
+        ("line 6: no number\nline 7: neither", "Line 6: no number\nLine 7: neither"),
+        ("file.dat: line 3 has 2 columns", "file.dat: line 3 has 2 columns"),
+        ("pH 5 is stated", "pH 5 is stated"),
+        (None, ""),
+    ],
+)
+def test_what_a_page_tells_begins_as_a_sentence(told: str | None, shown: str) -> None:
+    assert plainly(told) == shown
 
 
 def test_a_hostile_name_costs_nothing() -> None:
