@@ -295,6 +295,7 @@ LOGOUT_REDIRECT_URL = "home"
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("ja", "日本語")]
 LOCALE_PATHS = [BASE_DIR / "spectradb" / "locale"]
+FORMAT_MODULE_PATH = ["spectradb.formats"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 

@@ -203,7 +203,11 @@ class Key(django_filters.Filter):
         super().__init__(field_name, coerce=coerce, options=options, help_text=help_text, **kwargs)
 
     def filter(self, qs: QuerySet[Model], value: Any) -> QuerySet[Model]:
-        return qs.filter(**{f"{self.field_name}__in": value}) if value else qs
+        return qs.filter(self.condition(str(self.field_name), value)) if value else qs
+
+    def condition(self, path: str, values: Sequence[Any]) -> Q:
+        """What the column at ``path`` must be for one of these values."""
+        return Q(**{f"{path}__in": values})
 
 
 class IntegerKey(Key):
@@ -226,10 +230,8 @@ class ValenceKey(NumberKey):
     def __init__(self, field_name: str | None = None, **kwargs: Any) -> None:
         super().__init__(field_name, **{"coerce": valence, **kwargs})
 
-    def filter(self, qs: QuerySet[Model], value: Any) -> QuerySet[Model]:
-        if not value:
-            return qs
-        return qs.filter(reduce(or_, (of_valence(self.field_name, one) for one in value)))
+    def condition(self, path: str, values: Sequence[Any]) -> Q:
+        return reduce(or_, (of_valence(path, one) for one in values))
 
 
 class SingleKey(Key):

@@ -123,7 +123,7 @@ class SpectrumFilterSet(StructureKeys, SiteKeys):
                 queryset = key.filter(queryset, given.get(name))
         for name, path in _SITE_PATHS.items():
             if given.get(name):
-                queryset = queryset.filter(**{f"{path}__in": given[name]})
+                queryset = queryset.filter(SiteKeys.base_filters[name].condition(path, given[name]))
         if given.get("absorber") or given.get("edge"):
             queryset = queryset.filter(with_edge(given["absorber"], given["edge"]))
         if asks(given, STRUCTURE_KEYS):

@@ -100,6 +100,18 @@ def plainly(text: str | None) -> str:
 
 
 @register.filter
+def format_name(key: str) -> str:
+    """What people call a format of files: ``NXxas``, ``HDF5``."""
+    return {"parquet": "Parquet", "nxxas": "NXxas"}.get(key, key.upper())
+
+
+@register.filter
+def solver(method: str) -> str:
+    """How a Hamiltonian was solved."""
+    return {"dense": gettext("all states"), "lanczos": gettext("Lanczos")}.get(method, method)
+
+
+@register.filter
 def label(name: str) -> str:
     """What people call a column."""
     return labels.label(name)

@@ -188,7 +188,7 @@ def together(
                 role=role_of(spectrum),  # type: ignore[arg-type]
                 colour=colour,
                 dash=dash,
-                end_label=name + shifted,
+                end_label=name + shifted if inside.any() else "",  # where no line is, none ends
                 key=name + shifted,
             )
         )

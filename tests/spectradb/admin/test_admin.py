@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -305,6 +306,14 @@ def test_the_admin_writes_formulae_groups_and_edges_as_pages_do(desk: Client) ->
     told = desk.get(f"/admin/spectradb/calculation/{job.pk}/change/").content.decode()
     assert f"{job.pk}: Ni L2,3" in told
     assert "spectradb.multiplet Ni" not in told
+
+
+def test_times_are_written_in_the_admin_as_on_every_page(desk: Client) -> None:
+    row = make_spectrum(submitted_at=datetime(2026, 3, 1, 20, 5, tzinfo=UTC))
+    page = desk.get("/admin/spectradb/spectrum/?queue=all").content.decode()
+    assert "2026-03-01 20:05" in page
+    assert "p.m." not in page
+    assert f"SDB-{row.pk}" in page
 
 
 def test_the_admin_speaks_the_language_of_its_reader(desk: Client, curator: User) -> None:

@@ -176,15 +176,31 @@ def test_the_example_says_everywhere_that_it_is_computed(client):
     assert "?at=" not in page  # of all, no place is named
     (analysis,) = SeriesAnalysis.objects.all()
     assert analysis.public
-    report = client.get(f"/series/{row.pk}/analyses/{analysis.pk}/report/").content.decode()
-    number = Spectrum.objects.get(formula="Mn3O4").pk
-    assert f"<td>SDB-{number} Mn<sub>3</sub>O<sub>4</sub></td>" in page
-    assert f"<td>SDB-{number} Mn<sub>3</sub>O<sub>4</sub></td>" in report
-    assert "of counts (Poisson)" in report
-    assert "poisson<" not in report
     owner = make_user("ada", "contributor")
     with pytest.raises(CurationError, match="nothing of it was measured"):
         decide(spectrum_of(row, ((0, 1), (0, 1)), contributor=owner), "submit", owner)
+
+
+def test_references_are_named_by_number_and_formula_and_noise_in_words(client):
+    energy = np.linspace(630.0, 680.0, 501)
+    lines = {"MnO": 645.0, "Mn3O4": 650.0}
+    numbers = [
+        make_spectrum(
+            absorber="Mn", formula=formula, energy=energy, quantity="radial",
+            intensity=lorentzians(energy, ((place, 0.8, 1.0), (place + 11, 0.8, 0.5))),
+        ).pk
+        for formula, place in lines.items()
+    ]  # fmt: skip
+    row = make_series((2, 3))
+    asked = Asked("references", references=tuple(map(str, numbers)), noise="poisson")
+    analysis = make_series_analysis(row, asked=asked)
+    page = client.get(f"/series/{row.pk}/?analysis={analysis.pk}").content.decode()
+    report = client.get(f"/series/{row.pk}/analyses/{analysis.pk}/report/").content.decode()
+    for text in (page, report):
+        assert f"<td>SDB-{numbers[1]} Mn<sub>3</sub>O<sub>4</sub></td>" in text
+        assert f">{numbers[1]} Mn3O4" not in text
+    assert "of counts (Poisson)" in report
+    assert "poisson" not in report
 
 
 def test_the_answer_of_a_withdrawn_series_is_not_left_in_the_browser(client):

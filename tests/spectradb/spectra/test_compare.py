@@ -52,11 +52,16 @@ def test_one_foreign_edge_blanks_no_table_and_is_told_where_it_cannot_be_drawn(
     assert matrix[0, 1] > 0.5
     assert np.isnan(matrix[0, 2])
     ids = ",".join(str(row.pk) for row in rows)
-    text = client.get(f"/compare/?ids={ids}").content.decode()
+    page = client.get(f"/compare/?ids={ids}")
+    text = page.content.decode()
     assert f"{matrix[0, 1]:.3f}"[:3] in text
     assert "Out of the shown range" in text
     text = client.get(f"/compare/?ids={ids}&difference=1").content.decode()
     assert "No range in common with the first" in text
+    page = client.get(f"/compare/?ids={rows[0].pk},{rows[2].pk}")
+    here, away = (one.end_label for one in page.context["plot"].figure.curves)
+    assert here
+    assert away == ""  # no name stands where no line ends
 
 
 def test_each_counted_from_its_own_half_step_puts_foreign_edges_on_one_another() -> None:
