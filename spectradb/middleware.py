@@ -43,6 +43,23 @@ class ContentSecurityPolicy:
         return response
 
 
+class PageOfForms:
+    """A page in words where an address that takes forms alone is asked for as a page."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code != 405 or request.method != "GET" or is_api(request):
+            return response
+        from spectradb.views.site.pages import not_so
+
+        page = not_so(request)
+        page["Allow"] = response["Allow"]
+        return page
+
+
 class AnonymousCors:
     """Let scripts of any site read what every visitor may: the API, downloads, a framed plot.
 

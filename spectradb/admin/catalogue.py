@@ -25,7 +25,7 @@ from spectradb.models import (
     TrainedModel,
 )
 from spectradb.services.structures.cells import make_primary
-from spectradb.templatetags.science import edge, formula, spacegroup
+from spectradb.templatetags.science import edge, formula, spacegroup, valence
 from spectradb.words import in_words
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class StructureAdmin(LookUp):
 @admin.register(Site)
 class SiteAdmin(LookUp):
     list_display = (
-        "structure", "index", "element", "oxidation_state", "coordination_number", "ligands",
+        "structure", "index", "element", "valence", "coordination_number", "ligands",
         "site_symmetry",
     )  # fmt: skip
     list_filter = ("element", "coordination_number")
@@ -145,6 +145,10 @@ class SiteAdmin(LookUp):
     search_fields = ("=structure__source_id", "structure__formula", "=element")
     form = SiteForm
     editable = ("oxidation_state",)
+
+    @admin.display(description=_("Oxidation state"), ordering="oxidation_state")
+    def valence(self, row: Site) -> str:
+        return valence(row.oxidation_state) or "–"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Site]:
         return super().get_queryset(request).select_related("structure").defer("structure__data")

@@ -123,7 +123,9 @@ class SpectrumFilterSet(StructureKeys, SiteKeys):
                 queryset = key.filter(queryset, given.get(name))
         for name, path in _SITE_PATHS.items():
             if given.get(name):
-                queryset = queryset.filter(SiteKeys.base_filters[name].condition(path, given[name]))
+                key = SiteKeys.base_filters[name]
+                assert isinstance(key, Key)
+                queryset = queryset.filter(key.condition(path, given[name]))
         if given.get("absorber") or given.get("edge"):
             queryset = queryset.filter(with_edge(given["absorber"], given["edge"]))
         if asks(given, STRUCTURE_KEYS):
@@ -178,7 +180,9 @@ class SpectrumFilterSet(StructureKeys, SiteKeys):
 
 
 _SITE_PATHS = {
-    name: f"site__{key.field_name or name}" for name, key in SiteKeys.base_filters.items()
+    name: f"site__{key.field_name or name}"
+    for name, key in SiteKeys.base_filters.items()
+    if isinstance(key, Key)
 }
 
 

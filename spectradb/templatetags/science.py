@@ -108,7 +108,9 @@ def format_name(key: str) -> str:
 @register.filter
 def solver(method: str) -> str:
     """How a Hamiltonian was solved."""
-    return {"dense": gettext("all states"), "lanczos": gettext("Lanczos")}.get(method, method)
+    return {"dense": gettext("diagonalised in full"), "lanczos": gettext("Lanczos")}.get(
+        method, method
+    )
 
 
 @register.filter

@@ -8,7 +8,6 @@ from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
-from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
@@ -27,6 +26,7 @@ from spectradb.services.accounts.roles import CONTRIBUTOR, CURATOR, may_contribu
 from spectradb.services.accounts.sign_in import SignInForm
 from spectradb.services.imports.at_hand import adopt
 from spectradb.views.accounts import openid
+from spectradb.views.accounts.signed_in import login_required
 from spectradb.views.site.brought import tokens_of
 from spectradb.views.site.context import THEMES
 from spectradb.views.site.throttle import throttled_posts

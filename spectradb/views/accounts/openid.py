@@ -19,7 +19,6 @@ from allauth.socialaccount.providers.openid_connect.views import callback, login
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import get_user_model
-from django.contrib.auth.decorators import login_required
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -30,6 +29,7 @@ from requests import RequestException
 
 from spectradb.services.accounts import register
 from spectradb.services.imports.at_hand import adopt
+from spectradb.views.accounts.signed_in import login_required
 from spectradb.views.site.brought import tokens_of
 from spectradb.views.site.throttle import throttled
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout, views
-from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import PasswordResetForm, SetPasswordForm
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -21,6 +20,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from spectradb.models import Spectrum
 from spectradb.services.accounts.language import language_of
 from spectradb.services.accounts.own_data import STAYS, delete_account, write_archive
+from spectradb.views.accounts.signed_in import login_required
 from spectradb.views.site.throttle import throttled_posts
 
 if TYPE_CHECKING:

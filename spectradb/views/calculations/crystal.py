@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from compute.errors import InputError
 from compute.structures.findings import Finding
+from spectradb.formulae import edge_text
 from spectradb.models import Brought, BroughtSpectrum, JobStatus, Structure, Upload
 from spectradb.plots import Curve, Figure, nice_range
 from spectradb.services.accounts.roles import may_contribute
@@ -21,7 +22,6 @@ from spectradb.services.calculations import brought as service
 from spectradb.services.imports.share import DAYS, shares_of
 from spectradb.services.learning.predictions import models_for
 from spectradb.services.search.nearest import nearest_to_curve
-from spectradb.templatetags.science import edge_text
 from spectradb.views.site.brought import own
 from spectradb.views.site.throttle import throttled
 from spectradb.views.site.turns import in_turn

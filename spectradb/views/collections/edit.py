@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -15,6 +14,7 @@ from spectradb.services.collections import lists
 from spectradb.services.collections.lists import CollectionError
 from spectradb.services.curation.workflow import CurationError, decide
 from spectradb.services.imports.share import DAYS, ENDED, revoke, share
+from spectradb.views.accounts.signed_in import login_required
 from spectradb.views.collections.page import visible
 from spectradb.words import in_words
 

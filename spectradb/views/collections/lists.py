@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
@@ -14,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from spectradb.models import Collection, Spectrum, Status
 from spectradb.services.collections.lists import CollectionError, create
 from spectradb.services.collections.lists import add as add_to
+from spectradb.views.accounts.signed_in import login_required
 
 _PAGE = 50
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -13,6 +12,7 @@ from django.views.decorators.http import require_POST
 from spectradb.models import Spectrum
 from spectradb.services.curation.comments import CommentError
 from spectradb.services.curation.comments import comment as keep
+from spectradb.views.accounts.signed_in import login_required
 from spectradb.views.site.throttle import throttled_posts
 from spectradb.words import in_words
 

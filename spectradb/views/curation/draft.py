@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
@@ -23,6 +22,7 @@ from spectradb.services.curation.workflow import (
     save_with_reason,
     submit,
 )
+from spectradb.views.accounts.signed_in import login_required
 from spectradb.views.imports.notes import told_of
 from spectradb.views.spectra.describe import name_of
 from spectradb.views.spectra.figures import Plot

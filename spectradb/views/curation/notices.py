@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -16,6 +15,7 @@ from compute.errors import InputError
 from spectradb.models import Notice, Preferences
 from spectradb.services.accounts.language import choose_language, language_of
 from spectradb.services.curation.notices import mark_read, notices_of
+from spectradb.views.accounts.signed_in import login_required
 from spectradb.words import in_words
 
 _PAGE = 50

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse
@@ -18,6 +17,7 @@ from compute.errors import InputError, ReadError, SkipFile
 from spectradb.models import Kind, Spectrum
 from spectradb.services.curation.revise import may_revise, revise_from_file
 from spectradb.services.curation.workflow import CurationError
+from spectradb.views.accounts.signed_in import login_required
 from spectradb.views.imports.upload import FORMATS
 from spectradb.views.spectra.describe import name_of
 from spectradb.words import in_words

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -23,6 +22,7 @@ from spectradb.services.curation.workflow import CurationError, IncompleteError,
 from spectradb.services.imports.at_hand import send
 from spectradb.services.imports.questions import answer, keep_open, kept_open, take_over
 from spectradb.services.imports.spectra import ImportedFile, import_file
+from spectradb.views.accounts.signed_in import login_required
 from spectradb.views.curation.draft import not_sent
 from spectradb.views.imports.notes import told_of
 from spectradb.views.imports.questions import options_of, questions_of

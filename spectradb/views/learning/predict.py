@@ -20,11 +20,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from compute.errors import InputError, ReadError
 from compute.io.question import Question, QuestionError
 from ml.errors import LearningError
+from spectradb.formulae import edge_text
 from spectradb.models import JobStatus, Prediction, Structure, TrainedModel, Upload
 from spectradb.services.imports.structures import StructureConflict
 from spectradb.services.imports.uploads import keep
 from spectradb.services.learning import predictions as service
-from spectradb.templatetags.science import edge_text
 from spectradb.views.learning.predict_figure import known_spectrum, prediction_plot, trust_of
 from spectradb.views.site.brought import own, remember
 from spectradb.views.site.throttle import throttled

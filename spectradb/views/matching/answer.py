@@ -8,10 +8,10 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 
 from compute.errors import ComputeError
+from spectradb.formulae import edge_text
 from spectradb.models import JobStatus, Match, MatchRun, Spectrum
 from spectradb.services.accounts.roles import may_contribute
 from spectradb.services.matching.runs import Request, missing_indexes
-from spectradb.templatetags.science import edge_text
 from spectradb.views.imports.bring import file_plot
 from spectradb.views.imports.notes import told_of
 from spectradb.views.matching.figure import comparison_step, match_plot, shared_peaks, transformed

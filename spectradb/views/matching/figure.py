@@ -86,7 +86,7 @@ def comparison_step(match: Match | None) -> float:
     if match is None or match.overlay is None:
         return 0.0
     at = np.asarray(match.overlay)[0]
-    return float(at[-1] - at[0]) / max(at.size - 1, 1)
+    return float((at[-1] - at[0]) / max(at.size - 1, 1))
 
 
 def _row(pair: PeakPair) -> dict[str, Any]:

@@ -11,12 +11,12 @@ from django.http import QueryDict
 from django.utils.translation import gettext
 
 from spectradb.filters import SearchError, filterset
+from spectradb.formulae import edge_text
 from spectradb.models import MatchRun, Spectrum
 from spectradb.services.matching.groups import groups
 from spectradb.services.matching.options import MAX_SHIFT_EV, MatchOptions
 from spectradb.services.matching.runs import Request
 from spectradb.services.search.facets import search
-from spectradb.templatetags.science import edge_text
 from spectradb.words import in_words
 
 MAX_SHIFT = 20.0

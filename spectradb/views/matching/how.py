@@ -14,12 +14,12 @@ from django.views.decorators.http import require_POST, require_safe
 from django_q.tasks import async_task
 
 from compute.matching.posterior import MIN_PAIRS
+from spectradb.formulae import edge_text
 from spectradb.models.visibility import CURATE
 from spectradb.plots import Band, Curve, Figure
 from spectradb.services.accounts.roles import may_curate
 from spectradb.services.matching.groups import groups
 from spectradb.services.matching.reliability import ReliabilityReport, kept_reliability
-from spectradb.templatetags.science import edge_text
 from spectradb.views.spectra.figures import Plot
 
 

@@ -17,9 +17,10 @@ from django.views.decorators.http import require_safe
 
 from spectradb.filters import SearchError, parse_text
 from spectradb.filters.text import alike
+from spectradb.formulae import edge_text
 from spectradb.models import Collection, Kind, Series, Spectrum, Structure
 from spectradb.services.search.facets import Choice, Found, search
-from spectradb.templatetags.science import edge_text, valence
+from spectradb.templatetags.science import valence
 from spectradb.views.calculations.sliders import USUAL, ions
 from spectradb.views.search.recipe import python_recipe
 from spectradb.views.spectra.describe import site_labels, source_line

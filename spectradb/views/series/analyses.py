@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
@@ -24,6 +23,7 @@ from spectradb.services.series import analyses as service
 from spectradb.services.series.spectrum import spectrum_of
 from spectradb.services.series.values import Region
 from spectradb.services.series.writing import Asked
+from spectradb.views.accounts.signed_in import login_required
 from spectradb.views.series.asked import analysis_of, region_of, series_of
 from spectradb.views.series.page import page
 from spectradb.words import in_words

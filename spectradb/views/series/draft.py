@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -25,6 +24,7 @@ from spectradb.services.curation.workflow import (
 )
 from spectradb.services.series.combine import combine
 from spectradb.services.series.discard import discard_draft, may_edit
+from spectradb.views.accounts.signed_in import login_required
 from spectradb.views.curation.draft import not_sent
 from spectradb.views.series.asked import series_of
 from spectradb.views.series.describe import name_of

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -20,6 +19,7 @@ from spectradb.models.series_uploads import INCOMING
 from spectradb.services.accounts.quotas import QuotaError, series_bytes_left
 from spectradb.services.accounts.roles import may_contribute
 from spectradb.services.series import incoming
+from spectradb.views.accounts.signed_in import login_required
 from spectradb.views.series.tus import PIECE_BYTES
 from spectradb.views.site.throttle import throttled_posts
 from spectradb.words import in_words

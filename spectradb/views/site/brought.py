@@ -11,9 +11,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext
 
+from spectradb.formulae import edge_text
 from spectradb.models import Brought, Spectrum, Upload
 from spectradb.services.imports import at_hand
-from spectradb.templatetags.science import edge_text
 
 _SESSION = "at_hand"
 _SHOWN = 8  # in the tray

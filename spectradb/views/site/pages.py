@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from urllib.parse import urlsplit
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -14,6 +13,7 @@ from django.views.decorators.http import require_safe
 from spectradb.middleware import is_api
 from spectradb.read_only import refused, told
 from spectradb.views.accounts.openid import providers
+from spectradb.views.accounts.signed_in import page_of
 from spectradb.views.search.recipe import python_recipe
 from spectradb.views.site.ended import Ended
 
@@ -56,17 +56,7 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.user.is_authenticated:
         return _told(request, 403, gettext("Not allowed"), str(exception))
     words = gettext("Nobody is signed in here, or the session has ended. Sign in to go on.")
-    return _told(request, 403, gettext("Not signed in"), words, back=_page_of(request))
-
-
-def _page_of(request: HttpRequest) -> str:
-    """The page that a person was on: its address, or that of the form that was sent."""
-    if request.method == "GET":
-        return request.get_full_path()
-    before = urlsplit(request.headers.get("referer", ""))
-    if before.netloc != request.get_host() or not before.path.startswith("/"):
-        return "/"
-    return before.path + (f"?{before.query}" if before.query else "")
+    return _told(request, 403, gettext("Not signed in"), words, back=page_of(request))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -74,6 +64,12 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
         return JsonResponse({"detail": "There is nothing at this address."}, status=404)
     words = str(exception) if isinstance(exception, Ended) else ""
     return _told(request, 404, gettext("Nothing here"), words)
+
+
+def not_so(request: HttpRequest) -> HttpResponse:
+    """An address that takes forms alone, asked for as a page: reloaded, or come back to."""
+    words = gettext("This address only takes what a form sends. Go back to the page of the form.")
+    return _told(request, 405, gettext("No page is here"), words)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

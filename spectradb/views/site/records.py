@@ -17,13 +17,13 @@ from django.utils.safestring import mark_safe
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_safe
 
+from spectradb.formulae import edge_text
 from spectradb.models import Collection, Kind, Quantity, Spectrum, Status
 from spectradb.plots.standalone import standalone
 from spectradb.plots.svg import plain
 from spectradb.services.collections.cite import authors_of, licences_of
 from spectradb.services.collections.lists import spectra_in
 from spectradb.services.doi.metadata import creators
-from spectradb.templatetags.science import edge_text
 from spectradb.views.spectra.describe import name_of, source_line
 from spectradb.views.spectra.figures import rich_formula
 from spectradb.views.spectra.spectrum_figure import Options, spectrum_figure

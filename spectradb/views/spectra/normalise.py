@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 
 import numpy as np
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
@@ -22,6 +21,7 @@ from spectradb.plots import Curve, Figure, Marker, nice_range
 from spectradb.services.imports import at_hand
 from spectradb.services.spectra import normalise as service
 from spectradb.services.spectra.normalise import Normalised
+from spectradb.views.accounts.signed_in import login_required
 from spectradb.views.site.brought import File, named_file
 from spectradb.views.spectra.describe import name_of
 from spectradb.views.spectra.figures import (

@@ -15,10 +15,10 @@ from compute.feff.version import CITATION as FEFF_CITATION
 from compute.l23.lineshape import BANDS
 from compute.routes import FEFF
 from compute.sites.oxidation import STATED
+from spectradb.formulae import edge_text
 from spectradb.models import Calculation, Measurement, Site, Spectrum
 from spectradb.templatetags.science import (
     edge,
-    edge_text,
     filesize,
     formula,
     number,

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from compute.errors import InputError
 from compute.peaks import Peak as FittedPeak
+from spectradb.formulae import edge_text
 from spectradb.models import Kind, Peak, PeakFit, Spectrum
 from spectradb.plots import Curve, Figure, Marker, Sticks, nice_range
 from spectradb.services.spectra.compare import best_shift, scaled
 from spectradb.services.spectra.normalise import Normalised, normalise
-from spectradb.templatetags.science import edge_text
 from spectradb.views.spectra.describe import name_of
 from spectradb.views.spectra.figures import (
     arrays,

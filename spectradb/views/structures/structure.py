@@ -20,6 +20,7 @@ from compute.errors import InputError
 from compute.feff.run import available
 from compute.l23.prepared import no_ion
 from compute.structures.findings import doubts
+from spectradb.formulae import edge_text
 from spectradb.models import Calculation, JobStatus, Kind, Site, Spectrum, Status, Structure
 from spectradb.plots import Curve, Figure, nice_range
 from spectradb.services.accounts.roles import may_contribute, may_curate
@@ -30,7 +31,6 @@ from spectradb.services.curation.workflow import CurationError
 from spectradb.services.queue import jobs
 from spectradb.services.spectra.compare import scaled
 from spectradb.services.structures.sites import total_charge
-from spectradb.templatetags.science import edge_text
 from spectradb.views.spectra.figures import (
     Plot,
     arrays,

@@ -292,6 +292,8 @@ def test_what_is_looked_up_reads_as_numbers_and_lists_not_as_code(desk: Client) 
 
 def test_the_admin_writes_formulae_groups_and_edges_as_pages_do(desk: Client) -> None:
     structure = make_structure("Fe2CuO4", space_group_symbol="P2_1/c", source_id="mp-1")
+    make_site(structure, index=3, oxidation_state=1.0000533333333335)
+    assert ">1+<" in desk.get("/admin/spectradb/site/").content.decode()
     row = make_spectrum(
         structure=structure, site=make_site(structure), absorber="Ni", formula="Fe2CuO4"
     )

@@ -56,6 +56,32 @@ def test_a_form_sent_without_a_session_leads_back_to_its_page(address: str) -> N
     assert f"/login/?next=%2Fspectra%2F{row.pk}%2Ffit%2F%3Fgo%3D1%26lo%3D846" in text
 
 
+@pytest.mark.parametrize("address", ["submit/", "delete/", "comment/"])
+def test_after_signing_in_one_is_at_the_page_of_the_form_not_at_what_takes_forms_alone(
+    address: str,
+) -> None:
+    row = make_spectrum(Kind.EXPERIMENT)
+    make_user("anna", "contributor")
+    client, page = Client(), f"/spectra/{row.pk}/?norm=raw"
+    sent = client.post(
+        f"/spectra/{row.pk}/{address}", headers={"referer": f"http://testserver{page}"}
+    )
+    signed_in = client.post(
+        sent["Location"], {"username": "anna", "password": "password"}, follow=True
+    )
+    assert signed_in.redirect_chain[-1][0] == page
+    assert signed_in.status_code == 200
+
+
+def test_an_address_for_forms_alone_has_a_page_that_says_so() -> None:
+    answer = Client().get("/multiplet/load/")
+    assert answer.status_code == 405
+    assert answer["Allow"] == "POST"
+    text = answer.content.decode()
+    assert "only takes what a form sends" in text
+    assert "<h1>" in text
+
+
 def test_a_foreign_page_is_not_gone_back_to() -> None:
     row = make_spectrum(Kind.EXPERIMENT)
     answer = Client().post(f"/spectra/{row.pk}/fit/accept/", HTTP_REFERER="https://evil.example/x")

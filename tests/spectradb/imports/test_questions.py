@@ -155,7 +155,7 @@ def test_an_answer_on_the_page_imports_every_file_that_it_was_for(contributor: C
 def test_columns_may_be_typed_and_a_wrong_one_is_told(contributor: Client) -> None:
     token = send(contributor, a=UNKNOWN).context["questions"][0]["files"][0].token
     wrong = contributor.post(reverse("upload-answer"), {"file": token, "signal": "9"})
-    assert "there is no column" in wrong.content.decode()
+    assert "There is no column" in wrong.content.decode()
     right = contributor.post(reverse("upload-answer"), {"file": token, "signal": "detB", "i0": "2"})
     assert right.context["results"][0]["file"].status == "imported"
 

@@ -198,7 +198,7 @@ def test_references_are_named_by_number_and_formula_and_noise_in_words(client):
     report = client.get(f"/series/{row.pk}/analyses/{analysis.pk}/report/").content.decode()
     for text in (page, report):
         assert f"<td>SDB-{numbers[1]} Mn<sub>3</sub>O<sub>4</sub></td>" in text
-        assert f">{numbers[1]} Mn3O4" not in text
+        assert f"<td>{numbers[1]} Mn3O4" not in text
     assert "of counts (Poisson)" in report
     assert "poisson" not in report
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from spectradb.templatetags.science import formula, plainly, typeset
+from spectradb.templatetags.science import format_name, formula, plainly, solver, typeset
 
 
 def plain(html: str) -> str:
@@ -85,6 +85,15 @@ def test_a_long_formula_breaks_between_symbols_alone(text: str, lines: list[str]
 )
 def test_what_a_page_tells_begins_as_a_sentence(told: str | None, shown: str) -> None:
     assert plainly(told) == shown
+
+
+def test_files_and_solvers_are_called_as_people_call_them() -> None:
+    assert [format_name(one) for one in ("nxxas", "parquet", "hdf5")] == [
+        "NXxas",
+        "Parquet",
+        "HDF5",
+    ]
+    assert solver("dense") == "diagonalised in full"
 
 
 def test_a_hostile_name_costs_nothing() -> None:
