@@ -45,9 +45,14 @@
     }
   });
 
-  // What scrolls sideways is reached by the keyboard.
+  // What scrolls sideways is reached by the keyboard, and named as its caption or its card is.
   const reachable = () => document.querySelectorAll(".scroll,.data-table").forEach((box) => {
-    if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight) box.tabIndex = 0;
+    if (box.scrollWidth <= box.clientWidth && box.scrollHeight <= box.clientHeight) return;
+    box.tabIndex = 0;
+    const named = $("caption", box) ?? $("h2,h3,summary", box.closest("section,details") ?? document) ?? $("h1");
+    if (box.ariaLabel || box.hasAttribute("aria-labelledby") || !named) return;
+    box.setAttribute("role", "group");
+    box.setAttribute("aria-label", named.textContent.trim());
   });
   addEventListener("load", reachable);
   document.addEventListener("htmx:after:swap", reachable);
