@@ -47,7 +47,7 @@ def test_upload_is_seen_by_everyone_only_after_a_curator_published_it(
     page.click("text=Complete and send")
     expect(page.locator("#missing")).to_contain_text("licence")
     page.click("text=Save and send for review")
-    expect(page.locator(".note.bad")).to_contain_text("does not say: licence")
+    expect(page.get_by_text("it does not say everything yet")).to_be_visible()
     page.select_option("[name=licence]", "CC BY 4.0")
     page.select_option("[name=m_mode]", "transmission")
     page.click("text=Save and send for review")
