@@ -6,10 +6,10 @@ from math import log, sqrt
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from compute.errors import InputError
+from compute.jit import njit
 
 Array = NDArray[Any]
 Real = NDArray[np.float64]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import ceil, exp, log, pi, sqrt
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from compute.jit import njit
 from compute.matching.coverage import Reference, beside
 from compute.matching.discrepancy_kernels import (
     N_FOUND,

@@ -25,6 +25,7 @@ from compute.threads import single_blas
 
 # Bounds of the work: calibrating costs about half a CPU second a pair.
 MAX_LEARNING_PAIRS = 64
+MAX_LESSONS = 400  # pairs searched for in the whole library
 _ROUNDS = 2  # of aligning and learning by turns
 _SYNTHETIC_PAIRS = 24
 _MIRRORED = 40
@@ -216,9 +217,9 @@ def _calibrate(
     model, prior = expected.discrepancy, expected.alignment
     count = sum(len(one.pairs) for one in libraries)
     known = [[pair for pair in one.pairs if pair.rows.size] for one in libraries]
-    step = max(1, sum(map(len, known)) // MAX_LEARNING_PAIRS)
     teachers = [
-        replace(one, pairs=pairs[::step]) for one, pairs in zip(libraries, known, strict=True)
+        replace(one, pairs=pairs)
+        for one, pairs in zip(libraries, _at_most(MAX_LEARNING_PAIRS, known), strict=True)
     ]
     each = [model] * len(libraries)
     firm = expected.firm and sum(map(len, known)) < MIN_PAIRS
@@ -240,13 +241,20 @@ def _calibrate(
             _few(one, Expected(own, prior, expected.most_beta, expected.posterior))
             for one, own in zip(libraries, each, strict=True)
         ]
+    searched = _at_most(MAX_LESSONS, [one.pairs for one in libraries])
     lessons = [
-        _lessons(one, own, prior, max_shift_ev)
-        for one, own in zip(libraries, each, strict=True)
-        if one.pairs
+        _lessons(replace(one, pairs=pairs), own, prior, max_shift_ev)
+        for one, pairs, own in zip(libraries, searched, each, strict=True)
+        if pairs
     ]
     posterior = learn_posterior(Lessons.joined(lessons))
     return [Calibration(own, prior, posterior) for own in each]
+
+
+def _at_most(most: int, pairs: Sequence[Sequence[KnownPair]]) -> list[list[KnownPair]]:
+    """Each n-th pair of each library, so that all together are not many more than ``most``."""
+    step = max(1, sum(map(len, pairs)) // most)
+    return [list(one[::step]) for one in pairs]
 
 
 def _with_expected_shift(found: AlignmentPrior, expected: AlignmentPrior) -> AlignmentPrior:

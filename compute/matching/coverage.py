@@ -19,8 +19,8 @@ from math import floor, log, pi
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from compute.jit import njit
 from compute.matching.grid import MIN_POINTS, Array, ComparisonGrid, Curve
 
 _TABLE_PER_STEP = 4  # ends of a range fall between the energies of the grid

@@ -6,9 +6,9 @@ from math import lgamma, log, log1p, pi
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from compute.jit import njit
 from compute.matching.grid import Array
 
 # What rides along in a factorisation as further rows: the query and its six columns.

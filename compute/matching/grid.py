@@ -13,11 +13,11 @@ from math import erfc, exp
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
 from compute.errors import InputError
+from compute.jit import njit
 
 Array = NDArray[np.float64]
 

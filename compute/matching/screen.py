@@ -28,10 +28,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from compute.errors import InputError
+from compute.jit import njit
 from compute.matching.grid import MIN_POINTS, Array, ComparisonGrid, Curve
 from compute.matching.shapes import Broadener
 from compute.matching.threads import in_parallel

@@ -15,9 +15,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.special import erf
+
+from compute.jit import njit
 
 Floats = NDArray[np.float64]
 

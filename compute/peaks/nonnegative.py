@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from compute.jit import njit
 from compute.peaks.lineshapes import Floats
 
 

@@ -7,9 +7,9 @@ linear basis projected out, all from one Gram matrix of the rows of :class:`~.mo
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from compute.jit import njit
 from compute.peaks.lineshapes import Floats
 from compute.peaks.model import Fit, Parameters, Problem
 

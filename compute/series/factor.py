@@ -11,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.extmath import randomized_svd
 
 from compute.errors import InputError
+from compute.jit import njit
 from compute.peaks.nonnegative import nonnegative_solve
 from compute.threads import single_blas
 

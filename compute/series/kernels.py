@@ -7,9 +7,9 @@ coefficients (K,). The first ``bounded`` coefficients must not be negative, the 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from compute.jit import njit
 from compute.peaks.nonnegative import nonnegative_solve
 
 Floats = NDArray[np.float64]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from compute.jit import njit
 from compute.series.kernels import (
     Floats,
     bounded_solve,

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from compute.errors import ConvergenceError
+from compute.jit import njit
 from compute.solvers.resolvent import Resolvent
 from compute.solvers.sparse import LANES, Csr, Operator, combine
 

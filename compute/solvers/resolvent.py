@@ -12,9 +12,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from compute.jit import njit
 from compute.solvers.sparse import LANES, Csr, Operator, combine, shift
 
 Array = NDArray[Any]

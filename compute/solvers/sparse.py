@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from compute.jit import njit
 from compute.solvers.simd import WIDTH, add, load, multiply_add, spread, store, subtract
 
 Array = NDArray[Any]

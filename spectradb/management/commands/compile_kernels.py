@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import shutil
+import time
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
 
+_OLD_DAYS = 30
+
+
 class Command(BaseCommand):
     help = (
         "Compile the kernels of multiplets and of series into Numba's cache (NUMBA_CACHE_DIR), so "
-        "that the first visitor after an installation or an upgrade does not wait for it."
+        "that the first visitor after an installation or an upgrade does not wait for it. What was "
+        "compiled from other sources is removed after a month."
     )
 
     def handle(self, **options: Any) -> None:
+        from compute.jit import folder
         from compute.multiplet.warm import compile_kernels
         from compute.series.compiled import compile_kernels as compile_series
 
         compile_kernels()
         compile_series()
+        kept = folder()
+        for other in kept.parent.glob("kernels-*") if kept else ():
+            if other != kept and other.stat().st_mtime < time.time() - _OLD_DAYS * 86400:
+                shutil.rmtree(other, ignore_errors=True)
         self.stderr.write("Kernels are compiled.")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from compute.errors import InputError, ReadError
-from compute.matching import AlignmentPrior, SpectrumLibrary, reliability
+from compute.matching import AlignmentPrior, SpectrumLibrary, calibration, reliability
 from tests.benchmarks import step_sets
 from tests.benchmarks.lorentzian_sets import (
     Disturbance,
@@ -86,6 +86,17 @@ def test_a_second_calibration_replaces_the_first_and_none_goes_back(made):
     library.calibrate([])
     assert library.n_calibration_pairs == 0
     assert library.calibration.discrepancy.warp_ev == before.warp_ev
+
+
+@pytest.mark.usefixtures("few_simulated")
+def test_of_very_many_known_pairs_as_many_are_searched_for_as_are_worth_it(made, monkeypatch):
+    monkeypatch.setattr(calibration, "MAX_LESSONS", 15)
+    library = SpectrumLibrary(made.energy_ev, made.intensities[:100], range(100))
+    rows = [q for q in make_queries(made, 200, Disturbance(), seed=41) if q.row < 100]
+    assert len(rows) > 30
+    library.calibrate((q.energy_ev, q.intensity, q.row) for q in rows[:30])
+    assert library.n_calibration_pairs == 15
+    assert library.calibrated
 
 
 @pytest.mark.usefixtures("few_simulated")
