@@ -30,8 +30,9 @@ def _nothing_kept() -> Iterator[None]:
 @pytest.mark.parametrize("path", ["/", "/spectra/", "/spectra/{pk}/", "/api/v1/spectra/"])
 def test_the_second_visitor_costs_the_look_at_the_state_alone(path: str) -> None:
     path = path.format(pk=make_spectrum().pk)
-    first = Client().get(path)
+    second = Client().get(path)
     for _ in range(30):  # PostgreSQL counts what is stored in its other databases as well
+        first = second
         with CaptureQueriesContext(connection) as asked:
             second = Client().get(path)
         if len(asked) == 1:
