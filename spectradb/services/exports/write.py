@@ -12,9 +12,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -139,26 +137,18 @@ def _parquet(rows: Iterator[Spectrum], path: Path, names: list[str]) -> int:
         + [("energy_ev", arrays), ("intensity", arrays)]
     )
     n = 0
-    # One batch is packed while the database is waited for with the next.
-    with (
-        pq.ParquetWriter(path, schema, compression="zstd") as writer,
-        ThreadPoolExecutor(1, "parquet") as packer,
-    ):
-
-        def pack(batch: list[dict[str, Any]]) -> None:
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        batch: list[dict[str, Any]] = []
+        for row in rows:
+            batch.append(
+                {**_values(row, names), "energy_ev": row.energy, "intensity": row.intensity}
+            )
+            n += 1
+            if len(batch) == _BATCH:
+                writer.write_table(pa.Table.from_pylist(batch, schema=schema))
+                batch = []
+        if batch:
             writer.write_table(pa.Table.from_pylist(batch, schema=schema))
-
-        before: Future[None] | None = None
-        while batch := [
-            {**_values(row, names), "energy_ev": row.energy, "intensity": row.intensity}
-            for row in islice(rows, _BATCH)
-        ]:
-            if before is not None:
-                before.result()
-            before = packer.submit(pack, batch)
-            n += len(batch)
-        if before is not None:
-            before.result()
     return n
 
 
