@@ -13,6 +13,7 @@ SPARK_POINTS = 64
 
 Window = tuple[float, float]
 
+_LONG = 60  # samples a bucket
 _BELOW_EV, _ABOVE_EV = 40.0, 60.0  # where the rise of a known edge may be
 
 
@@ -120,9 +121,22 @@ def thin(x: NDArray[np.float64], y: NDArray[np.float64], points: int) -> NDArray
     after = bounds[1:]  # where the bucket behind each begins; the last is the end point alone
     sizes = np.diff(after, append=n)
     mean_x, mean_y = (np.add.reduceat(v, after) / sizes for v in (x, y))
-    for k in range(points - 2):
-        start, stop, a = bounds[k], bounds[k + 1], kept[k]
-        mx, my = mean_x[k], mean_y[k]
-        area = np.abs((x[a] - mx) * (y[start:stop] - y[a]) - (x[a] - x[start:stop]) * (my - y[a]))
-        kept[k + 1] = start + int(np.argmax(area))
+    if n > _LONG * points:
+        for k in range(points - 2):
+            start, stop, a = bounds[k], bounds[k + 1], kept[k]
+            far = (x[a] - mean_x[k]) * (y[start:stop] - y[a])
+            area = np.abs(far - (x[a] - x[start:stop]) * (mean_y[k] - y[a]))
+            kept[k + 1] = start + int(np.argmax(area))
+        return kept
+    # Of few samples a bucket, which most curves have, calls of NumPy cost more than the samples.
+    xs, ys, starts, a = x.tolist(), y.tolist(), bounds.tolist(), 0
+    for k, (mx, my) in enumerate(zip(mean_x.tolist(), mean_y.tolist(), strict=True)):
+        ax, ay = xs[a], ys[a]
+        across, up = ax - mx, my - ay
+        most, a = -1.0, starts[k]
+        for i in range(starts[k], starts[k + 1]):
+            area_of = abs(across * (ys[i] - ay) - (ax - xs[i]) * up)
+            if area_of > most:
+                most, a = area_of, i
+        kept[k + 1] = a
     return kept
