@@ -60,7 +60,10 @@ def references_on(
                 first = read(path)[0]
             except (ReadError, SkipFile) as error:
                 raise InputError("references", text, str(error)) from error
-            curves.append((path.stem, first.energy_ev, first.intensity, first.quantity))
+            # "300 K.csv" is no record 300 of the library.
+            number, blank, rest = path.stem.partition(" ")
+            label = f"{number}_{rest}" if blank and number.isdecimal() else path.stem
+            curves.append((label, first.energy_ev, first.intensity, first.quantity))
         else:
             raise InputError("references", text, "is no number of a spectrum and no file")
     names = [name for name, *_ in curves]

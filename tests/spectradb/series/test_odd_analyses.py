@@ -13,6 +13,8 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from spectradb.services.series.references import references_on
+from spectradb.views.series.describe import component_words
 from tests.compute.series.made import CHANNELS, mixtures
 from tests.spectradb.series.conftest import SHAPE
 from tests.spectradb.series.test_series_corrections import saved
@@ -131,3 +133,13 @@ def test_a_reference_that_cannot_be_used_is_named(tmp_path):
         analysed(tmp_path, "one", CUBE, "--references", empty)
     with pytest.raises(CommandError, match="--references line: have no structure"):
         analysed(tmp_path, "two", CUBE, "--references", line)
+
+
+def test_a_file_that_begins_with_a_number_is_not_taken_for_a_record_of_the_library(tmp_path):
+    energy = np.linspace(100.0, 1500.0, 2800)
+    warm, cold = tmp_path / "300 K.csv", tmp_path / "cold 2.csv"
+    for path, at in ((warm, 650.0), (cold, 645.0)):
+        np.savetxt(path, np.column_stack([energy, 1.0 + np.exp(-0.1 * (energy - at) ** 2)]))
+    curves, _, _ = references_on([str(warm), str(cold)], energy)
+    assert [one.name for one in curves] == ["300_K", "cold 2"]
+    assert [component_words(one.name) for one in curves] == ["300_K", "cold 2"]
