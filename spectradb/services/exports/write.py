@@ -11,7 +11,7 @@ import json
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,16 @@ from django.db.models import QuerySet
 from compute.io import Measurement as RawMeasurement
 from compute.io.xdi_write import XdiRecord, xdi_lines
 from spectradb.models import Kind, Spectrum
-from spectradb.services.exports.columns import COLUMNS, unread_by, usual_columns
+from spectradb.services.exports.columns import ARRAYS, COLUMNS, batches, usual_columns
 from spectradb.services.exports.nxxas import write_nxxas
 from spectradb.services.imports.spectra import EXPORTED_HASH
 
 FORMATS = ("parquet", "hdf5", "nxxas", "json", "csv", "xdi")
 _BATCH = 200
 _LONG_ATTRIBUTE = 8_000  # characters
+_OF_ENTRY = ("id", "absorber", "edge", "quantity", "is_reference")  # named in every NXentry
+# What is stored of a calculation besides what it is: none of XDI or NXxas.
+_UNREAD = [f"calculation__{name}" for name in ("results", "sticks", "trace", "parameters")]
 
 
 class ExportError(ValueError):
@@ -73,21 +76,19 @@ def export_spectra(
     """
     if format not in FORMATS:
         raise ExportError(f"format {format!r}: choose one of {', '.join(FORMATS)}")
-    names = usual_columns(format) if columns is None else list(columns)
+    names = usual_columns(format) if columns is None else list(dict.fromkeys(columns))
     if unknown := [name for name in names if name not in COLUMNS]:
         raise ExportError(f"columns {', '.join(unknown)}: choose of {', '.join(COLUMNS)}")
-    unread = unread_by(names)
-    chosen = rows.select_related("measurement", "calculation", "structure", "site").defer(*unread)
-    if not chosen.exists():
+    if not rows.exists():
         raise ExportError("the search selects no spectrum: nothing is written")
     to = to.absolute()
     if format == "xdi" and (to.is_dir() or not to.suffix):
-        return _xdi_folder(chosen, to)
+        return _xdi_folder(rows, to)
     if to.is_dir():
         raise ExportError(f"{to} is a folder: name a file")
-    if format == "xdi" and to.suffix.lower() != ".zip" and chosen.count() > 1:
+    if format == "xdi" and to.suffix.lower() != ".zip" and rows.count() > 1:
         raise ExportError(
-            f"{chosen.count()} spectra do not fit into one XDI file: name a folder or a .zip"
+            f"{rows.count()} spectra do not fit into one XDI file: name a folder or a .zip"
         )
     if not to.parent.is_dir():
         raise ExportError(f"{to.parent} is no folder")
@@ -101,7 +102,7 @@ def export_spectra(
     }[format]
     with tempfile.TemporaryDirectory(prefix=".export-", dir=to.parent) as folder:
         part = Path(folder) / "part"
-        n = writer(_stream(chosen), part, names)
+        n = writer(rows, part, names)
         part.replace(to)
     return Exported(to, n, to.stat().st_size)
 
@@ -112,107 +113,103 @@ def xdi_text(row: Spectrum) -> str:
 
 
 def _stream(rows: QuerySet[Spectrum]) -> Iterator[Spectrum]:
-    """The rows one by one, each let go after use.
+    """The rows one by one, as models, each let go after use.
 
     A row and its one-to-one provenance point at each other, so that only the garbage collector,
     which waits for long, would free them.
     """
-    for row in rows.iterator(chunk_size=_BATCH):
+    whole = rows.select_related("measurement", "calculation").defer(*_UNREAD)
+    for row in whole.iterator(chunk_size=_BATCH):
         yield row
         row._state.fields_cache.clear()
 
 
-def _values(row: Spectrum, names: Iterable[str]) -> dict[str, Any]:
-    return {name: COLUMNS[name][1](row) for name in names}
+def _records(rows: QuerySet[Spectrum], names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The rows one by one, as these columns."""
+    for columns in batches(rows, names, _BATCH):
+        for values in zip(*columns, strict=True):
+            yield dict(zip(names, values, strict=True))
 
 
 # --- formats ----------------------------------------------------------------------------------
 
 
-def _parquet(rows: Iterator[Spectrum], path: Path, names: list[str]) -> int:
+def _parquet(rows: QuerySet[Spectrum], path: Path, names: list[str]) -> int:
     """A row a spectrum; ``energy_ev`` and ``intensity`` are lists of doubles."""
-    arrays = pa.list_(pa.float64())
-    schema = pa.schema(
-        [(name, COLUMNS[name][0]) for name in names]
-        + [("energy_ev", arrays), ("intensity", arrays)]
-    )
+    named = COLUMNS | ARRAYS
+    schema = pa.schema([(name, named[name].type) for name in (*names, *ARRAYS)])
     n = 0
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        batch: list[dict[str, Any]] = []
-        for row in rows:
-            batch.append(
-                {**_values(row, names), "energy_ev": row.energy, "intensity": row.intensity}
-            )
-            n += 1
-            if len(batch) == _BATCH:
-                writer.write_table(pa.Table.from_pylist(batch, schema=schema))
-                batch = []
-        if batch:
-            writer.write_table(pa.Table.from_pylist(batch, schema=schema))
+    with pq.ParquetWriter(
+        path,
+        schema,
+        compression="zstd",
+        use_dictionary=names,  # numbers of curves do not repeat; byte by byte they pack better
+        use_byte_stream_split=[f"{name}.list.element" for name in ARRAYS],
+    ) as writer:
+        for columns in batches(rows, schema.names, _BATCH):
+            arrays = map(pa.array, columns, schema.types)
+            writer.write_table(pa.Table.from_arrays(list(arrays), schema=schema))
+            n += len(columns[0])
     return n
 
 
-def _hdf5(rows: Iterator[Spectrum], path: Path, names: list[str]) -> int:
+def _hdf5(rows: QuerySet[Spectrum], path: Path, names: list[str]) -> int:
     """A NeXus NXentry a spectrum, ``/SDB-<id>``, with an NXdata group that our reader takes."""
     n = 0
     with h5py.File(path, "w") as file:
         file.attrs["creator"] = "SpectraDB"
-        for row in rows:
-            entry = file.create_group(f"SDB-{row.pk}")
+        for row in _records(rows, list(dict.fromkeys((*names, *_OF_ENTRY, *ARRAYS)))):
+            entry = file.create_group(f"SDB-{row['id']}")
             entry.attrs["NX_class"] = "NXentry"
-            for name, value in _values(row, names).items():
+            for name in names:
+                value = row[name]
                 if value in (None, ""):
                     continue
                 if isinstance(value, str) and len(value) > _LONG_ATTRIBUTE:
                     entry.create_dataset(name, data=value)  # an attribute holds 64 kB at most
                 else:
                     entry.attrs[name] = value
-            entry.attrs["element"] = row.absorber
-            entry.attrs["edge"] = row.edge
-            entry.attrs["quantity"] = row.quantity
-            measured = row.measurement
-            entry.attrs["role"] = "reference" if measured and measured.is_reference else "sample"
+            entry.attrs["element"] = row["absorber"]
+            entry.attrs["edge"] = row["edge"]
+            entry.attrs["quantity"] = row["quantity"]
+            entry.attrs["role"] = "reference" if row["is_reference"] else "sample"
             data = entry.create_group("data")
             data.attrs.update({"NX_class": "NXdata", "signal": "intensity", "axes": "energy"})
-            data.create_dataset("energy", data=row.energy).attrs["units"] = "eV"
-            data.create_dataset("intensity", data=row.intensity)
+            data.create_dataset("energy", data=row["energy_ev"]).attrs["units"] = "eV"
+            data.create_dataset("intensity", data=row["intensity"])
             n += 1
     return n
 
 
-def _nxxas(rows: Iterator[Spectrum], path: Path, names: list[str]) -> int:
+def _nxxas(rows: QuerySet[Spectrum], path: Path, names: list[str]) -> int:
     """Fields by the definition, whatever columns are named."""
-    return write_nxxas(rows, path)
+    return write_nxxas(_stream(rows), path)
 
 
-def _json(rows: Iterator[Spectrum], path: Path, names: list[str]) -> int:
+def _json(rows: QuerySet[Spectrum], path: Path, names: list[str]) -> int:
     """A JSON list, one object a line."""
     n = 0
     with path.open("w", encoding="utf-8") as stream:
         stream.write("[")
-        for row in rows:
-            values = _values(row, names)
-            values["energy_ev"] = row.energy.tolist()
-            values["intensity"] = row.intensity.tolist()
+        for row in _records(rows, [*names, *ARRAYS]):
+            row |= {name: row[name].tolist() for name in ARRAYS}
             stream.write(",\n" if n else "\n")
-            stream.write(json.dumps(values, ensure_ascii=False, allow_nan=False))
+            stream.write(json.dumps(row, ensure_ascii=False, allow_nan=False))
             n += 1
         stream.write("\n]\n")
     return n
 
 
-def _csv(rows: Iterator[Spectrum], path: Path, names: list[str]) -> int:
+def _csv(rows: QuerySet[Spectrum], path: Path, names: list[str]) -> int:
     """A line a point: the columns of its spectrum, then ``energy_ev`` and ``intensity``."""
     n = 0
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
-        writer.writerow([*names, "energy_ev", "intensity"])
-        for row in rows:
-            values = ["" if v is None else _cell(v) for v in _values(row, names).values()]
-            writer.writerows(
-                [*values, repr(energy), repr(value)]
-                for energy, value in zip(row.energy.tolist(), row.intensity.tolist(), strict=True)
-            )
+        writer.writerow([*names, *ARRAYS])
+        for row in _records(rows, [*names, *ARRAYS]):
+            points = zip(*(row.pop(name).tolist() for name in ARRAYS), strict=True)
+            values = ["" if v is None else _cell(v) for v in row.values()]
+            writer.writerows([*values, *map(repr, point)] for point in points)
             n += 1
     return n
 
@@ -224,17 +221,17 @@ def _cell(value: Any) -> Any:
     return value
 
 
-def _xdi_file(rows: Iterator[Spectrum], path: Path, names: list[str]) -> int:
-    row = next(rows)
+def _xdi_file(rows: QuerySet[Spectrum], path: Path, names: list[str]) -> int:
+    row = next(_stream(rows))
     with path.open("w", encoding="utf-8", newline="\n") as stream:
         stream.writelines(xdi_lines(_record(row)))
     return 1
 
 
-def _xdi_zip(rows: Iterator[Spectrum], path: Path, names: list[str]) -> int:
+def _xdi_zip(rows: QuerySet[Spectrum], path: Path, names: list[str]) -> int:
     n = 0
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for row in rows:
+        for row in _stream(rows):
             archive.writestr(f"SDB-{row.pk}.xdi", xdi_text(row))
             n += 1
     return n

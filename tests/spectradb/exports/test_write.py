@@ -15,10 +15,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from compute.io import read
 from spectradb.models import Kind, Spectrum
-from spectradb.services.exports.columns import COLUMNS
+from spectradb.services.exports.columns import COLUMNS, usual_columns
 from spectradb.services.exports.nxxas import write_nxxas
 from spectradb.services.exports.write import ExportError, export_spectra, xdi_text
 from spectradb.services.imports.spectra import import_file
@@ -71,6 +73,21 @@ def test_csv_marks_text_that_a_spreadsheet_would_run(rows: list[Spectrum], tmp_p
     assert table[0]["sample_name"] == "'=cmd()"
     of = [[one for one in table if one["id"] == str(row.pk)] for row in rows]
     same(rows, [([x["energy_ev"] for x in one], [x["intensity"] for x in one]) for one in of])
+
+
+def test_a_csv_repeats_no_kilobytes_at_each_point() -> None:
+    assert set(COLUMNS) - set(usual_columns("csv")) == {"structure", "parameters"}
+
+
+def test_only_the_fields_of_the_columns_leave_the_database(
+    rows: list[Spectrum], tmp_path: Path
+) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        export_spectra(everything(), "parquet", tmp_path / "a.parquet", columns=["id", "engine"])
+    (sql,) = [one["sql"] for one in asked if '"intensity"' in one["sql"]]
+    read = sql[: sql.index(" FROM ")]
+    assert '"engine"' in read
+    assert not [name for name in ("sparkline", "parameters", "data", "title") if name in read]
 
 
 def test_hdf5_reads_back_with_our_own_reader(rows: list[Spectrum], tmp_path: Path) -> None:
@@ -146,7 +163,7 @@ def test_nothing_half_written_stays(
     rows: list[Spectrum], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a.json").write_text("old")
-    monkeypatch.setitem(COLUMNS, "title", (COLUMNS["title"][0], lambda row: 1 / 0))
+    monkeypatch.setitem(COLUMNS, "title", COLUMNS["title"]._replace(of=lambda title: 1 / 0))
     with pytest.raises(ZeroDivisionError):
         export_spectra(everything(), "json", tmp_path / "a.json")
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
