@@ -6,6 +6,7 @@ import csv
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from compute.errors import ReadError
 from compute.io.text import number
@@ -13,6 +14,7 @@ from compute.io.text import number
 _SAMPLE = 200  # lines
 _SAMPLE_CHARACTERS = 200_000  # of them, where lines are long
 _FEWEST = 5
+_MOST_EV = 150e3  # no element has an edge beyond
 _LONGEST = 100_000
 _STAMP = re.compile(
     r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})[ T]+"
@@ -137,6 +139,8 @@ def _refuse_ambiguous(
     other = CellStyle(best.separator, "," if best.decimal == "." else ".")
     if counts.get(other, 0.0) < most or other.separator in (",", "mixed"):
         return
+    if best.decimal == "." and _beyond_every_edge(other, sample):
+        return  # 640.250 eV of the manganese L edge, beside counts
     for line in sample:
         for cell in best.split(line):
             mine, theirs = best.value(cell), other.value(cell)
@@ -148,6 +152,16 @@ def _refuse_ambiguous(
                         "which: write it with a decimal point"
                     ]
                 )
+
+
+def _beyond_every_edge(style: CellStyle, sample: Sequence[str]) -> bool:
+    """Whether a style would have the first column rise like energies to where no element has any.
+
+    Only the first one: 640.250 counts may well be 640,250.
+    """
+    first = [row[0] for line in sample if (row := style.row(line)) and row[0] is not None]
+    rising = all(a < b for a, b in pairwise(first))
+    return len(first) >= _FEWEST and rising and first[0] > _MOST_EV
 
 
 def split_labels(width: int) -> tuple[Callable[[str], list[str]], ...]:

@@ -203,7 +203,7 @@ def hyperspy(path: str, group: h5py.Group, given: Given, faults: Faults) -> list
         return []
     rows = np.moveaxis(y, signal[0], -1).reshape(-1, y.shape[signal[0]])
     others = [i for i in range(y.ndim) if i != signal[0]]
-    places = np.indices([y.shape[i] for i in others]).reshape(len(others), -1)
+    places = np.indices([y.shape[i] for i in others]).reshape(len(others), rows.shape[0])
     coordinates = [
         ", ".join(
             f"{axis['name']} = {axis['values'][places[k, row]]:g} {axis['written']}".strip()

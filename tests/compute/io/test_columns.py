@@ -159,6 +159,14 @@ def test_a_comma_that_may_be_both_is_refused() -> None:
     assert "decimal comma" in fails("a.txt", text)
 
 
+def test_three_decimals_of_energies_are_no_thousands_where_no_edge_lies_there() -> None:
+    text = "# energy mu\n" + "".join(f"{640 + 0.25 * k:.3f} {100 + k}\n" for k in range(40))
+    (found,) = read_bytes("a.dat", text.encode())
+    np.testing.assert_allclose(found.energy_ev, 640 + 0.25 * np.arange(40))
+    lower = text.replace("# energy", "# e").replace("64", "4")
+    assert "decimal comma" in fails("a.dat", lower)
+
+
 @pytest.mark.parametrize("mark", ["*****", "NaN", "-nan(ind)", "#DIV/0!", "--", ""])
 def test_a_value_that_is_none_is_left_out_and_told(mark: str) -> None:
     table = rows(X, Y, sep=",").splitlines()

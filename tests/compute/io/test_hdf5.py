@@ -259,6 +259,20 @@ def test_hyperspy_files_give_each_place_of_a_spectrum_image(unit: str) -> None:
     assert found[0].technique == "EELS"
 
 
+def test_a_hyperspy_file_of_one_spectrum_is_read() -> None:
+    def build(file: h5py.File) -> None:
+        one_ = file.create_group("Experiments/oxide")
+        one_["data"] = np.arange(20.0)
+        one_.create_group("axis-0").attrs.update(
+            {"name": "Energy loss", "scale": 0.25, "offset": 520.0, "units": "eV", "size": 20,
+             "navigate": False}
+        )  # fmt: skip
+
+    (found,) = many(build)
+    assert found.label == "oxide"
+    np.testing.assert_array_equal(found.intensity, np.arange(20.0))
+
+
 def test_uncalibrated_hyperspy_files_are_refused() -> None:
     def build(file: h5py.File) -> None:
         one_ = file.create_group("Experiments/raw")
