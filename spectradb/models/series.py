@@ -36,6 +36,7 @@ class SeriesQuerySet(models.QuerySet["Series"]):
 class Series(models.Model):
     """Spectra that belong together. Their values are in one file, which never changes.
 
+    A draft of a watched folder may come to be of a longer one (``services.series.grown``).
     The file is in the storage ``series`` (:data:`spectradb.settings.STORAGES`), laid out by
     :mod:`compute.series.io.store`.
     """

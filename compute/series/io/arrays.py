@@ -30,11 +30,7 @@ def read_hdf5(path: Path, refused: list[str] | None = None) -> RawSeries | None:
 
     What of the file looks like a series and is none is added to ``refused``.
     """
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise ReadError([f"{path.name}: {error}"], permanent=False) from error
-    with file:
+    with _opened(path) as file:
         faults = Faults()
         found = []
         for name, group in groups(file, faults):
@@ -47,7 +43,10 @@ def read_hdf5(path: Path, refused: list[str] | None = None) -> RawSeries | None:
         if not stacks:
             if refused is not None:
                 refused += faults.warnings
-                refused += [f"{one[0]}: holds one spectrum, no series" for one in found]
+                refused += [
+                    f"{one[0]}: holds {'one' if math.prod(one[2]) else 'no'} spectrum, no series"
+                    for one in found
+                ]
             return None
         name, axes, shape, energy_at, fields, quantity, dtype = max(
             stacks, key=lambda one: math.prod(one[2])
@@ -58,19 +57,31 @@ def read_hdf5(path: Path, refused: list[str] | None = None) -> RawSeries | None:
         warnings.append(f"also there, not taken: {', '.join(others)}")
 
     def source() -> Iterator[np.ndarray[Any, Any]]:
-        with h5py.File(path, "r") as again:
-            yield from parts_of(again[name], energy_at)
+        with _opened(path) as again:
+            yield from parts_of(again[name], energy_at, shape)
 
     return series_of(
         path, axes, energy_at, source, "hdf5", np.dtype(dtype), fields, quantity, warnings
     )
 
 
+def _opened(path: Path) -> h5py.File:
+    """A file, also one that is written at this moment if that is done in SWMR mode."""
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        try:
+            return h5py.File(path, "r", swmr=True)
+        except (OSError, ValueError):
+            raise ReadError([f"{path.name}: {error}"], permanent=False) from error
+
+
 def read_npy(path: Path) -> RawSeries:
     """An array whose axes the side-car ``NAME.json`` tells.
 
     ``{"axes": [{"name", "unit", "start", "step"} or {"name", "unit", "values"}, …], "element",
-    "edge", "quantity"}``, as many axes as the array has, one of them the energy in eV or keV.
+    "edge", "quantity"}``, as many axes as the array has, one of them the energy in eV or keV. The
+    ``size`` of an axis is compared with that of the array where it is stated.
     """
     side = path.with_suffix(".json")
     try:
@@ -97,6 +108,7 @@ def read_npy(path: Path) -> RawSeries:
         for i, (one, size) in enumerate(zip(given, array.shape, strict=True))
     ]
     energy_at = energy_axis(axes, path.name)
+    warnings = _might_be_swapped(axes, [_is_free(one) for one in given], energy_at, side.name)
     fields = {key: str(told[key]) for key in ("element", "edge", "title") if told.get(key)}
 
     def source() -> Iterator[np.ndarray[Any, Any]]:
@@ -105,7 +117,7 @@ def read_npy(path: Path) -> RawSeries:
     quantity = str(told.get("quantity") or "arbitrary")
     if quantity not in get_args(Quantity):
         raise ReadError([f"{side.name}: quantity {quantity!r} is one of {_QUANTITIES}"])
-    return series_of(path, axes, energy_at, source, "npy", array.dtype, fields, quantity, [])
+    return series_of(path, axes, energy_at, source, "npy", array.dtype, fields, quantity, warnings)
 
 
 class _Npy:
@@ -133,7 +145,33 @@ def _side_axis(one: Any, size: int, where: str) -> Axis:
         raise ReadError([f"{where}: needs start and step, or values"]) from error
     if values.shape != (size,):
         raise ReadError([f"{where}: {values.size} values for {size} places"])
+    if one.get("size", size) != size:
+        raise ReadError(
+            [f"{where}: {one['name']} has {one['size']} places, the array {size} there"]
+        )
     return Axis(str(one["name"]), str(one.get("unit") or ""), values)
+
+
+def _is_free(one: dict[str, Any]) -> bool:
+    """Whether an axis of a side-car takes any number of places."""
+    return "values" not in one and "size" not in one
+
+
+def _might_be_swapped(axes: list[Axis], free: list[bool], at: int, side: str) -> list[str]:
+    """What is to be told where another axis could as well be the energy, for all that sizes say."""
+    energy = axes[at]
+    alike = [axis for i, axis in enumerate(axes) if i != at and axis.size == energy.size]
+    if alike:
+        names = " and ".join([axis.name for axis in alike] + [energy.name])
+        return [f"{side}: {names} both have {energy.size} places: is the order of its axes right?"]
+    if free[at] and any(free[i] for i in range(len(axes)) if i != at):
+        told = " and ".join(f"{axis.name} for {axis.size}" for axis in axes if axis is not energy)
+        return [
+            f"{side}: states no sizes, so that the array takes {told} places and {energy.name} for "
+            f'{energy.size}: is the order of its axes right? Their "size" is compared where it '
+            "is stated"
+        ]
+    return []
 
 
 _Stack = tuple[str, list[Axis], tuple[int, ...], int, dict[str, str], str, str]
@@ -287,23 +325,26 @@ def energy_axis(axes: list[Axis], where: str) -> int:
     raise ReadError([f"{where}: none of its axes is the energy, or several are: {told}"])
 
 
-def parts_of(data: Any, energy_at: int) -> Iterator[np.ndarray[Any, Any]]:
-    """Spectra (some, m) in the order of the other axes."""
+def parts_of(
+    data: Any, energy_at: int, shape: tuple[int, ...] | None = None
+) -> Iterator[np.ndarray[Any, Any]]:
+    """Spectra (some, m) in the order of the other axes; within ``shape`` of one that grows."""
+    shape = tuple(data.shape) if shape is None else shape
     if data.ndim == 1:
         yield np.asarray(data[()])[None]
         return
     rest = [i for i in range(data.ndim) if i != energy_at]
-    place = data.shape[energy_at] * max(data.dtype.itemsize, 8)  # bytes of one on the axis
-    while len(rest) > 1 and place * data.shape[rest[-1]] <= PART_BYTES:
-        place *= data.shape[rest.pop()]
+    place = shape[energy_at] * max(data.dtype.itemsize, 8)  # bytes of one on the axis
+    while len(rest) > 1 and place * shape[rest[-1]] <= PART_BYTES:
+        place *= shape[rest.pop()]
     *outer, along = rest
     step = max(1, PART_BYTES // place)
-    for at in np.ndindex(*(data.shape[i] for i in outer)):
-        cut = [slice(None)] * data.ndim
+    for at in np.ndindex(*(shape[i] for i in outer)):
+        cut = [slice(size) for size in shape]
         for i, index in zip(outer, at, strict=True):
             cut[i] = slice(index, index + 1)
-        for start in range(0, data.shape[along], step):
-            cut[along] = slice(start, start + step)
+        for start in range(0, shape[along], step):
+            cut[along] = slice(start, min(start + step, shape[along]))
             block = np.moveaxis(np.asarray(data[tuple(cut)]), energy_at, -1)
             yield block.reshape(-1, block.shape[-1])
 
@@ -326,8 +367,7 @@ def series_of(
             warnings.append(f"axis {axis.name} has no unit: state it by --axis")
         if not np.isfinite(axis.values).all():
             raise ReadError([f"{path.name}: axis {axis.name} holds values that are no numbers"])
-        if axis.size > 1 and np.ptp(axis.values) == 0:
-            warnings.append(f"axis {axis.name} says {axis.values[0]:g} of every place")
+        warnings += _turns(axis)
     unit = energy_axis.unit.strip().lower()
     if unit and unit not in _TO_EV:
         raise ReadError(
@@ -364,6 +404,22 @@ def series_of(
         "EELS" if "loss" in energy_axis.name.lower() else "XAS",
         {key: value for key, value in fields.items() if len(value) < 500}, tuple(warnings),
     )  # fmt: skip
+
+
+def _turns(axis: Axis) -> list[str]:
+    """What is to be told of places that do not follow each other."""
+    steps = np.diff(axis.values)
+    if axis.size > 1 and not steps.any():
+        return [f"axis {axis.name} says {axis.values[0]:g} of every place"]
+    if (steps > 0).all() or (steps < 0).all():
+        return []
+    forth = steps[np.flatnonzero(steps)[0]] > 0
+    turn = int(np.argmax(steps <= 0 if forth else steps >= 0))
+    first, there, then = axis.values[[0, turn, turn + 1]]
+    return [
+        f"axis {axis.name} does not go one way ({first:g} … {there:g} … {then:g}): its places stay "
+        "in the order of the file"
+    ]
 
 
 def _unstated(path: Path, axis: Axis) -> str:

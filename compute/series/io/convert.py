@@ -94,6 +94,10 @@ def convert_read(
         warnings.append(f"{written.gaps} of {raw.n_spectra} spectra hold no value")
     if written.full:
         warnings.append(f"{written.full}: full counters or dead pixels, taken as they are")
+    if written.below:
+        warnings.append(
+            f"{written.below}: differences, or counters that ran over? Taken as they are"
+        )
     content, counted = _seen(raw, target)
     return Converted(
         raw.axes, raw.energy_ev, raw.element, raw.edge, raw.quantity, raw.technique, written,

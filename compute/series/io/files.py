@@ -12,6 +12,7 @@ import numpy as np
 from compute.errors import ReadError, SkipFile
 from compute.io import read
 from compute.io.raw import RawSpectrum
+from compute.series.io.overlap import NEAR, cut_off, is_enough
 from compute.series.io.raw import PART_BYTES, Axis, Floats, RawSeries
 
 _POWER = r"(?:e[-+]\d+(?![\d.]))?"  # 1e-3, but not run1e-0.1
@@ -23,7 +24,7 @@ _TENTHS = re.compile(r"\d,0\d")  # no second number is written 05
 _BEFORE_UNIT = re.compile(r"\d,\d+[^\W\d_]")  # 0,5V
 _SAID = re.compile(r"([^\W\d_]\w*)=$")  # T=300K
 _UNIT = re.compile(r"[^\W\d_]*")
-_NEAR = 1e-6  # eV: the same energies, printed
+_MINUS = "\u2212"  # as typeset; a hyphen in all else that is written
 _SHORT = 10  # one spectrum of so many may be short without the others losing the rest
 
 
@@ -33,10 +34,11 @@ def from_files(
     """One series of the spectra of all files, and what of them failed (the rest goes on).
 
     The coordinate is the one number by which the names differ, with name and unit where they say
-    ``T=300K``; where several or none do, it is the place in the order of names. Several scans of a
-    file follow each other. A hyphen is a sign where some names have none (``E-0.1``, ``E0.1``),
-    else it parts words (``scan-001``); a comma is one of decimals where a unit follows (``0,5V``)
-    or a nought (``0,05``). Either is told.
+    ``T=300K``; of several, the one that no two names share; else it is the place in the order of
+    names. Several scans of a file follow each other. A hyphen behind a letter or a digit is a sign
+    where some names have none (``E-0.1``, ``E0.1``), else it parts words (``scan-001``); behind
+    anything else it is one (``T=-20C``). A comma is one of decimals where a unit follows (``0,5V``)
+    or a nought (``0,05``). What was chosen is told.
     """
     held: list[tuple[Path, list[RawSpectrum]]] = []
     errors: list[str] = []
@@ -59,7 +61,7 @@ def from_files(
     warnings = [f"{spectra[0].label or paths[0].name}: {text}" for text in spectra[0].warnings]
     axis, told = _coordinate(spectra, origin, number)
     said, silent = _absorber(spectra, origin)
-    energy, resampled = _common(spectra)
+    energy, resampled = _common(spectra, origin)
     warnings += told + resampled + silent
     quantities = dict.fromkeys(one.quantity for one in spectra)
     if len(quantities) > 1:
@@ -107,19 +109,31 @@ def _absorber(
 
 def _number_of(names: Sequence[str]) -> re.Pattern[str]:
     """What is a number in names: with its sign, or without where every name has the hyphen."""
-    stems = [Path(name).stem for name in names]
+    stems = _stems(names)
     with_comma = [one for one in stems if re.search(r"\d,\d", one)]
     decimals = bool(with_comma) and (
         any(_TENTHS.search(one) for one in with_comma)
         or all(_BEFORE_UNIT.search(one) for one in with_comma)
     )
     with_sign, unsigned = (_SIGNED_COMMA, _COMMA) if decimals else (_NUMBER, _UNSIGNED)
-    signed = [with_sign.findall(one) for one in stems]
+    signed = [list(with_sign.finditer(one)) for one in stems]
     if len({len(one) for one in signed}) != 1:
         return unsigned
-    columns = list(zip(*signed, strict=True))
-    parted = [all(one.startswith("-") for one in column) for column in columns]
-    return unsigned if any(parted) else with_sign
+    return unsigned if any(map(_parts_words, zip(*signed, strict=True))) else with_sign
+
+
+def _parts_words(column: Sequence[re.Match[str]]) -> bool:
+    """Whether the hyphen of a number is none of its sign: all names have it behind a word."""
+    return all(
+        one[0].startswith("-") and one.string[: one.start()][-1:].isalnum() for one in column
+    )
+
+
+def _stems(names: Sequence[str]) -> list[str]:
+    """Names without their kind; of ``scan.001``, ``scan.002`` the number is none."""
+    paths = [Path(name) for name in names]
+    counted = all(path.suffix[1:].isdecimal() for path in paths)
+    return [(path.name if counted else path.stem).replace(_MINUS, "-") for path in paths]
 
 
 def _value(number: str) -> float:
@@ -132,8 +146,9 @@ def _coordinate(
     plain = [f"{one.name}" for one in origin]
     why = "several spectra come from one file"
     if len(set(plain)) == len(plain):
-        numbers = [number.findall(Path(name).stem) for name in plain]
-        around = {number.sub("#", Path(name).stem) for name in plain}
+        stems = _stems(plain)
+        numbers = [number.findall(stem) for stem in stems]
+        around = {number.sub("#", stem) for stem in stems}
         why = "the names differ by more than numbers"
         if len(around) == 1:
             columns = [
@@ -143,7 +158,13 @@ def _coordinate(
             single = [k for k in differing if np.unique(columns[k]).size == len(plain)]
             chosen = single or differing
             if len(chosen) == 1:
-                return _by_number(plain, around.pop(), chosen[0], columns[chosen[0]], numbers)
+                axis, told = _by_number(plain, around.pop(), chosen[0], columns[chosen[0]], numbers)
+                if len(differing) > 1:
+                    told.append(
+                        f"numbers differ at {len(differing)} places in the names: taken is the one "
+                        f"that no two of them share, {numbers[0][chosen[0]]} of {plain[0]}"
+                    )
+                return axis, told
             why = f"{len(chosen) or 'no'} numbers differ in the names"
     return Axis("index", "", np.arange(len(spectra), dtype=np.float64)), [
         f"the coordinate is the place in the order of files and scans, as {why}: state it by --axis"
@@ -184,7 +205,7 @@ def _by_number(
     return axis, told
 
 
-def _common(spectra: Sequence[RawSpectrum]) -> tuple[Floats, list[str]]:
+def _common(spectra: Sequence[RawSpectrum], origin: Sequence[Path]) -> tuple[Floats, list[str]]:
     """The energies of all, or the overlap at the steps of one, with a warning.
 
     A scan that was stopped, one in ten at most, has gaps and takes nothing off the others.
@@ -198,7 +219,8 @@ def _common(spectra: Sequence[RawSpectrum]) -> tuple[Floats, list[str]]:
     reaching = [one.energy_ev for one in spectra if _covers(one, low, high)]
     grid = reaching[0] if reaching else first
     inside = grid[(grid >= low) & (grid <= high)]
-    if inside.size < max(2, grid.size // 2):
+    energies = [one.energy_ev for one in spectra]
+    if inside.size < 2 or not is_enough(energies, low, high):
         shared = f"only {low:g} … {high:g} eV" if low < high else "no energies"
         early = min(spectra, key=lambda one: float(one.energy_ev[-1]))
         late = max(spectra, key=lambda one: float(one.energy_ev[0]))
@@ -208,12 +230,14 @@ def _common(spectra: Sequence[RawSpectrum]) -> tuple[Floats, list[str]]:
                 f"{_range(late)}: edges that lie apart are series of their own"
             ]
         )
+    cut = cut_off(energies, [path.stem for path in origin], low, high)
     low, high = float(inside[0]), float(inside[-1])
     ending = [one for one in spectra if not _covers(one, low, high)]
     warnings = [
         f"energies differ: {sum(not _same(one.energy_ev, grid) for one in spectra)} of "
         f"{len(spectra)} spectra are interpolated to those of one, {low:g} … {high:g} eV; "
-        "neighbouring channels share noise then"
+        "neighbouring channels share noise then",
+        *cut,
     ]
     if ending:
         there = f"{ending[0].energy_ev[0]:g} … {ending[0].energy_ev[-1]:g} eV"
@@ -229,17 +253,17 @@ def _range(one: RawSpectrum) -> str:
 
 
 def _same(a: Floats, b: Floats) -> bool:
-    return a.shape == b.shape and bool(np.abs(a - b).max() < _NEAR)
+    return a.shape == b.shape and bool(np.abs(a - b).max() < NEAR)
 
 
 def _covers(one: RawSpectrum, low: float, high: float) -> bool:
-    return bool(one.energy_ev[0] <= low + _NEAR and one.energy_ev[-1] >= high - _NEAR)
+    return bool(one.energy_ev[0] <= low + NEAR and one.energy_ev[-1] >= high - NEAR)
 
 
 def _on(one: RawSpectrum, energy: Floats) -> Floats:
     if _same(one.energy_ev, energy):
         return one.intensity
-    inside = (energy >= one.energy_ev[0] - _NEAR) & (energy <= one.energy_ev[-1] + _NEAR)
+    inside = (energy >= one.energy_ev[0] - NEAR) & (energy <= one.energy_ev[-1] + NEAR)
     return np.where(inside, np.interp(energy, one.energy_ev, one.intensity), np.nan)
 
 
@@ -247,6 +271,6 @@ def _order(name: str, number: re.Pattern[str]) -> tuple[Any, ...]:
     """Names with numbers in the order of the numbers."""
     return tuple(
         (0, _value(part), "") if number.fullmatch(part) else (1, 0.0, part)
-        for part in re.split(f"({number.pattern})", name)
+        for part in re.split(f"({number.pattern})", name.replace(_MINUS, "-"))
         if part
     )

@@ -130,8 +130,10 @@ def _files(paths: Sequence[Path]) -> list[Path]:
         if path.is_dir() and path.suffix.lower() not in READERS:  # .zspy may be a folder
             inside = sorted(one for one in path.iterdir() if one.is_file())
             files += [one for one in inside if not one.name.startswith(".")]
-        elif path.exists():
+        elif path.is_file() or path.is_dir():
             files.append(path)
+        elif path.exists():
+            raise ReadError([f"{path}: is no file"])  # a pipe is waited for without end
         else:
             raise ReadError([f"{path}: there is no such file or folder"])
     if not files:

@@ -34,6 +34,8 @@ class Written:
         Spectra without a single value.
     full : str
         How many values are the largest that the integers of the file hold; empty where none are.
+    below : str
+        How many whole numbers are negative; empty where none are.
     """
 
     sha256: str
@@ -42,6 +44,7 @@ class Written:
     level: Floats
     gaps: int
     full: str = ""
+    below: str = ""
 
 
 def write(series: RawSeries, path: Path) -> Written:
@@ -56,7 +59,7 @@ def write(series: RawSeries, path: Path) -> Written:
     dtype = np.dtype(series.dtype)
     rows = max(1, min(n, CHUNK_BYTES // (m * dtype.itemsize)))
     total, level = np.zeros(m), np.empty(n)
-    done = full = 0
+    done = full = below = 0
     with h5py.File(path, "w-") as file:
         file.attrs.update({"version": VERSION, "default": "entry"})
         entry = file.create_group("entry")
@@ -73,12 +76,13 @@ def write(series: RawSeries, path: Path) -> Written:
         for part in series.parts():
             if done + len(part) > n:
                 raise ReadError([f"more than the {n} spectra that the axes say"])
-            if (np.abs(part, dtype=float) > LARGEST).any():
-                raise ReadError([f"spectrum {done}: values that are infinite, or beyond {LARGEST}"])
+            if (beyond := np.abs(part, dtype=float) > LARGEST).any():
+                raise ReadError([_too_large(series, done, part, beyond)])
             spectra[done : done + len(part)] = part
             kind = part.dtype
             if kind.kind in "iu":
                 full += int((part == np.iinfo(kind).max).sum())
+                below += int((part < 0).sum())
             filled = np.nan_to_num(np.asarray(part, float))
             total += filled.sum(axis=0)
             with np.errstate(invalid="ignore"):
@@ -94,7 +98,22 @@ def write(series: RawSeries, path: Path) -> Written:
             digest.update(block)
     gaps = int(np.isnan(level).sum())
     most = f"{full} values are {np.iinfo(kind).max}, the most that {kind} holds" if full else ""
-    return Written(digest.hexdigest(), path.stat().st_size, total, level, gaps, most)
+    low = f"{below} values of type {kind} are negative" if below else ""
+    return Written(digest.hexdigest(), path.stat().st_size, total, level, gaps, most, low)
+
+
+def _too_large(series: RawSeries, done: int, part: NDArray[Any], beyond: NDArray[np.bool_]) -> str:
+    """The first value of a part that no analysis can work with, and where it is."""
+    row, channel = np.argwhere(beyond)[0]
+    index = np.unravel_index(done + row, series.shape or (1,))
+    place = ", ".join(
+        f"{axis.name} {axis.values[i]:g} {axis.unit}".rstrip()
+        for axis, i in zip(series.axes, index, strict=False)
+    )
+    return (
+        f"{place}: the value at {series.energy_ev[channel]:g} eV is {part[row, channel]:g}: "
+        f"infinite ones, and those beyond {LARGEST:g}, are refused"
+    )
 
 
 class Stored:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from compute.errors import InputError
 from compute.series.io import RawSeries
+from compute.series.io.overlap import NEAR, cut_off, is_enough
 from compute.series.io.raw import Axis
 from spectradb.models import Series, Spectrum
 from spectradb.services.series.store import ImportedSeries, store_series
@@ -83,13 +84,24 @@ def _energies(spectra: Sequence[Spectrum]) -> tuple[NDArray[np.float64], list[st
     """Those of the first that all reach over."""
     low = max(float(one.energy[0]) for one in spectra)
     high = min(float(one.energy[-1]) for one in spectra)
-    first = np.asarray(spectra[0].energy, float)
-    inside = (first >= low - 1e-6) & (first <= high + 1e-6)
-    if inside.sum() < 10:
-        raise InputError("ids", f"{low:g} … {high:g} eV", "share too few energies")
+    energies = [np.asarray(one.energy, float) for one in spectra]
+    first = energies[0]
+    inside = (first >= low - NEAR) & (first <= high + NEAR)
+    if inside.sum() < 10 or not is_enough(energies, low, high):
+        latest = max(spectra, key=lambda one: float(one.energy[0]))
+        earliest = min(spectra, key=lambda one: float(one.energy[-1]))
+        shared = f"{low:g} … {high:g} eV" if low < high else "nothing"
+        raise InputError(
+            "ids", shared,
+            f"share too few energies: SDB-{latest.pk} begins at {low:g} eV, SDB-{earliest.pk} ends "
+            f"at {high:g} eV",
+        )  # fmt: skip
     energy, warnings = first[inside], []
-    if inside.sum() < first.size:
-        warnings.append(f"cut to {energy[0]:g} … {energy[-1]:g} eV, which all spectra reach over")
+    if cut := cut_off(energies, [f"SDB-{one.pk}" for one in spectra], low, high):
+        warnings += [
+            f"cut to {energy[0]:g} … {energy[-1]:g} eV, which all spectra reach over",
+            *cut,
+        ]
     differ = [
         one.pk
         for one in spectra[1:]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,13 +16,15 @@ from django.conf import settings
 from django.db import connection, transaction
 from numpy.typing import NDArray
 
-from compute.isolation import Allowance, apart_within
+from compute.errors import ReadError
+from compute.isolation import ALLOWANCE, Allowance, apart_within
 from compute.series.io import RawSeries
 from compute.series.io.convert import Converted, convert, convert_read
 from compute.series.io.raw import Axis
 from compute.series.io.store import Stored
 from spectradb.models import Quantity, Series, Status
 from spectradb.services.imports.fields import plain_json, short_text
+from spectradb.services.series.grown import draft_of_beginning, grow
 from spectradb.services.series.local import keep, local_file
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ _PREVIEW = 128
 _AXIS_LETTERS = 40  # of a name or unit, which pages show in one line
 _EVEN = 1e-4  # of the range, within which steps count as the same
 _STALE_SECONDS = 24 * 3600
+_SMALL_BYTES = 2**20
 _READING = Allowance(memory_bytes=2**30, cpu_seconds=60.0, wall_factor=20.0)
 
 
@@ -40,7 +43,7 @@ class ImportedSeries:
     """What became of an import."""
 
     id: int
-    is_new: bool
+    outcome: str  # imported, grown or unchanged
     axes: list[dict[str, Any]]
     absorber: str
     edge: str
@@ -51,8 +54,12 @@ class ImportedSeries:
 
     def as_json(self) -> dict[str, Any]:
         told = dict(vars(self))
-        told["status"] = "imported" if told.pop("is_new") else "unchanged"
+        told["status"] = told.pop("outcome")
         return told
+
+    @property
+    def is_new(self) -> bool:
+        return self.outcome == "imported"
 
 
 def import_series(
@@ -63,11 +70,15 @@ def import_series(
     edge: str | None = None,
     contributor: User | None = None,
     most_bytes: int | None = None,
+    settled: Callable[[], bool] | None = None,
 ) -> ImportedSeries:
     """Store the series of these paths as a draft, whole or not at all; once a contributor.
 
     Files of a folder that fail are told in ``errors`` and left out. With ``most_bytes`` they come
     from a stranger: they are read in a child with limits, and their values take no more.
+    ``settled`` is of a watched folder, and says whether they still are as they were when reading
+    began: they are read in a child too, and a draft that holds the beginning of them grows
+    (:mod:`~spectradb.services.series.grown`).
 
     Raises
     ------
@@ -81,15 +92,18 @@ def import_series(
     _clear(folder)
     with tempfile.TemporaryDirectory(dir=folder, prefix="import-") as place:
         path = Path(place) / "series.h5"
-        if most_bytes is None:
+        if most_bytes is None and settled is None:
             raw = convert(paths, path, axes=axes, element=element, edge=edge)
         else:
             raw = apart_within(
                 _allowance(paths), convert, paths, path,
                 axes=axes, element=element, edge=edge, most_bytes=most_bytes,
             )  # fmt: skip
+        if settled is not None and not settled():
+            raise ReadError([f"{paths[0].name}: changed while it was read"], permanent=False)
         names = [one.name for one in paths]
-        return _told(raw, *_stored(raw, path, paths[0].stem, names, contributor))
+        before = None if settled is None else draft_of_beginning(raw, path, names)
+        return _told(raw, *_stored(raw, path, paths[0].stem, names, contributor, before))
 
 
 def store_series(
@@ -110,18 +124,22 @@ def store_series(
         return _told(made, *_stored(made, path, title, source_names, contributor))
 
 
-def _told(raw: Converted, row: Series, is_new: bool) -> ImportedSeries:
+def _told(raw: Converted, row: Series, outcome: str) -> ImportedSeries:
     told = [{key: axis[key] for key in ("name", "unit", "size")} for axis in row.axes]
     return ImportedSeries(
-        row.pk, is_new, told, row.absorber, row.edge, row.n_spectra, row.n_channels, raw.warnings,
+        row.pk, outcome, told, row.absorber, row.edge, row.n_spectra, row.n_channels, raw.warnings,
         raw.errors,
     )  # fmt: skip
 
 
 def _allowance(paths: Sequence[Path]) -> Allowance:
     """Time by the size of the files; address space for an array that is mapped from its file."""
-    n_bytes = sum(path.stat().st_size for path in paths)
-    mapped = sum(path.stat().st_size for path in paths if path.suffix.lower() == ".npy")
+    files = [one for path in paths for one in (path.rglob("*") if path.is_dir() else [path])]
+    sizes = [(one.suffix.lower(), one.stat().st_size) for one in files if one.is_file()]
+    n_bytes = sum(size for _, size in sizes)
+    if n_bytes < _SMALL_BYTES:
+        return ALLOWANCE  # its child serves many calls
+    mapped = sum(size for suffix, size in sizes if suffix == ".npy")
     return replace(
         _READING,
         memory_bytes=_READING.memory_bytes + 2 * mapped,
@@ -135,12 +153,16 @@ def _stored(
     title: str,
     source_names: Sequence[str],
     contributor: User | None,
-) -> tuple[Series, bool]:
-    """The file first, then the row: a file without a row is nothing that anybody sees."""
+    before: Series | None = None,
+) -> tuple[Series, str]:
+    """The file first, then the row: a file without a row is nothing that anybody sees.
+
+    ``before`` is a draft of the beginning, whose place it takes.
+    """
     content = raw.content_hash
     alike = Series.objects.filter(content_hash=content)
     if known := alike.filter(contributor=contributor).first():
-        return known, False
+        return known, "unchanged"
     name, n_bytes, sha256 = f"{content[:2]}/{content}.h5", raw.written.n_bytes, raw.written.sha256
     if other := alike.first():  # of somebody else: a row of one's own, the same file
         name, n_bytes, sha256 = other.file_name, other.n_bytes, other.sha256
@@ -178,9 +200,11 @@ def _stored(
     with transaction.atomic():
         _alone_with(content)
         if known := alike.filter(contributor=contributor).first():  # imported at the same time
-            return known, False
+            return known, "unchanged"
+        if before is not None and grow(before, row):
+            return row, "grown"
         row.save()
-    return row, True
+    return row, "imported"
 
 
 def _alone_with(content: str) -> None:

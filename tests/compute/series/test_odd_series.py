@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import h5py
 import numpy as np
@@ -192,3 +193,73 @@ def test_absorbers_that_differ_are_named_before_their_energies(tmp_path):
         )
     with pytest.raises(ReadError, match="several absorbers.*Fe L3 in Fe.xdi"):
         read_series([tmp_path])
+
+
+def test_the_value_that_is_infinite_is_named_with_its_place(tmp_path):
+    cube = CUBE.copy()
+    cube[2, 1, 7] = np.inf
+    series, _ = read_series([nxdata(tmp_path / "map.h5", cube)])
+    with pytest.raises(ReadError, match=r"y 4 nm, x 2 nm: the value at 703.5 eV is inf"):
+        write(series, tmp_path / "stored.h5")
+
+
+def test_an_array_without_a_spectrum_is_not_said_to_hold_one(tmp_path):
+    with pytest.raises(ReadError, match="holds no spectrum"):
+        read_series([nxdata(tmp_path / "map.h5", CUBE[:0])])
+
+
+def test_whole_numbers_below_nought_are_asked_about(tmp_path):
+    counts = CUBE.astype("i2")
+    counts[0, 0, :3] = -32000
+    told = convert([nxdata(tmp_path / "map.h5", counts)], tmp_path / "out.h5").warnings
+    assert any(text.startswith("3 values of type int16 are negative") for text in told)
+    same = convert([nxdata(tmp_path / "b.h5", CUBE - 500)], tmp_path / "b-out.h5").warnings
+    assert not any("negative" in text for text in same)
+
+
+def test_an_axis_that_turns_back_is_told(tmp_path):
+    path = changed(nxdata(tmp_path / "map.h5"), "x", np.array([300.0, 400.0, 500.0, 300.0]))
+    told = read_series([path])[0].warnings
+    assert any("axis x does not go one way (300 … 500 … 300" in text for text in told)
+
+
+def sidecar(path, cube, *axes):
+    np.save(path, cube)
+    path.with_suffix(".json").write_text(json.dumps({"axes": list(axes)}))
+    return path
+
+
+T = {"name": "t", "unit": "s", "start": 0, "step": 5}
+E = {"name": "energy", "unit": "eV", "start": 700, "step": 0.5}
+
+
+def test_axes_of_an_array_that_are_swapped_are_refused_where_their_sizes_say_so(tmp_path):
+    path = sidecar(tmp_path / "t.npy", CUBE[0].T, T | {"size": 4}, E | {"size": 40})
+    with pytest.raises(ReadError, match=r"axes\[0\]: t has 4 places, the array 40 there"):
+        read_series([path])
+    path = sidecar(tmp_path / "u.npy", CUBE[0].T, T, E | {"values": list(ENERGY)})
+    with pytest.raises(ReadError, match="40 values for 4 places"):
+        read_series([path])
+
+
+@pytest.mark.parametrize(
+    ("cube", "axes", "told"),
+    [
+        (CUBE[0], (T, E), "takes t for 4 places and energy for 40"),
+        (CUBE[0].T, (T, E), "takes t for 40 places and energy for 4"),
+        (np.vstack([CUBE[0]] * 10), (T | {"size": 40}, E | {"size": 40}), "both have 40"),
+        (CUBE[0], (T | {"size": 4}, E), ""),
+        (CUBE[0], (T, E | {"values": list(ENERGY)}), ""),
+    ],
+)
+def test_axes_of_an_array_that_might_be_swapped_are_told(tmp_path, cube, axes, told):
+    warnings = read_series([sidecar(tmp_path / "t.npy", cube, *axes)])[0].warnings
+    found = [text for text in warnings if "order of its axes" in text]
+    assert bool(found) == bool(told)
+    assert not told or told in found[0]
+
+
+def test_what_is_no_file_is_never_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ReadError, match="pipe: is no file"):
+        read_series([tmp_path / "pipe"])

@@ -405,3 +405,38 @@ def test_a_faulty_array_is_told_from_a_faulty_side_car(tmp_path):
     path.with_suffix(".json").write_text("{axes:")
     with pytest.raises(ReadError, match="one.json: is no JSON"):
         read_series([path])
+
+
+@pytest.mark.parametrize(
+    ("names", "values", "told"),
+    [
+        (["T=-20C.dat", "T=-10C.dat"], [-20, -10], "T in C"),
+        (["s_-20C.dat", "s_-10C.dat"], [-20, -10], "number in the names"),
+        (["T=\u221220C.dat", "T=0C.dat"], [-20, 0], "T in C"),
+        (["scan.001", "scan.002", "scan.010"], [1, 2, 10], "number in the names"),
+        (["a-1_2b.dat", "a-2_2b.dat", "a-3_4b.dat"], [1, 2, 3], "numbers differ at 2 places"),
+    ],
+)
+def test_numbers_of_names_are_read_as_they_are_meant(tmp_path, names, values, told):
+    energy = 7000 + np.arange(300.0)
+    series, _ = read_series([folder(tmp_path / "run", [energy] * len(names), names)])
+    assert series.axes[0].values.tolist() == values
+    assert any(told in text for text in series.warnings)
+
+
+def test_what_a_short_scan_takes_off_the_others_is_told(tmp_path):
+    energies = [7000 + np.arange(300.0), 7000 + np.arange(240.0), 7010 + np.arange(290.0)]
+    names = ["run1.dat", "run2.dat", "run3.dat"]
+    series, _ = read_series([folder(tmp_path / "run", energies, names)])
+    assert series.energy_ev[[0, -1]].tolist() == [7010, 7239]
+    assert (
+        "70 of 300 channels of run1 are cut off, as run3 begins at 7010 eV and run2 ends at 7239 eV"
+        in series.warnings
+    )
+
+
+@pytest.mark.parametrize("narrow", ["a.dat", "n.dat", "z.dat"])
+def test_a_narrow_scan_among_wide_ones_is_no_series_in_any_order(tmp_path, narrow):
+    energies = [7000 + np.arange(300.0)] * 2 + [7100 + np.arange(40.0)]
+    with pytest.raises(ReadError, match="share only 7100 … 7139 eV.*has 7100 … 7139 eV"):
+        read_series([folder(tmp_path / "run", energies, ["m.dat", "o.dat", narrow])])

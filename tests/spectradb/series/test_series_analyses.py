@@ -428,3 +428,26 @@ def test_what_a_dead_worker_left_of_an_analysis_goes_with_the_next_attempt(
     assert not stored(before)
     assert stored(row.file_name)
     assert stored(other.file_name)
+
+
+def on(first, n):
+    energy = 640.0 + first + 0.5 * np.arange(float(n))
+    return make_spectrum(
+        "experiment", absorber="Mn", quantity="counts", energy=energy, intensity=np.arange(n) + 1.0
+    )
+
+
+def test_what_combining_spectra_cuts_off_is_told():
+    spectra = [on(0, 100), on(0, 80), on(5, 90)]
+    told = combine(spectra).warnings
+    assert (
+        f"30 of 100 channels of SDB-{spectra[0].pk} are cut off, as SDB-{spectra[2].pk} begins at "
+        f"645 eV and SDB-{spectra[1].pk} ends at 679.5 eV" in told
+    )
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_spectra_of_which_most_would_be_cut_off_are_not_combined(order):
+    spectra = [on(0, 100), on(10, 20)]
+    with pytest.raises(InputError, match=f"SDB-{spectra[1].pk} ends at 659.5 eV"):
+        combine(spectra[::order])

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import fcntl
+import itertools
+import json
+import os
 import shutil
+import time
+from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from compute import isolation
 from spectradb.models import Series
+from spectradb.services.series.store import opened
 from spectradb.services.series.watch import Watch
+from tests.factories import make_series_analysis
 
 pytestmark = pytest.mark.django_db
 
@@ -50,3 +62,133 @@ def test_a_folder_looked_at_once_ends_with_how_many_had_faults(map_file, tmp_pat
     with pytest.raises(CommandError, match="1 of 2"):
         call_command("watch_series", str(folder), "--once", "--rest", "0")
     assert Series.objects.count() == 1
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / "beamline"
+    path.mkdir()
+    return path
+
+
+def told_of(watch):
+    """What is told of each once it has been seen to rest."""
+    found = {path.name: one["status"] for path, one in watch.look()}
+    for _ in range(200):
+        found |= {path.name: one["status"] for path, one in watch.look()}
+        if watch.quiet:
+            break
+        time.sleep(0.05)  # what took long to read is left to rest as long
+    return found
+
+
+def test_what_is_no_file_is_left_alone(map_file, folder):
+    os.mkfifo(folder / "a-pipe.h5")  # opening it for reading would wait for ever
+    (folder / "b-loop.h5").symlink_to("b-loop.h5")
+    (folder / "c-gone.h5").symlink_to("nowhere")
+    shutil.copy(map_file, folder / "map.h5")
+    assert told_of(Watch(folder, rest_s=0.0)) == {"map.h5": "imported"}
+
+
+def test_an_array_is_read_when_its_axes_come_later(folder):
+    np.save(folder / "t.npy", np.random.default_rng(0).poisson(50, (4, 40)))
+    watch = Watch(folder, rest_s=0.0)
+    assert told_of(watch) == {"t.npy": "failed"}
+    axes = [{"name": "t", "unit": "s", "start": 0, "step": 1, "size": 4}]
+    axes.append({"name": "energy", "unit": "eV", "start": 640, "step": 0.5, "size": 40})
+    (folder / "t.json").write_text(json.dumps({"axes": axes}))
+    assert told_of(watch) == {"t.npy": "imported"}
+
+
+def written(path, n, **mode):
+    with h5py.File(path, "w", **mode) as file:
+        group = file.create_group("entry/data")
+        group.attrs.update({"NX_class": "NXdata", "signal": "counts", "axes": ["t", "energy"]})
+        group["counts"] = np.random.default_rng(0).poisson(50, (100, 40))[:n]
+        group["t"], group["energy"] = np.arange(float(n)), 640 + 0.5 * np.arange(40)
+        group["t"].attrs["units"], group["energy"].attrs["units"] = "s", "eV"
+    return path
+
+
+def test_a_file_that_grows_is_one_draft(folder, django_capture_on_commit_callbacks):
+    watch = Watch(folder, rest_s=0.0)
+    written(folder / "run.h5", 10)
+    assert told_of(watch) == {"run.h5": "imported"}
+    (first,) = Series.objects.all()
+    written(folder / "run.h5", 25)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert told_of(Watch(folder, rest_s=0.0)) == {"run.h5": "grown"}  # after a restart, too
+    (row,) = Series.objects.all()
+    assert (row.pk, row.shape) == (first.pk, (25,))
+    with opened(row) as stored:
+        assert stored.n_spectra == 25
+    assert len(list((Path(settings.VAR_DIR) / "series").rglob("*.h5"))) == 1
+
+
+def test_a_file_that_was_replaced_is_a_draft_of_its_own(folder):
+    watch = Watch(folder, rest_s=0.0)
+    path = written(folder / "run.h5", 10)
+    assert told_of(watch) == {"run.h5": "imported"}
+    with h5py.File(path, "a") as file:
+        file["entry/data/counts"][3, 7] += 1
+    assert told_of(watch) == {"run.h5": "imported"}
+    assert Series.objects.count() == 2
+
+
+def test_a_draft_that_somebody_works_with_does_not_grow(folder):
+    watch = Watch(folder, rest_s=0.0)
+    written(folder / "run.h5", 10)
+    told_of(watch)
+    (row,) = Series.objects.all()
+    make_series_analysis(row)
+    written(folder / "run.h5", 25)
+    assert told_of(watch) == {"run.h5": "imported"}
+    assert sorted(one.shape for one in Series.objects.all()) == [(10,), (25,)]
+
+
+def test_a_file_that_its_writer_holds_is_read_once_he_lets_go(folder, monkeypatch):
+    """Also where nothing of the file changes by that."""
+    monkeypatch.setattr("spectradb.services.series.watch._AGAIN_SECONDS", 0.0)
+    path = written(folder / "run.h5", 10)
+    watch = Watch(folder, rest_s=0.0)
+    with path.open("rb+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert told_of(watch) == {"run.h5": "failed"}
+        assert told_of(watch) == {}  # tried again, and told once
+    assert told_of(watch) == {"run.h5": "imported"}
+
+
+def test_a_file_in_swmr_mode_is_read_while_it_is_written(folder):
+    path = folder / "run.h5"
+    written(path, 10, libver="latest")
+    with h5py.File(path, "a", libver="latest") as file:
+        file.swmr_mode = True
+        assert told_of(Watch(folder, rest_s=0.0)) == {"run.h5": "imported"}
+
+
+def test_a_folder_that_is_away_for_a_moment_loses_nothing(map_file, folder):
+    shutil.copy(map_file, folder / "a.h5")
+    watch = Watch(folder, rest_s=0.0)
+    assert told_of(watch) == {"a.h5": "imported"}
+    folder.rename(folder.with_name("elsewhere"))
+    assert told_of(watch) == {"beamline": "away"}
+    assert told_of(watch) == {}
+    folder.with_name("elsewhere").rename(folder)
+    written(folder / "b.h5", 5)
+    assert told_of(watch) == {"beamline": "back", "b.h5": "imported"}
+
+
+def test_what_changes_while_it_is_read_is_read_again(map_file, folder, monkeypatch):
+    shutil.copy(map_file, folder / "a.h5")
+    watch = Watch(folder, rest_s=0.0)
+    seconds = itertools.count()
+
+    def slowly(*args, **kwargs):
+        done = isolation.apart_within(*args, **kwargs)
+        os.utime(folder / "a.h5", (1, next(seconds)))
+        return done
+
+    monkeypatch.setattr("spectradb.services.series.store.apart_within", slowly)
+    assert [*watch.look(), *watch.look(), *watch.look()] == []
+    monkeypatch.undo()
+    assert told_of(watch) == {"a.h5": "imported"}
