@@ -12,7 +12,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from math import ceil
 from pathlib import Path
@@ -32,9 +32,7 @@ from spectradb.services.matching.commonness import VERSION as COMMONNESS
 from spectradb.services.matching.groups import Curve, Group, groups, prepared, usable
 from spectradb.services.matching.teaching import (
     SHIPPED,
-    Neighbour,
-    expectations,
-    known_pairs,
+    assume,
     pair_numbers,
     teach,
 )
@@ -84,8 +82,12 @@ def refresh(group: Group) -> SpectrumLibrary:
     InputError
         If nothing in the group can be matched.
     """
+    if (library := _current(group)) is not None:
+        return library
+    for one in _neighbours(group):
+        _begin(one)
     with _alone(group):
-        return _refresh(group)
+        return _current(group) or _refresh(group)
 
 
 def refresh_all() -> int:
@@ -143,8 +145,6 @@ def _stamp(group: Group) -> str:
 def _refresh(group: Group) -> SpectrumLibrary:
     stamp = _stamp(group)
     library = _stored(group)
-    if library is not None and read_stamp(group) == stamp:
-        return library
     if not read_stamp(group).startswith(_VERSIONS):
         library = None  # of another matching or normalisation: nothing of it is kept
     wanted = set(group.rows().values_list("pk", flat=True))
@@ -160,11 +160,37 @@ def _refresh(group: Group) -> SpectrumLibrary:
             library.put(list(fresh.values()), list(fresh))
         if gone:
             library.remove(gone)
-    teach(library, group, _beside(group))
+    beside = {one: _stored(one) for one in _neighbours(group)}
+    teach(library, group, {one: held for one, held in beside.items() if held is not None})
+    return _kept(group, library, stamp)
+
+
+def _begin(group: Group) -> None:
+    """Keep the spectra of a group that has known pairs and no index, as if it had no pairs.
+
+    It teaches its neighbours, and is taught by them when it is brought up to date itself.
+    """
+    if _stored(group) is None and pair_numbers(group):
+        with _alone(group), suppress(InputError):  # of nothing that can be matched
+            if _stored(group) is None:
+                library = _built(group, set(group.rows().values_list("pk", flat=True)))
+                assume(library, group)
+                _ = library.calibration
+                _kept(group, library, _VERSIONS)
+
+
+def _kept(group: Group, library: SpectrumLibrary, stamp: str) -> SpectrumLibrary:
+    """The library as it is on disk, from where its rows are read as they are used."""
     library.save(group.path)
     (group.path / "stamp").write_text(stamp)
-    _LOADED[group.path] = (_version(group), library)
-    return library
+    _LOADED[group.path] = (_version(group), SpectrumLibrary.load(group.path))
+    return _LOADED[group.path][1]
+
+
+def _current(group: Group) -> SpectrumLibrary | None:
+    """The index, if it is of what is published now."""
+    library = _stored(group)
+    return library if library is not None and read_stamp(group) == _stamp(group) else None
 
 
 def _neighbours(group: Group) -> list[Group]:
@@ -176,22 +202,6 @@ def _neighbours(group: Group) -> list[Group]:
         for one, _, _ in groups(edge=group.edge, kind=group.kind)
         if one.lines is not None and one != group
     ]
-
-
-def _beside(group: Group) -> Iterator[Neighbour]:
-    """Neighbouring libraries that have known pairs, with those pairs.
-
-    Taken as they were last indexed, or without their calibration if they never were.
-    """
-    for one in _neighbours(group):
-        numbers = pair_numbers(one)
-        if not numbers:
-            continue
-        library = _stored(one)
-        if library is None:
-            library = _built(one, set(one.rows().values_list("pk", flat=True)))
-            library.expect(**vars(expectations(one, library)))
-        yield Neighbour(library, known_pairs(library, one, numbers))
 
 
 def _built(group: Group, wanted: set[int]) -> SpectrumLibrary:

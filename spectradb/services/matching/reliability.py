@@ -13,10 +13,10 @@ from typing import Any, Literal
 
 from django_q.tasks import async_task
 
-from compute.matching import reliability
+from compute.matching import SpectrumLibrary, reliability
 from spectradb.services.matching.groups import Group, groups
 from spectradb.services.matching.index import IndexState, read_stamp, refresh, state_of
-from spectradb.services.matching.teaching import known_pairs, pair_numbers
+from spectradb.services.matching.teaching import assume, known_pairs, pair_numbers
 
 SIMULATED = 60
 _FILE = "claims.json"
@@ -70,7 +70,12 @@ def reliability_of(group: Group) -> ReliabilityReport:
     if (kept := kept_reliability(group)) is not None:
         return kept
     pairs = known_pairs(library, group, pair_numbers(group))
-    claims = library.cross_validate(pairs) if pairs else library.simulate(SIMULATED)
+    if pairs:
+        own = SpectrumLibrary.load(group.path)  # others ask the one in memory
+        assume(own, group)
+        claims = own.cross_validate(pairs)
+    else:
+        claims = library.simulate(SIMULATED)
     diagram = reliability(claims.probability, claims.correct)
     columns = (diagram.claimed, diagram.found, diagram.low, diagram.high)
     report = ReliabilityReport(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -19,8 +20,12 @@ from compute.matching import (
     calibrate_together,
 )
 from compute.matching.l23 import alternatives
-from compute.matching.storage import calibration_from
+from compute.matching.storage import calibration_from, calibration_json
+from compute.matching.version import VERSION as MATCHING
+from compute.normalise.version import VERSION as NORMALISE
+from ml.files import whole_or_not
 from spectradb.models import Kind, Spectrum
+from spectradb.services.matching.commonness import VERSION as COMMONNESS
 from spectradb.services.matching.commonness import (
     Substance,
     lacks_hydrogen,
@@ -65,45 +70,75 @@ class Expectations:
     substance: dict[Hashable, int]
 
 
-def teach(library: SpectrumLibrary, group: Group, others: Iterable[Neighbour] = ()) -> None:
-    """Give a library its expectations, then known (experiment, theory) pairs.
-
-    ``others`` are libraries of neighbouring edges with their pairs: what theory misses by is learnt
-    from all, and refined by the library's own.
-    """
+def assume(library: SpectrumLibrary, group: Group) -> Expected:
+    """Give a library what is expected of it before any known pair; that is returned, too."""
+    expected = EXPECTED
     if group.kind != Kind.THEORY:
         prior = AlignmentPrior(0.0, INSTRUMENT_SHIFT_EV)
-        library.assume(EXPERIMENT_ERROR, prior, evidence_share=_INDEPENDENT_SHARE)
-        _ = library.calibration  # worked out now, so that it is saved
-        return
-    library.expect(**vars(expectations(group, library)))
-    expected = EXPECTED
-    if group.lines is not None:
-        library.consider(alternatives(group.lines))
-        if (shipped := shipped_calibration()) is not None:
-            expected = replace(
-                expected,
-                discrepancy=shipped.discrepancy,
-                alignment=shipped.alignment,
-                posterior=shipped.posterior,
-            )
+        expected = Expected(EXPERIMENT_ERROR, prior, _INDEPENDENT_SHARE)
+    else:
+        library.expect(**vars(expectations(group, library)))
+        if group.lines is not None:
+            library.consider(alternatives(group.lines))
+            if (shipped := shipped_calibration()) is not None:
+                expected = replace(
+                    expected,
+                    discrepancy=shipped.discrepancy,
+                    alignment=shipped.alignment,
+                    posterior=shipped.posterior,
+                )
     library.assume(
         expected.discrepancy, expected.alignment, evidence_share=expected.most_beta,
         posterior=expected.posterior, firm=expected.firm,
     )  # fmt: skip
-    own = known_pairs(library, group, pair_numbers(group))
-    beside = [(one.library, one.pairs) for one in others if one.pairs]
-    if own or beside:
-        library.adopt(calibrate_together([(library, own), *beside], expected)[0])
-    _ = library.calibration
+    return expected
 
 
-@dataclass(frozen=True)
-class Neighbour:
-    """A library of a neighbouring edge and its known pairs."""
+def teach(library: SpectrumLibrary, group: Group, others: Mapping[Group, SpectrumLibrary]) -> None:
+    """Give a library its expectations, then known (experiment, theory) pairs.
 
-    library: SpectrumLibrary
-    pairs: list[KnownPair]
+    ``others`` are libraries of neighbouring edges: what theory misses by is learnt from the pairs
+    of all, and refined by the library's own.
+    """
+    expected = assume(library, group)
+    family = dict(sorted({group: library, **others}.items(), key=lambda one: one[0].path.name))
+    numbers = {one: pair_numbers(one) for one in family}
+    if any(numbers.values()):
+        taught = {one: held for one, held in family.items() if numbers[one] or one == group}
+        library.adopt(_learnt(taught, group, numbers, expected))
+    _ = library.calibration  # worked out now, so that it is saved
+
+
+def _learnt(
+    libraries: Mapping[Group, SpectrumLibrary],
+    group: Group,
+    numbers: Mapping[Group, list[tuple[int, int]]],
+    expected: Expected,
+) -> Calibration:
+    """What the pairs of all these teach the library of one group.
+
+    What they teach the others is kept beside the libraries until those ask for it: a search for
+    each of some hundred pairs in libraries of 70,000 spectra takes minutes.
+    """
+    told = [(one.path.name, held.ids, numbers[one]) for one, held in libraries.items()]
+    shipped = SHIPPED.read_text(encoding="utf-8") if SHIPPED.exists() else ""
+    said = json.dumps([MATCHING, NORMALISE, COMMONNESS, shipped, told])
+    of = hashlib.sha256(said.encode()).hexdigest()
+    kept = group.path.with_name(f".taught-{group.edge}-{group.kind}.json")
+    if kept.exists():
+        known = json.loads(kept.read_text(encoding="utf-8"))
+        if known["of"] == of:
+            return calibration_from(known[group.path.name])
+    pairs = [
+        (held, known_pairs(held, one, numbers[one]) if numbers[one] else [])
+        for one, held in libraries.items()
+    ]
+    found = dict(zip(libraries, calibrate_together(pairs, expected), strict=True))
+    if numbers[group] and len(found) > 1:
+        each = {one.path.name: calibration_json(value) for one, value in found.items()}
+        with whole_or_not(kept) as part:
+            part.write_text(json.dumps({"of": of, **each}), encoding="utf-8")
+    return found[group]
 
 
 def shipped_calibration() -> Calibration | None:

@@ -11,6 +11,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from compute.errors import InputError
+from compute.matching import calibrate_together
 from spectradb.models import Kind, Status
 from spectradb.services.matching import index as match_index
 from spectradb.services.matching import reliability as match_reliability
@@ -147,6 +148,39 @@ def test_published_measurements_of_known_structures_calibrate():
     assert answer.calibrated
     assert answer.n_calibration_pairs == 12
     assert answer.none_of_these < 0.5
+
+
+def test_pairs_of_neighbouring_elements_are_searched_for_once_and_teach_each_element(monkeypatch):
+    for element in EDGES:
+        for k in range(6):
+            structure = make_structure()
+            _theory(element, k, structure=structure, site=make_site(structure))
+            energy, intensity = _measured(element, k, shift=0.1 * (k % 3))
+            make_spectrum(
+                Kind.EXPERIMENT, absorber=element, structure=structure,
+                energy=energy, intensity=intensity,
+            )  # fmt: skip
+    manganese, nickel = (Group(one, "L23", Kind.THEORY) for one in EDGES)
+    times = []
+
+    def counted(*given):
+        times.append(len(given[0]))
+        return calibrate_together(*given)
+
+    monkeypatch.setattr("spectradb.services.matching.teaching.calibrate_together", counted)
+    refresh(manganese)
+    # The other keeps its spectra meanwhile, and answers as one without pairs.
+    assert state_of(nickel) is IndexState.STALE
+    assert library_of(nickel).n_calibration_pairs != 12
+    known = refresh(nickel).calibration
+    assert times == [2]
+    assert known.posterior.n_pairs == 12
+    match_index.forget()
+    alone = refresh(nickel).calibration
+    assert times == [2, 2]
+    for name in ("warp_ev", "area", "step", "smooth", "floor"):
+        found, wanted = (getattr(one.discrepancy, name) for one in (known, alone))
+        assert found == pytest.approx(wanted, rel=1e-6)
 
 
 def test_a_stored_spectrum_is_not_matched_with_itself():
