@@ -27,6 +27,8 @@ def remove_power_law(
     exponent and its σ are told for each spectrum; one that does not settle is left as a gap.
     """
     e, y = np.asarray(energy_ev, float), checked(spectra)
+    if not window[0] < window[1]:
+        raise InputError("window", window, "is two energies, the lower one first")
     inside = (e >= window[0]) & (e <= window[1])
     if inside.sum() < 5 or not (e > 0).all():
         raise InputError("window", window, "holds at least five positive energies")

@@ -14,7 +14,6 @@ from compute.errors import ComputeError, InputError
 from spectradb.management.json_command import JsonCommand
 
 _TOLD_EVERY = 2.0  # seconds
-# Options that `handle` names; the others are corrections.
 # Of options that not every method takes, those that do.
 _OF_METHODS = {
     "references": ("references", "nmf", "mcr"),
@@ -23,7 +22,10 @@ _OF_METHODS = {
     "noise": ("references", "library", "parameters"),
     "quantity": ("parameters",),
     "window": ("parameters",),
+    "smooth": ("library",),
 }
+_ANGLES = (45.0, 45.0)  # degrees
+# Options that `handle` names; the others are corrections.
 _STATED = ("method", "references", "components", "free", "noise", "quantity", "window", "device")
 
 
@@ -51,9 +53,9 @@ class Command(JsonCommand):
             "that the spectra do not ask for",
         )  # fmt: skip
         parser.add_argument(
-            "--smooth", default="alike", choices=("alike", "none"),
+            "--smooth", choices=("alike", "none"),
             help="of the library: each spectrum with those of its neighbours that differ from it "
-            "by no more than noise, or by itself",
+            "by no more than noise (alike, the default), or by itself",
         )  # fmt: skip
         parser.add_argument(
             "--free", default="", metavar="shift,width", help="of each spectrum by itself"
@@ -84,7 +86,7 @@ class Command(JsonCommand):
         method: str,
         references: list[str],
         components: int | str | None,
-        smooth: str,
+        smooth: str | None,
         free: str,
         noise: str | None,
         quantity: list[str],
@@ -102,13 +104,15 @@ class Command(JsonCommand):
             raise CommandError(f"{id}: there is no such series")
         given = {
             "references": references, "components": components, "free": free, "noise": noise,
-            "quantity": quantity, "window": window,
+            "quantity": quantity, "window": window, "smooth": smooth,
         }  # fmt: skip
         for name, methods in _OF_METHODS.items():
             if given[name] and method not in methods:
                 raise CommandError(
                     f"--{name}: is of the method {' or '.join(methods)}, no {method}"
                 )
+        if options["angles"] and options["over_absorption"] is None:
+            raise CommandError("--angles: are of --over-absorption")
         if method == "references" and not references:
             raise CommandError("--references: name at least one")
         if method == "references" and isinstance(components, int):
@@ -123,7 +127,7 @@ class Command(JsonCommand):
             tuple((low, high) for low, high in window),
             _asked(options),
             select=method == "references" and components == "auto",
-            smooth=smooth if method == "library" else "alike",
+            smooth=smooth or "alike",
         )
         target = Path(output or f"series-{id}-{method}.h5")
         if target.is_dir():
@@ -205,7 +209,7 @@ def _corrections(group: _ArgumentGroup) -> None:
         "--over-absorption", metavar="FORMULA", help="of the fluorescence of a thick sample"
     )
     group.add_argument(
-        "--angles", nargs=2, type=float, default=(45.0, 45.0), metavar=("IN", "OUT"),
+        "--angles", nargs=2, type=float, metavar=("IN", "OUT"),
         help="of --over-absorption, degrees from the surface; 45 45",
     )  # fmt: skip
     group.add_argument("--bin", type=int, default=1, metavar="N", help="channels become one")
@@ -223,7 +227,7 @@ def _asked(options: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
         "calibrate": options["calibrate"],
         "power_law": _pair(options["power_law"]),
         "low_loss": options["low_loss"],
-        "over_absorption": None if formula is None else (formula, *options["angles"]),
+        "over_absorption": None if formula is None else (formula, *(options["angles"] or _ANGLES)),
         "bin": options["bin"] if options["bin"] != 1 else None,
     }
     return tuple((name, value) for name, value in values.items() if value is not None)

@@ -21,7 +21,7 @@ from compute.series.selection import select_references
 from spectradb.models import Series
 from spectradb.services.series.by_factors import by_factors
 from spectradb.services.series.by_library import by_library
-from spectradb.services.series.references import references_on
+from spectradb.services.series.references import by_name, references_on
 from spectradb.services.series.source import Source
 from spectradb.services.series.writing import Asked, Parts, Progress, provenance, rows_of
 
@@ -82,18 +82,22 @@ def _by_references(
     energy = source.energy_ev[inside]
     sample = source.sample(SAMPLE)[:, inside]
     if asked.select:
-        chosen = select_references(sample, np.array([one.values for one in curves]), noise=noise)
+        with by_name(curves):
+            chosen = select_references(
+                sample, np.array([one.values for one in curves]), noise=noise
+            )
         left = [one.name for i, one in enumerate(curves) if i not in chosen.kept]
         curves = [curves[i] for i in chosen.kept]
         if left:
             warnings.append(f"not asked for by the spectra: {', '.join(left)}")
-    unmixing = Unmixing.judged(
-        sample,
-        np.array([one.values for one in curves]),
-        noise=noise,
-        free=asked.free,
-        energy_ev=energy,
-    )
+    with by_name(curves):
+        unmixing = Unmixing.judged(
+            sample,
+            np.array([one.values for one in curves]),
+            noise=noise,
+            free=asked.free,
+            energy_ev=energy,
+        )
     names = [one.name for one in curves]
     parts = Parts(asked.key(row, [*source.digests, *(one.digest for one in curves)]), row.n_spectra)
     for rows, numbers in source.parts(rows_of(source.n_channels), parts.done):
@@ -126,7 +130,8 @@ def _by_parameters(row: Series, source: Source, asked: Asked, output: Path) -> I
         if name not in QUANTITIES:
             raise InputError("quantity", name, f"is one of {', '.join(QUANTITIES)}")
         if QUANTITIES[name][1] != len(windows):
-            raise InputError("window", windows, f"{name} takes {QUANTITIES[name][1]} of them")
+            given = asked.windows or "none"
+            raise InputError("window", given, f"{name} takes {QUANTITIES[name][1]} of them")
     sample = source.sample(500)
     stated = source.noise(asked.noise)
     noise = noise_of(np.asarray(sample, float), stated, np.nan_to_num(mean_of(sample))[None])

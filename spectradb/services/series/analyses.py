@@ -124,6 +124,8 @@ def _check_corrections(row: Series, asked: Asked, user: User) -> None:
             other = seen.without_arrays().filter(pk=number).first()
             if other is None:
                 raise InputError(name, value, "there is no such series")
+            if other.pk == row.pk:
+                raise InputError(name, value, "is this series itself")
             if other.n_spectra != row.n_spectra:
                 raise InputError(
                     name, value, f"has {other.n_spectra} spectra; this one {row.n_spectra}"

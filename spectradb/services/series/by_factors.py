@@ -44,6 +44,11 @@ def by_factors(
         )
     check_components(asked)
     curves, inside, more = references_on(asked.references, source.energy_ev)
+    if curves and asked.method == "nmf":
+        more = [
+            *more,
+            "nmf finds all its components: references stay in mcr, and are not used here",
+        ]
     scale = _scale(source)
     spectra, numbers = _all(source, scale)
     spectra, energy = spectra[:, inside], source.energy_ev[inside]

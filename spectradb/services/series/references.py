@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +32,18 @@ class Reference:
     @property
     def digest(self) -> str:
         return hashlib.sha256(self.name.encode() + self.values.tobytes()).hexdigest()
+
+
+@contextmanager
+def by_name(curves: Sequence[Reference]) -> Iterator[None]:
+    """A reference that cannot be used is told by its name, not by its place."""
+    try:
+        yield
+    except InputError as error:
+        found = re.fullmatch(r"references\[(\d+)\]", error.field)
+        if found is None:
+            raise
+        raise InputError("references", curves[int(found[1])].name, error.reason) from error
 
 
 def references_on(

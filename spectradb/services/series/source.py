@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from compute.errors import InputError
+from compute.errors import InputError, ReadError, SkipFile
 from compute.io import read
 from compute.series.absorption import over_absorption
 from compute.series.io.store import Stored
@@ -82,6 +82,12 @@ class Source:
             self._chain = Chain.judged(stored.energy_ev, sample, places, self._wanted())
             self._inside = gaps_beyond(self._chain.of(sample, places).spectra)
             self.energy_ev = self._chain.energy_ev[self._inside]
+            if self._asked.get("drift") == "self":
+                self.warnings.append(
+                    "drift seen in the spectra themselves: a line that moves with the phase is "
+                    "taken for drift and moved back; a reference channel or a free shift is not "
+                    "misled by it"
+                )
             if {"drift", "low_loss"} & set(self._asked):
                 self.warnings.append(
                     "neighbouring channels share noise after drift or scattering was taken off; "
@@ -159,6 +165,8 @@ class Source:
         other = Series.objects.filter(pk=number).first() if str(number).isdecimal() else None
         if other is None:
             raise InputError(name, number, "there is no such series")
+        if other.pk == self._row.pk:
+            raise InputError(name, number, "is this series itself")
         if other.n_spectra != self._row.n_spectra:
             raise InputError(
                 name, number, f"has {other.n_spectra} spectra; this one {self._row.n_spectra}"
@@ -174,7 +182,10 @@ class Source:
                 raise InputError("low_loss", text, "there is no such spectrum")
             energy, values = np.asarray(row.energy, float), np.asarray(row.intensity, float)
         elif Path(text).is_file():
-            first = read(Path(text))[0]
+            try:
+                first = read(Path(text))[0]
+            except (ReadError, SkipFile) as error:
+                raise InputError("low_loss", text, str(error)) from error
             energy, values = first.energy_ev, first.intensity
         else:
             raise InputError("low_loss", text, "is no number of a spectrum and no file")

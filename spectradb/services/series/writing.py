@@ -6,12 +6,15 @@ any moment: what is there is right, and the same question goes on behind it.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -68,17 +71,25 @@ class Progress:
 
 
 class Parts:
-    """Numbers of spectra, one for each, kept in parts under the key of a question."""
+    """Numbers of spectra, one for each, kept in parts under the key of a question.
+
+    Whoever asks the same while it is being answered has a folder of their own.
+    """
 
     def __init__(self, key: str, n: int) -> None:
         home = Path(settings.VAR_DIR) / "series-maps"
-        self.folder = home / key
         self.n = n
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder = home / key
+        found = _alone_in(self.folder)
+        if found is None:
+            self.folder = home / f"{key}-{secrets.token_hex(4)}"
+            found = _alone_in(self.folder)
+        self._held = found
         os.utime(self.folder)
         for one in home.iterdir():
-            if time.time() - one.stat().st_mtime > _STALE_SECONDS:
-                shutil.rmtree(one, ignore_errors=True)
+            with suppress(FileNotFoundError):  # of an analysis that ended just now
+                if time.time() - one.stat().st_mtime > _STALE_SECONDS:
+                    shutil.rmtree(one, ignore_errors=True)
         self._starts: list[int] = []
         self.done = 0
         while (values := self._read(self.done)) is not None:
@@ -147,6 +158,8 @@ class Parts:
         finally:
             partial.unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
+        if self._held is not None:
+            self._held.close()
 
     def _path(self, start: int) -> Path:
         return self.folder / f"{start:012d}.npz"
@@ -158,6 +171,25 @@ class Parts:
                 return {name.replace("|", "/"): file[name] for name in file.files}
         except (OSError, ValueError, BadZipFile, KeyError):
             return None
+
+
+def _alone_in(folder: Path) -> BinaryIO | None:
+    """A lock of this folder until it is closed, or the process ends; None where another has it."""
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            file = (folder / ".lock").open("wb")
+        except FileNotFoundError:  # its analysis has ended just now
+            continue
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            return None
+        with suppress(FileNotFoundError):
+            if os.path.samestat((folder / ".lock").stat(), os.fstat(file.fileno())):
+                return file
+        file.close()
 
 
 def provenance(row: Series, source: Source, asked: Asked) -> dict[str, Any]:

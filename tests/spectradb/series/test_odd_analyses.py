@@ -10,10 +10,13 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from spectradb.services.series.analyse import analyse
 from spectradb.services.series.references import references_on
+from spectradb.services.series.writing import Asked
 from spectradb.views.series.describe import component_words
 from tests.compute.series.made import CHANNELS, mixtures
 from tests.spectradb.series.conftest import SHAPE
@@ -116,6 +119,15 @@ def test_a_folder_is_no_file_of_maps(tmp_path):
             "--window 1 2: holds no two",
         ),
         (("parameters", "--align", "self", "--calibrate", 1e9), "outside the energies of the"),
+        (("parameters", "--quantity", "e0"), "--window none: e0 takes 2 of them"),
+        (
+            ("parameters", "--power-law", 650, 640),
+            "--power-law 650 640: is two energies, the lower",
+        ),
+        (("parameters", "--low-loss", __file__), f"--low-loss {__file__}: "),
+        (("parameters", "--i0", 1), "--i0 1: "),
+        (("parameters", "--smooth", "none"), "--smooth: is of the method library"),
+        (("parameters", "--angles", 0, 90), "--angles: are of --over-absorption"),
     ],
 )
 def test_options_that_make_no_sense_are_refused_as_they_were_given(tmp_path, words, told):
@@ -143,3 +155,36 @@ def test_a_file_that_begins_with_a_number_is_not_taken_for_a_record_of_the_libra
     curves, _, _ = references_on([str(warm), str(cold)], energy)
     assert [one.name for one in curves] == ["300_K", "cold 2"]
     assert [component_words(one.name) for one in curves] == ["300_K", "cold 2"]
+
+
+def test_references_that_are_the_same_are_told_by_name(tmp_path, reference_files):
+    twin = tmp_path / "twin.dat"
+    twin.write_text(reference_files[0].read_text())
+    with pytest.raises(CommandError, match="--references phaseA: is a combination of the others"):
+        analysed(tmp_path, "cube", CUBE, "--references", *reference_files, twin)
+
+
+def test_a_series_is_no_monitor_of_itself(tmp_path):
+    row = saved(tmp_path / "cube.npy", CUBE)
+    with pytest.raises(CommandError, match=f"--i0 {row.pk}: is this series itself"):
+        call_command("analyze_series", str(row.pk), "--method", "parameters", "--i0", str(row.pk))
+
+
+def test_what_is_not_used_is_told(tmp_path, reference_files):
+    words = ("--method", "nmf", "--components", 3, "--references", *reference_files)
+    _, told = analysed(tmp_path, "cube", CUBE, *words)
+    assert any("nmf finds all its components" in text for text in told)
+    _, told = analysed(tmp_path, "drift", CUBE, "--method", "parameters", "--align", "self")
+    assert any("taken for drift" in text for text in told)
+
+
+def test_the_same_question_asked_twice_at_once_is_answered_twice(tmp_path, reference_files):
+    row = saved(tmp_path / "cube.npy", CUBE)
+    asked = Asked("references", tuple(map(str, reference_files)))
+    both = [analyse(row, asked, tmp_path / f"{i}.h5", "cpu") for i in range(2)]
+    for step in zip(*both, strict=True):  # a part each in turn
+        assert step[0].done == step[1].done
+    with h5py.File(tmp_path / "0.h5") as one, h5py.File(tmp_path / "1.h5") as other:
+        name = "components/phaseA/value"
+        np.testing.assert_array_equal(one[name][()], other[name][()])
+    assert not list((Path(settings.VAR_DIR) / "series-maps").iterdir())
