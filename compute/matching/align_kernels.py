@@ -11,13 +11,13 @@ from compute.jit import njit
 from compute.matching.coverage import Reference, beside
 from compute.matching.discrepancy_kernels import (
     N_FOUND,
-    Parts,
     averaged,
     compared,
     dot,
     off_line_products,
 )
 from compute.matching.grid import MIN_POINTS, Array, Axis, Table, value_at
+from compute.matching.parts import Parts
 from compute.matching.shapes import Floats
 
 _LOGS_AT_ONCE = 8  # a logarithm costs more than its product, which must not underflow
@@ -71,7 +71,7 @@ def compare_all(
         y = value[k, first:stop]
         top, _, bottom = off_line_products(query, y)
         amplitude = max(sqrt(top), 1e-9) / max(sqrt(bottom), 1e-9)
-        apart = 1.0 - parts.area[1] ** 2
+        apart = 1.0 - parts.decay[2] ** 2
         innovation = parts.floor**2 + parts.area_share**2 * np.mean(y * y) * apart
         own = (amplitude * error[k] * sizes) ** 2 * innovation
         half = 0.5 * axis.step_ev

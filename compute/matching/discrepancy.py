@@ -26,6 +26,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,14 +35,14 @@ from scipy.special import digamma
 
 from compute.errors import ConvergenceError
 from compute.matching.discrepancy_kernels import (
-    NO_NOISE,
-    Parts,
     averaged,
     compared,
     fill,
+    of_noise_expected,
     student,
 )
 from compute.matching.grid import Array, ComparisonGrid
+from compute.matching.parts import Parts, running_area, taken_apart
 from compute.matching.shapes import Shape
 
 # Where nobody knows how well theory does: as expected, or better by half orders of magnitude, down
@@ -159,8 +160,16 @@ class Covariance:
         if model.factors.size:
             self._common += model.factors.T @ model.factors
         self.common_variance = np.ascontiguousarray(np.diag(self._common))
-        self.parts = Parts(
-            self._common, self._warp, self._area, float(model.warp_ev), float(model.area),
+
+    @cached_property
+    def parts(self) -> Parts:
+        """For compiled loops."""
+        model = self.model
+        smooth = model.smooth**2 * np.exp(-0.5 * (self._lag[0] / model.smooth_length_ev) ** 2)
+        field, low = taken_apart(smooth, model.floor**2, model.factors)
+        decay = self._warp[1], self._warp[1] ** 2, self._area[1]
+        return Parts(
+            field, low, np.array(decay), float(model.warp_ev), float(model.area),
             float(model.step), float(model.floor), float(model.freedom),
         )  # fmt: skip
 
@@ -189,7 +198,7 @@ class Covariance:
         out = np.zeros((y.size, y.size), order="F")
         fill(
             self._common, window.start, self._warp, self._area, noise, scale,
-            m.warp_ev * slope, bend, m.area * y, m.step * _running_area(y), out,
+            m.warp_ev * slope, bend, m.area * y, m.step * running_area(y), out,
         )  # fmt: skip
         return out
 
@@ -204,7 +213,7 @@ class Covariance:
         first = np.outer(m.warp_ev**2 * slope, slope) * warp
         second = np.outer(0.5 * m.warp_ev**4 * bend, bend) * warp**2
         areas = np.outer(m.area**2 * y, y) * area
-        running = _running_area(y)
+        running = running_area(y)
         far = (lag / m.smooth_length_ev) ** 2
         field = m.smooth**2 * np.exp(-0.5 * far)
         result: Array = np.stack([
@@ -328,11 +337,13 @@ def noise_misfit(
     shape: Shape, window: slice, covariance: Covariance, noise: Array, scale: float
 ) -> float:
     """What the query's noise alone adds to the misfit on average, tr[(C + N)⁻¹ N]."""
-    inverse = dpotri(_factor(covariance.total(shape, window, noise, scale)), lower=1)[0]
-    n = window.stop - window.start
-    lags = np.flatnonzero(noise[:n] > NO_NOISE * noise[0])
-    traces = np.array([np.trace(inverse, -int(lag)) for lag in lags])
-    return float(np.sum(np.where(lags == 0, 1.0, 2.0) * noise[lags] * traces))
+    y, slope, by_variance = (
+        np.ascontiguousarray(one[window]) for one in (shape.value, shape.slope, shape.by_variance)
+    )
+    with factorised():
+        return float(
+            of_noise_expected(y, slope, by_variance, window.start, covariance.parts, noise, scale)
+        )
 
 
 def evidence_gradient(
@@ -391,10 +402,3 @@ def _design(shape: Shape, window: slice) -> Array:
         y, np.ones(y.size), column,
         shape.slope[window], shape.by_variance[window], shape.by_gamma[window],
     ])  # fmt: skip
-
-
-def _running_area(y: Array) -> Array:
-    """Running integral from 0 to 1 of a curve over its smallest value."""
-    running = np.cumsum(y - y.min())
-    result: Array = running / running[-1]
-    return result

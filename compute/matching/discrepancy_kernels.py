@@ -3,44 +3,35 @@
 from __future__ import annotations
 
 from math import lgamma, log, log1p, pi
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from compute.jit import njit
 from compute.matching.grid import Array
+from compute.matching.parts import (
+    N_BESIDE,
+    NO_NOISE,
+    Parts,
+    reach_of,
+    running_area,
+    take_band,
+    take_low,
+    take_sides,
+)
+from compute.matching.semiseparable import (
+    N_DECAYS,
+    factorise,
+    unwhiten,
+    weights,
+    whiten,
+    woodbury,
+)
 
-# What rides along in a factorisation as further rows: the query and its six columns.
-_ROWS = 7
-NO_NOISE = 1e-18  # of a covariance: below what a sum of such numbers holds
-_HUGE = 1e200  # on their diagonal, so that no whitened row exceeds it
+_STEP = 1e-20  # of a derivative; nothing is subtracted, so as small as numbers are
 _BEYOND = 36.0  # of log-evidence: the last digit of a sum
 N_TOLD = 4  # numbers of a size that `most_evidence` takes
 N_FOUND = 11  # numbers of a `discrepancy.Fitted`
-
-
-class Parts(NamedTuple):
-    """A covariance on a grid, as `discrepancy.Covariance` prepares it.
-
-    Attributes
-    ----------
-    common : float64 (size, size)
-        The part that is the same for all candidates; symmetric.
-    warp, area : float64 (size,)
-        Correlations by distance in columns.
-    warp_ev, area_share, step, floor, freedom : float
-        Of `discrepancy.Discrepancy`.
-    """
-
-    common: Array
-    warp: Array
-    area: Array
-    warp_ev: float
-    area_share: float
-    step: float
-    floor: float
-    freedom: float
 
 
 @njit(cache=True, nogil=True)
@@ -134,8 +125,7 @@ def compared(
 ) -> Array:
     """Generalised least squares of a query against one candidate, under several sizes of errors.
 
-    The lines of `discrepancy.compare`. With A = LLᵀ, what is to be whitened stands as further rows
-    below A: there the factorisation leaves L⁻¹ times it.
+    The lines of `discrepancy.compare`; the covariance is taken apart as `semiseparable` says.
 
     Parameters
     ----------
@@ -165,39 +155,40 @@ def compared(
     n = query.size
     own, cross, other = off_line_products(query, y)
     r_squared = max(cross, 0.0) ** 2 / max(own * other, 1e-30)
-    running = np.empty(n)
-    lowest, total = y.min(), 0.0
+    running = running_area(y)
+    # Near the answer already, so that squares of what is left lose no digits
+    near = np.array([cross / max(other, 1e-30), 0.0, 0.0])
+    left = query - near[0] * y
+    near[1], near[2] = line_through(left)
     for i in range(n):
-        total += y[i] - lowest
-        running[i] = total
-    bend = np.sqrt(2.0) * parts.warp_ev**2 * by_variance
-    own_parts = parts.warp_ev * slope, bend, parts.area_share * y, parts.step / total * running
+        left[i] -= near[1] + near[2] * i
     some = np.flatnonzero(free)
     out = np.zeros((sizes.size, N_FOUND))
-    matrix = np.empty((n + _ROWS, n + _ROWS)).T
+    n_low = parts.low.shape[1] + 1
+    reach = min(max(reach_of(noise), parts.field.size - 1), n - 1)
+    band, side = np.empty(reach + 1), np.zeros((n + reach, N_DECAYS))
+    within, below = np.empty((n, reach + 1)), np.empty((n, N_DECAYS))
+    columns = np.empty((n, n_low + N_BESIDE))
     best, told = -np.inf, np.zeros((sizes.size, N_TOLD))
     taken = 0
     for s in range(sizes.size):
         if most_evidence(told[:taken], sizes[s], n - 3) + beside[s] < best - _BEYOND:
             out[s, 0] = -np.inf
             continue
-        fill(
-            parts.common, first, parts.warp, parts.area, noise, scale * sizes[s] * error,
-            *own_parts, matrix,
-        )  # fmt: skip
-        for j in range(n):
-            matrix[n, j], matrix[n + 1, j], matrix[n + 2, j] = query[j], y[j], 1.0
-            matrix[n + 3, j], matrix[n + 4, j] = float(j), slope[j]
-            matrix[n + 5, j], matrix[n + 6, j] = by_variance[j], by_gamma[j]
-        for j in range(n, n + _ROWS):
-            matrix[j:, j] = 0.0
-            matrix[j, j] = _HUGE
-        factor = np.linalg.cholesky(matrix)
-        log_determinant = 0.0
-        for j in range(n):
-            log_determinant += 2.0 * log(factor[j, j])
-        white = np.ascontiguousarray(factor[n:, :n])
-        gram = white @ white.T
+        times = scale * sizes[s] * error
+        take_band(parts.field, noise, times, band)
+        take_sides(parts, times, y, slope, by_variance, side)
+        take_low(parts, first, times, running, columns)
+        for i in range(n):
+            row = columns[i]
+            row[n_low], row[n_low + 1], row[n_low + 2] = left[i], y[i], 1.0
+            row[n_low + 3], row[n_low + 4] = float(i), slope[i]
+            row[n_low + 5], row[n_low + 6] = by_variance[i], by_gamma[i]
+        log_determinant = factorise(band, parts.decay, side, within, below)
+        whiten(within, below, parts.decay, side, columns)
+        products = columns.T @ columns
+        log_determinant += woodbury(products, n_low)
+        gram = products[n_low:, n_low:]
         normal = np.ascontiguousarray(gram[1:4, 1:4])
         right = np.ascontiguousarray(gram[1:4, 0])
         found = np.linalg.solve(normal, right)
@@ -207,31 +198,75 @@ def compared(
             size = 3 + some.size
             use = np.array([1, 2, 3, 0, 0, 0])[:size]
             use[3:] = 4 + some
-            joint, side = np.empty((size, size)), np.empty(size)
+            joint, right_side = np.empty((size, size)), np.empty(size)
             for a in range(size):
-                side[a] = gram[use[a], 0]
+                right_side[a] = gram[use[a], 0]
                 for b in range(size):
                     joint[a, b] = gram[use[a], use[b]]
             for a in range(3, size):  # the steps' own prior keeps flat directions still
                 joint[a, a] += precision[use[a] - 4] / scale**2
-            full = np.linalg.solve(joint, side)
+            full = np.linalg.solve(joint, right_side)
             for a in range(3, size):
-                steps[use[a] - 4] = full[a] / max(full[0], 1e-3 * scale)
+                steps[use[a] - 4] = full[a] / max(near[0] + full[0], 1e-3 * scale)
         log_determinant += np.linalg.slogdet(normal)[1]
         evidence = -0.5 * log_determinant
         freedom = parts.freedom if sizes[s] == 1.0 else np.inf
         out[s, 0] = evidence + student(misfit, n - 3, freedom)
         out[s, 1] = misfit
-        out[s, 2:5] = found
+        out[s, 2:5] = near + found
         out[s, 5], out[s, 6], out[s, 7] = -steps[0], steps[1], steps[2]
         out[s, 8], out[s, 9], out[s, 10] = n, r_squared, own / n
         best = max(best, out[s, 0] + beside[s])
         told[taken, 0], told[taken, 1], told[taken, 2] = sizes[s], log_determinant, misfit
         if s + 1 < sizes.size:
-            left = white[0] - found @ white[1:4]
-            told[taken, 3] = of_noise(factor, left, noise)
+            taken_off = np.zeros(N_BESIDE)
+            taken_off[0], taken_off[1:4] = 1.0, -found
+            low = weights(products, n_low, taken_off)
+            rest = columns @ np.concatenate((-low, taken_off))
+            unwhiten(within, below, parts.decay, side, rest)
+            told[taken, 3] = of_noise(rest, noise)
         taken += 1
     return out
+
+
+@njit(cache=True, nogil=True)
+def of_noise_expected(
+    y: Array,
+    slope: Array,
+    by_variance: Array,
+    first: int,
+    parts: Parts,
+    noise: Array,
+    times: float,
+) -> float:
+    """What noise alone adds to a misfit on average, tr[A⁻¹N]; arguments as of `compared`.
+
+    That is how ln det A rises with the size of N: its imaginary part where N has a small one.
+    """
+    n, n_low = y.size, parts.low.shape[1] + 1
+    reach = min(max(reach_of(noise), parts.field.size - 1), n - 1)
+    band, side = np.empty(reach + 1, np.complex128), np.zeros((n + reach, N_DECAYS))
+    take_band(parts.field, noise * (1.0 + _STEP * 1j), times, band)
+    take_sides(parts, times, y, slope, by_variance, side)
+    within, below = np.empty((n, reach + 1), band.dtype), np.empty((n, N_DECAYS), band.dtype)
+    columns = np.empty((n, n_low), band.dtype)
+    take_low(parts, first, times, running_area(y), columns)
+    determinant = factorise(band, parts.decay, side, within, below)
+    whiten(within, below, parts.decay, side, columns)
+    determinant += woodbury(columns.T @ columns, n_low)
+    rise: float = determinant.imag / _STEP
+    return rise
+
+
+@njit(cache=True, nogil=True)
+def line_through(values: Array) -> tuple[float, float]:
+    """Value at the first of (n,) and rise by one of their straight line by least squares."""
+    n = values.size
+    mean, rise, middle = float(np.mean(values)), 0.0, 0.5 * (n - 1.0)
+    for i in range(n):
+        rise += (i - middle) * (values[i] - mean)
+    rise /= n * (n * n - 1.0) / 12.0
+    return mean - rise * middle, rise
 
 
 @njit(cache=True, nogil=True)
@@ -268,21 +303,9 @@ def most_evidence(told: Array, size: float, freedom: int) -> float:
 
 
 @njit(cache=True, nogil=True)
-def of_noise(factor: Array, left: Array, noise: Array) -> float:
-    """vᵀNv where v = L⁻ᵀ ``left``.
-
-    Parameters
-    ----------
-    factor : float64 (m, m), m >= n
-        Lower L first, in Fortran order.
-    left : float64 (n,)
-    noise : float64 (size,)
-        N by distance in columns.
-    """
-    n = left.size
-    v = left.copy()
-    for i in range(n - 1, -1, -1):
-        v[i] = (v[i] - dot(factor[i + 1 : n, i], v[i + 1 :])) / factor[i, i]
+def of_noise(v: Array, noise: Array) -> float:
+    """vᵀNv of v (n,), N by distance in columns (size,)."""
+    n = v.size
     total: float = noise[0] * dot(v, v)
     for lag in range(1, n):
         if noise[lag] > NO_NOISE * noise[0]:

@@ -110,6 +110,16 @@ def test_noise_alone_adds_to_the_misfit_what_it_does_on_average():
     assert noise_misfit(shape, WINDOW, covariance, noise, 1.7) == pytest.approx(found, rel=0.03)
 
 
+@pytest.mark.parametrize("length_ev", [0.4, 9.0])
+def test_what_noise_adds_to_a_misfit_is_the_trace_of_whole_matrices(length_ev):
+    shape, covariance = _shape(), Covariance(GRID, Discrepancy(smooth_length_ev=length_ev))
+    n = WINDOW.stop - WINDOW.start
+    noise = NOISE[np.abs(np.subtract.outer(np.arange(n), np.arange(n)))]
+    total = 1.7**2 * covariance.of(shape, WINDOW) + noise
+    found = noise_misfit(shape, WINDOW, covariance, NOISE, 1.7)
+    assert found == pytest.approx(np.trace(np.linalg.solve(total, noise)), rel=1e-9)
+
+
 def test_a_true_copy_is_told_from_one_that_promises_less():
     """Both within the errors expected: only errors smaller than that tell them apart."""
     covariance = Covariance(GRID, Discrepancy(warp_ev=0.3, area=0.1, sizes=UNKNOWN_SIZES))
