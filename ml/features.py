@@ -161,15 +161,11 @@ def _describe_some(
 ) -> dict[str, Float32]:
     crystals = [data.crystals[data.crystal_of[run[0]]] for run in runs]
     sites = [[int(site) for site in data.site[run]] for run in runs]
-    own = [b for b in blocks if b not in (pretrained.BLOCK, pretrained.ATOM_BLOCK)]
-    found: dict[str, Float32] = {}
-    if own:
-        found |= describe(zip(crystals, sites, strict=True), own)
-    if pretrained.BLOCK in blocks:
-        found[pretrained.BLOCK] = pretrained.describe_sites(crystals, sites)
-    if pretrained.ATOM_BLOCK in blocks:
-        states = zip(pretrained.embed(crystals), sites, strict=True)
-        found[pretrained.ATOM_BLOCK] = np.concatenate([atoms[chosen] for atoms, chosen in states])
+    own = [block for block in blocks if pretrained.potential_of(block) is None]
+    found = describe(zip(crystals, sites, strict=True), own) if own else {}
+    for block in blocks:
+        if block not in own:
+            found[block] = pretrained.describe(block, crystals, sites)
     return found
 
 
@@ -182,9 +178,8 @@ def _place(data: Dataset, block: str) -> Path | None:
 @cache
 def _code_hash(block: str) -> str:
     """SHA-256 of the code that makes a block: what is cached was made by the same code."""
-    own = block not in (pretrained.BLOCK, pretrained.ATOM_BLOCK)
-    maker = "descriptors.py" if own else "pretrained.py"
-    names = ("crystals.py", "elements.py", maker)
-    return hashlib.sha256(
-        b"".join((Path(__file__).parent / name).read_bytes() for name in names)
-    ).hexdigest()
+    here = Path(__file__).parent
+    potential = pretrained.potential_of(block)
+    makers = pretrained.code_files(potential) if potential else [here / "descriptors.py"]
+    files = (here / "crystals.py", here / "elements.py", *makers)
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from ml.kinds.base import Model, Trained
 
 _TRAINED: Final = {
+    "mixed-chgnet-sevennet": "ml.kinds.mixed_chgnet_sevennet:MixedChgnetSevennet",
     "mixed-chgnet": "ml.kinds.mixed_chgnet:MixedChgnet",
+    "mixed-sevennet": "ml.kinds.mixed_sevennet:MixedSevennet",
     "mixed": "ml.kinds.mixed:Mixed",
     "krr-nmf": "ml.kinds.krr_nmf:KrrNmf",
     "mlp": "ml.kinds.mlp:Mlp",
@@ -26,6 +28,8 @@ _TRAINED: Final = {
     "chgnet-krr": "ml.kinds.chgnet_krr:ChgnetKrr",
     "chgnet-mlp": "ml.kinds.chgnet_mlp:ChgnetMlp",
     "chgnet-ace": "ml.kinds.chgnet_ace:ChgnetAce",
+    "sevennet-krr": "ml.kinds.sevennet_krr:SevennetKrr",
+    "sevennet-mlp": "ml.kinds.sevennet_mlp:SevennetMlp",
 }
 _DERIVED: Final = {"adapted": "ml.kinds.adapted:Adapted"}
 
@@ -76,8 +80,12 @@ def check_kind(name: str) -> None:
 
 
 def default_kind() -> str:
-    """The most exact that can be trained here: with the pretrained potential where it is."""
+    """The most exact that can be trained here: with the pretrained potentials that are."""
+    return next(name for name in KINDS if can_be_trained(name))
+
+
+def can_be_trained(name: str) -> bool:
+    """Whether the pretrained potentials that a kind needs are installed."""
     from ml import pretrained
 
-    here = pretrained.is_available()
-    return next(name for name in KINDS if here or not trained_kind(name).needs_pretrained)
+    return all(pretrained.is_available(potential) for potential in kind_class(name).needs)

@@ -101,8 +101,8 @@ class Model(ABC):
     version : int
         Raised whenever the same configuration and rows give other predictions;
         ``tests/ml/kinds/numbers.json`` holds what the present one gives.
-    needs_pretrained : bool
-        Whether it needs the pretrained potential (:mod:`ml.pretrained`).
+    needs : tuple of str
+        Pretrained potentials (:mod:`ml.pretrained`) that must be installed.
     validation : Validation
         What the fit learnt from rows that it had not seen.
     familiar : Familiarity, optional
@@ -113,7 +113,7 @@ class Model(ABC):
 
     kind: ClassVar[str]
     version: ClassVar[int]
-    needs_pretrained: ClassVar[bool] = False
+    needs: ClassVar[tuple[str, ...]] = ()
     validation: Validation
     familiar: Familiarity | None = None
     stored_version: int | None = None

@@ -17,8 +17,8 @@ class ChgnetAce(NetworkKind[AceSize]):
 
     kind = "chgnet-ace"
     version = 2
-    needs_pretrained = True
-    sees = Sees((pretrained.ATOM_BLOCK,), around=True)
+    needs = (pretrained.CHGNET,)
+    sees = Sees((pretrained.atom_block(pretrained.CHGNET),), around=True)
     size = AceSize(n_conv=0)
     epochs = 40
     batch_size = 64

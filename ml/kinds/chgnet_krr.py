@@ -13,5 +13,5 @@ class ChgnetKrr(KrrNmf):
 
     kind = "chgnet-krr"
     version = 4
-    needs_pretrained = True
-    beside: ClassVar[dict[str, float]] = {pretrained.BLOCK: 10.0}
+    needs = (pretrained.CHGNET,)
+    beside: ClassVar[dict[str, float]] = {pretrained.CHGNET: 10.0}

@@ -13,5 +13,5 @@ class ChgnetMlp(Mlp):
 
     kind = "chgnet-mlp"
     version = 3
-    needs_pretrained = True
-    sees = Sees((*BLOCKS, pretrained.BLOCK))
+    needs = (pretrained.CHGNET,)
+    sees = Sees((*BLOCKS, pretrained.CHGNET))

@@ -42,7 +42,7 @@ class KrrNmfConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        wrong = set(self.blocks) - {*BLOCKS, pretrained.BLOCK, VALENCE}
+        wrong = set(self.blocks) - {*BLOCKS, *pretrained.POTENTIALS, VALENCE}
         if wrong or not self.blocks:
             raise LearningError("blocks", sorted(wrong), f"choose from {', '.join(BLOCKS)}")
         if len(self.block_weights) != len(self.blocks):

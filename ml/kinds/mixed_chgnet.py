@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ml import pretrained
 from ml.kinds.mixed import Mixed
 
 
@@ -10,5 +11,5 @@ class MixedChgnet(Mixed):
 
     kind = "mixed-chgnet"
     version = 4
-    needs_pretrained = True
+    needs = (pretrained.CHGNET,)
     made_of = ("krr-nmf", "ace", "chgnet-krr", "chgnet-mlp", "chgnet-ace")

@@ -64,18 +64,13 @@ _DERIVED: dict[str, Callable[[Path | None], Model]] = {"adapted": _adapted}
 """How to make a model of a kind that is not trained on spectra and structures alone."""
 
 
-_WITH_PRETRAINED = (
-    pytest.mark.slow,
-    pytest.mark.skipif(not pretrained.is_available(), reason="needs chgnet"),
-)
-
-
 def every_kind(names: tuple[str, ...] = EVERY_KIND) -> list[object]:
-    """Parameters for a test of each kind; those that need the potential skip where it is not."""
-    return [
-        pytest.param(
-            name,
-            marks=_WITH_PRETRAINED if kind_class(name).needs_pretrained else (),
-        )
-        for name in names
-    ]
+    """Parameters for a test of each kind; those that need a pretrained potential are slow, and skip
+    where it is not."""
+    return [pytest.param(name, marks=_marks(kind_class(name).needs)) for name in names]
+
+
+def _marks(needs: tuple[str, ...]) -> tuple[pytest.MarkDecorator, ...]:
+    absent = [name for name in needs if not pretrained.is_available(name)]
+    skip = pytest.mark.skipif(bool(absent), reason=f"needs {', '.join(absent)}")
+    return (pytest.mark.slow, skip) if needs else ()

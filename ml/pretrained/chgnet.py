@@ -1,8 +1,7 @@
-"""Atoms as a pretrained interatomic potential sees them: every layer of CHGNet.
+"""Every layer of CHGNet, for :mod:`ml.pretrained`.
 
 CHGNet (Deng et al., Nat. Mach. Intell. 5 (2023) 1031) was trained on the energies, forces and
-magnetic moments of 1.6 million structures; what its layers hold of an atom describes its chemistry
-far beyond a small set of spectra. The weights ship inside the optional package ``chgnet``.
+magnetic moments of 1.6 million structures. The weights ship inside the optional package ``chgnet``.
 """
 
 from __future__ import annotations
@@ -20,13 +19,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ml.crystals import Crystal, neighbours
+from ml.crystals import Crystal
 from ml.errors import LearningError
 
-BLOCK = "chgnet"  # of a site, among the descriptor blocks
-ATOM_BLOCK = "chgnet-atom"  # of an atom on its own
-_SHELL = 6.0  # Å
-_FALL = 0.8  # Å; how fast a neighbour counts less than the nearest
 _WEIGHTS = Path("pretrained") / "0.3.0" / "chgnet_0.3.0_e29f68s314m37.pth.tar"
 _ATOMS = 400  # in one batch
 
@@ -34,28 +29,6 @@ _ATOMS = 400  # in one batch
 def is_available() -> bool:
     """Whether the optional package is installed."""
     return importlib.util.find_spec("chgnet") is not None
-
-
-def describe_sites(
-    crystals: Sequence[Crystal], sites: Sequence[Sequence[int]]
-) -> NDArray[np.float32]:
-    """(rows, 768): of each site its own state, that of its near neighbours, and the crystal's mean.
-
-    Rows follow the crystals and, within one, the sites asked for.
-    """
-    rows = []
-    for crystal, chosen, atoms in zip(crystals, sites, embed(crystals), strict=True):
-        near = neighbours(crystal, _SHELL, np.asarray(chosen, np.int64))
-        mean = atoms.mean(axis=0)
-        for k, site in enumerate(chosen):
-            part = slice(near.start[k], near.start[k + 1])
-            around = atoms[site]  # of a lonely atom
-            if near.distance[part].size:
-                beyond = near.distance[part] - near.distance[part][0]
-                weight = np.exp(-((beyond / _FALL) ** 2))
-                around = weight @ atoms[near.atom[part]] / weight.sum()
-            rows.append(np.concatenate([atoms[site], around, mean]))
-    return np.array(rows, dtype=np.float32)
 
 
 def embed(crystals: Sequence[Crystal]) -> Iterator[NDArray[np.float32]]:
