@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 import torch
@@ -120,7 +121,7 @@ class SevenNet:
         heard = self._convolve(layer, turned, bonds, radial, angular, len(made_of) - 1)
         made = self._linear(f"{layer}_self_interaction_2", heard, widths)
         made = [block + own[l] if l < len(own) else block for l, block in enumerate(made)]
-        scalars, *gates = _activated(made[0]).split(made_of, dim=2)
+        scalars, *gates = torch.split(_activated(made[0]), list(made_of), dim=2)
         return [scalars, *(block * gate for block, gate in zip(made[1:], gates, strict=True))]
 
     def _convolve(
@@ -157,22 +158,22 @@ class SevenNet:
             one = torch.eye(2 * l + 1, device=self.device, dtype=angular.dtype)
             return angular[:, :, :, None] * one
         if path.l_out == 0:
-            return angular[:, :, :, None] / (2.0 * l + 1) ** 0.5
+            return angular[:, :, :, None] / sqrt(2 * l + 1)
         name = f"{layer}_convolution.convolution._compiled_main_left_right"
         coefficients = self._weights[f"{name}._w3j_{l}_{path.l_edge}_{path.l_out}"]
-        gain = (2.0 * path.l_out + 1) ** 0.5
+        gain = sqrt(2 * path.l_out + 1)
         return gain * torch.einsum("ijk,smj->smik", coefficients, angular)
 
     def _weights_of(self, layer: int, radial: Tensor) -> Tensor:
         """(s, m, weights of all paths) of the distances."""
         name = f"{layer}_convolution.weight_nn"
         first, second, last = (self._weights[f"{name}.layer{k}.weight"] for k in range(3))
-        hidden = _activated(radial @ (first / len(first) ** 0.5))
-        hidden = _activated(hidden @ (second / len(second) ** 0.5))
-        return hidden @ (last / len(last) ** 0.5)
+        hidden = _activated(radial @ (first / sqrt(len(first))))
+        hidden = _activated(hidden @ (second / sqrt(len(second))))
+        return hidden @ (last / sqrt(len(last)))
 
     def _dense(self, name: str, rows: int, columns: int) -> Tensor:
-        return self._weights[f"{name}.linear.weight"].view(rows, columns) / rows**0.5
+        return self._weights[f"{name}.linear.weight"].view(rows, columns) / sqrt(rows)
 
     def _linear(self, name: str, state: State, widths: tuple[int, ...]) -> State:
         """Channels mixed with each other, each l apart; of the l that both have."""
@@ -180,7 +181,7 @@ class SevenNet:
         weights = self._weights[f"{name}.linear.weight"]
         for block, width in zip(state, widths, strict=False):
             rows = block.shape[2]
-            found.append(block @ (weights[at : at + rows * width].view(rows, width) / rows**0.5))
+            found.append(block @ (weights[at : at + rows * width].view(rows, width) / sqrt(rows)))
             at += rows * width
         return found
 
@@ -220,10 +221,10 @@ def _harmonics(unit: Tensor) -> State:
     """(n, m, 2l + 1) of each l, of unit vectors (n, m, 3)."""
     x, y, z = unit.unbind(dim=2)
     second = [
-        3**0.5 * x * z,
-        3**0.5 * x * y,
+        sqrt(3) * x * z,
+        sqrt(3) * x * y,
         y * y - 0.5 * (x * x + z * z),
-        3**0.5 * y * z,
-        3**0.5 / 2 * (z * z - x * x),
+        sqrt(3) * y * z,
+        sqrt(3) / 2 * (z * z - x * x),
     ]
-    return [torch.ones_like(unit[:, :, :1]), 3**0.5 * unit, 5**0.5 * torch.stack(second, dim=2)]
+    return [torch.ones_like(unit[:, :, :1]), sqrt(3) * unit, sqrt(5) * torch.stack(second, dim=2)]
