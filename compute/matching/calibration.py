@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ from compute.matching.posterior import MIN_PAIRS, Lessons, Posterior, learn_post
 from compute.matching.results import Claims
 from compute.matching.search import Candidates, Searcher
 from compute.threads import single_blas
+
+T = TypeVar("T")
 
 # Bounds of the work: calibrating costs about half a CPU second a pair.
 MAX_LEARNING_PAIRS = 64
@@ -219,7 +222,7 @@ def _calibrate(
     known = [[pair for pair in one.pairs if pair.rows.size] for one in libraries]
     teachers = [
         replace(one, pairs=pairs)
-        for one, pairs in zip(libraries, _at_most(MAX_LEARNING_PAIRS, known), strict=True)
+        for one, pairs in zip(libraries, at_most(MAX_LEARNING_PAIRS, known), strict=True)
     ]
     each = [model] * len(libraries)
     firm = expected.firm and sum(map(len, known)) < MIN_PAIRS
@@ -241,7 +244,7 @@ def _calibrate(
             _few(one, Expected(own, prior, expected.most_beta, expected.posterior))
             for one, own in zip(libraries, each, strict=True)
         ]
-    searched = _at_most(MAX_LESSONS, [one.pairs for one in libraries])
+    searched = at_most(MAX_LESSONS, [one.pairs for one in libraries])
     lessons = [
         _lessons(replace(one, pairs=pairs), own, prior, max_shift_ev)
         for one, pairs, own in zip(libraries, searched, each, strict=True)
@@ -251,7 +254,7 @@ def _calibrate(
     return [Calibration(own, prior, posterior) for own in each]
 
 
-def _at_most(most: int, pairs: Sequence[Sequence[KnownPair]]) -> list[list[KnownPair]]:
+def at_most(most: int, pairs: Sequence[Sequence[T]]) -> list[list[T]]:
     """Each n-th pair of each library, so that all together are not many more than ``most``."""
     step = max(1, sum(map(len, pairs)) // most)
     return [list(one[::step]) for one in pairs]

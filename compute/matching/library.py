@@ -114,12 +114,19 @@ class SpectrumLibrary(Contents):
         energy_ev: ArrayLike,
         intensity: ArrayLike,
         *,
-        group: int,
+        group: int | None = None,
         ids: Iterable[Hashable] = (),
     ) -> KnownPair:
-        """A measured curve of which the group is known, and its substance if ``ids`` name it."""
+        """A measured curve of which the group is known, and its substance if ``ids`` name it.
+
+        Without a ``group`` it is that of the first of them.
+        """
         curve, _, _ = self._curve(energy_ev, intensity)
         rows = sorted({int(k) for i in ids for k in self._rows.same_as(self._row(i, "ids"))})
+        if group is None:
+            if not rows:
+                raise InputError("group", None, "is needed where no ids are given")
+            group = int(self._rows.group[rows[0]])
         return KnownPair(curve, np.array(rows, np.int64), group)
 
     def cross_validate(

@@ -27,6 +27,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000, help="of the database")
     parser.add_argument("--spectra", type=int, default=100_000, help="that are exported")
     parser.add_argument("--format", default="parquet")
+    for name in ("absorber", "edge", "kind"):
+        parser.add_argument(f"--{name}", help="of the indexes that are made; all if not given")
     given = parser.parse_args()
     os.environ["DATABASE_URL"] = database_of(os.environ["DATABASE_URL"], given.rows)
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
@@ -39,7 +41,7 @@ def main() -> None:
         if given.what == "export":
             told = _export(Path(folder), given.format, given.spectra)
         else:
-            told = _index(Path(folder))
+            told = _index(Path(folder), given.absorber, given.edge, given.kind)
         sys.stdout.write(
             f"{told}: {time.monotonic() - wall:.0f} s, {time.process_time() - cpu:.0f} s of CPU, "
             f"{first:.0f} MB resident before, {_peak_mb():.0f} MB at most; "
@@ -58,13 +60,13 @@ def _export(folder: Path, format: str, most: int) -> str:
     return f"{done.n_rows} spectra, {format}, {done.n_bytes / 1e6:.0f} MB"
 
 
-def _index(folder: Path) -> str:
+def _index(folder: Path, absorber: str | None, edge: str | None, kind: str | None) -> str:
     from compute.errors import InputError
     from spectradb.services.matching.groups import groups
     from spectradb.services.matching.index import refresh
 
     sizes = []
-    for group, _, _ in groups():
+    for group, _, _ in groups(absorber=absorber, edge=edge, kind=kind):
         began = time.process_time()
         try:
             sizes.append(len(refresh(group)))
@@ -77,7 +79,7 @@ def _index(folder: Path) -> str:
         )
     n_bytes = sum(one.stat().st_size for one in (folder / "match").rglob("*") if one.is_file())
     return (
-        f"{len(sizes)} indexes of {sum(sizes)} spectra, {max(sizes)} in the largest, "
+        f"{len(sizes)} indexes of {sum(sizes)} spectra, {max(sizes, default=0)} in the largest, "
         f"{n_bytes / 1e6:.0f} MB"
     )
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from django_q.tasks import async_task
 
 from compute.matching import SpectrumLibrary, reliability
+from compute.matching.calibration import MAX_LESSONS, at_most
 from spectradb.services.matching.groups import Group, groups
 from spectradb.services.matching.index import IndexState, read_stamp, refresh, state_of
 from spectradb.services.matching.teaching import assume, known_pairs, pair_numbers
@@ -69,7 +70,8 @@ def reliability_of(group: Group) -> ReliabilityReport:
     path = group.path / _FILE
     if (kept := kept_reliability(group)) is not None:
         return kept
-    pairs = known_pairs(library, group, pair_numbers(group))
+    (numbers,) = at_most(MAX_LESSONS, [pair_numbers(group)])
+    pairs = known_pairs(library, numbers)
     if pairs:
         own = SpectrumLibrary.load(group.path)  # others ask the one in memory
         assume(own, group)

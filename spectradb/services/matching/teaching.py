@@ -19,6 +19,7 @@ from compute.matching import (
     SpectrumLibrary,
     calibrate_together,
 )
+from compute.matching.calibration import MAX_LESSONS, at_most
 from compute.matching.l23 import alternatives
 from compute.matching.storage import calibration_from, calibration_json
 from compute.matching.version import VERSION as MATCHING
@@ -129,9 +130,10 @@ def _learnt(
         known = json.loads(kept.read_text(encoding="utf-8"))
         if known["of"] == of:
             return calibration_from(known[group.path.name])
+    # More are not searched for, so that they are not read either.
+    few = at_most(MAX_LESSONS, [numbers[one] for one in libraries])
     pairs = [
-        (held, known_pairs(held, one, numbers[one]) if numbers[one] else [])
-        for one, held in libraries.items()
+        (held, known_pairs(held, some)) for held, some in zip(libraries.values(), few, strict=True)
     ]
     found = dict(zip(libraries, calibrate_together(pairs, expected), strict=True))
     if numbers[group] and len(found) > 1:
@@ -173,18 +175,15 @@ def pair_numbers(group: Group) -> list[tuple[int, int]]:
     return pairs
 
 
-def known_pairs(
-    library: SpectrumLibrary, group: Group, numbers: list[tuple[int, int]]
-) -> list[KnownPair]:
+def known_pairs(library: SpectrumLibrary, numbers: list[tuple[int, int]]) -> list[KnownPair]:
     """Pairs of those (experiment, theory) numbers that can be used."""
     rows = Spectrum.objects.in_bulk([number for pair in numbers for number in pair])
-    labels = expectations(group, library).group
     known = []
     for experiment, theory in numbers:
         curve = prepared(rows[experiment])
         if curve is None or not usable(curve) or theory not in library:
             continue
-        known.append(library.pair(*curve, group=labels[theory], ids=[theory]))
+        known.append(library.pair(*curve, ids=[theory]))
     return known
 
 
