@@ -87,6 +87,33 @@ def test_a_series_over_time_is_a_waterfall(quiet: Page, live_server: Any) -> Non
     expect(page.locator("#along0")).to_be_visible()
 
 
+def test_what_is_under_the_pointer_is_not_called_a(quiet: Page, live_server: Any) -> None:
+    row = make_series((6, 8))
+    page = quiet
+    page.goto(f"{live_server.url}/series/{row.pk}/?at=1,2&b=4,5")
+    picture = page.locator("#picture.live")
+    expect(picture).to_be_visible()
+    picture.hover(position={"x": 5, "y": 5})
+    expect(page.locator("#place")).to_have_text("Pointer: y 0 nm, x 0 nm · B: y 8 nm, x 10 nm")
+    expect(page.locator("#plot .key li").first).to_contain_text("Pointer: y 0 nm")
+    page.mouse.move(0, 0)
+    expect(page.locator("#place")).to_have_text("A: y 2 nm, x 4 nm · B: y 8 nm, x 10 nm")
+
+
+@pytest.mark.parametrize("shape", [(300, 2), (2, 300)])
+def test_a_map_of_a_few_columns_fits_the_page(
+    quiet: Page, live_server: Any, shape: tuple[int, int]
+) -> None:
+    row = make_series(shape)
+    page = quiet
+    page.goto(f"{live_server.url}/series/{row.pk}/")
+    picture = page.locator("#picture.live")
+    expect(picture).to_be_visible()
+    box = picture.bounding_box()
+    assert box is not None
+    assert 50 < box["height"] < 600
+
+
 def test_the_spectrum_follows_the_pointer_over_a_large_map(quiet: Page, live_server: Any) -> None:
     """512 × 512 × 1,024; how long it takes from a move to the drawn spectrum is printed (-s)."""
     noise = np.random.default_rng(0).poisson(100, (512, 1024)).astype("<f4")
@@ -114,7 +141,8 @@ def test_the_spectrum_follows_the_pointer_over_a_large_map(quiet: Page, live_ser
     index = [
         int(at / of * 512) for at, of in zip(places[-1], (box["width"], box["height"]), strict=True)
     ]
-    expect(page.locator("#place")).to_have_text(f"A: y {index[1] / 2:g} nm, x {index[0] / 2:g} nm")
+    where = f"y {index[1] / 2:g} nm, x {index[0] / 2:g} nm"
+    expect(page.locator("#place")).to_have_text(f"Pointer: {where}")
     shown = page.evaluate("document.getElementById('plot').figure.curves[0].y")
     np.testing.assert_allclose(shown, np.roll(noise, index[1], axis=0)[index[0]] + index[1])
     print(f"median {np.median(times):.0f} ms, largest of {len(times)}: {max(times):.0f} ms")  # noqa: T201

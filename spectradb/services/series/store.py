@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _PREVIEW = 128
 _AXIS_LETTERS = 40  # of a name or unit, which pages show in one line
 _EVEN = 1e-4  # of the range, within which steps count as the same
+_ROUNDING = 1e-14  # of the largest value, which is no step
 _STALE_SECONDS = 24 * 3600
 _SMALL_BYTES = 2**20
 _READING = Allowance(memory_bytes=2**30, cpu_seconds=60.0, wall_factor=20.0)
@@ -224,7 +225,8 @@ def _axis(axis: Axis) -> dict[str, Any]:
     told = {**axis.told(), "first": first, "last": last}
     told |= {key: short_text(told[key], _AXIS_LETTERS) for key in ("name", "unit")}
     even = np.linspace(first, last, axis.size)
-    if np.abs(axis.values - even).max() > _EVEN * max(abs(last - first), abs(first)):
+    rounding = _ROUNDING * float(np.abs(axis.values).max())
+    if np.abs(axis.values - even).max() > _EVEN * abs(last - first) + rounding:
         told["values"] = axis.values.tolist()
     return told
 

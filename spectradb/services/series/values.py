@@ -71,9 +71,8 @@ class Region:
         whole = [*cut, *[(0, size) for size in sizes[len(cut) :]]]
         for (start, stop), size, axis in zip(whole, sizes, row.axes, strict=True):
             if not 0 <= start < stop <= size:
-                raise InputError(
-                    f"region.{axis['name']}", f"{start}-{stop - 1}", f"is within 0 … {size - 1}"
-                )
+                given = f"{start}" if stop - start == 1 else f"{start}-{stop - 1}"
+                raise InputError(f"region.{axis['name']}", given, f"is within 0 … {size - 1}")
         return cls(tuple(whole), sizes)
 
     @property

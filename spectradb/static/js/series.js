@@ -89,7 +89,7 @@
     box.classList.add("live");
     mark();
   };
-  const number = (value) => (Number.isFinite(value) ? Number(value.toPrecision(4)).toString().replace("-", "−") : data.words.noValue);
+  const number = (value, digits = 4) => (Number.isFinite(value) ? Number(value.toPrecision(digits)).toString().replace("-", "−") : data.words.noValue);
   const words = () => {
     const phases = $("#phases");
     phases.hidden = !layer.parts.length;
@@ -100,7 +100,7 @@
       item.append(swatch, name);
       return item;
     }));
-    [$("#scale-low").textContent, $("#scale-high").textContent] = layer.range.map(number);
+    [$("#scale-low").textContent, $("#scale-high").textContent] = layer.range.map((one) => number(one));
     [$("#low").value, $("#high").value] = layer.range.map((one) => Number(one.toPrecision(4)));
     box.setAttribute("aria-label", shown.label);
     $("#under").textContent = shown.label;
@@ -133,12 +133,20 @@
     const rows = one(r[0], r[1], size[0]);
     return [...outer, rows, ...(data.waterfall ? [] : [one(r[2], r[3], size[1])])].join(",");
   };
+  // Of very many places of even steps only the ends are here; of uneven ones none is.
+  const place = (axis, k) => (axis.values.length === axis.size ? axis.values[k]
+    : axis.values[0] + (axis.values[1] - axis.values[0]) * k / (axis.size - 1));
+  const twice = (axis, k) => axis.values.length === axis.size
+    && axis.values.indexOf(axis.values[k]) !== axis.values.lastIndexOf(axis.values[k]);
   const full = (r) => String(r) === String(whole()) && !outer.length;
   const label = (r) => {
     if (full(r)) return data.words.all;
     const one = (axis, a, b) => {
-      const at = (k) => number(axis.values[k] ?? k);
-      return `${axis.name} ${a === b ? at(a) : `${at(a)}…${at(b)}`} ${axis.unit}`.trim();
+      const range = (at) => (a === b ? at(a) : `${at(a)}…${at(b)}`);
+      const index = a === b ? `[${a}]` : `[${a}-${b}]`;
+      if (!axis.values.length) return `${axis.name} ${index}`;
+      const told = `${axis.name} ${range((k) => number(place(axis, k), axis.digits))} ${axis.unit}`.trim();
+      return [a, b].some((k) => twice(axis, k)) ? `${told} ${index}` : told;
     };
     const own = data.waterfall ? [one(data.axes[0], r[0], r[1])]
       : [one(data.axes[last - 1], r[0], r[1]), one(data.axes[last], r[2], r[3])];
@@ -224,8 +232,8 @@
       return item;
     }));
   };
-  const show = async (first, second) => {
-    const parts = [["A", first, "ink"]];
+  const show = async (moving, second) => {
+    const one = moving ? data.words.pointer : "A", parts = [[one, moving ?? a, "ink"]];
     if (second) parts.push(["B", second, "s2"]);
     const found = await Promise.all(parts.map(([, r]) => spectrum(text(r))));
     const lists = found.map(thin);
@@ -236,8 +244,8 @@
     if (second) {
       const y = lists[0].map((one, k) => (one === null || lists[1][k] === null ? null : one - lists[1][k]));
       const [low, high] = reach([y], false), most = Math.max(Math.abs(low), Math.abs(high)) || 1;
-      figure.residual = { label: "A − B", range: [-most, most] };
-      figure.curves.push({ name: "A − B", role: "residual", colour: "s1", dash: "", panel: 1, label: "", key: "A − B", x: data.energy, y });
+      figure.residual = { label: `${one} − B`, range: [-most, most] };
+      figure.curves.push({ name: `${one} − B`, role: "residual", colour: "s1", dash: "", panel: 1, label: "", key: `${one} − B`, x: data.energy, y });
     }
     legend(parts.map(([name, r, colour]) => [`${name}: ${label(r)}`, colour]));
     $("#place").textContent = parts.map(([name, r]) => `${name}: ${label(r)}`).join(" · ");
@@ -265,7 +273,7 @@
     if (busy) { waiting = true; return; }
     busy = true;
     try {
-      do { waiting = false; await show(live ?? a, b); } while (waiting);
+      do { waiting = false; await show(live, b); } while (waiting);
       box.dataset.settled = String(Number(box.dataset.settled ?? 0) + 1);
     } catch (error) {
       $("#under").textContent = error.message;

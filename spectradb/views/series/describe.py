@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
 from django.utils.translation import gettext
+from numpy.typing import NDArray
 
 from spectradb.formulae import as_written
 from spectradb.models import Series, SeriesAnalysis
@@ -13,6 +16,8 @@ from spectradb.services.series.values import Region
 from spectradb.views.spectra.figures import rich_formula
 
 _UNITS = {"shift": "eV", "width": "eV"}
+_FEWEST_DIGITS, _MOST_DIGITS = 5, 15
+_ROUNDING = 1e-6  # of the largest step, that is none
 
 
 def name_of(row: Series) -> str:
@@ -155,6 +160,20 @@ def region_words(region: Region, row: Series) -> str:
     for k, ((start, stop), axis) in enumerate(zip(region.cut, row.axes, strict=True)):
         values = row.axis_values(k)
         low, high = values[start], values[stop - 1]
-        value = f"{low:.5g}" if stop - start == 1 else f"{low:.5g}…{high:.5g}"
-        words.append(f"{axis['name']} {value} {axis['unit']}".strip())
-    return ", ".join(words).replace("-", "−")
+        digits, one = digits_of(values), stop - start == 1
+        value = f"{low:.{digits}g}" if one else f"{low:.{digits}g}…{high:.{digits}g}"
+        place = f"{axis['name']} {value.replace('-', '−')} {axis['unit']}".strip()
+        if max((values == low).sum(), (values == high).sum()) > 1:  # a number that tells no place
+            place += f" [{start}]" if one else f" [{start}-{stop - 1}]"
+        words.append(place)
+    return ", ".join(words)
+
+
+def digits_of(values: NDArray[np.float64]) -> int:
+    """Significant digits that tell the places of an axis apart."""
+    steps = np.diff(np.unique(values))
+    if not steps.size:
+        return _FEWEST_DIGITS
+    step = float(steps[steps > _ROUNDING * steps.max()].min())
+    needed = math.floor(math.log10(float(np.abs(values).max()))) - math.floor(math.log10(step)) + 1
+    return int(np.clip(needed, _FEWEST_DIGITS, _MOST_DIGITS))

@@ -36,6 +36,7 @@ from spectradb.views.series.describe import (
     analysis_words,
     axis_label,
     component_words,
+    digits_of,
     map_words,
     method_words,
     name_of,
@@ -294,12 +295,7 @@ def _data(
     step = -(-row.n_channels // _MOST_ENERGIES)
     waterfall = len(row.shape) == 1
     return {
-        "axes": [
-            {"name": axis["name"], "unit": axis["unit"],
-             "values": [float(f"{one:.7g}") for one in row.axis_values(k)]
-             if axis["size"] <= _MOST_PLACES else [axis["first"], axis["last"]]}
-            for k, axis in enumerate(row.axes)
-        ],
+        "axes": [_axis(row, k) for k in range(len(row.axes))],
         "shape": list(row.shape),
         "frame": [one["at"] for one in context["frames"]],
         "waterfall": waterfall,
@@ -317,6 +313,17 @@ def _data(
         "words": {
             "spectrum": gettext("Spectrum"), "all": gettext("mean of all"),
             "none": gettext("none of these"), "noValue": gettext("no value"),
-            "spectra": gettext("spectra"),
+            "spectra": gettext("spectra"), "pointer": gettext("Pointer"),
         },
     }  # fmt: skip
+
+
+def _axis(row: Series, k: int) -> dict[str, Any]:
+    """An axis with its values, of very many that are even the ends, of uneven ones none."""
+    axis, values = row.axes[k], row.axis_values(k)
+    digits = digits_of(values)
+    if values.size > _MOST_PLACES:
+        values = values[:0] if "values" in axis else values[[0, -1]]
+    told = [float(f"{one:.{digits}g}") for one in values]
+    return {"name": axis["name"], "unit": axis["unit"], "size": axis["size"], "values": told,
+            "digits": digits}  # fmt: skip

@@ -14,14 +14,18 @@ import tifffile
 from django.contrib.auth.models import AnonymousUser
 from django.test import Client, RequestFactory
 
-from spectradb.models import SeriesAnalysis, Spectrum
+from compute.series.io import RawSeries
+from compute.series.io.raw import Axis
+from spectradb.models import Series, SeriesAnalysis, Spectrum
 from spectradb.services.curation.workflow import CurationError, decide
 from spectradb.services.series.example import store_example
 from spectradb.services.series.overlay import _moved
 from spectradb.services.series.spectrum import spectrum_of
+from spectradb.services.series.store import store_series
 from spectradb.services.series.values import Region, summed
 from spectradb.services.series.writing import Asked
 from spectradb.turns import turn
+from spectradb.views.series.describe import region_words
 from tests.factories import (
     lorentzians,
     make_series,
@@ -404,3 +408,40 @@ def test_over_absorption_is_asked_for_by_its_parts(client):
     told = ask(formula="Fe2O3", angle_in=60, angle_out=95)
     assert (told.status_code, list(told.json())) == (400, ["angle_out"])
     assert ask(angle_in=60).status_code == 400
+
+
+def over(values, name="T", unit="K"):
+    """A series with one axis of these values."""
+    energy = 640 + 0.5 * np.arange(60)
+    curves = np.random.default_rng(0).poisson(50, (len(values), 60)).astype("<f4")
+    raw = RawSeries(
+        (Axis(name, unit, np.asarray(values, float)),), energy, lambda: iter([curves]), "made",
+        "<f4", "Mn", "L23", "counts", "EELS",
+    )  # fmt: skip
+    row = Series.objects.get(pk=store_series(raw, "made", ["made.h5"]).id)
+    Series.objects.update(status="published")
+    return row
+
+
+@pytest.mark.parametrize(
+    ("values", "at", "told"),
+    [
+        ([300, 400, 500, 300], "3", "T 300 K [3]"),
+        ([300, 400, 500, 300], "1", "T 400 K"),
+        ([300, 400, 500, 300], "0-1", "T 300…400 K [0-1]"),
+        ([1712345678.0, 1712345678.5, 1712345680.0], "1", "T 1712345678.5 K"),
+        ([12.345671, 12.345678, 12.5], "0", "T 12.345671 K"),
+        ([0.1, 0.2, 0.30000000000000004], "2", "T 0.3 K"),
+    ],
+)
+def test_places_are_told_so_that_one_is_known_from_another(values, at, told):
+    row = over(values)
+    assert region_words(Region.parse(at, row), row) == told
+
+
+def test_an_axis_of_very_many_places_is_drawn_with_all_of_them_or_none(client, monkeypatch):
+    monkeypatch.setattr("spectradb.views.series.page._MOST_PLACES", 3)
+    for values, sent in (([0, 2, 4, 6, 8], [0, 8]), ([0, 2, 3, 6, 8], []), ([0, 2], [0, 2])):
+        page = client.get(f"/series/{over(values).pk}/").content.decode()
+        data = json.loads(page.split('id="series-data" type="application/json">')[1].split("<")[0])
+        assert (data["axes"][0]["values"], data["axes"][0]["size"]) == (sent, len(values))
