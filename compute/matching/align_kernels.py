@@ -18,6 +18,7 @@ from compute.matching.discrepancy_kernels import (
 )
 from compute.matching.grid import MIN_POINTS, Array, Axis, Table, value_at
 from compute.matching.parts import Parts
+from compute.matching.semiseparable import solved
 from compute.matching.shapes import Floats
 
 _LOGS_AT_ONCE = 8  # a logarithm costs more than its product, which must not underflow
@@ -136,7 +137,7 @@ def step_roughly(
             normal[a, a] += 1e-9
         normal[3, 3] += precision[0] / scale**2
         normal[4, 4] += precision[1] / scale**2
-        found = np.linalg.solve(normal, right)
+        found, _ = solved(normal, right)
         size = max(found[0], 1e-3)
         out[k, 0], out[k, 1] = -found[3] / size, found[4] / size
     return out

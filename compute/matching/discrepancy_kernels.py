@@ -22,6 +22,7 @@ from compute.matching.parts import (
 from compute.matching.semiseparable import (
     N_DECAYS,
     factorise,
+    solved,
     unwhiten,
     weights,
     whiten,
@@ -191,7 +192,7 @@ def compared(
         gram = products[n_low:, n_low:]
         normal = np.ascontiguousarray(gram[1:4, 1:4])
         right = np.ascontiguousarray(gram[1:4, 0])
-        found = np.linalg.solve(normal, right)
+        found, of_design = solved(normal, right)
         misfit = gram[0, 0] - right @ found
         steps = np.zeros(3)
         if some.size:
@@ -205,10 +206,10 @@ def compared(
                     joint[a, b] = gram[use[a], use[b]]
             for a in range(3, size):  # the steps' own prior keeps flat directions still
                 joint[a, a] += precision[use[a] - 4] / scale**2
-            full = np.linalg.solve(joint, right_side)
+            full, _ = solved(joint, right_side)
             for a in range(3, size):
                 steps[use[a] - 4] = full[a] / max(near[0] + full[0], 1e-3 * scale)
-        log_determinant += np.linalg.slogdet(normal)[1]
+        log_determinant += of_design
         evidence = -0.5 * log_determinant
         freedom = parts.freedom if sizes[s] == 1.0 else np.inf
         out[s, 0] = evidence + student(misfit, n - 3, freedom)

@@ -215,3 +215,32 @@ def weights(gram: Any, n_low: int, coefficients: Any) -> Any:
             total -= gram[k, j] * out[j]
         out[k] = total / gram[k, k]
     return out
+
+
+@njit(cache=True, nogil=True)
+def solved(matrix: Any, right: Any) -> Any:
+    """Solution (n,) of a small symmetric system, and ln |det|; LAPACK takes longer to be called.
+
+    No pivots are sought: the matrix (n, n) is a product XᵀX, perhaps with more on its diagonal.
+
+    Raises
+    ------
+    LinAlgError
+        If a pivot is zero.
+    """
+    n = right.size
+    left, out, spread = matrix.copy(), right.copy(), 0.0
+    for k in range(n):
+        if left[k, k] == 0.0:
+            raise np.linalg.LinAlgError("singular")
+        spread += np.log(abs(left[k, k]))
+        for i in range(k + 1, n):
+            take = left[i, k] / left[k, k]
+            for j in range(k + 1, n):
+                left[i, j] -= take * left[k, j]
+            out[i] -= take * out[k]
+    for k in range(n - 1, -1, -1):
+        for j in range(k + 1, n):
+            out[k] -= left[k, j] * out[j]
+        out[k] /= left[k, k]
+    return out, spread

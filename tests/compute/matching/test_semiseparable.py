@@ -8,7 +8,14 @@ from scipy.linalg import toeplitz
 
 from compute.matching.discrepancy import Covariance, Discrepancy
 from compute.matching.grid import ComparisonGrid
-from compute.matching.semiseparable import factorise, unwhiten, weights, whiten, woodbury
+from compute.matching.semiseparable import (
+    factorise,
+    solved,
+    unwhiten,
+    weights,
+    whiten,
+    woodbury,
+)
 
 DECAY = np.array([0.97, 0.97**2, 0.8])
 
@@ -90,3 +97,18 @@ def test_what_candidates_share_is_a_band_or_few_columns_whichever_is_less(length
     assert np.linalg.norm(missed, 2) < 3e-12 * 0.01**2 + rounding
     assert parts.field.size < 80
     assert parts.low.shape[1] < 50
+
+
+def test_small_systems_are_solved_as_lapack_does():
+    rng = np.random.default_rng(4)
+    for n in (1, 3, 6):
+        columns, right = (
+            rng.normal(size=(20, n)) * 10.0 ** rng.uniform(-2, 2, n),
+            rng.normal(size=n),
+        )
+        matrix = columns.T @ columns
+        answer, determinant = solved(matrix, right)
+        np.testing.assert_allclose(answer, np.linalg.solve(matrix, right), rtol=1e-9)
+        assert determinant == pytest.approx(np.linalg.slogdet(matrix)[1], rel=1e-12)
+    with pytest.raises(np.linalg.LinAlgError):
+        solved(np.zeros((2, 2)), np.ones(2))
