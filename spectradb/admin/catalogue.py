@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from compute.errors import InputError
 from spectradb.admin.forms import SiteForm
+from spectradb.admin.lists import Listed
 from spectradb.admin.page import with_story
 from spectradb.admin.values import readable
 from spectradb.forms import SeenForm
@@ -28,11 +29,6 @@ from spectradb.services.structures.cells import make_primary
 from spectradb.templatetags.science import edge, formula, spacegroup, valence
 from spectradb.words import in_words
 
-if TYPE_CHECKING:
-    _ModelAdmin = admin.ModelAdmin[Any]
-else:
-    _ModelAdmin = admin.ModelAdmin  # not generic at run time
-
 
 class Values(admin.AllValuesFieldListFilter):
     """The values of a column; the empty one has a name too."""
@@ -42,7 +38,7 @@ class Values(admin.AllValuesFieldListFilter):
             yield choice | {"display": choice["display"] or gettext("none")}
 
 
-class LookUp(_ModelAdmin):
+class LookUp(Listed):
     """Rows that are made by services, never by hand."""
 
     form = SeenForm

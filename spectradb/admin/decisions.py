@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -14,15 +14,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from spectradb.admin.lists import Listed
 from spectradb.models import Status
 from spectradb.services.accounts.roles import may_curate
 from spectradb.services.curation import workflow as curation
 from spectradb.words import in_words
-
-if TYPE_CHECKING:
-    _ModelAdmin = admin.ModelAdmin[Any]
-else:
-    _ModelAdmin = admin.ModelAdmin  # not generic at run time
 
 
 class NoteForm(ActionForm):
@@ -62,7 +58,7 @@ class QueueFilter(admin.SimpleListFilter):
         return queryset.filter(status=status)
 
 
-class Decided(_ModelAdmin):
+class Decided(Listed):
     """Rows that go from draft to published: curators look, decide, and make or delete none."""
 
     action_form = NoteForm

@@ -11,11 +11,12 @@ each is refused by name (:class:`FlagKey`, :class:`OrderingKey`), on the pages, 
 
 from __future__ import annotations
 
+import copy
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import django_filters
 from django import forms
@@ -202,6 +203,12 @@ class Key(django_filters.Filter):
         self._spectacular_annotation = {"field": {**described, "description": help_text}}
         super().__init__(field_name, coerce=coerce, options=options, help_text=help_text, **kwargs)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """A search's own: what says how values are read and compared is never changed."""
+        own = copy.copy(self)
+        own.method = self.method  # which is called of the set that holds this one
+        return own
+
     def filter(self, qs: QuerySet[Model], value: Any) -> QuerySet[Model]:
         return qs.filter(self.condition(str(self.field_name), value)) if value else qs
 
@@ -292,6 +299,15 @@ class OrderingKey(SingleKey):
 
 class StrictFilterSet(django_filters.FilterSet):
     """A FilterSet that refuses keys it does not know."""
+
+    _kept_form: ClassVar[type[forms.Form]]
+
+    def get_form_class(self) -> type[forms.Form]:
+        """The form of the keys, made once of a kind: it holds nothing of a search."""
+        kind = type(self)
+        if "_kept_form" not in vars(kind):
+            kind._kept_form = super().get_form_class()
+        return kind._kept_form
 
     @classmethod
     def check_keys(cls, given: Iterable[str], also: Iterable[str] = ()) -> dict[str, list[str]]:

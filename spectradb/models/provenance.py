@@ -103,7 +103,10 @@ class Calculation(Job):
     class Meta:
         indexes = [
             models.Index(fields=["job_status", "-created"], name="calculation_by_status"),
+            models.Index(fields=["job_status", "finished"], name="calculation_finished"),
             models.Index(fields=["absorber", "edge"], name="calculation_absorber"),
+            # A table of wide rows: which engines, routes and causes there are is read here.
+            models.Index(fields=["engine", "route", "error_cause"], name="calculation_engine"),
         ]
 
     @property

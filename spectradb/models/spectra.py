@@ -189,10 +189,26 @@ class Spectrum(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["status", "absorber", "edge", "kind"], name="spectrum_facets"),
+            # With what tells whether a row is public and where it lies, so that counting groups and
+            # their ranges reads the index alone.
+            models.Index(
+                fields=[
+                    "status",
+                    "absorber",
+                    "edge",
+                    "kind",
+                    "embargo_until",
+                    "energy_min",
+                    "energy_max",
+                ],
+                name="spectrum_groups",
+            ),
             models.Index(fields=["status", "-published_at"], name="spectrum_newest"),
             models.Index(fields=["structure", "status"], name="spectrum_of_structure"),
             models.Index(fields=["status", "formula"], name="spectrum_formula"),
+            # The same for who sees every status.
+            models.Index(fields=["formula", "absorber", "edge"], name="spectrum_compound"),
+            models.Index(fields=["submitted_at"], name="spectrum_submitted"),
             models.Index(fields=["status", "technique"], name="spectrum_technique"),
             models.Index(fields=["energy_min", "energy_max"], name="spectrum_energy"),
             models.Index(fields=["updated"], name="spectrum_updated"),

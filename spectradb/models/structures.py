@@ -119,6 +119,8 @@ class Structure(models.Model):
             models.Index(fields=["space_group_number"], name="structure_space_group_i"),
             models.Index(fields=["crystal_system"], name="structure_crystal_system"),
             models.Index(fields=["source_id"], name="structure_by_source_id"),
+            models.Index(fields=["source", "source_id"], name="structure_by_source"),
+            models.Index(fields=["n_sites"], name="structure_size"),
             models.Index(fields=["energy_above_hull"], name="structure_hull"),
             models.Index(fields=["updated"], name="structure_updated"),
         ]

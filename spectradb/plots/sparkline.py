@@ -79,7 +79,8 @@ def edge_window(
         return lo, hi
     grid = np.arange(lo, hi, 0.5)
     y = np.interp(grid, energy, intensity)
-    smooth = np.convolve(np.pad(y, 3, mode="edge"), np.full(7, 1 / 7), mode="valid")
+    padded = np.concatenate([np.full(3, y[0]), y, np.full(3, y[-1])])
+    smooth = np.convolve(padded, np.full(7, 1 / 7), mode="valid")
     gain = smooth[6:] - smooth[:-6]
     if near is not None:
         close = (grid > near - _BELOW_EV) & (grid < near + _ABOVE_EV)
@@ -128,15 +129,17 @@ def thin(x: NDArray[np.float64], y: NDArray[np.float64], points: int) -> NDArray
             area = np.abs(far - (x[a] - x[start:stop]) * (mean_y[k] - y[a]))
             kept[k + 1] = start + int(np.argmax(area))
         return kept
-    # Of few samples a bucket, which most curves have, calls of NumPy cost more than the samples.
-    xs, ys, starts, a = x.tolist(), y.tolist(), bounds.tolist(), 0
-    for k, (mx, my) in enumerate(zip(mean_x.tolist(), mean_y.tolist(), strict=True)):
-        ax, ay = xs[a], ys[a]
-        across, up = ax - mx, my - ay
-        most, a = -1.0, starts[k]
+    # Of few samples a bucket, which most curves have, calls of NumPy cost more than the samples;
+    # and where a bucket has one alone there is nothing to choose.
+    xs, ys, starts = x.tolist(), y.tolist(), bounds.tolist()
+    means = list(zip(mean_x.tolist(), mean_y.tolist(), strict=True))
+    chosen = [0, *starts[:-1], n - 1]
+    for k in np.flatnonzero(np.diff(bounds) > 1).tolist():
+        ax, ay = xs[chosen[k]], ys[chosen[k]]
+        across, up = ax - means[k][0], means[k][1] - ay
+        most = -1.0
         for i in range(starts[k], starts[k + 1]):
             area_of = abs(across * (ys[i] - ay) - (ax - xs[i]) * up)
             if area_of > most:
-                most, a = area_of, i
-        kept[k + 1] = a
-    return kept
+                most, chosen[k + 1] = area_of, i
+    return np.array(chosen, dtype=np.intp)

@@ -83,11 +83,13 @@ def download_name(export: Export) -> str:
     return f"spectradb-{export.pk}.{_ENDINGS[export.format]}"
 
 
-def estimated_bytes(rows: QuerySet[Spectrum], format: str) -> int:
-    """About how large a file of these spectra is, from their numbers of points."""
+def estimated_bytes(rows: QuerySet[Spectrum]) -> dict[str, int]:
+    """About how large a file of these spectra is in each format, from their numbers of points."""
     told = rows.order_by().aggregate(n=Count("pk"), points=Sum("n_points"))
-    of_row, of_point = _SIZES[format]
-    return int(told["n"] * of_row + (told["points"] or 0) * of_point)
+    return {
+        format: int(told["n"] * of_row + (told["points"] or 0) * of_point)
+        for format, (of_row, of_point) in _SIZES.items()
+    }
 
 
 def request_export(
@@ -115,7 +117,7 @@ def request_export(
     rows = apply_where(Spectrum, query, user)
     if not rows.exists():
         raise ExportError("the search selects no spectrum")
-    size, limit = estimated_bytes(rows, format), settings.EXPORT_MAX_MB
+    size, limit = estimated_bytes(rows)[format], settings.EXPORT_MAX_MB
     if size > limit * 10**6:
         raise ExportError(
             f"this would be about {size / 1e6:,.0f} MB of {format}; at most {limit:,} MB are "

@@ -71,7 +71,7 @@ def file_of(request: HttpRequest, row: Collection, format: str) -> HttpResponse 
     spectra = spectra_in(row, request.user)
     if format not in FORMATS or not spectra.exists():
         raise Http404
-    if estimated_bytes(spectra, format) > settings.EXPORT_AT_ONCE_MB * 10**6:
+    if estimated_bytes(spectra)[format] > settings.EXPORT_AT_ONCE_MB * 10**6:
         ids = ",".join(str(pk) for pk in spectra.values_list("pk", flat=True))
         return queued(request, {"id": [ids]}, format)
     return written(spectra, format, f"SDB-C{row.pk}")

@@ -98,19 +98,17 @@ def export(request: HttpRequest) -> HttpResponse | FileResponse:
     format = request.GET.get("format", "")
     if request.GET.get("go") and format in FORMATS and n:
         columns = [name for name in request.GET.getlist("columns") if name in COLUMNS] or None
-        if estimated_bytes(rows, format) <= settings.EXPORT_AT_ONCE_MB * 10**6:
+        if estimated_bytes(rows)[format] <= settings.EXPORT_AT_ONCE_MB * 10**6:
             return written(rows, format, f"spectradb-{n}-spectra", columns)
         return queued(request, query, format, columns)
+    sizes = estimated_bytes(rows)
     return render(
         request,
         "exports/export.html",
         {
             "n": n,
             "query": query,
-            "formats": [
-                {"key": key, "size": estimated_bytes(rows, key), "words": _words(key)}
-                for key in FORMATS
-            ],
+            "formats": [{"key": key, "size": sizes[key], "words": _words(key)} for key in FORMATS],
             "groups": [(_group_words(key), list(names)) for key, names in GROUPS.items()],
             "at_once": settings.EXPORT_AT_ONCE_MB * 10**6,
             "fragment": request.headers.get("HX-Request") == "true",

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import BadRequest
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -21,7 +21,7 @@ from compute.errors import InputError, ReadError
 from compute.io.question import Question, QuestionError
 from ml.errors import LearningError
 from spectradb.formulae import edge_text
-from spectradb.models import JobStatus, Prediction, Structure, TrainedModel, Upload
+from spectradb.models import JobStatus, Prediction, Site, Structure, TrainedModel, Upload
 from spectradb.services.imports.structures import StructureConflict
 from spectradb.services.imports.uploads import keep
 from spectradb.services.learning import predictions as service
@@ -337,7 +337,8 @@ def _landing(
         .order_by("absorber", "edge", "-is_default", "-finished")[:50]
     )
     absorbers = {one.absorber for one in models}
-    examples = Structure.objects.filter(sites__element__in=absorbers).defer("data").distinct()
+    holding = Site.objects.filter(structure=OuterRef("pk"), element__in=absorbers)
+    examples = Structure.objects.filter(Exists(holding)).defer("data")
     context = {
         "error": error,
         "question": question,

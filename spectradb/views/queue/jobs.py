@@ -56,8 +56,17 @@ def jobs(request: HttpRequest) -> HttpResponse:
     listed = rows.filter(job_status=status) if status in JobStatus.values else rows
     if text:
         listed = _with_text(kind, listed, text)
-    listed = listed.order_by("-pk") if status != "queued" else listed.order_by("pk")
-    page = Paginator(listed, PAGE_SIZE).get_page(request.GET.get("page"))
+    if status == "queued":
+        listed = listed.order_by("created", "pk")
+    elif status in JobStatus.values:  # of one status they are indexed by time, not by number
+        listed = listed.order_by("-created", "-pk")
+    else:
+        listed = listed.order_by("-pk")
+    # Numbers first: a page far down would read and join all rows before it.
+    numbers = listed.values_list("pk", flat=True)
+    page = Paginator(numbers, PAGE_SIZE).get_page(request.GET.get("page"))
+    of_page = list(page.object_list)
+    found = rows.in_bulk(of_page)
     total = summary.total
     shares = []
     start = 0.0
@@ -89,7 +98,7 @@ def jobs(request: HttpRequest) -> HttpResponse:
             "rate": f"{summary.per_minute:.3g}" if summary.per_minute else "",
             "bars": _per_minute(rows),
             "page": page,
-            "rows": [_described(kind, row) for row in page.object_list],
+            "rows": [_described(kind, found[pk]) for pk in of_page if pk in found],
             "may_curate": may_curate(request.user),
             "open": summary.open,
             "updated": timezone.now(),

@@ -19,6 +19,7 @@ from spectradb.filters import SearchError, parse_text
 from spectradb.filters.text import alike
 from spectradb.formulae import edge_text
 from spectradb.models import Collection, Kind, Series, Spectrum, Structure
+from spectradb.models.spectra import ARRAYS
 from spectradb.services.search.facets import Choice, Found, search
 from spectradb.templatetags.science import valence
 from spectradb.views.calculations.sliders import USUAL, ions
@@ -134,10 +135,11 @@ def results(request: HttpRequest) -> HttpResponse:
         context["near"] = _near(query, request)
         context["compute"] = compute_address(query)
     elif context["view"] == "overlay":
-        full = Spectrum.objects.filter(pk__in=[row.pk for row in rows[:20]]).select_related(
-            "structure", "measurement"
-        )
-        figure = overlay_figure(sorted(full, key=lambda s: [r.pk for r in rows].index(s.pk)))
+        numbers = [row.pk for row in rows[:20]]
+        drawn = Spectrum.objects.only(
+            "kind", "technique", "absorber", "edge", "formula", "title", *ARRAYS
+        ).in_bulk(numbers)
+        figure = overlay_figure([drawn[pk] for pk in numbers if pk in drawn])
         context["plot"] = Plot(
             "overlay", figure, gettext("Spectra of this page over one another"), "tall"
         )

@@ -200,12 +200,12 @@ def _cells(matrix: Any, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for j in range(len(rows)):
             value = float(matrix[k, j])
             if k == j:
-                cells.append({"text": "–", "step": 5})
+                cells.append({"text": "–", "step": "5"})
             elif np.isnan(value):
-                cells.append({"text": "–", "step": 0})
+                cells.append({"text": "–", "step": "0"})
             else:
                 step = int(np.clip(np.ceil((value - 0.82) / 0.036), 0, 5))
-                cells.append({"text": f"{value:.3f}".replace("-", "−"), "step": step})
+                cells.append({"text": f"{value:.3f}".replace("-", "−"), "step": str(step)})
         table.append({"row": row, "cells": cells})
     return table
 

@@ -93,9 +93,14 @@ def entries_of(request: HttpRequest) -> tuple[list[Entry], list[str], bool]:
     rows = (
         Spectrum.objects.visible_to(request.user)
         .select_related("structure", "site", "calculation", "measurement")
-        .defer("structure__data", "calculation__results", "calculation__sticks")
+        # What neither plot nor line of provenance shows is not read either.
+        .defer(
+            "checks", "structure__data", "structure__findings", "calculation__results",
+            "calculation__sticks", "calculation__trace", "measurement__header",
+            "measurement__warnings",
+        )
         .in_bulk([int(key) for key in ids])
-    )
+    )  # fmt: skip
     entries = [Entry(key, file.spectrum, file) for key, file in found.items() if file is not None]
     entries += [Entry(key, rows[int(key)]) for key in ids if int(key) in rows]
     known = {one.key for one in entries}

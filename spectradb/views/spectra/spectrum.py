@@ -44,8 +44,8 @@ def spectrum(request: HttpRequest, pk: int) -> HttpResponse:
     siblings = _siblings(shown, request)
     options = _options(request.GET, shown)
     fit = _fit(shown, request.GET.get("fit_id"))
-    overlay = next((s for s in siblings if s.pk == options.overlay), None)
-    if options.overlay is not None and overlay is None:
+    overlay = None
+    if options.overlay is not None:
         overlay = Spectrum.objects.visible_to(request.user).filter(pk=options.overlay).first()
     figure = spectrum_figure(shown, options, fit, overlay)
     measured = sum(s.kind == Kind.EXPERIMENT for s in siblings)
@@ -167,7 +167,7 @@ def _visible(request: HttpRequest, pk: int) -> Spectrum | HttpResponse:
 
 
 def _siblings(shown: Spectrum, request: HttpRequest) -> list[Spectrum]:
-    """Other spectra of this edge and compound, measured ones first."""
+    """Other spectra of this edge and compound, measured ones first, for a list of names."""
     if not shown.absorber:
         return []
     same = Q(formula=shown.formula) if shown.formula else Q(pk__in=[])
@@ -177,8 +177,7 @@ def _siblings(shown: Spectrum, request: HttpRequest) -> list[Spectrum]:
         Spectrum.objects.visible_to(request.user)
         .filter(same, absorber=shown.absorber, edge=shown.edge)
         .exclude(pk=shown.pk)
-        .select_related("structure", "site", "calculation", "measurement")
-        .defer("structure__data", "calculation__results", "calculation__sticks")
+        .only("kind", "formula", "title")
         .order_by("kind", "pk")[:20]
     )
 

@@ -205,7 +205,7 @@ def test_sizes_are_foreseen_and_never_far_too_small(format: str, tmp_path: Any) 
     rows = Spectrum.objects.all()
     ending = "zip" if format == "xdi" else format
     written = export_spectra(rows, format, tmp_path / f"a.{ending}").n_bytes
-    assert 0.5 < estimated_bytes(rows, format) / written < 4.0
+    assert 0.5 < estimated_bytes(rows)[format] / written < 4.0
 
 
 # --- what is refused or broken ------------------------------------------------------------------
