@@ -120,6 +120,19 @@ def test_the_queue_takes_the_same_queries_however_long(
     assert all('"intensity"' not in one["sql"] for one in captured.captured_queries)
 
 
+def test_a_row_of_the_queue_can_be_chosen_and_leads_back_to_its_filters(
+    desk: Client, curator: User
+) -> None:
+    row = submitted(curator, title='<b>"odd"</b>', formula="NiO")
+    page = desk.get(f"{QUEUE}?queue=all&kind=experiment").content.decode()
+    label = f"Select this object for an action - SDB-{row.pk} NiO"
+    assert f'name="_selected_action" value="{row.pk}" class="action-select"' in page
+    assert f'aria-label="{label}' in page
+    back = "_changelist_filters=queue%3Dall%26kind%3Dexperiment"
+    assert f'href="{page_of(row)}?{back}"' in page
+    assert f'href="{page_of(row)}"' in desk.get(QUEUE).content.decode()
+
+
 def test_the_page_shows_plot_checks_and_neighbours(desk: Client, curator: User) -> None:
     rows = [submitted(curator) for _ in range(3)]
     answer = desk.get(page_of(rows[1]))

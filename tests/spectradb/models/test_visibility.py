@@ -69,9 +69,9 @@ def _on_job_page(user: Any) -> set[int]:
     client = Client()
     if user is not None and user.is_authenticated:
         client.force_login(user)
-    page = client.get("/jobs/", {"kind": "fits"}).context["page"]
-    assert page.paginator.num_pages == 1
-    return {row.spectrum_id for row in page.object_list}
+    told = client.get("/jobs/", {"kind": "fits"}).context
+    assert told["page"].paginator.num_pages == 1
+    return {one["row"].spectrum_id for one in told["rows"]}
 
 
 @pytest.mark.parametrize("who", SEEN)

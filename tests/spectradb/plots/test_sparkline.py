@@ -36,7 +36,7 @@ def test_thinning_keeps_a_line_narrower_than_a_bucket() -> None:
 
 def test_thinning_is_that_of_the_paper_bucket_by_bucket() -> None:
     draws = np.random.default_rng(3)
-    for n, points in ((1_000, 200), (65, 64), (301, 3), (4_001, 64)):
+    for n, points in ((1_000, 200), (65, 64), (415, 400), (301, 3), (4_001, 64)):
         x, y = np.cumsum(draws.uniform(0.1, 1.0, n)), draws.normal(size=n)
         bounds, kept = np.linspace(1, n - 1, points - 1).astype(int), [0]
         for start, stop, after in zip(bounds, bounds[1:], [*bounds[2:], n], strict=False):

@@ -148,6 +148,30 @@ def test_spectrum_and_structure_pages_ask_a_constant_number(client, library) -> 
     assert max(before) <= MOST_QUERIES
 
 
+def test_a_list_of_names_reads_no_arrays(client, library) -> None:
+    with CaptureQueriesContext(connection) as seen:
+        text = client.get(f"/spectra/{library['first'].pk}/").content.decode()
+    assert f"SDB-{library['measured'].pk}</option>" in text
+    assert sum('"intensity"' in one["sql"] for one in seen.captured_queries) == 1
+
+
+def test_export_counts_once_for_all_its_formats(client, library) -> None:
+    with CaptureQueriesContext(connection) as seen:
+        client.get("/export/?absorber=Ni")
+    assert sum("SUM(" in one["sql"] for one in seen.captured_queries) == 1
+
+
+def test_a_page_of_jobs_is_in_order_whatever_their_state(client) -> None:
+    rows = [make_spectrum().calculation for _ in range(3)]
+    numbers = [one.pk for one in rows]
+    for address in ("/jobs/", "/jobs/?status=done"):
+        told = client.get(address).context["rows"]
+        assert [one["row"].pk for one in told] == numbers[::-1]
+    type(rows[0]).objects.update(job_status="queued")
+    told = client.get("/jobs/?status=queued").context["rows"]
+    assert [one["row"].pk for one in told] == numbers
+
+
 def test_compare_shows_twenty_at_most_and_shifts(client, library) -> None:
     ids = [library["first"].pk, library["second"].pk]
     text = client.get(f"/compare/?ids={ids[0]},{ids[1]}&s{ids[1]}=-1.5").content.decode()
