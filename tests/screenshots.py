@@ -72,7 +72,7 @@ def addresses(who: str) -> dict[str, str]:
     """Name → address of each page that this person can see; rows are the first that fit."""
     from django.contrib.auth import get_user_model
 
-    from spectradb.models import Calculation, JobStatus, Kind, Spectrum, TrainedModel
+    from spectradb.models import Calculation, JobStatus, Kind, Series, Spectrum, TrainedModel
     from spectradb.services.accounts.roles import CONTRIBUTOR, CURATOR, give_role
 
     if who != "visitor":
@@ -115,6 +115,8 @@ def addresses(who: str) -> dict[str, str]:
         found["job"] = f"/jobs/{job.pk}/"
     if model is not None:
         found["model"] = f"/models/{model.name}/"
+    if (series := Series.objects.filter(status="published").order_by("pk").first()) is not None:
+        found["series-one"] = f"/series/{series.pk}/"
     if who == "visitor":
         return found | {"login": "/login/", "register": "/register/"}
     found |= {"series-upload": "/series/upload/", "notices": "/notices/"}

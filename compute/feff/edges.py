@@ -6,6 +6,8 @@ a word. Edges named together are therefore always computed one by one.
 
 from __future__ import annotations
 
+from functools import cache
+
 from compute.edges import SYMBOLS, edge_energy, members
 from compute.errors import InputError
 
@@ -20,8 +22,12 @@ _OPEN_4F = frozenset(SYMBOLS[56:70])  # La to Yb: 3d to 4f is a multiplet
 _HEAVIEST = 98  # what its tables of free atoms are trusted for
 
 
+@cache
 def absorbers(edge: str) -> tuple[str, ...]:
-    """The elements whose edge FEFF is asked for, in order of atomic number."""
+    """The elements whose edge FEFF is asked for, in order of atomic number.
+
+    It follows from tables alone, and a page asks it of each site.
+    """
     return tuple(symbol for symbol in SYMBOLS[:_HEAVIEST] if not why_not(symbol, edge))
 
 
