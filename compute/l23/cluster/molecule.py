@@ -49,6 +49,7 @@ class Cluster:
     _fit: Any
     _weights: FloatArray
     _values: FloatArray  # (4 or 1, points, n)
+    _work: FloatArray  # (2, points, n)
     functional: str
 
     def coulomb(self, density: FloatArray) -> FloatArray:
@@ -63,20 +64,21 @@ class Cluster:
         hybrid = dft.libxc.hybrid_coeff(self.functional)
         kind = dft.libxc.xc_type(self.functional)
         ao, w = self._values, self._weights
-        moved = ao[0] @ density
+        half, part = self._work  # kept: pages of new arrays would cost a third of the time
+        moved = np.matmul(ao[0], density, out=half)
         if kind == "LDA":
             rho = np.einsum("pi,pi->p", moved, ao[0])
             exc, vxc = dft.libxc.eval_xc(self.functional, rho, deriv=1)[:2]
-            half = ao[0] * (0.5 * w * vxc[0])[:, None]
+            half = np.multiply(ao[0], (0.5 * w * vxc[0])[:, None], out=half)
         else:
             rho = np.empty((4, w.size))
             for k in range(4):
                 rho[k] = np.einsum("pi,pi->p", moved, ao[k])
             rho[1:] *= 2.0
             exc, vxc = dft.libxc.eval_xc(self.functional, rho, deriv=1)[:2]
-            half = ao[0] * (0.5 * w * vxc[0])[:, None]
+            half = np.multiply(ao[0], (0.5 * w * vxc[0])[:, None], out=half)
             for k in range(1, 4):
-                half += ao[k] * (2.0 * w * vxc[1] * rho[k])[:, None]
+                half += np.multiply(ao[k], (2.0 * w * vxc[1] * rho[k])[:, None], out=part)
             rho = rho[0]
         matrix = ao[0].T @ half
         matrix = matrix + matrix.T
@@ -191,6 +193,7 @@ def build_cluster(
         _fit=fit,
         _weights=np.asarray(grids.weights),
         _values=np.ascontiguousarray(ao.reshape(-1, *ao.shape[-2:])),
+        _work=np.empty((2, *ao.shape[-2:])),
         functional=functional,
     )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from compute.errors import OutOfRangeError
 from compute.l23.cluster.atoms import Atom, ground_occupation, metal_occupation, solve_atom
 from compute.l23.cluster.embedding import embed
 from compute.l23.cluster.molecule import FUNCTIONAL, Cluster, build_cluster
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 _H = "H"
+_CARBON = "C"
 _IONICITY = (0.7, 1.0, 0.4)  # share of the formal charge of the ligands in the starts
 _D_ORDER = (2, 4, 0, 3, 1)  # PySCF's xy, yz, z², xz, x²−y² in our order
 
@@ -39,7 +41,19 @@ def prepare(
     ----------
     n_d : float
         3d electrons of the formal valence.
+
+    Raises
+    ------
+    InputError
+        A ligand that the route does not know; :class:`OutOfRangeError` of carbon.
     """
+    if _CARBON in site.ligand_elements:
+        raise OutOfRangeError(
+            f"sites[{site.index}]",
+            f"{site.element} {site.oxidation_state:+g} with {', '.join(site.ligand_elements)}",
+            "ligands of carbon (cyanide, carbonyl, rings) take electrons back from 3d, several at "
+            "once, which route cluster does not describe",
+        )
     vectors = site.ligand_vectors @ site.local_axes.T / BOHR_ANGSTROM
     around = embed(structure, sites, site)
     cluster = build_cluster(site.element, site.ligand_elements, vectors, around, functional)

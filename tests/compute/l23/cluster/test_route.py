@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from compute.crystals.published import crystal
+from compute.errors import OutOfRangeError
+from compute.l23.fitting.complexes import complex_structure
 from compute.l23.spectrum import SiteSpectrum, l23_spectrum
 from compute.sites import analyze_sites
 
@@ -59,3 +61,12 @@ def test_pyrite_is_low_spin() -> None:
     found = _spectrum("pyrite-FeS2", "Fe", 6)
     assert found.result["expectation"]["S2"] < 0.2
     assert found.ten_dq == pytest.approx(1.9, abs=0.4)
+
+
+@pytest.mark.parametrize(("element", "valence"), [("Fe", 2), ("Fe", 3), ("Cr", 3)])
+def test_cyanides_are_refused_in_words(element: str, valence: int) -> None:
+    structure, charges = complex_structure(element, valence, "CN", 6, 1.93)
+    sites = analyze_sites(structure, stated=charges)
+    with pytest.raises(OutOfRangeError, match="take electrons back from 3d") as told:
+        l23_spectrum(structure, sites, sites[0], "cluster")
+    assert told.value.field == "sites[0]"
