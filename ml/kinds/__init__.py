@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from ml.kinds.base import Model, Trained
 
 _TRAINED: Final = {
-    "mixed-chgnet-sevennet": "ml.kinds.mixed_chgnet_sevennet:MixedChgnetSevennet",
     "mixed-chgnet": "ml.kinds.mixed_chgnet:MixedChgnet",
+    "mixed-chgnet-sevennet": "ml.kinds.mixed_chgnet_sevennet:MixedChgnetSevennet",
     "mixed-sevennet": "ml.kinds.mixed_sevennet:MixedSevennet",
     "mixed": "ml.kinds.mixed:Mixed",
     "krr-nmf": "ml.kinds.krr_nmf:KrrNmf",
@@ -34,7 +34,8 @@ _TRAINED: Final = {
 _DERIVED: Final = {"adapted": "ml.kinds.adapted:Adapted"}
 
 KINDS: Final = tuple(_TRAINED)
-"""Kinds that are trained on spectra and their structures, the most exact first."""
+"""Kinds that are trained on spectra and their structures, in the order in which they are the
+default."""
 EVERY_KIND: Final = (*_TRAINED, *_DERIVED)
 """Those, and the kinds that are made from a trained model."""
 
@@ -80,7 +81,7 @@ def check_kind(name: str) -> None:
 
 
 def default_kind() -> str:
-    """The most exact that can be trained here: with the pretrained potentials that are."""
+    """The first that can be trained with the pretrained potentials that are here."""
     return next(name for name in KINDS if can_be_trained(name))
 
 
