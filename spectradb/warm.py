@@ -11,8 +11,28 @@ def load() -> None:
     What is forked afterwards has them all.
     """
     from compute.isolation import start
-    from compute.multiplet.warm import compile_kernels
 
     start()
     _ = get_resolver().url_patterns  # imports the views
-    compile_kernels()
+    compile_engine()
+
+
+def compile_engine() -> None:
+    """Multiplets, matching and peaks: what a visitor waits for."""
+    from compute.matching.compiled import compile_kernels as of_matching
+    from compute.multiplet.compiled import compile_kernels as of_multiplets
+    from compute.peaks.compiled import compile_kernels as of_peaks
+
+    of_matching()
+    of_multiplets()
+    of_peaks()
+
+
+def compile_kernels() -> None:
+    """All kernels, those of series and of learning too."""
+    from compute.series.compiled import compile_kernels as of_series
+    from ml.compiled import compile_kernels as of_learning
+
+    compile_engine()
+    of_series()
+    of_learning()

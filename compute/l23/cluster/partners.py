@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from compute.errors import OutOfRangeError
 from compute.units import BOHR_ANGSTROM
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 _NONMETALS = frozenset(("H", "B", "C", "N", "O", "Si", "P", "S", "As", "Se"))
+_NOT_OF_NITROGEN = frozenset(("C", "N", "O", "S"))  # no N3- is bound to them
 _BOND = 1.2  # a bond is no longer than this times the sum of the covalent radii
 _REACH_ANG = 3.2
 _SAME_ANG = 1e-2
@@ -65,6 +67,11 @@ def partners(
         Of every place of the structure; empty where it is shared or partly empty.
     charges : float64 (n,)
         Formal charges of the places.
+
+    Raises
+    ------
+    OutOfRangeError
+        Nitrogen that shares electrons with more than hydrogen.
     """
     own = np.vstack([np.zeros((1, 3)), site.ligand_vectors])
     found: list[Partner] = []
@@ -77,6 +84,7 @@ def partners(
             if _bound(element, elements[one.index], one.nn_distance)
         ]
         near = [pair for pair in near if _distance(own, pair[1]) > _SAME_ANG]
+        _refuse_shared_nitrogen(site, element, {elements[one.index] for one, _ in near})
         alike = sum(charges[one.index] < 0 for one, _ in near)
         excess = float(charges[index]) - _CLOSED_SHELL.get(element, float(charges[index]))
         for one, at in near:
@@ -87,6 +95,16 @@ def partners(
                 shift += found.pop(known[0]).shift
             found.append(Partner(one.index, elements[one.index], float(charge), at, shift))
     return found
+
+
+def _refuse_shared_nitrogen(site: Site, ligand: str, bound: set[str]) -> None:
+    if ligand == "N" and (others := bound & _NOT_OF_NITROGEN):
+        raise OutOfRangeError(
+            f"sites[{site.index}]",
+            f"{site.element} {site.oxidation_state:+g} with N bound to {', '.join(sorted(others))}",
+            "nitrogen of cyanide, nitrosyl, azide or a ring is no closed shell by itself, which is "
+            "how route cluster takes its ligands",
+        )
 
 
 def closed_shell_charges(ligands: Sequence[str], formal: Mapping[str, float]) -> dict[str, float]:

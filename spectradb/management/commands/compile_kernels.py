@@ -13,18 +13,16 @@ _OLD_DAYS = 30
 
 class Command(BaseCommand):
     help = (
-        "Compile the kernels of multiplets and of series into Numba's cache (NUMBA_CACHE_DIR), so "
-        "that the first visitor after an installation or an upgrade does not wait for it. What was "
-        "compiled from other sources is removed after a month."
+        "Compile all kernels (multiplets, matching, peaks, series, learning) into Numba's cache "
+        "(NUMBA_CACHE_DIR), so that the first visitor after an installation or an upgrade does not "
+        "wait for it. What was compiled from other sources is removed after a month."
     )
 
     def handle(self, **options: Any) -> None:
         from compute.jit import folder
-        from compute.multiplet.warm import compile_kernels
-        from compute.series.compiled import compile_kernels as compile_series
+        from spectradb.warm import compile_kernels
 
         compile_kernels()
-        compile_series()
         kept = folder()
         for other in kept.parent.glob("kernels-*") if kept else ():
             if other != kept and other.stat().st_mtime < time.time() - _OLD_DAYS * 86400:

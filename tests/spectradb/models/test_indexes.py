@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -31,7 +32,7 @@ def _smallest() -> QuerySet[Structure]:
     return Structure.objects.filter(Exists(holding)).order_by("n_sites", "pk")[:4]
 
 
-ASKED: dict[str, tuple[Callable[[], QuerySet[Spectrum | Calculation | Structure]], str]] = {
+ASKED: dict[str, tuple[Callable[[], QuerySet[Any, Any]], str]] = {
     "other spectra of a compound": (
         lambda: Spectrum.objects.filter(
             Q(formula="NiO") | Q(structure=1), absorber="Ni", edge="L23"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pymatgen.core import Structure
 
 from compute.crystals.published import crystal
 from compute.errors import OutOfRangeError
@@ -61,6 +62,18 @@ def test_pyrite_is_low_spin() -> None:
     found = _spectrum("pyrite-FeS2", "Fe", 6)
     assert found.result["expectation"]["S2"] < 0.2
     assert found.ten_dq == pytest.approx(1.9, abs=0.4)
+
+
+@pytest.mark.parametrize(("middle", "bond"), [("C", 1.15), ("O", 1.17), ("N", 1.18)])
+def test_nitrogen_that_is_no_nitride_is_refused_in_words(middle: str, bond: float) -> None:
+    way = np.array([(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1)])
+    places = np.vstack([np.zeros((1, 3)), 2.1 * way, (2.1 + bond) * way])
+    names = ["Fe", *["N"] * 6, *[middle] * 6]
+    structure = Structure(np.eye(3) * 18.0, names, 9.0 + places, coords_are_cartesian=True)
+    stated = {k: 2.0 if k == 0 else -3.0 if k < 7 else 8 / 3 for k in range(13)}
+    sites = analyze_sites(structure, stated=stated)
+    with pytest.raises(OutOfRangeError, match=f"N bound to {middle}"):
+        l23_spectrum(structure, sites, sites[0], "cluster")
 
 
 @pytest.mark.parametrize(("element", "valence"), [("Fe", 2), ("Fe", 3), ("Cr", 3)])

@@ -6,7 +6,7 @@ import pytest
 from numba.core.dispatcher import Dispatcher
 
 from compute.multiplet import kernels, solve
-from compute.multiplet.warm import compile_kernels
+from compute.multiplet.compiled import compile_kernels
 from compute.solvers import lanczos, resolvent, sparse
 
 
