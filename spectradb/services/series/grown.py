@@ -57,7 +57,8 @@ def grow(before: Series, row: Series) -> bool:
     False where somebody took it up meanwhile. Call it in a transaction.
     """
     held = _untouched().select_for_update(of=("self",)).filter(pk=before.pk, updated=before.updated)
-    if not held.exists():
+    # Read, not asked for by exists(): PostgreSQL would have to lock what is joined, too, and cannot.
+    if not held.only("pk"):
         return False
     for field in Series._meta.concrete_fields:
         if field.name in _OF_THE_ROW:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, close_old_connections, connection
 
 from compute.errors import ComputeError, ReadError
 from compute.series.io.beside import gathered
@@ -100,7 +100,8 @@ class Watch:
 
     def look(self) -> Iterator[tuple[Path, dict[str, Any]]]:
         """Import what has come to rest; what became of each. Nothing that is in a file ends it."""
-        close_old_connections()  # one that a restart of the database broke is opened anew
+        if not connection.in_atomic_block:  # whose work would be lost
+            close_old_connections()  # one that a restart of the database broke is opened anew
         try:
             present = self._present()
         except OSError as error:  # a network folder that is away for a moment
