@@ -57,7 +57,7 @@ def grow(before: Series, row: Series) -> bool:
     False where somebody took it up meanwhile. Call it in a transaction.
     """
     held = _untouched().select_for_update(of=("self",)).filter(pk=before.pk, updated=before.updated)
-    # Read, not asked for by exists(): PostgreSQL would have to lock what is joined, too, and cannot.
+    # Read, not asked for by exists(), which would lock what is joined, too: PostgreSQL cannot.
     if not held.only("pk"):
         return False
     for field in Series._meta.concrete_fields:
