@@ -34,6 +34,9 @@ class Rows(ChangeList):
         return f"{address}?{self._kept}" if self._kept else address
 
 
+_LABEL = "Select this object for an action - {}"  # Django's words, which its catalogues translate
+
+
 class Listed(_ModelAdmin):
     """A page of the admin whose list is long."""
 
@@ -42,7 +45,7 @@ class Listed(_ModelAdmin):
 
     def action_checkbox(self, obj: Model) -> SafeString:
         """As Django's, without a template a row."""
-        label = format_html(gettext("Select this object for an action - {}"), str(obj))
+        label = format_html(gettext(_LABEL), str(obj))
         return format_html(
             '<input type="checkbox" name="{}" value="{}" class="action-select" aria-label="{}">',
             ACTION_CHECKBOX_NAME,

@@ -72,7 +72,7 @@ def _opened(path: Path) -> h5py.File:
     except OSError as error:
         try:
             return h5py.File(path, "r", swmr=True)
-        except (OSError, ValueError):
+        except (OSError, ValueError, RuntimeError):  # the last of a broken superblock
             raise ReadError([f"{path.name}: {error}"], permanent=False) from error
 
 
