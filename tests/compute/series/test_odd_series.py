@@ -263,3 +263,9 @@ def test_what_is_no_file_is_never_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ReadError, match="pipe: is no file"):
         read_series([tmp_path / "pipe"])
+
+
+def test_a_file_that_only_begins_like_hdf5_is_refused_by_its_name(tmp_path):
+    (tmp_path / "x.h5").write_bytes(b"\x89HDF\r\n\x1a\n\xff" + bytes(500))
+    with pytest.raises(ReadError, match="x.h5"):
+        arrays.read_hdf5(tmp_path / "x.h5")
