@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.core.exceptions import PermissionDenied
-from django.core.files.storage import storages
 from django.db import transaction
 from django.utils.translation import gettext
 
@@ -13,6 +12,7 @@ from spectradb.models import Series, Status
 from spectradb.services.accounts.roles import may_contribute
 from spectradb.services.curation.workflow import CurationError
 from spectradb.services.series.analyses import forget_maps
+from spectradb.services.series.local import remove_unused
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -50,15 +50,14 @@ def discard(row: Series) -> None:
     ProtectedError
         If a stored spectrum was cut from it.
     """
-    name = row.file_name
+    name, content = row.file_name, row.content_hash
     with transaction.atomic():
         analyses = set(row.analyses.values_list("pk", flat=True))
         row.delete()
-        transaction.on_commit(lambda: _remove(name, analyses))
+        transaction.on_commit(lambda: _remove(name, content, analyses))
 
 
-def _remove(name: str, analyses: set[int]) -> None:
+def _remove(name: str, content_hash: str, analyses: set[int]) -> None:
     if analyses:
         forget_maps(analyses)
-    if not Series.objects.filter(file_name=name).exists():  # the same, brought by somebody else
-        storages["series"].delete(name)
+    remove_unused(name, content_hash)

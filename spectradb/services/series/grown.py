@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from django.core.files.storage import storages
 from django.db import transaction
 from django.db.models import QuerySet
 from numpy.typing import NDArray
@@ -16,7 +15,7 @@ from compute.errors import ReadError
 from compute.series.io.convert import Converted
 from compute.series.io.store import Stored
 from spectradb.models import Series, Status
-from spectradb.services.series.local import local_file
+from spectradb.services.series.local import local_file, remove_unused
 
 # What a person or the database adds to what the files say.
 _OF_THE_ROW = frozenset({"id", "created", "contributor", "licence", "status"})
@@ -64,13 +63,8 @@ def grow(before: Series, row: Series) -> bool:
         if field.name in _OF_THE_ROW:
             setattr(row, field.attname, getattr(before, field.attname))
     row.save(force_update=True)
-    transaction.on_commit(partial(_remove, before.file_name))
+    transaction.on_commit(partial(remove_unused, before.file_name, before.content_hash))
     return True
-
-
-def _remove(name: str) -> None:
-    if not Series.objects.filter(file_name=name).exists():
-        storages["series"].delete(name)
 
 
 def _holds(before: Stored, path: Path) -> bool:

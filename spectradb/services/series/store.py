@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from numpy.typing import NDArray
 
 from compute.errors import ReadError
@@ -25,7 +25,7 @@ from compute.series.io.store import Stored
 from spectradb.models import Quantity, Series, Status
 from spectradb.services.imports.fields import plain_json, short_text
 from spectradb.services.series.grown import draft_of_beginning, grow
-from spectradb.services.series.local import keep, local_file
+from spectradb.services.series.local import alone_with, is_there, keep, local_file
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -199,24 +199,16 @@ def _stored(
         preview=_preview(raw.written.level.reshape(raw.shape or (1,))),
     )
     with transaction.atomic():
-        _alone_with(content)
+        alone_with(content)
         if known := alike.filter(contributor=contributor).first():  # imported at the same time
             return known, "unchanged"
+        if not is_there(row.file_name):  # the row that it was of went just now
+            row.file_name = keep(name, path)
+            row.n_bytes, row.sha256 = raw.written.n_bytes, raw.written.sha256
         if before is not None and grow(before, row):
             return row, "grown"
         row.save()
     return row, "imported"
-
-
-def _alone_with(content: str) -> None:
-    """Until the transaction ends nobody else stores this series.
-
-    For a constraint no empty contributor is the same as another one. SQLite's transactions are
-    IMMEDIATE, so there one at a time writes anyhow.
-    """
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("select pg_advisory_xact_lock(%s)", [int(content[:15], 16)])
 
 
 def _axis(axis: Axis) -> dict[str, Any]:

@@ -19,9 +19,10 @@ from django.core.management.base import CommandError
 
 from compute import isolation
 from spectradb.models import Series
-from spectradb.services.series.store import opened
+from spectradb.services.series import local, store
+from spectradb.services.series.store import import_series, opened
 from spectradb.services.series.watch import Watch
-from tests.factories import make_series_analysis
+from tests.factories import make_series_analysis, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -123,6 +124,22 @@ def test_a_file_that_grows_is_one_draft(folder, django_capture_on_commit_callbac
     with opened(row) as stored:
         assert stored.n_spectra == 25
     assert len(list((Path(settings.VAR_DIR) / "series").rglob("*.h5"))) == 1
+
+
+def test_a_series_keeps_its_file_if_the_draft_that_had_it_goes_meanwhile(map_file, monkeypatch):
+    """It grew or was deleted between the look for its file and the row that is of it, too."""
+    first = import_series([map_file], contributor=make_user("anna", "contributor"))
+
+    def late(content_hash):
+        row = Series.objects.get(pk=first.id)
+        row.delete()
+        local.remove_unused(row.file_name, content_hash)
+        local.alone_with(content_hash)
+
+    monkeypatch.setattr(store, "alone_with", late)
+    done = import_series([map_file])
+    with opened(Series.objects.get(pk=done.id)) as stored:
+        assert stored.n_spectra == first.n_spectra
 
 
 def test_a_file_that_was_replaced_is_a_draft_of_its_own(folder):
