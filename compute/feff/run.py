@@ -26,6 +26,7 @@ from compute.feff.errors import (
 from compute.feff.output import Xmu, read_xmu
 from compute.feff.version import PACKAGE, RELEASE
 from compute.feff.worker import BEGUN, FAILURE, STAGES
+from compute.isolation import without_secrets
 
 LIMIT_S = 3000.0
 """CPU time that one edge may take; cells of 4 to 60 atoms need 1 to 8 minutes."""
@@ -104,7 +105,7 @@ def _run_in(folder: Path, limit_s: float, progress: Progress) -> None:
         process = subprocess.Popen(
             [sys.executable, "-m", "compute.feff.worker"],
             cwd=folder,
-            env=os.environ | MEMORY | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+            env=without_secrets(os.environ) | MEMORY | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
             stdin=subprocess.DEVNULL,
             stdout=words,
             stderr=subprocess.STDOUT,

@@ -8,6 +8,7 @@ limits of memory and time, and says in words what became of it.
 from __future__ import annotations
 
 from compute.isolation.budget import ALLOWANCE, Allowance, unlimited, within
+from compute.isolation.inherited import without_secrets
 from compute.isolation.parent import StoppedError, apart, apart_within, start
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "start",
     "unlimited",
     "within",
+    "without_secrets",
 ]

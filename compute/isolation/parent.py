@@ -19,6 +19,7 @@ from typing import ParamSpec, TypeVar
 from compute.errors import ComputeError, ReadError
 from compute.isolation import server
 from compute.isolation.budget import ALLOWANCE, Allowance, is_trusted, seconds_left, uncounted
+from compute.isolation.inherited import without_secrets
 from compute.isolation.wire import answer_of, receive, send
 
 P = ParamSpec("P")
@@ -218,7 +219,7 @@ def _started() -> _Pool:
             stdin=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
             env={
-                **os.environ,
+                **without_secrets(os.environ),
                 **dict.fromkeys(_ONE_THREAD, "1"),
                 "PYTHONPATH": os.pathsep.join(paths),
             },

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
+from compute.isolation import without_secrets
 from spectradb.services.queue.beside import THREAD_SETTINGS
 
 if TYPE_CHECKING:
@@ -32,11 +33,6 @@ if TYPE_CHECKING:
 _BEAT_SECONDS, _SILENT_SECONDS = 10, 60  # of the workers of a node, until they are taken for lost
 _BAD_BLOCKS = 3  # that ended before any worker of theirs was seen
 _WALLTIME = re.compile(r"\d{1,4}:[0-5]\d:[0-5]\d")
-_SECRET = re.compile(
-    r"SECRET|PASS|_PWD$|TOKEN|KEY|CREDENTIAL|_URL$|_DSN$|^PG|^AWS_|^DJANGO_|^SPECTRADB_|^SENTRY"
-    r"|^EMAIL_",
-    re.IGNORECASE,
-)
 
 
 class ClusterError(Exception):
@@ -186,11 +182,10 @@ def scrubbed() -> Iterator[None]:
 
     Batch systems hand the whole environment of whoever submits on to the nodes.
     """
-    before = dict(os.environ)
-    for name in before:
-        if _SECRET.search(name) and name not in _of_workers():
-            del os.environ[name]
-    os.environ.update(_of_workers())
+    before, handed = dict(os.environ), without_secrets(os.environ) | _of_workers()
+    for name in before.keys() - handed.keys():
+        del os.environ[name]
+    os.environ.update(handed)
     try:
         yield
     finally:

@@ -19,6 +19,10 @@ def process() -> int:
     return os.getpid()
 
 
+def variables() -> list[str]:
+    return sorted(os.environ)
+
+
 def loop() -> None:
     while True:
         pass

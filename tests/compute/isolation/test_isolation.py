@@ -30,6 +30,16 @@ def test_calls_are_answered_by_one_child_after_the_other() -> None:
     assert first == second != os.getpid()
 
 
+def test_a_child_knows_no_key_database_or_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = {"SECRET_KEY", "DATABASE_URL", "SMTP_PASSWORD", "ORCID_CLIENT_SECRET", "PGHOST"}
+    for name in secrets:
+        monkeypatch.setenv(name, "x")
+    asking._close()  # the next call starts a server with what is there now
+    found = set(apart(reading.variables))
+    assert "PATH" in found
+    assert not secrets & found
+
+
 def test_trusted_files_are_read_here() -> None:
     with unlimited():
         assert apart(reading.process) == os.getpid()
