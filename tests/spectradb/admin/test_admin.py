@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import URLPattern, reverse
 
+from spectradb.admin.lists import Listed
 from spectradb.models import Spectrum
 from spectradb.services.curation import workflow as curation
 from spectradb.services.curation.quality import keep_checks
@@ -350,3 +352,10 @@ def test_the_history_names_columns_as_people_do(desk: Client, curator: User) -> 
     save_with_reason(row, curator, "Edited facility, energy_offset_ev.")
     text = desk.get(page_of(row)).content.decode()
     assert "Edited: Facility, Anchor of the energy scale (eV)." in text
+
+
+def test_the_check_box_of_a_row_escapes_what_the_row_is_called() -> None:
+    row = Spectrum(pk=5, formula='"><script>')
+    assert str(row) == 'SDB-5 "><script>'
+    box = Listed(Spectrum, admin.site).action_checkbox(row)
+    assert 'SDB-5 &quot;&gt;&lt;script&gt;">' in box
