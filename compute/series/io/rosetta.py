@@ -7,7 +7,9 @@ for by its name when such a file comes.
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from compute.series.io.raw import Axis, RawSeries
 
 READERS = {".dm3": "digitalmicrograph", ".dm4": "digitalmicrograph", ".emd": "emd",
            ".zspy": "zspy"}  # fmt: skip
+MAPPED = frozenset((".dm3", ".dm4"))  # whose values are mapped from the file
 
 
 def read_rosetta(path: Path) -> RawSeries | None:
@@ -57,12 +60,19 @@ def read_rosetta(path: Path) -> RawSeries | None:
     warnings = [f"{len(signals) - 1} other signals of the file are not taken"]
 
     def source() -> Iterator[np.ndarray[Any, Any]]:
-        yield from parts_of(data, at)
+        with _one_after_the_other():
+            yield from parts_of(data, at)
 
     return series_of(
         path, axes, at, source, kind, np.dtype(data.dtype), {"title": title}, "counts",
         warnings if len(signals) > 1 else [],
     )  # fmt: skip
+
+
+def _one_after_the_other() -> AbstractContextManager[Any]:
+    """Dask reads in as many threads as there are cores, each with a map of the whole file."""
+    dask: Any = sys.modules.get("dask")
+    return nullcontext() if dask is None else dask.config.set(scheduler="synchronous")
 
 
 def _is_stack(signal: dict[str, Any]) -> bool:

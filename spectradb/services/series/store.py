@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from compute.errors import ReadError
 from compute.isolation import ALLOWANCE, Allowance, apart_within
 from compute.series.io import RawSeries
+from compute.series.io.beside import ARRAY
 from compute.series.io.convert import Converted, convert, convert_read
 from compute.series.io.raw import Axis
+from compute.series.io.rosetta import MAPPED
 from compute.series.io.store import Stored
 from spectradb.models import Quantity, Series, Status
 from spectradb.services.imports.fields import plain_json, short_text
@@ -36,6 +38,7 @@ _EVEN = 1e-4  # of the range, within which steps count as the same
 _ROUNDING = 1e-14  # of the largest value, which is no step
 _STALE_SECONDS = 24 * 3600
 _SMALL_BYTES = 2**20
+_MAPPED = MAPPED | {ARRAY}
 _READING = Allowance(memory_bytes=2**30, cpu_seconds=60.0, wall_factor=20.0)
 
 
@@ -140,7 +143,7 @@ def _allowance(paths: Sequence[Path]) -> Allowance:
     n_bytes = sum(size for _, size in sizes)
     if n_bytes < _SMALL_BYTES:
         return ALLOWANCE  # its child serves many calls
-    mapped = sum(size for suffix, size in sizes if suffix == ".npy")
+    mapped = sum(size for suffix, size in sizes if suffix in _MAPPED)
     return replace(
         _READING,
         memory_bytes=_READING.memory_bytes + 2 * mapped,

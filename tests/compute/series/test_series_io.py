@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
+from contextlib import contextmanager
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -11,6 +14,7 @@ import pytest
 
 from compute.errors import InputError, ReadError
 from compute.series.io import read_series
+from compute.series.io.rosetta import read_rosetta
 from compute.series.io.store import Stored, write
 
 ENERGY = 700 + 0.5 * np.arange(40)
@@ -320,6 +324,33 @@ def test_files_that_need_another_package_say_which(tmp_path, name):
     (tmp_path / name).write_bytes(bytes(100))
     with pytest.raises(ReadError, match="rosettasciio"):
         read_series([tmp_path / name])
+
+
+def test_dask_reads_a_mapped_file_in_one_thread(tmp_path, monkeypatch):
+    """Each of its threads maps all of it anew."""
+    now = []
+
+    @contextmanager
+    def chosen(*, scheduler):
+        now.append(scheduler)
+        yield
+        now.pop()
+
+    class Values(np.ndarray):
+        def __getitem__(self, key):
+            assert now == ["synchronous"]
+            return np.asarray(self)[key]
+
+    axes = [{"name": "x", "units": "nm", "size": 3, "navigate": True},
+            {"name": "E", "units": "eV", "size": 4, "navigate": False, "offset": 600}]  # fmt: skip
+    signal = {"data": np.ones((3, 4), np.float32).view(Values), "axes": axes}
+    reader = SimpleNamespace(file_reader=lambda path, lazy: [signal])
+    monkeypatch.setitem(sys.modules, "rsciio", SimpleNamespace(digitalmicrograph=reader))
+    monkeypatch.setitem(sys.modules, "rsciio.digitalmicrograph", reader)
+    monkeypatch.setitem(sys.modules, "dask", SimpleNamespace(config=SimpleNamespace(set=chosen)))
+    series = read_rosetta(tmp_path / "a.dm4")
+    np.testing.assert_array_equal(np.concatenate(list(series.parts())), np.ones((3, 4)))
+    assert now == []
 
 
 @pytest.mark.parametrize(

@@ -209,3 +209,13 @@ def test_what_changes_while_it_is_read_is_read_again(map_file, folder, monkeypat
     assert [*watch.look(), *watch.look(), *watch.look()] == []
     monkeypatch.undo()
     assert told_of(watch) == {"a.h5": "imported"}
+
+
+@pytest.mark.parametrize(("name", "maps"), [("a.npy", 2), ("a.dm4", 2), ("a.h5", 0)])
+def test_a_file_that_is_mapped_may_be_as_large_as_it_is(folder, name, maps):
+    """What is mapped counts as memory of the child, and takes none."""
+    size = 3 * 2**30
+    with (folder / name).open("wb") as file:
+        file.truncate(size)
+    beyond = store._allowance([folder]).memory_bytes - store._READING.memory_bytes
+    assert beyond == maps * size
