@@ -182,3 +182,15 @@ def _same_places(lattice: FloatArray, places: FloatArray, orbit: FloatArray) -> 
     distance = np.linalg.norm((step - np.round(step)) @ lattice, axis=2)
     nearest = distance.argmin(axis=1)
     return np.where(distance.min(axis=1) < _SAME_PLACE_ANG, nearest, -1)
+
+
+def bring_near(structure: Structure) -> Structure:
+    """The same crystal, its atoms beyond the next cells brought into the cell.
+
+    Neighbours are sought through all cells between the farthest atoms: thousands of edges would
+    take minutes.
+    """
+    cells = np.floor(structure.frac_coords)
+    for n in np.flatnonzero((np.abs(cells) > 1).any(axis=1)):
+        structure.translate_sites([int(n)], -cells[n], frac_coords=True, to_unit_cell=False)
+    return structure

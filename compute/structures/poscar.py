@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compute.errors import ReadError
+from compute.structures.cell import bring_near
 from compute.structures.composition import parse_formula
 from compute.structures.findings import Finding
 from compute.structures.limits import MAX_ATOMS, refuse_cell, refuse_dense, refuse_far, refuse_many
@@ -90,7 +91,7 @@ def read_poscar(text: str, name: str) -> tuple[Structure, list[Finding]]:
         places = np.asarray(np.linalg.solve(lattice.T, (places * factors).T).T, dtype=float)
     refuse_far(places, name)
     species, findings = _species(lines, title, symbols, counts, beside)
-    return Structure(Lattice(lattice), species, places), findings
+    return bring_near(Structure(Lattice(lattice), species, places)), findings
 
 
 def _scaled(

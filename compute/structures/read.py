@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from compute.errors import ReadError, told
-from compute.structures.cell import FULL
+from compute.structures.cell import FULL, bring_near
 from compute.structures.cif import PARTIAL, CrystalRead, read_cif
 from compute.structures.findings import Finding, Weight
 from compute.structures.limits import (
@@ -109,6 +109,7 @@ def read_dict(one: Any, place: str) -> CrystalRead:
         text = " ".join(str(error).split()) or type(error).__name__
         raise ReadError([f"{place}: cannot be read as a structure ({text[:300]})"]) from error
     refuse_impossible(structure, place)
+    bring_near(structure)
     return CrystalRead(structure, given, check(structure))
 
 

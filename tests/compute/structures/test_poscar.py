@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pymatgen.core import Lattice, Structure
 
 from compute.errors import ReadError
 from compute.structures.poscar import read_poscar
+from compute.structures.read import read_dict
 
 CELL = "4.177\n0.0 0.5 0.5\n0.5 0.0 0.5\n0.5 0.5 0.0\n"
 NIO_ATOMS = "Direct\n0 0 0\n0.5 0.5 0.5\n"
@@ -95,3 +97,18 @@ def test_scales_selective_dynamics_and_cartesian_places_give_one_crystal() -> No
 def test_an_error_names_the_line_or_the_atom(text: str, message: str) -> None:
     with pytest.raises(ReadError, match=message):
         read_poscar(text, "POSCAR")
+
+
+def test_atoms_of_far_cells_are_brought_in_and_those_of_the_next_stay() -> None:
+    far = f"x\n{CELL}Ni O\n1 1\nDirect\n-0.02 0 0\n4594.5 -620.5 0.5\n"
+    structure, _ = read_poscar(far, "POSCAR")
+    np.testing.assert_allclose(structure.frac_coords, [[-0.02, 0, 0], [0.5, 0.5, 0.5]], atol=1e-9)
+
+
+def test_a_structure_of_json_is_brought_in_as_well() -> None:
+    structure = Structure(
+        Lattice.cubic(4.2), ["Ni", "O"], [[0, 0, 0], [3000.5, -900.5, 0.5]], labels=["Ni1", "O1"]
+    )
+    read = read_dict(structure.as_dict(), "one.json").structure
+    np.testing.assert_allclose(read.frac_coords, [[0, 0, 0], [0.5, 0.5, 0.5]], atol=1e-9)
+    assert read.labels == ["Ni1", "O1"]
