@@ -100,8 +100,8 @@ def test_what_is_under_the_pointer_is_not_called_a(quiet: Page, live_server: Any
     expect(page.locator("#place")).to_have_text("A: y 2 nm, x 4 nm · B: y 8 nm, x 10 nm")
 
 
-@pytest.mark.parametrize("shape", [(300, 2), (2, 300)])
-def test_a_map_of_a_few_columns_fits_the_page(
+@pytest.mark.parametrize("shape", [(300, 2), (2, 300), (24, 32)])
+def test_a_map_fits_the_page_and_fills_its_place(
     quiet: Page, live_server: Any, shape: tuple[int, int]
 ) -> None:
     row = make_series(shape)
@@ -112,6 +112,8 @@ def test_a_map_of_a_few_columns_fits_the_page(
     box = picture.bounding_box()
     assert box is not None
     assert 50 < box["height"] < 600
+    for drawn in picture.locator("canvas").all():
+        assert drawn.bounding_box() == pytest.approx(box, abs=1.0)
 
 
 def test_the_spectrum_follows_the_pointer_over_a_large_map(quiet: Page, live_server: Any) -> None:
