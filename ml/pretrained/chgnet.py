@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from ml.crystals import Crystal
 from ml.errors import LearningError
+from ml.pretrained.batches import batches
 
 _WEIGHTS = Path("pretrained") / "0.3.0" / "chgnet_0.3.0_e29f68s314m37.pth.tar"
-_ATOMS = 400  # in one batch
 
 
 def is_available() -> bool:
@@ -40,16 +40,8 @@ def embed(crystals: Sequence[Crystal]) -> Iterator[NDArray[np.float32]]:
         If ``chgnet`` is not installed.
     """
     model = _model()
-    batch: list[Any] = []
-    waiting = 0
-    for crystal in crystals:
-        batch.append(_graph(model, crystal))
-        waiting += len(crystal.numbers)
-        if waiting >= _ATOMS:
-            yield from _run(model, batch)
-            batch, waiting = [], 0
-    if batch:
-        yield from _run(model, batch)
+    for batch in batches(crystals):
+        yield from _run(model, [_graph(model, one) for one in batch])
 
 
 @lru_cache(maxsize=1)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from ml.crystals import Crystal, neighbours
 from ml.errors import LearningError
+from ml.pretrained.batches import batches
 from ml.pretrained.sevennet_network import CUTOFF, Bonds, SevenNet, State
 from ml.training import pick_device
 
@@ -38,7 +39,6 @@ _ALLOWED: list[Any] = [
     type(np.dtype(np.float64)),
     type(np.dtype(np.int64)),
 ]
-_ATOMS = 400  # in one batch
 _LARGEST = (
     100.0  # of a state; atoms of the Cu K set stay below 33, atoms almost at one place do not
 )
@@ -53,15 +53,7 @@ def is_available() -> bool:
 def embed(crystals: Sequence[Crystal]) -> Iterator[NDArray[np.float32]]:
     """(n_atoms, 1024) of each crystal: what no rotation changes of the states of its atoms."""
     model = _model()
-    batch: list[Crystal] = []
-    waiting = 0
-    for crystal in crystals:
-        batch.append(crystal)
-        waiting += len(crystal.numbers)
-        if waiting >= _ATOMS:
-            yield from _run(model, batch)
-            batch, waiting = [], 0
-    if batch:
+    for batch in batches(crystals):
         yield from _run(model, batch)
 
 

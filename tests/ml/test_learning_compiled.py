@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from numba.core.dispatcher import Dispatcher
 
 from ml import crystals, distances
 from ml.cgcnn import graphs, messages
 from ml.compiled import compile_kernels
 from ml.kinds.base import FitOptions
 from ml.kinds.doors import fit_model
+from tests.compiled import signatures
 from tests.ml.samples import halides
 
 
 def compiled() -> dict[str, int]:
-    return {
-        f"{module.__name__}.{name}": len(one.signatures)
-        for module in (crystals, distances, graphs, messages)
-        for name, one in vars(module).items()
-        if isinstance(one, Dispatcher) and one.targetoptions.get("inline") != "always"
-    }
+    return signatures(crystals, distances, graphs, messages)
 
 
 @pytest.mark.slow

@@ -7,26 +7,20 @@ import pkgutil
 from pathlib import Path
 
 import pytest
-from numba.core.dispatcher import Dispatcher
 
 import compute.matching
 from compute import broadening
 from compute.matching import SpectrumLibrary
 from compute.matching.compiled import compile_kernels
 from tests.benchmarks.lorentzian_sets import Disturbance, make_library, make_queries
+from tests.compiled import signatures
 from tests.compute.matching.conftest import MOVED
 
 
 def compiled() -> dict[str, int]:
-    """How many signatures each kernel of matching has."""
     names = [one.name for one in pkgutil.iter_modules(compute.matching.__path__)]
     modules = [importlib.import_module(f"compute.matching.{name}") for name in names]
-    return {
-        f"{module.__name__}.{name}": len(one.signatures)
-        for module in (*modules, broadening)
-        for name, one in vars(module).items()
-        if isinstance(one, Dispatcher) and one.py_func.__module__ == module.__name__
-    }
+    return signatures(*modules, broadening)
 
 
 @pytest.mark.slow

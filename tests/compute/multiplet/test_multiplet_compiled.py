@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from numba.core.dispatcher import Dispatcher
 
 from compute.multiplet import kernels, solve
 from compute.multiplet.compiled import compile_kernels
 from compute.solvers import lanczos, resolvent, sparse
+from tests.compiled import signatures
 
 
 def compiled() -> dict[str, int]:
-    """How many signatures each kernel has."""
-    return {
-        name: len(one.signatures)
-        for module in (kernels, lanczos, resolvent, sparse)
-        for name, one in vars(module).items()
-        if isinstance(one, Dispatcher)
-    }
+    return signatures(kernels, lanczos, resolvent, sparse)
 
 
 @pytest.mark.slow

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numba.core.dispatcher import Dispatcher
 
 from compute.peaks import decompose, lineshapes, nonnegative, refine
 from compute.peaks.compiled import compile_kernels
+from tests.compiled import signatures
 
 
 def compiled() -> dict[str, int]:
-    return {
-        name: len(one.signatures)
-        for module in (lineshapes, nonnegative, refine)
-        for name, one in vars(module).items()
-        if isinstance(one, Dispatcher)
-    }
+    return signatures(lineshapes, nonnegative, refine)
 
 
 @pytest.mark.slow

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numba.core.dispatcher import Dispatcher
 
 from compute.series import factor, kernels, moving_kernels, unmix
 from compute.series.compiled import compile_kernels
 from compute.series.factor import mcr, nmf
+from tests.compiled import signatures
 from tests.compute.series.made import REFERENCES, mixtures
 
 
 def compiled() -> dict[str, int]:
-    return {
-        name: len(one.signatures)
-        for module in (kernels, moving_kernels, factor)
-        for name, one in vars(module).items()
-        if isinstance(one, Dispatcher)
-    }
+    return signatures(kernels, moving_kernels, factor)
 
 
 @pytest.mark.slow

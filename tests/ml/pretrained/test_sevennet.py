@@ -16,7 +16,7 @@ import torch
 from ml import pretrained
 from ml.crystals import Crystal
 from ml.errors import LearningError
-from ml.pretrained import sevennet, sevennet_network
+from ml.pretrained import batches, sevennet, sevennet_network
 from ml.pretrained.sevennet_network import CHANNELS, LAYERS, SevenNet
 from tests.ml.pretrained.test_pretrained import crystal
 from tests.ml.samples import lonely, rotation
@@ -140,7 +140,7 @@ def test_states_are_in_the_order_of_the_atoms_and_of_the_crystals() -> None:
 def test_bonds_by_parts_give_the_same_states(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = list(sevennet.embed(crystals()))
     monkeypatch.setattr(sevennet_network, "_BONDS", 7)
-    monkeypatch.setattr(sevennet, "_ATOMS", 3)
+    monkeypatch.setattr(batches, "_ATOMS", 3)
     for a, b in zip(sevennet.embed(crystals()), whole, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
 
