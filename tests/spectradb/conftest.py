@@ -26,6 +26,12 @@ def own_indexes(settings: LazySettings, tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.fixture(autouse=True)
+def _empty_cache() -> None:
+    """Throttles count by account, and each test numbers its accounts from one again."""
+    cache.clear()
+
+
+@pytest.fixture(autouse=True)
 def _in_english() -> None:
     """A request in Japanese leaves its language active in this thread."""
     translation.deactivate()
