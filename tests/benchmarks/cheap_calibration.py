@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from compute.l23.cheap.prefactors import PREFACTORS
-from compute.l23.fitting.cheap_anchors import table
+from compute.l23.fitting.cheap_anchors import families, table
 from compute.l23.fitting.cheap_prefactors import tables, values
 from tests.benchmarks.output import rewrite
 
@@ -23,7 +23,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--write", action="store_true", help="into docs/measurements/cheap.md")
     by_value, by_class = tables(values(), PREFACTORS)
-    found = {"splittings": by_value, "classes": by_class, "anchors": table()}
+    found = {"splittings": by_value, "classes": by_class, "anchors": table() + families()}
     if parser.parse_args().write:
         for name, text in found.items():
             rewrite(_DOCUMENT, name, text)

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import django
+from pymatgen.core import Structure
 
 from compute import routes
 from compute.packing import LEVELS
-from compute.sites import analyze_sites
+from compute.sites import Site, analyze_sites
 from tests.benchmarks.output import write
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spectradb.settings")
@@ -35,8 +36,8 @@ STARTER = Path(__file__).parents[2] / "spectradb" / "starter"
 SYMPREC = 0.01  # Å, as structures are stored with
 
 
-def computed(release: Release, row: dict[str, Any]) -> Any:
-    """The spectrum of a row, from its structure."""
+def site_of(release: Release, row: dict[str, Any]) -> tuple[Structure, list[Site], Site]:
+    """The structure of a row, all its sites analysed anew, and the site that the row is of."""
     held = release.structures[row["structure"]]
     structure = crystal_of(held)
     told = [dict(zip(SITE, site, strict=True)) for site in held["sites"]]
@@ -48,7 +49,12 @@ def computed(release: Release, row: dict[str, Any]) -> Any:
         for one in sites
         if one.element == wanted["element"] and wanted["index"] in one.equivalent_indices
     )
-    return routes.site_spectrum(structure, sites, site, row["edge"], row["route"])
+    return structure, sites, site
+
+
+def computed(release: Release, row: dict[str, Any]) -> Any:
+    """The spectrum of a row, from its structure."""
+    return routes.site_spectrum(*site_of(release, row), row["edge"], row["route"])
 
 
 def _key(site: dict[str, Any]) -> int | str:

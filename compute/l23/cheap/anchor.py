@@ -1,14 +1,16 @@
 """The place of computed spectra on the absolute energy scale, and how well it is known.
 
 The engine's energies are relative to the difference of configuration averages. What must be
-added, ``energy_offset_ev``, is known where a compound was measured: its L3 maximum less the
-computed relative one (``anchors.json``, by ``compute.l23.fitting.cheap_anchors``). Elsewhere it
-is predicted from those by a Gaussian process: a plane in 2p binding energy and valence,
-``E_b(2p3/2, metal) + ζ_2p/2 + a + b v``, and departures from it that compounds share which have the
-element, the ion, or the ligand and coordination in common. So the offset of an ion draws on its own
-reference first, then on the element's others; and the error grows with what a site shares with no
-reference (a sulphide, a tetrahedron). Binding energies of the metals: J. C. Fuggle and
-N. Mårtensson, J. Electron Spectrosc. 21 (1980) 275.
+added, ``energy_offset_ev``, is known from references of two kinds (``anchors.json``): compounds
+whose L3 maximum was measured (by ``compute.l23.fitting.cheap_anchors``), and families of sites that
+route ``cluster`` has computed, whose scale is that of total energies (by
+``tests.benchmarks.cheap_computed``). Elsewhere a Gaussian process predicts it from those: a plane
+in 2p binding energy and valence, ``E_b(2p3/2, metal) + ζ_2p/2 + a + b v``, and departures from it
+that compounds of one element share, all of them, those with softer or harder ligands, and those of
+the same number of ligands below six. The errors of computed references are those of a theory: a
+part common to all, of which nothing is taken to be known, a part of an element, and a part of a
+family. Binding energies of the metals: J. C. Fuggle and N. Mårtensson, J. Electron Spectrosc. 21
+(1980) 275.
 """
 
 from __future__ import annotations
@@ -36,13 +38,40 @@ METAL_2P32_EV = {
     "Sc": 398.7, "Ti": 453.8, "V": 512.1, "Cr": 574.1, "Mn": 638.7,
     "Fe": 706.8, "Co": 778.1, "Ni": 852.7, "Cu": 932.7, "Zn": 1021.8,
 }  # fmt: skip
-# Standard deviations of the departures from the plane, eV: what compounds of one element, of one
-# ion, and of one kind of ligand share. The first two make the errors of left-out references theirs
-# (docs/measurements/cheap.md); the last is that a ligand one unit of optical electronegativity
-# away, or another coordination, may shift the scale by as much as a unit of valence does.
-OF_ELEMENT_EV, OF_ION_EV = 0.7, 0.4
-OF_LIGAND_EV, OF_COORDINATION_EV = 2.5, 1.2
-_OF_PLANE_EV = 20.0  # of a and b: no prior to speak of
+_UNKNOWN_EV = 20.0  # of a and b, and of what is common to all computed: no prior to speak of
+_OCTAHEDRON = 6
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Standard deviations, eV (``python -m compute.l23.fitting.cheap_anchors`` repeats the fits).
+
+    Attributes
+    ----------
+    element : float
+        Departure from the plane that compounds of one element share.
+    ligand : float
+        What they share per unit of optical electronegativity of the ligands from oxide.
+    coordination : float
+        What they share with the same number of ligands below six.
+    site : float
+        Of single sites about their family.
+    family : float
+        Of the theory's families (ion, ligands, coordination) about what is above.
+    theory : float
+        What computed references of one element are wrong by, beside a constant of all: rounded
+        up, the likelihood hardly tells 0.1 from 0.5.
+    """
+
+    element: float = 1.96
+    ligand: float = 0.35
+    coordination: float = 0.28
+    site: float = 0.27
+    family: float = 0.18
+    theory: float = 0.3
+
+
+SIZES = Sizes()
 
 
 @dataclass(frozen=True)
@@ -76,54 +105,116 @@ def kind_of(site: Site) -> Kind:
     )
 
 
+@dataclass(frozen=True, eq=False)
+class References:
+    """Where references put the scale.
+
+    Attributes
+    ----------
+    kinds : sequence of Kind
+    offsets : float64 (n,)
+    errors : float64 (n,)
+        Of measured references the measurement's; zero of computed ones.
+    sites : float64 (n,)
+        How many sites an offset is the mean of.
+    computed : bool (n,)
+    """
+
+    kinds: Sequence[Kind]
+    offsets: FloatArray
+    errors: FloatArray
+    sites: FloatArray
+    computed: NDArray[np.bool_]
+
+    def where(self, chosen: NDArray[np.bool_]) -> References:
+        """Those of them that are chosen."""
+        kinds = [kind for kind, one in zip(self.kinds, chosen, strict=True) if one]
+        return References(
+            kinds,
+            self.offsets[chosen],
+            self.errors[chosen],
+            self.sites[chosen],
+            self.computed[chosen],
+        )
+
+    def beyond_metal(self) -> FloatArray:
+        """Offsets less those of the metals, eV."""
+        metals: FloatArray = np.array([zero_of(kind.element) for kind in self.kinds])
+        return self.offsets - metals
+
+    def covariance(self, sizes: Sizes = SIZES) -> FloatArray:
+        """Of the offsets, their own errors included, eV²."""
+        alike = _same_element(self.kinds, self.kinds)
+        theory = _UNKNOWN_EV**2 + sizes.theory**2 * alike + sizes.family**2 * np.eye(len(alike))
+        both = np.outer(self.computed, self.computed)
+        own = np.diag(self.errors**2 + sizes.site**2 / self.sites)
+        total: FloatArray = shared(self.kinds, self.kinds, sizes) + own
+        return total + np.where(both, theory, 0.0)
+
+
+def measured_and_computed(table: Mapping[str, Any]) -> References:
+    """All references of ``anchors.json``, measured ones first."""
+    measured, computed = table["references"], table["computed"]
+    rows = [*measured, *computed]
+    return References(
+        [
+            Kind(str(r["element"]), float(r["valence"]), float(r["softness"]), int(r["ligands"]))
+            for r in rows
+        ],
+        np.array([float(row["offset_ev"]) for row in rows]),
+        np.array([float(row.get("error_ev", 0.0)) for row in rows]),
+        np.array([float(row.get("sites", 1)) for row in rows]),
+        np.arange(len(rows)) >= len(measured),
+    )
+
+
+class Scale:
+    """Offsets of any kind of site by the references given."""
+
+    def __init__(self, references: References, sizes: Sizes = SIZES) -> None:
+        self._kinds, self._sizes = references.kinds, sizes
+        self._inverse = np.linalg.inv(references.covariance(sizes))
+        self._weighted = self._inverse @ references.beyond_metal()
+
+    def at(self, kind: Kind) -> tuple[float, float]:
+        """Offset of a site of this kind, and its standard error, eV."""
+        mean, covariance = self.together([kind])
+        error = np.sqrt(max(covariance[0, 0], 0.0) + self._sizes.site**2)
+        return zero_of(kind.element) + float(mean[0]), float(error)
+
+    def together(self, kinds: Sequence[Kind]) -> tuple[FloatArray, FloatArray]:
+        """Offsets less those of the metals of several kinds, and their covariance, eV and eV²."""
+        towards = shared(kinds, self._kinds, self._sizes)
+        covariance = shared(kinds, kinds, self._sizes) - towards @ self._inverse @ towards.T
+        return towards @ self._weighted, covariance
+
+
 def energy_offset(site: Site) -> tuple[float, float]:
     """What to add to relative energies, and its standard error, both eV."""
-    references = _table()["references"]
-    kinds = [_kind(entry) for entry in references]
-    offsets = np.array([float(entry["offset_ev"]) for entry in references])
-    errors = np.array([float(entry["error_ev"]) for entry in references])
-    mean, error = predicted(kind_of(site), kinds, offsets, errors)
+    mean, error = _scale().at(kind_of(site))
     return round(mean, 3), round(error, 2)
 
 
-def predicted(
-    kind: Kind, known: Sequence[Kind], offsets: FloatArray, errors: FloatArray
-) -> tuple[float, float]:
-    """Offset of a kind from those of references, and its standard error, eV.
-
-    Parameters
-    ----------
-    offsets, errors : float64 (n,)
-        Of the references ``known``; the error is that of the measurement.
-    """
-    zero = np.array([zero_of(one.element) for one in known])
-    among = _shared(known, known) + np.diag(errors**2)
-    towards = _shared([kind], known)[0]
-    weights = np.linalg.solve(among, towards)
-    variance = float(_shared([kind], [kind])[0, 0] - weights @ towards)
-    mean = zero_of(kind.element) + float(weights @ (offsets - zero))
-    return mean, float(np.sqrt(max(variance, 0.0)))
+def shared(some: Sequence[Kind], others: Sequence[Kind], sizes: Sizes = SIZES) -> FloatArray:
+    """Covariances of the offsets of kinds, eV²."""
+    valence, softness, ligands = (
+        [np.array([getattr(kind, name) for kind in kinds]) for kinds in (some, others)]
+        for name in ("valence", "softness", "ligands")
+    )
+    few = (ligands[0][:, None] == ligands[1]) & (ligands[1] < _OCTAHEDRON)
+    departures = (
+        sizes.element**2 + sizes.ligand**2 * np.outer(*softness) + sizes.coordination**2 * few
+    )
+    plane = _UNKNOWN_EV**2 * (1.0 + np.outer(*valence))
+    total: FloatArray = plane + _same_element(some, others) * departures
+    return total
 
 
-def _shared(some: Sequence[Kind], others: Sequence[Kind]) -> FloatArray:
-    """Covariances, eV²."""
-
-    def one(a: Kind, b: Kind) -> float:
-        same_element = a.element == b.element
-        total = _OF_PLANE_EV**2 * (1.0 + a.valence * b.valence)
-        total += OF_ELEMENT_EV**2 * same_element
-        # Ions of one element share the less the further apart their valences are.
-        total += OF_ION_EV**2 * same_element * max(1.0 - abs(a.valence - b.valence), 0.0)
-        total += OF_LIGAND_EV**2 * a.softness * b.softness
-        other = a.ligands == b.ligands if a.ligands < _OCTAHEDRON else False
-        return float(total + OF_COORDINATION_EV**2 * other)
-
-    return np.array([[one(a, b) for b in others] for a in some])
+def _same_element(some: Sequence[Kind], others: Sequence[Kind]) -> NDArray[np.bool_]:
+    return np.array([[a.element == b.element for b in others] for a in some])
 
 
-_OCTAHEDRON = 6
-
-
+@cache
 def zero_of(element: str) -> float:
     """2p binding energy of the metal, averaged over spin-orbit partners' centroid: E + ζ/2, eV."""
     from compute.atom import atomic_parameters
@@ -134,16 +225,6 @@ def zero_of(element: str) -> float:
     return METAL_2P32_EV[element] + zeta / 2.0
 
 
-def _kind(entry: Mapping[str, Any]) -> Kind:
-    return Kind(
-        str(entry["element"]),
-        float(entry["valence"]),
-        float(entry["softness"]),
-        int(entry["ligands"]),
-    )
-
-
 @cache
-def _table() -> Mapping[str, Any]:
-    table: dict[str, Any] = json.loads(ANCHORS.read_text(encoding="utf-8"))
-    return table
+def _scale() -> Scale:
+    return Scale(measured_and_computed(json.loads(ANCHORS.read_text(encoding="utf-8"))))

@@ -19,8 +19,8 @@ from compute.atom import atomic_parameters
 from compute.crystals.published import crystal
 from compute.ions import atomic_number
 from compute.l23.cluster.energyscale import CORRECTION_EV
-from compute.l23.fitting.references import REFERENCES, Reference
-from compute.l23.spectrum import l3_maximum, l23_spectrum
+from compute.l23.fitting.references import REFERENCES, Reference, seen_maximum
+from compute.l23.spectrum import l23_spectrum
 from compute.sites import analyze_sites
 
 FITTED = (
@@ -41,7 +41,7 @@ def missing_ev(reference: Reference, cache: Path) -> float:
     with np.load(path) as kept:
         energy, intensity = kept["energy"], kept["intensity"]
     zeta = atomic_parameters(reference.element, reference.valence)["final"]["zeta_2p"]
-    return reference.l3_ev - l3_maximum(energy, intensity, zeta)
+    return reference.l3_ev - seen_maximum(energy, intensity, zeta)
 
 
 def report(cache: Path) -> str:
@@ -68,6 +68,9 @@ def report(cache: Path) -> str:
             f"{kind} {np.round(weights, 2).tolist()}: RMS {rms[0]:.2f} eV, "
             f"elements left out {rms[1]:.2f} eV, at most {np.abs(left_out).max():.2f} eV"
         )
+    for one in REFERENCES:
+        miss = CORRECTION_EV - missing_ev(one, cache)
+        out.append(f"{one.crystal} {one.element}: computed less measured {miss:+.2f} eV")
     return "\n".join(out) + "\n"
 
 

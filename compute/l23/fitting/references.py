@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from compute.l23.spectrum import l3_maximum
+
+FloatArray = NDArray[np.float64]
+
+_INSTRUMENT_EV = 0.25  # σ
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -43,3 +53,11 @@ REFERENCES = (
     Reference("Ni", 2, "rocksalt-NiO", 853.2, 0.5, _MEMORY, seen=False),
     Reference("Cu", 2, "CuO", 930.9, 0.4, "FlexPES beamline library, MAX IV"),
 )
+
+
+def seen_maximum(energy: FloatArray, intensity: FloatArray, zeta_2p: float) -> float:
+    """The L3 maximum as an instrument shows it, eV; without one, lines that no measurement
+    resolves may take turns in being the highest."""
+    step = float(energy[1] - energy[0])
+    seen = gaussian_filter1d(intensity, _INSTRUMENT_EV / step, mode="constant")
+    return l3_maximum(energy, seen, zeta_2p)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from compute.errors import InputError, OutOfRangeError
 from compute.l23.charge_transfer import ChargeTransferEnergies, energies, nephelauxetic_factor
-from compute.l23.cheap.anchor import Kind, predicted
+from compute.l23.cheap.anchor import Kind, References, Scale
 from compute.l23.cheap.donors import KEPT_CHARGE, donors, partial_charges
 from compute.l23.cheap.holes import LEFT_OUT
 from compute.l23.cheap.parameters import (
@@ -176,18 +176,54 @@ def test_outside_the_range_the_route_says_so_or_refuses():
     assert "range" in caught.value.cause
 
 
-def test_the_energy_is_known_the_less_the_further_a_site_is_from_the_references():
-    known = [Kind("Cu", 2.0, ligands=4), Kind("Ni", 2.0), Kind("Fe", 3.0), Kind("Ti", 4.0)]
-    offsets, errors = np.array([935.0, 857.7, 711.9, 459.8]), np.full(4, 0.6)
+def references(kinds: list[Kind], offsets: list[float], *, computed: bool = False) -> References:
+    """Of one site each, measured to 0.6 eV where they are not computed."""
+    n = len(kinds)
+    errors = np.full(n, 0.0 if computed else 0.6)
+    return References(kinds, np.array(offsets), errors, np.ones(n), np.full(n, computed))
 
+
+MEASURED = references(
+    [Kind("Cu", 2.0, ligands=4), Kind("Ni", 2.0), Kind("Fe", 3.0), Kind("Ti", 4.0)],
+    [935.0, 857.7, 711.9, 459.8],
+)
+
+
+def test_the_energy_is_known_the_less_the_further_a_site_is_from_the_references():
     def error(kind: Kind) -> float:
-        return predicted(kind, known, offsets, errors)[1]
+        return Scale(MEASURED).at(kind)[1]
 
     assert error(Kind("Ni", 2.0)) < error(Kind("Ni", 3.0)) < error(Kind("Co", 3.0))
     assert error(Kind("Ni", 2.0)) < error(Kind("Ni", 2.0, softness=0.2))
     assert error(Kind("Ni", 2.0, softness=0.2)) < error(Kind("Ni", 2.0, softness=0.9))
     assert error(Kind("Ni", 2.0)) < error(Kind("Ni", 2.0, ligands=4))
-    assert predicted(Kind("Ni", 2.0), known, offsets, errors)[0] == pytest.approx(857.7, abs=0.5)
+    assert Scale(MEASURED).at(Kind("Ni", 2.0))[0] == pytest.approx(857.7, abs=0.5)
+
+
+def test_computed_references_tell_differences_and_never_the_scale_itself():
+    kinds = [Kind("Ni", 2.0), Kind("Ni", 2.0, 0.9), Kind("Fe", 3.0), Kind("Co", 2.0)]
+    alone = Scale(MEASURED)
+    offsets = np.array([856.7, 857.5, 711.8, 782.1])
+    far, near = (
+        Scale(both(MEASURED, references(kinds, (offsets + constant).tolist(), computed=True)))
+        for constant in (5.0, 0.0)
+    )
+    sulphide, cobalt = Kind("Ni", 2.0, 0.9), Kind("Co", 2.0)
+    for kind in (Kind("Ni", 2.0), sulphide, cobalt):
+        assert far.at(kind)[0] == pytest.approx(near.at(kind)[0], abs=0.05)
+        assert near.at(kind)[1] < alone.at(kind)[1]
+    beyond_oxide = near.at(sulphide)[0] - near.at(Kind("Ni", 2.0))[0]
+    assert 0.1 < beyond_oxide < 0.8  # of the 0.8 eV that the theory gives
+
+
+def both(some: References, others: References) -> References:
+    return References(
+        [*some.kinds, *others.kinds],
+        *(
+            np.concatenate([getattr(some, name), getattr(others, name)])
+            for name in ("offsets", "errors", "sites", "computed")
+        ),
+    )
 
 
 def test_softer_ligands_spread_the_d_shell():

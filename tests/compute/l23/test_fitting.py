@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 
+import numpy as np
 import pytest
 
 from compute.l23.charge_transfer import DELTA_EV, U_DD_EV
-from compute.l23.cheap.anchor import ANCHORS
+from compute.l23.cheap.anchor import ANCHORS, SIZES, measured_and_computed
 from compute.l23.fitting.charge_transfer import fit_plane
+from compute.l23.fitting.cheap_anchors import left_out, most_likely
 from compute.l23.fitting.published import published, weight
 from compute.l23.fitting.references import REFERENCES
 
@@ -53,3 +56,26 @@ def test_the_anchors_are_those_of_the_reference_compounds():
     table = json.loads(ANCHORS.read_text(encoding="utf-8"))["references"]
     kept = [(r["element"], r["valence"], r["crystal"], r["l3_ev"], r["seen"]) for r in table]
     assert kept == [(r.element, r.valence, r.crystal, r.l3_ev, r.seen) for r in REFERENCES]
+
+
+@pytest.mark.parametrize("way", ["ion", "element"])
+def test_measured_references_left_out_are_missed_by_what_the_scale_states(way: str):
+    table = json.loads(ANCHORS.read_text(encoding="utf-8"))
+    miss, sigma = left_out(measured_and_computed(table), way)
+    assert np.sqrt(np.mean(miss**2)) < 0.7
+    assert 0.5 <= np.mean((miss / sigma) ** 2) <= 1.8
+
+
+def test_the_sizes_in_use_are_the_most_likely_ones_rounded():
+    found, in_use = (dataclasses.asdict(sizes) for sizes in (most_likely(), SIZES))
+    assert found == pytest.approx(in_use, abs=0.06)
+
+
+def test_ligands_and_coordinations_beyond_the_measured_oxides_are_computed_references():
+    table = json.loads(ANCHORS.read_text(encoding="utf-8"))
+    assert all(row["softness"] == 0.0 for row in table["references"])
+    computed = table["computed"]
+    assert {row["element"] for row in computed} >= {row["element"] for row in table["references"]}
+    assert min(row["softness"] for row in computed) < -0.6  # fluorides
+    assert max(row["softness"] for row in computed) > 0.8  # sulphides
+    assert {row["ligands"] for row in computed} >= {4, 5, 6}
