@@ -7,6 +7,7 @@ import numpy as np
 from ml.cgcnn.graphs import build_graph
 from ml.crystals import Crystal, neighbours
 from ml.distances import city_block
+from ml.scattering import scattering
 
 _ROCKSALT = np.array([[0.0, 2.0, 2.0], [2.0, 0.0, 2.0], [2.0, 2.0, 0.0]])
 
@@ -19,6 +20,7 @@ def compile_kernels() -> None:
 
     cell = Crystal(_ROCKSALT, np.array([29, 8]), np.array([[0.0] * 3, [0.5] * 3]))
     neighbours(cell, 4.0, np.array([0]))
+    scattering(cell, [0])
     graph = build_graph(cell)
     rows = np.ones((2, 3), np.float32)
     city_block(rows, rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache
@@ -16,12 +16,15 @@ from numpy.typing import NDArray
 
 from ml import pretrained
 from ml.data import Dataset
-from ml.descriptors import describe
+from ml.descriptors import BLOCKS, describe
 from ml.errors import LearningError
 from ml.files import one_at_a_time, whole_or_not
+from ml.scattering import PHASES, scattering
+from ml.surroundings import every_atom, first_atoms
 
 Float32 = NDArray[np.float32]
 VALENCE = "valence"  # the block of what a data set says itself of its absorbers
+SCATTERING = "scattering"  # the block of the waves that come back to the absorber
 _CHUNK = 500  # crystals described at once
 _ROWS = 8192  # rows scaled at once
 _LARGE = 10**8  # numbers; a matrix of more is not kept in memory
@@ -67,11 +70,16 @@ class Scaler:
         deviation = {name: arrays.pop(f"scaler.deviation.{name}") for name in blocks}
         return cls(mean, deviation, weight or {}, norm)
 
+    @property
+    def width(self) -> int:
+        """Columns that vary."""
+        return sum(int((deviation > 1e-5).sum()) for deviation in self.deviation.values())
+
     def apply(self, blocks: Mapping[str, Float32]) -> Float32:
         """(n, width) of all blocks beside each other."""
         varies = {name: deviation > 1e-5 for name, deviation in self.deviation.items()}
         n = len(next(iter(blocks.values())))
-        out = room(n, sum(int(v.sum()) for v in varies.values()))
+        out = room(n, self.width)
         column = 0
         for name, kept in varies.items():
             width = int(kept.sum())
@@ -101,6 +109,12 @@ def room(n: int, width: int) -> Float32:
         return np.empty((n, width), np.float32)
     with tempfile.TemporaryFile() as file:
         return np.memmap(file, np.float32, mode="w+", shape=(n, width)).view(np.ndarray)
+
+
+def beside(data: Dataset) -> tuple[str, ...]:
+    """What is seen of an absorber beside descriptors: its valence, which decides a multiplet, or
+    where the data leave that open, as at K edges, the waves that come back to it."""
+    return (SCATTERING,) if data.valence is None else (VALENCE,)
 
 
 def describe_rows(data: Dataset, blocks: Sequence[str]) -> dict[str, Float32]:
@@ -161,12 +175,30 @@ def _describe_some(
 ) -> dict[str, Float32]:
     crystals = [data.crystals[data.crystal_of[run[0]]] for run in runs]
     sites = [[int(site) for site in data.site[run]] for run in runs]
-    own = [block for block in blocks if pretrained.potential_of(block) is None]
+    own = [block for block in blocks if block in BLOCKS]
     found = describe(zip(crystals, sites, strict=True), own) if own else {}
     for block in blocks:
-        if block not in own:
-            found[block] = pretrained.describe(block, crystals, sites)
+        if block == SCATTERING:
+            parts = [scattering(*one) for one in zip(crystals, sites, strict=True)]
+            found[block] = np.concatenate(parts).astype(np.float32)
+        elif block not in own:
+            found[block] = pretrained.describe(block, crystals, sites, _states(data, block, runs))
     return found
+
+
+def _states(
+    data: Dataset, block: str, runs: Sequence[NDArray[np.int64]]
+) -> Iterator[NDArray[np.float32]] | None:
+    """What a potential holds of the atoms of each crystal, from what is kept of every atom: a
+    potential takes longer than all else, and several blocks come of the same states."""
+    potential = pretrained.potential_of(block)
+    if data.cache is None or potential is None or block == pretrained.atom_block(potential):
+        return None
+    of_atom = pretrained.atom_block(potential)
+    values = describe_rows(every_atom(data), (of_atom,))[of_atom]
+    first = first_atoms(data)
+    chosen = [data.crystal_of[run[0]] for run in runs]
+    return (values[first[c] : first[c] + len(data.crystals[c].numbers)] for c in chosen)
 
 
 def _place(data: Dataset, block: str) -> Path | None:
@@ -180,6 +212,11 @@ def _code_hash(block: str) -> str:
     """SHA-256 of the code that makes a block: what is cached was made by the same code."""
     here = Path(__file__).parent
     potential = pretrained.potential_of(block)
-    makers = pretrained.code_files(potential) if potential else [here / "descriptors.py"]
+    if potential:
+        makers = pretrained.code_files(potential)
+    elif block == SCATTERING:
+        makers = [*sorted((here / "scattering").glob("*.py")), PHASES]
+    else:
+        makers = [here / "descriptors.py"]
     files = (here / "crystals.py", here / "elements.py", *makers)
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

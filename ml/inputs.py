@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from ml.cgcnn import NO_GRAPH, Graph, collate, stored_graphs
 from ml.data import Dataset
 from ml.distributed import share
-from ml.features import Scaler, describe_rows
+from ml.features import Scaler, beside, describe_rows
 from ml.prefetch import ahead, to_device
 from ml.surroundings import Surroundings, every_atom, graph_stars, stars
 from ml.training import Batch, Batches
@@ -29,46 +30,123 @@ class Sees:
         see the crystal's graph.
     around : bool
         Where every atom lies around the absorber.
+    beside : tuple of str
+        With ``around``, descriptors of the site.
     """
 
     blocks: tuple[str, ...] = ()
     around: bool = False
+    beside: tuple[str, ...] = ()
+
+    def of(self, data: Dataset) -> Sees:
+        """With what is seen of an absorber of these data beside its descriptors."""
+        if self.around:
+            return replace(self, beside=beside(data))
+        return replace(self, blocks=(*self.blocks, *beside(data))) if self.blocks else self
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """Descriptors on the scale of the training rows, which gives them unit variance in the mean,
+    as dense layers expect."""
+
+    scaler: Scaler
+    gain: float
+    matrix: NDArray[np.float32]
+
+    @classmethod
+    def learn(cls, data: Dataset, blocks: Sequence[str]) -> Scaled:
+        found = describe_rows(data, blocks)
+        scaler = Scaler.learn(found, norm=2)
+        matrix = scaler.apply(found)
+        gain = float(1.0 / max(np.sqrt(np.einsum("nf,nf->", matrix, matrix) / matrix.size), 1e-12))
+        matrix *= np.float32(gain)
+        return cls(scaler, gain, matrix)
+
+    def again(self, data: Dataset) -> Scaled:
+        """Of other rows."""
+        matrix = self.scaler.apply(describe_rows(data, tuple(self.scaler.mean)))
+        matrix *= np.float32(self.gain)
+        return replace(self, matrix=matrix)
+
+    @classmethod
+    def of_state(cls, arrays: dict[str, Any], blocks: Sequence[str], gain: float) -> Scaled:
+        """Back from a checkpoint, of no rows; the arrays used are taken out of the dictionary."""
+        scaler = Scaler.of_arrays(arrays, blocks, norm=2)
+        return cls(scaler, gain, np.empty((0, scaler.width), np.float32))
 
 
 @dataclass
 class Inputs:
-    """What the networks of a kind see of each row: scaled descriptors of its site, or of all atoms
-    and where they lie around it, or graphs."""
+    """What the networks of a kind see of each row: descriptors of its site, or of all atoms and
+    where they lie around it, or graphs.
+
+    Attributes
+    ----------
+    described : Scaled, optional
+        Rows, or with ``around`` all atoms.
+    beside : Scaled, optional
+        Rows, with ``around``.
+    """
 
     sees: Sees
-    width: int
-    scaler: Scaler | None
-    gain: float = 1.0  # gives the training rows unit variance in the mean, as dense layers expect
-    matrix: NDArray[np.float32] | None = None  # (n, width), of the rows or of all atoms
+    described: Scaled | None = None
+    beside: Scaled | None = None
     graphs: list[Graph] | None = None  # of each crystal
     around: Surroundings | None = None
+
+    @property
+    def width(self) -> int:
+        """Numbers known of each row or atom."""
+        return 0 if self.described is None else self.described.matrix.shape[1]
+
+    @property
+    def width_beside(self) -> int:
+        """Numbers known of each row beside its surroundings."""
+        return 0 if self.beside is None else self.beside.matrix.shape[1]
 
     @classmethod
     def prepare(cls, data: Dataset, sees: Sees) -> Inputs:
         """Learn the scale of the descriptors from these rows, and make the inputs."""
-        if not sees.blocks:
-            return cls(sees, 0, None, graphs=_graphs(data), around=_around(data, sees))
-        blocks = describe_rows(_described(data, sees), sees.blocks)
-        scaler = Scaler.learn(blocks, norm=2)
-        matrix = scaler.apply(blocks)
-        gain = float(1.0 / max(np.sqrt(np.einsum("nf,nf->", matrix, matrix) / matrix.size), 1e-12))
-        matrix *= np.float32(gain)
-        return cls(sees, matrix.shape[1], scaler, gain, matrix, around=_around(data, sees))
+        described = Scaled.learn(_described(data, sees), sees.blocks) if sees.blocks else None
+        told = Scaled.learn(data, sees.beside) if sees.beside else None
+        return cls(sees, described, told, *_places(data, sees))
 
     def again(self, data: Dataset) -> Inputs:
         """The inputs of other rows, on the same scale."""
-        around = _around(data, self.sees)
-        if self.scaler is None:
-            return Inputs(self.sees, 0, None, graphs=_graphs(data), around=around)
-        described = _described(data, self.sees)
-        matrix = self.scaler.apply(describe_rows(described, self.sees.blocks))
-        matrix *= np.float32(self.gain)
-        return Inputs(self.sees, self.width, self.scaler, self.gain, matrix, around=around)
+        described = self.described and self.described.again(_described(data, self.sees))
+        told = self.beside and self.beside.again(data)
+        return Inputs(self.sees, described, told, *_places(data, self.sees))
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Of the scales, for a checkpoint."""
+        found: dict[str, NDArray[Any]] = {}
+        for one in (self.described, self.beside):
+            found |= {} if one is None else one.scaler.arrays()
+        return found
+
+    def meta(self) -> dict[str, Any]:
+        """The rest of a checkpoint."""
+        return {
+            "blocks": list(self.sees.blocks),
+            "beside": list(self.sees.beside),
+            "gain": 1.0 if self.described is None else self.described.gain,
+            "gain_beside": 1.0 if self.beside is None else self.beside.gain,
+        }
+
+    @classmethod
+    def of_state(cls, sees: Sees, meta: dict[str, Any], arrays: dict[str, Any]) -> Inputs:
+        """Back from a checkpoint, of no rows; the arrays used are taken out of the dictionary."""
+        sees = replace(
+            sees,
+            blocks=tuple(meta.get("blocks", sees.blocks)),
+            beside=tuple(meta.get("beside", ())),
+        )
+        described, told = (
+            Scaled.of_state(arrays, blocks, meta.get(gain, 1.0)) if blocks else None
+            for blocks, gain in ((sees.blocks, "gain"), (sees.beside, "gain_beside"))
+        )
+        return cls(sees, described, told)
 
     def batches(
         self,
@@ -128,17 +206,22 @@ class Inputs:
             yield np.concatenate(part)
 
     def _input(self, data: Dataset, part: NDArray[np.int64], device: torch.device) -> object:
-        if self.matrix is not None:
-            if self.around is not None:
-                return stars(data, self.around, self.matrix, part).to(device)
-            return to_device(torch.from_numpy(self.matrix[part]), device)
-        assert self.graphs is not None
-        if self.around is not None:
-            return graph_stars(data, self.around, self.graphs, part).to(device)
-        crystals, first = np.unique(data.crystal_of[part], return_index=True)
-        crystals = crystals[np.argsort(first)]
-        absorbers = [data.site[part[data.crystal_of[part] == c]] for c in crystals]
-        return collate([self.graphs[c] for c in crystals], absorbers).to(device)
+        if self.around is None:
+            if self.described is not None:
+                return to_device(torch.from_numpy(self.described.matrix[part]), device)
+            assert self.graphs is not None
+            crystals, first = np.unique(data.crystal_of[part], return_index=True)
+            crystals = crystals[np.argsort(first)]
+            absorbers = [data.site[part[data.crystal_of[part] == c]] for c in crystals]
+            return collate([self.graphs[c] for c in crystals], absorbers).to(device)
+        if self.described is not None:
+            around = stars(data, self.around, self.described.matrix, part)
+        else:
+            assert self.graphs is not None
+            around = graph_stars(data, self.around, self.graphs, part)
+        if self.beside is not None:
+            around = replace(around, beside=torch.from_numpy(self.beside.matrix[part]))
+        return around.to(device)
 
 
 def _described(data: Dataset, sees: Sees) -> Dataset:
@@ -146,8 +229,10 @@ def _described(data: Dataset, sees: Sees) -> Dataset:
     return every_atom(data) if sees.around else data
 
 
-def _around(data: Dataset, sees: Sees) -> Surroundings | None:
-    return Surroundings.of(data) if sees.around else None
+def _places(data: Dataset, sees: Sees) -> tuple[list[Graph] | None, Surroundings | None]:
+    """Graphs where nothing else is known of the atoms, and what lies around each absorber."""
+    graphs = None if sees.blocks else _graphs(data)
+    return graphs, Surroundings.of(data) if sees.around else None
 
 
 def _graphs(data: Dataset) -> list[Graph]:

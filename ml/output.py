@@ -78,18 +78,46 @@ class SpectrumHead(nn.Module):
         return moved if self.training else torch.relu(moved)
 
 
+@dataclass(frozen=True)
+class Mixing:
+    """Rows of a batch mixed in pairs: ``share`` (s, 1) of each, the rest of its ``partner``."""
+
+    share: Tensor
+    partner: Tensor
+
+    @classmethod
+    def drawn(cls, n: int, alpha: float, device: torch.device) -> Mixing:
+        """Shares of at least a half by a symmetric beta distribution."""
+        share = torch.distributions.Beta(alpha, alpha).sample((n, 1))
+        share = torch.maximum(share, 1 - share)
+        return cls(share.to(device), torch.randperm(n).to(device))
+
+    def of(self, values: Tensor) -> Tensor:
+        """values (s, …) mixed."""
+        return values.lerp(values[self.partner], 1 - self.share)
+
+
 class SpectrumNetwork(nn.Module, ABC):
-    """A network whose last layer is a :class:`SpectrumHead`."""
+    """What is seen of a site, read by dense layers, the last of them a :class:`SpectrumHead`."""
 
     head: SpectrumHead
 
     @abstractmethod
-    def features(self, batch: Any) -> Tensor:
-        """(s, width): what the last layer sees of each row of a batch of its inputs."""
+    def seen(self, batch: Any) -> Tensor:
+        """(s, seen): what the dense layers see of each row of a batch of the network's inputs."""
 
-    def forward(self, batch: Any) -> Tensor:
-        """(s, grid) spectra of the rows of a batch."""
-        return torch.as_tensor(self.head(self.features(batch)))
+    @abstractmethod
+    def read(self, seen: Tensor) -> Tensor:
+        """(s, seen) -> (s, width): what the last layer sees."""
+
+    def features(self, batch: Any) -> Tensor:
+        """(s, width): what the last layer sees of each row of a batch."""
+        return self.read(self.seen(batch))
+
+    def forward(self, batch: Any, mixing: Mixing | None = None) -> Tensor:
+        """(s, grid) spectra of the rows of a batch, or of what lies between them."""
+        seen = self.seen(batch)
+        return torch.as_tensor(self.head(self.read(seen if mixing is None else mixing.of(seen))))
 
 
 def shifted(curve: Tensor, steps: Tensor) -> Tensor:

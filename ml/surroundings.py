@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -56,7 +56,7 @@ class Surroundings:
             np.cumsum(counts),
             np.concatenate([atom for atom, _ in found]),
             np.concatenate([vector for _, vector in found]),
-            _first_atoms(data),
+            first_atoms(data),
         )
 
 
@@ -80,6 +80,8 @@ class Stars:
         From the absorber to the neighbour, Å; as long as the cutoff where filled up.
     graph : GraphBatch, optional
         Bonds between the nodes.
+    beside : (s, g), optional
+        What is known of each row.
     """
 
     numbers: Tensor
@@ -90,12 +92,14 @@ class Stars:
     source: Tensor
     vector: Tensor
     graph: GraphBatch | None = None
+    beside: Tensor | None = None
 
     def to(self, device: torch.device) -> Stars:
         if device.type == "cpu":
             return self
-        moved = {f.name: to_device(getattr(self, f.name), device) for f in fields(self)[:-1]}
-        return Stars(**moved, graph=None if self.graph is None else self.graph.to(device))
+        told = {f.name: getattr(self, f.name) for f in fields(self)}
+        moved = {k: to_device(v, device) for k, v in told.items() if isinstance(v, Tensor)}
+        return replace(self, **moved, graph=None if self.graph is None else self.graph.to(device))
 
 
 def every_atom(data: Dataset) -> Dataset:
@@ -112,7 +116,8 @@ def every_atom(data: Dataset) -> Dataset:
     )
 
 
-def _first_atoms(data: Dataset) -> NDArray[np.int64]:
+def first_atoms(data: Dataset) -> NDArray[np.int64]:
+    """(crystals,) place of each crystal's first atom in :func:`every_atom`; -1 without rows."""
     used = np.unique(data.crystal_of)
     sizes = np.array([len(data.crystals[c].numbers) for c in used])
     first = np.full(len(data.crystals), -1, np.int64)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ml import distributed
 from ml.errors import LearningError
+from ml.output import Mixing
 from ml.resume import Progress, random_state, restore_random
 
 
@@ -47,6 +48,7 @@ class TrainingConfig:
     weight_decay: float = 1e-2
     averaging: float = 0.995  # of the weights, per step
     patience: int = 40  # epochs without a better validation error
+    mixup: float = 0.2  # of the beta distribution of shares; 0: rows are not mixed
     seed: int = 0
 
 
@@ -146,8 +148,12 @@ def train(
         sizes: list[int] = []
         for batch in batches(rng):
             optimizer.zero_grad(set_to_none=True)
-            errors = ((wrapped(batch.inputs) - batch.target) ** 2).mean(dim=1)
-            loss = (batch.counts * errors).mean()
+            if config.mixup:
+                mixing = Mixing.drawn(len(batch.target), config.mixup, batch.target.device)
+                apart = wrapped(batch.inputs, mixing) - mixing.of(batch.target)
+            else:
+                apart = wrapped(batch.inputs) - batch.target
+            loss = (batch.counts * (apart**2).mean(dim=1)).mean()
             (batch.weight * loss).backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()

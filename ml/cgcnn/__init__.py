@@ -1,7 +1,7 @@
 """Crystal graph network with an absorber-aware readout."""
 
 from ml.cgcnn.graphs import NO_GRAPH, STEP, Graph, GraphBatch, build_graph, collate
-from ml.cgcnn.model import CgcnnNetwork, CgcnnSize, GatedConv
+from ml.cgcnn.model import CgcnnNetwork, CgcnnSize, GatedConv, gaussians
 from ml.cgcnn.store import stored_graphs
 
 __all__ = [
@@ -14,5 +14,6 @@ __all__ = [
     "GraphBatch",
     "build_graph",
     "collate",
+    "gaussians",
     "stored_graphs",
 ]

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from ml.cgcnn import GatedConv
+from ml.cgcnn import GatedConv, gaussians
 from ml.elements import element_table
-from ml.inputs import Sees
+from ml.inputs import Inputs, Sees
 from ml.kinds.networks import NetworkKind
 from ml.output import Basis, SpectrumHead, SpectrumNetwork
 from ml.surroundings import CUTOFF, Stars
@@ -40,7 +40,7 @@ class AceSize:
 
 
 class AceNetwork(SpectrumNetwork):
-    """Stars of absorbers, with ``width`` numbers known of each node → spectra (s, grid).
+    """Stars of absorbers, and what is known of nodes and absorbers → spectra (s, grid).
 
     The states of the nodes are convolved over their graph ``n_conv`` times.
     """
@@ -48,7 +48,7 @@ class AceNetwork(SpectrumNetwork):
     table: Tensor
     centres: Tensor
 
-    def __init__(self, width: int, basis: Basis, size: AceSize) -> None:
+    def __init__(self, inputs: Inputs, basis: Basis, size: AceSize) -> None:
         super().__init__()
         node_dim, channels, hidden = size.node_dim, size.channels, size.hidden
         n_radial, dropout = size.n_radial, size.dropout
@@ -56,7 +56,7 @@ class AceNetwork(SpectrumNetwork):
         self.register_buffer("table", table)
         self.register_buffer("centres", torch.linspace(_FIRST, CUTOFF, n_radial))
         self.own = nn.Embedding(len(table), 16)
-        self.embed = nn.Linear(table.shape[1] + 16 + width, node_dim)
+        self.embed = nn.Linear(table.shape[1] + 16 + inputs.width, node_dim)
         self.convolutions = nn.ModuleList(GatedConv(node_dim, n_radial) for _ in range(size.n_conv))
         self.value = nn.Linear(node_dim, channels)
         orders = range(_L_MAX + 1)
@@ -65,6 +65,7 @@ class AceNetwork(SpectrumNetwork):
         self.right = nn.ModuleList(nn.Linear(channels, channels, bias=False) for _ in orders)
         self.size = nn.Parameter(torch.full((len(orders),), 0.3))
         seen = channels * (len(orders) + 1) + 2 * node_dim + 2 * table.shape[1]
+        seen += inputs.width_beside
         self.readout = nn.Sequential(
             nn.LayerNorm(seen),
             nn.Dropout(dropout / 2),
@@ -78,8 +79,7 @@ class AceNetwork(SpectrumNetwork):
         )
         self.head = SpectrumHead(hidden, basis)
 
-    def features(self, batch: Stars) -> Tensor:
-        """(s, hidden): what the last layer sees of each absorber."""
+    def seen(self, batch: Stars) -> Tensor:
         elements = self.table[batch.numbers]
         nodes = torch.cat([elements, self.own(batch.numbers), batch.known], dim=1)
         nodes = silu(self.embed(nodes))
@@ -92,14 +92,16 @@ class AceNetwork(SpectrumNetwork):
         crystal = batch.crystal[batch.absorber]
         whole = torch.cat([_mean(nodes, batch), mean, spread], dim=1)[crystal]
         around = self._correlations(batch, self.value(nodes)[batch.source])
-        return torch.as_tensor(
-            self.readout(torch.cat([*around, nodes[batch.absorber], whole], dim=1))
-        )
+        beside = [] if batch.beside is None else [batch.beside]
+        return torch.cat([*around, nodes[batch.absorber], whole, *beside], dim=1)
+
+    def read(self, seen: Tensor) -> Tensor:
+        return torch.as_tensor(self.readout(seen))
 
     def _basis(self, distance: Tensor) -> Tensor:
         """distance (…) -> (…, n_radial) Gaussians."""
         width = (CUTOFF - _FIRST) / (len(self.centres) - 1)
-        return torch.exp(-0.5 * ((distance[..., None] - self.centres) / width) ** 2)
+        return gaussians((distance[..., None] - self.centres) / width)
 
     def _correlations(self, batch: Stars, value: Tensor) -> list[Tensor]:
         """(s, channels) each: the density without angle, and products of two by order."""
@@ -162,15 +164,15 @@ class Ace(NetworkKind[AceSize]):
     """Networks that see the crystal's graph and where every atom lies around the absorber."""
 
     kind = "ace"
-    version = 2
+    version = 3
     sees = Sees(around=True)
     size = AceSize()
     epochs = 48
     batch_size = 64
 
     @classmethod
-    def network(cls, width: int, basis: Basis, size: AceSize) -> SpectrumNetwork:
-        return AceNetwork(width, basis, size)
+    def network(cls, inputs: Inputs, basis: Basis, size: AceSize) -> SpectrumNetwork:
+        return AceNetwork(inputs, basis, size)
 
     @classmethod
     def suggest_size(cls, trial: Any, size: AceSize) -> AceSize:

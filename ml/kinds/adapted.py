@@ -104,7 +104,7 @@ class Adapted(Model):
     """A frozen model and its adaptation; ``error`` (g,) is what it still misses, held out."""
 
     kind = "adapted"
-    version = 3
+    version = 4
 
     def __init__(self, base: Model, adaptation: Adaptation, error: Float) -> None:
         self.base = base

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from ml.cgcnn import CgcnnNetwork, CgcnnSize
-from ml.inputs import Sees
+from ml.inputs import Inputs, Sees
 from ml.kinds.networks import NetworkKind
 from ml.output import Basis, SpectrumNetwork
 
@@ -15,14 +15,14 @@ class Cgcnn(NetworkKind[CgcnnSize]):
     """Networks that see the crystal's graph alone."""
 
     kind = "cgcnn"
-    version = 2
+    version = 3
     sees = Sees()
     size = CgcnnSize()
     epochs = 30
     batch_size = 64
 
     @classmethod
-    def network(cls, width: int, basis: Basis, size: CgcnnSize) -> SpectrumNetwork:
+    def network(cls, inputs: Inputs, basis: Basis, size: CgcnnSize) -> SpectrumNetwork:
         return CgcnnNetwork(basis, size)
 
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ml import pretrained
-from ml.inputs import Sees
+from ml.inputs import Inputs, Sees
 from ml.kinds.ace import AceNetwork, AceSize, suggest_widths
 from ml.kinds.networks import NetworkKind
 from ml.output import Basis, SpectrumNetwork
@@ -16,7 +16,7 @@ class ChgnetAce(NetworkKind[AceSize]):
     they have seen the graph."""
 
     kind = "chgnet-ace"
-    version = 2
+    version = 3
     needs = (pretrained.CHGNET,)
     sees = Sees((pretrained.atom_block(pretrained.CHGNET),), around=True)
     size = AceSize(n_conv=0)
@@ -24,8 +24,8 @@ class ChgnetAce(NetworkKind[AceSize]):
     batch_size = 64
 
     @classmethod
-    def network(cls, width: int, basis: Basis, size: AceSize) -> SpectrumNetwork:
-        return AceNetwork(width, basis, size)
+    def network(cls, inputs: Inputs, basis: Basis, size: AceSize) -> SpectrumNetwork:
+        return AceNetwork(inputs, basis, size)
 
     @classmethod
     def suggest_size(cls, trial: Any, size: AceSize) -> AceSize:

@@ -12,6 +12,6 @@ class ChgnetKrr(KrrNmf):
     """As :class:`ml.kinds.krr_nmf.KrrNmf`, with what the potential holds of the site beside it."""
 
     kind = "chgnet-krr"
-    version = 4
+    version = 5
     needs = (pretrained.CHGNET,)
     beside: ClassVar[dict[str, float]] = {pretrained.CHGNET: 10.0}

@@ -12,6 +12,6 @@ class ChgnetMlp(Mlp):
     """As :class:`ml.kinds.mlp.Mlp`, with what the potential holds of the site beside it."""
 
     kind = "chgnet-mlp"
-    version = 3
+    version = 4
     needs = (pretrained.CHGNET,)
     sees = Sees((*BLOCKS, pretrained.CHGNET))

@@ -20,11 +20,14 @@ from ml.data import FOLDED_BY, Dataset, folds_of, material_weights
 from ml.descriptors import BLOCKS
 from ml.distances import city_block
 from ml.errors import LearningError
-from ml.features import VALENCE, Scaler, describe_rows, room
+from ml.features import SCATTERING, VALENCE, Scaler, beside, describe_rows, room
 from ml.kinds.base import FitOptions, State, Step, Tell, Trained
 from ml.prediction import Predicted, Validation
 
 Float = NDArray[np.float64]
+
+
+_BESIDE = {VALENCE: 4.0, SCATTERING: 5.0}  # what each counts for
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class KrrNmfConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        wrong = set(self.blocks) - {*BLOCKS, *pretrained.POTENTIALS, VALENCE}
+        wrong = set(self.blocks) - {*BLOCKS, *pretrained.POTENTIALS, *_BESIDE}
         if wrong or not self.blocks:
             raise LearningError("blocks", sorted(wrong), f"choose from {', '.join(BLOCKS)}")
         if len(self.block_weights) != len(self.blocks):
@@ -98,7 +101,7 @@ class KrrNmf(Trained[KrrNmfConfig]):
     """
 
     kind = "krr-nmf"
-    version = 4
+    version = 5
     in_one_process = True
     beside: ClassVar[dict[str, float]] = {}
 
@@ -118,15 +121,15 @@ class KrrNmf(Trained[KrrNmfConfig]):
 
     @classmethod
     def defaults(cls, data: Dataset, options: FitOptions) -> KrrNmfConfig:
-        """With the valence among the blocks where the data tell it."""
+        """With what is seen of the absorber beside its descriptors."""
         config = KrrNmfConfig(seed=options.seed)
         if (most := options.n_landmarks) is not None:
             config = replace(config, max_exact=most, n_landmarks=most)
-        beside = cls.beside | ({} if data.valence is None else {VALENCE: 4.0})
+        more = cls.beside | {block: _BESIDE[block] for block in beside(data)}
         return replace(
             config,
-            blocks=(*config.blocks, *beside),
-            block_weights=(*config.block_weights, *beside.values()),
+            blocks=(*config.blocks, *more),
+            block_weights=(*config.block_weights, *more.values()),
         )
 
     @classmethod

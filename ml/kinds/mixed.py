@@ -30,7 +30,7 @@ class Mixed(Trained[dict[str, Any]]):
     """
 
     kind = "mixed"
-    version = 4
+    version = 5
     kept = False  # its parts are, and mixing them takes no time
     searchable = False
     made_of: ClassVar[tuple[str, ...]] = ("krr-nmf", "mlp", "ace")

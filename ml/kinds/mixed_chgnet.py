@@ -10,6 +10,6 @@ class MixedChgnet(Mixed):
     """As :class:`ml.kinds.mixed.Mixed`."""
 
     kind = "mixed-chgnet"
-    version = 4
+    version = 5
     needs = (pretrained.CHGNET,)
     made_of = ("krr-nmf", "ace", "chgnet-krr", "chgnet-mlp", "chgnet-ace")

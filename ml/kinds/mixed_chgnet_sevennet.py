@@ -11,6 +11,6 @@ class MixedChgnetSevennet(Mixed):
     """As :class:`ml.kinds.mixed_chgnet.MixedChgnet`, with parts that see by SevenNet as well."""
 
     kind = "mixed-chgnet-sevennet"
-    version = 1
+    version = 2
     needs = (pretrained.CHGNET, pretrained.SEVENNET)
     made_of = (*MixedChgnet.made_of, "sevennet-krr", "sevennet-mlp")

@@ -10,6 +10,6 @@ class MixedSevennet(Mixed):
     """As :class:`ml.kinds.mixed.Mixed`."""
 
     kind = "mixed-sevennet"
-    version = 1
+    version = 2
     needs = (pretrained.SEVENNET,)
     made_of = ("krr-nmf", "ace", "sevennet-krr", "sevennet-mlp")

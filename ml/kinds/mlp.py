@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ml.descriptors import BLOCKS
-from ml.inputs import Sees
+from ml.inputs import Inputs, Sees
 from ml.kinds.networks import NetworkKind
 from ml.output import Basis, SpectrumHead, SpectrumNetwork
 
@@ -42,9 +42,11 @@ class MlpNetwork(SpectrumNetwork):
         self.leave = nn.Sequential(nn.LayerNorm(hidden), nn.SiLU())
         self.head = SpectrumHead(hidden, basis)
 
-    def features(self, batch: Tensor) -> Tensor:
-        """(n, hidden): what the last layer sees."""
-        h = self.enter(batch)
+    def seen(self, batch: Tensor) -> Tensor:
+        return batch
+
+    def read(self, seen: Tensor) -> Tensor:
+        h = self.enter(seen)
         for block in self.blocks:
             h = h + block(h)
         return torch.as_tensor(self.leave(h))
@@ -54,15 +56,15 @@ class Mlp(NetworkKind[MlpSize]):
     """Networks that see our own descriptors of the site."""
 
     kind = "mlp"
-    version = 3
+    version = 4
     sees = Sees(BLOCKS)
     size = MlpSize()
     epochs = 60
     batch_size = 128
 
     @classmethod
-    def network(cls, width: int, basis: Basis, size: MlpSize) -> SpectrumNetwork:
-        return MlpNetwork(width, basis, size)
+    def network(cls, inputs: Inputs, basis: Basis, size: MlpSize) -> SpectrumNetwork:
+        return MlpNetwork(inputs.width, basis, size)
 
     @classmethod
     def suggest_size(cls, trial: Any, size: MlpSize) -> MlpSize:

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from ml.data import Dataset, folds_of, material_weights
 from ml.doubt import Doubt
 from ml.errors import LearningError
-from ml.features import Scaler
 from ml.inputs import Inputs, Sees
 from ml.kinds.base import FitOptions, State, Step, Tell, Trained, unfinished
 from ml.output import Basis, SpectrumNetwork
@@ -79,8 +78,8 @@ class NetworkKind(Trained[NetworkConfig[S]], Generic[S]):
 
     @classmethod
     @abstractmethod
-    def network(cls, width: int, basis: Basis, size: S) -> SpectrumNetwork:
-        """An untrained network on inputs of that width (0 where it sees a graph alone)."""
+    def network(cls, inputs: Inputs, basis: Basis, size: S) -> SpectrumNetwork:
+        """An untrained network on such inputs."""
 
     @classmethod
     @abstractmethod
@@ -108,7 +107,7 @@ class NetworkKind(Trained[NetworkConfig[S]], Generic[S]):
         device = pick_device(config.device)
         seed = config.training.seed
         folds, _ = folds_of(data, config.n_members, seed)
-        inputs = Inputs.prepare(data, cls.sees)
+        inputs = Inputs.prepare(data, cls.sees.of(data))
         target = np.ascontiguousarray(data.target, dtype=np.float32)
         held_out = np.empty(target.shape)
         weights = material_weights(data.groups)
@@ -119,7 +118,7 @@ class NetworkKind(Trained[NetworkConfig[S]], Generic[S]):
         for k in range(config.n_members):
             seed_everything(seed * 1000 + k)
             out, rest = np.flatnonzero(folds == k), np.flatnonzero(folds != k)
-            network = cls.network(inputs.width, Basis.of(target[rest]), config.network).to(device)
+            network = cls.network(inputs, Basis.of(target[rest]), config.network).to(device)
             history = train(
                 network,
                 inputs.batches(data, rest, target, config.batch_size, device, counts),
@@ -162,19 +161,15 @@ class NetworkKind(Trained[NetworkConfig[S]], Generic[S]):
         return {self.kind: self.histories}
 
     def state(self) -> State:
-        arrays = self.validation.arrays()
-        if self._inputs.scaler is not None:
-            arrays |= self._inputs.scaler.arrays()
+        arrays = self.validation.arrays() | self._inputs.arrays()
         arrays |= {f"doubt.{name}": values for name, values in self._doubt.arrays().items()}
         for k, member in enumerate(self._members):
             for name, tensor in member.state_dict().items():
                 arrays[f"member.{k}.{name}"] = tensor.numpy()
         meta = {
             "config": asdict(self.config),
-            "width": self._inputs.width,
-            "gain": self._inputs.gain,
             "histories": [asdict(history) for history in self.histories],
-        }
+        } | self._inputs.meta()
         return State(meta, arrays)
 
     @classmethod
@@ -185,11 +180,10 @@ class NetworkKind(Trained[NetworkConfig[S]], Generic[S]):
             **told
             | {
                 "network": replace(cls.size, **told["network"]),
-                "training": TrainingConfig(**told["training"]),
+                "training": TrainingConfig(**{"mixup": 0.0} | told["training"]),
             }
         )
-        blocks = cls.sees.blocks
-        scaler = Scaler.of_arrays(arrays, blocks, norm=2) if blocks else None
+        inputs = Inputs.of_state(cls.sees, meta, arrays)
         members = []
         for k in range(config.n_members):
             prefix = f"member.{k}."
@@ -199,13 +193,13 @@ class NetworkKind(Trained[NetworkConfig[S]], Generic[S]):
                 if name.startswith(prefix)
             }
             basis = Basis.blank(*tensors["head.components"].shape)
-            member = cls.network(meta["width"], basis, config.network)
+            member = cls.network(inputs, basis, config.network)
             member.load_state_dict(tensors)
             members.append(member.eval())
         return cls(
             config,
             members,
-            Inputs(cls.sees, meta["width"], scaler, meta["gain"]),
+            inputs,
             Doubt.of_arrays(arrays),
             Validation.of_arrays(arrays),
             [History(**history) for history in meta["histories"]],

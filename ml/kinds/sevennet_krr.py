@@ -12,6 +12,6 @@ class SevennetKrr(KrrNmf):
     """As :class:`ml.kinds.krr_nmf.KrrNmf`, with what the potential holds of the site beside it."""
 
     kind = "sevennet-krr"
-    version = 1
+    version = 2
     needs = (pretrained.SEVENNET,)
     beside: ClassVar[dict[str, float]] = {pretrained.SEVENNET: 5.0}

@@ -12,6 +12,6 @@ class SevennetMlp(Mlp):
     """As :class:`ml.kinds.mlp.Mlp`, with what the potential holds of the site beside it."""
 
     kind = "sevennet-mlp"
-    version = 1
+    version = 2
     needs = (pretrained.SEVENNET,)
     sees = Sees((*BLOCKS, pretrained.SEVENNET))

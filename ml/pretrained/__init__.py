@@ -7,7 +7,7 @@ and one module of this folder, which gives ``is_available()`` and ``embed(crysta
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -49,12 +49,16 @@ def code_files(potential: str) -> list[Path]:
 
 
 def describe(
-    block: str, crystals: Sequence[Crystal], sites: Sequence[Sequence[int]]
+    block: str,
+    crystals: Sequence[Crystal],
+    sites: Sequence[Sequence[int]],
+    states: Iterable[NDArray[np.float32]] | None = None,
 ) -> NDArray[np.float32]:
     """(rows, width) of a block of one of the potentials: of each site its own state, that of its
     near neighbours and the crystal's mean, or of an atom block its own state alone.
 
-    Rows follow the crystals and, within one, the sites asked for.
+    Rows follow the crystals and, within one, the sites asked for. ``states`` are those that
+    :func:`embed` gives of the crystals, where they are known.
 
     Raises
     ------
@@ -65,7 +69,8 @@ def describe(
     assert name is not None
     pooled = block == name
     rows: list[NDArray[np.float32]] = []
-    for crystal, chosen, atoms in zip(crystals, sites, embed(name, crystals), strict=True):
+    known = embed(name, crystals) if states is None else states
+    for crystal, chosen, atoms in zip(crystals, sites, known, strict=True):
         rows.append(_pool(crystal, chosen, atoms) if pooled else atoms[list(chosen)])
     return np.concatenate(rows)
 

@@ -9,12 +9,13 @@ from ml.cgcnn import graphs, messages
 from ml.compiled import compile_kernels
 from ml.kinds.base import FitOptions
 from ml.kinds.doors import fit_model
+from ml.scattering import waves
 from tests.compiled import signatures
 from tests.ml.samples import halides
 
 
 def compiled() -> dict[str, int]:
-    return signatures(crystals, distances, graphs, messages)
+    return signatures(crystals, distances, graphs, messages, waves)
 
 
 @pytest.mark.slow
@@ -22,7 +23,7 @@ def compiled() -> dict[str, int]:
 def test_nothing_is_compiled_for_a_prediction_afterwards(kind: str) -> None:
     compile_kernels()
     before = compiled()
-    assert len(before) > 4
+    assert len(before) > 5
     model = fit_model(kind, halides(40), FitOptions(epochs=1, n_members=2), lambda step: None)
     model.answer(halides(5, seed=1))
     assert compiled() == before

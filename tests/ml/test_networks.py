@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
-from ml.cgcnn import STEP, CgcnnNetwork, CgcnnSize, GatedConv, build_graph, collate
+from ml.cgcnn import STEP, CgcnnNetwork, CgcnnSize, GatedConv, build_graph, collate, gaussians
 from ml.crystals import Crystal
 from ml.data import (
     Dataset,
@@ -24,13 +26,15 @@ from ml.data import (
 from ml.distributed import group
 from ml.errors import LearningError
 from ml.features import describe_rows
+from ml.inputs import Inputs
 from ml.kinds import trained_kind
 from ml.kinds.base import FitOptions
 from ml.kinds.doors import fit_model
 from ml.kinds.krr_nmf import KrrNmf
-from ml.kinds.mlp import Mlp
+from ml.kinds.mlp import Mlp, MlpSize
 from ml.metrics import coverage
-from ml.output import Basis, shifted
+from ml.output import Basis, Mixing, shifted
+from ml.surroundings import every_atom
 from ml.training import TrainingConfig, pick_device
 from ml.tuning import tune
 from tests.ml.samples import GRID, halides, random_crystal
@@ -76,6 +80,36 @@ def test_a_supercell_gives_the_same_spectrum() -> None:
 def test_a_lonely_atom_still_has_a_neighbour() -> None:
     crystal = Crystal(np.eye(3) * 12.0, np.array([29]), np.zeros((1, 3)))
     assert STEP * build_graph(crystal).length.min() == pytest.approx(12.0)
+
+
+def test_far_neighbours_are_small_but_no_subnormal_numbers() -> None:
+    away = torch.linspace(-40.0, 40.0, 400, dtype=torch.float32)
+    found = gaussians(away)
+    exact = torch.exp(-0.5 * away.double() ** 2)
+    assert float((found - exact).abs().max()) < 2e-7  # of single precision
+    assert float(found.min()) > 1e-12
+
+
+def test_what_is_mixed_lies_between_two_rows() -> None:
+    torch.manual_seed(0)
+    mixing = Mixing.drawn(50, 0.2, torch.device("cpu"))
+    assert mixing.share.min() >= 0.5
+    assert mixing.share.max() <= 1.0
+    rows = torch.arange(50.0)[:, None] * torch.ones(1, 3)
+    expected = mixing.share * rows + (1 - mixing.share) * mixing.partner[:, None]
+    torch.testing.assert_close(mixing.of(rows), expected)
+
+
+def test_a_network_answers_for_what_lies_between_two_rows() -> None:
+    data = halides(12)
+    inputs = Inputs.prepare(data, Mlp.sees.of(data))
+    network = Mlp.network(inputs, Basis.of(data.target), MlpSize(hidden=16)).eval()
+    (batch,) = inputs.batches(data, None, None, 12)(None)
+    mixing = Mixing(torch.full((12, 1), 0.7), torch.arange(12).flip(0))
+    rows = batch.inputs
+    assert isinstance(rows, torch.Tensor)
+    between = network(0.7 * rows + 0.3 * rows.flip(0))
+    torch.testing.assert_close(network(rows, mixing), between)
 
 
 def test_shifting_by_whole_steps_moves_the_curve() -> None:
@@ -159,16 +193,17 @@ def test_hopeless_trials_are_given_up(tmp_path: Path) -> None:
     assert "COMPLETE" in states
 
 
-def test_the_valence_is_learnt_from_where_the_data_tell_it() -> None:
+@pytest.mark.parametrize(("kind", "share"), [("krr-nmf", 0.05), ("mlp", 0.2), ("ace", 0.2)])
+def test_the_valence_is_learnt_from_where_the_data_tell_it(kind: str, share: float) -> None:
     """The line follows a charge that no other descriptor shows."""
     data = halides(60)
     charge = np.random.default_rng(5).choice([2.0, 3.0], 60)
     line = 1 / (1 + (GRID - 5 * charge[:, None]) ** 2)
     told = replace(data, target=line.astype(np.float32), valence=charge)
     rest, out = np.arange(40), np.arange(40, 60)
-    model = fit_model("krr-nmf", told.rows(rest), FitOptions(), lambda step: None)
+    model = fit_model(kind, told.rows(rest), FitOptions(n_members=2), lambda step: None)
     error = model.predict(told.rows(out)).mean - line[out]
-    assert (error**2).sum() < 0.05 * ((line[out] - line[rest].mean(axis=0)) ** 2).sum()
+    assert (error**2).sum() < share * ((line[out] - line[rest].mean(axis=0)) ** 2).sum()
     with pytest.raises(LearningError, match="oxidation states"):
         model.predict(replace(told, valence=None))
 
@@ -242,7 +277,7 @@ def test_two_processes_train_the_model_of_one(tmp_path: Path) -> None:
         "from ml.training import TrainingConfig, pick_device\n"
         "from tests.ml.samples import halides\n"
         "size = CgcnnSize(dropout=0.0, atom_dim=8, hidden=16)\n"
-        "config = NetworkConfig(size, 2, 8, TrainingConfig(epochs=2), 'cpu')\n"
+        "config = NetworkConfig(size, 2, 8, TrainingConfig(epochs=2, mixup=0.0), 'cpu')\n"
         "with distributed.group():\n"
         "    mean = Cgcnn.fit(halides(23), config).predict(halides(5, seed=1)).mean\n"
         "    np.save(f'{sys.argv[1]}-{distributed.rank()}-{distributed.world_size()}.npy', mean)\n"
@@ -296,6 +331,26 @@ def test_descriptors_are_computed_once_for_the_same_rows(
     np.testing.assert_array_equal(describe_rows(data, ("rdf",))["rdf"], first)
     with pytest.raises(TypeError):  # other rows are not in the cache
         describe_rows(data.rows(np.arange(3)), ("rdf",))
+
+
+def test_blocks_of_a_potential_come_of_states_that_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of every atom they are asked for once, and are those of the block made alone."""
+    data = halides(6)
+    asked: list[int] = []
+
+    def embed(potential: str, crystals: Sequence[Crystal]) -> Iterator[NDArray[np.float32]]:
+        asked.append(len(crystals))
+        for crystal in crystals:
+            yield np.outer(crystal.numbers + crystal.lattice[0, 1], [1, 2]).astype(np.float32)
+
+    monkeypatch.setattr("ml.pretrained.embed", embed)
+    alone = describe_rows(data, ("chgnet",))["chgnet"]
+    kept = replace(data, cache=tmp_path)
+    np.testing.assert_array_equal(describe_rows(kept, ("chgnet",))["chgnet"], alone)
+    describe_rows(every_atom(kept), ("chgnet-atom",))
+    assert asked == [6, 6]
 
 
 def test_rows_without_order_get_their_own_descriptors() -> None:

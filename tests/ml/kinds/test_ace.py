@@ -26,8 +26,9 @@ def spectra(data: Dataset) -> NDArray[np.float32]:
     """From an untrained network, the same for all data."""
     torch.manual_seed(0)
     target = np.random.default_rng(1).random((50, GRID.size), np.float32)
-    network = AceNetwork(0, Basis.of(target), AceSize()).eval()
-    (batch,) = Inputs.prepare(data, Ace.sees).batches(data, None, None, 100)(None)
+    inputs = Inputs.prepare(data, Ace.sees)
+    network = AceNetwork(inputs, Basis.of(target), AceSize()).eval()
+    (batch,) = inputs.batches(data, None, None, 100)(None)
     found = np.empty(data.target.shape, np.float32)
     with torch.no_grad():
         found[batch.rows] = network(batch.inputs).numpy()

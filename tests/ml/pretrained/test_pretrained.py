@@ -116,6 +116,6 @@ def test_atoms_of_new_rows_are_put_on_the_scale_of_the_training_rows(potential: 
     data = Dataset(GRID, crystals, rows, rows % 3, np.ones((4, GRID.size), np.float32))
     inputs = Inputs.prepare(data, Sees((atom_block(potential),), around=True))
     again = inputs.again(data.rows(np.array([2])))
-    assert inputs.matrix is not None
-    assert again.matrix is not None
-    np.testing.assert_allclose(again.matrix, inputs.matrix[10:15], atol=1e-3)
+    assert inputs.described is not None
+    assert again.described is not None
+    np.testing.assert_allclose(again.described.matrix, inputs.described.matrix[10:15], atol=1e-3)
