@@ -47,12 +47,12 @@ class Doubt:
     @classmethod
     def learn(
         cls,
-        features: list[NDArray[np.float32]],
+        features: NDArray[np.float32],
         fold: NDArray[np.int64],
         residual: Float,
         weights: Float,
     ) -> tuple[Doubt, Float, NDArray[np.int64]]:
-        """From every member's features (m, f) of all rows; also the spread of the held-out rows
+        """From the members' features (k, m, f) of all rows; also the spread of the held-out rows
         and the rows of other folds that are nearest to each."""
         centre, precision = [], []
         for k, values in enumerate(features):
@@ -62,12 +62,11 @@ class Doubt:
             moment = seen.T @ seen / len(seen)
             ridge = _RIDGE * np.trace(moment) / len(moment) + 1e-12
             precision.append(np.linalg.inv(moment + ridge * np.eye(len(moment))))
-        rows = np.stack(features)
         empty = ErrorModel(np.zeros(3))
-        plain = cls(np.stack(centre), np.stack(precision), rows, fold, empty)
+        plain = cls(np.stack(centre), np.stack(precision), features, fold, empty)
         signs, neighbours = plain._of_held_out()
         error = ErrorModel.learn(signs, residual, weights)
-        doubt = cls(plain.centre, plain.precision, rows, fold, error)
+        doubt = cls(plain.centre, plain.precision, features, fold, error)
         return doubt, error.spread(signs), neighbours
 
     def _of_held_out(self) -> tuple[Float, NDArray[np.int64]]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ml.data import Dataset, folds_of, material_weights
 from ml.doubt import Doubt
 from ml.errors import LearningError
+from ml.features import room
 from ml.inputs import Inputs, Sees
 from ml.kinds.base import FitOptions, State, Step, Tell, Trained, unfinished
 from ml.output import Basis, SpectrumNetwork
@@ -113,7 +114,8 @@ class NetworkKind(Trained[NetworkConfig[S]], Generic[S]):
         weights = material_weights(data.groups)
         # Between rows and materials alike: sites of one material still tell apart surroundings.
         counts = np.sqrt(weights) / np.sqrt(weights).mean()
-        members, histories, seen = [], [], []
+        members, histories = [], []
+        seen = np.empty((0, 0, 0), np.float32)
         place = cls.place(config, data)
         for k in range(config.n_members):
             seed_everything(seed * 1000 + k)
@@ -128,7 +130,11 @@ class NetworkKind(Trained[NetworkConfig[S]], Generic[S]):
                 Progress(place and unfinished(place) / f"member-{k}.pt"),
             )
             held_out[out] = _run(network, inputs.batches(data, out, None, 256, device), data)[out]
-            seen.append(_features(network, inputs.batches(data, None, None, 256, device), data))
+            values = _features(network, inputs.batches(data, None, None, 256, device), data)
+            if k == 0:
+                seen = room(config.n_members * len(data), values.shape[1])
+                seen = seen.reshape(config.n_members, *values.shape)
+            seen[k] = values
             members.append(network.cpu())
             histories.append(history)
         doubt, doubts, neighbours = Doubt.learn(seen, folds, target - held_out, weights)

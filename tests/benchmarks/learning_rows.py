@@ -86,7 +86,7 @@ def networks(rows: int, peak: Peak, found: dict[str, float]) -> None:
             begun = time.process_time()
             inputs = Inputs.prepare(data, one.sees)
             found[f"{kind}_inputs_s"] = time.process_time() - begun
-            network = one.network(inputs.width, Basis.of(data.target[:2000]), one.size)
+            network = one.network(inputs, Basis.of(data.target[:2000]), one.size)
             batches = inputs.batches(data, None, data.target, 128)
             begun = time.process_time()
             train(network, batches, lambda rng: [], TrainingConfig(epochs=1))
@@ -100,7 +100,10 @@ def comparisons(rows: int, peak: Peak, found: dict[str, float]) -> None:
     """Two members' doubt and one solution on landmarks, from random descriptions of the rows."""
     rng = np.random.default_rng(0)
     fold = np.arange(rows) // SITES % FOLDS
-    features = [rng.standard_normal((rows, FEATURES), np.float32) for _ in range(2)]
+    features = room(2 * rows, FEATURES).reshape(2, rows, FEATURES)
+    for at in range(0, rows, 4096):
+        some = features[:, at : at + 4096]
+        some[:] = rng.standard_normal(some.shape, np.float32)
     error = rng.standard_normal((rows, GRID.size))
     found["comparisons_start_mb"] = peak.anonymous
     begun = time.process_time()

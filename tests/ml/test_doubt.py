@@ -14,7 +14,7 @@ def test_by_blocks_the_nearest_rows_and_distances_are_those_of_a_plain_loop(
 ) -> None:
     monkeypatch.setattr(doubt, "_BLOCK", 100)  # a row or two at once
     rng = np.random.default_rng(2)
-    features = [rng.normal(size=(60, 6)).astype(np.float32) for _ in range(2)]
+    features = rng.normal(size=(2, 60, 6)).astype(np.float32)
     fold = np.arange(60) % 2
     learnt, spread, neighbours = Doubt.learn(features, fold, rng.normal(size=(60, 9)), np.ones(60))
     signs = np.empty((60, 2))
