@@ -99,3 +99,9 @@ def whole_valences(valence: float | None) -> dict[int | None, float]:
     low = floor(valence)
     part = valence - low
     return {low: 1.0 - part, low + 1: part} if part else {low: 1.0}
+
+
+def main_valence(valence: float | None) -> int | None:
+    """The whole valence that a site is mostly of; of 3.5 the lower."""
+    of = whole_valences(valence)
+    return max(of, key=lambda whole: of[whole])

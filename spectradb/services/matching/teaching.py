@@ -33,7 +33,13 @@ from spectradb.services.matching.commonness import (
     substance_weight,
     valence_weight,
 )
-from spectradb.services.matching.groups import Group, prepared, usable, whole_valences
+from spectradb.services.matching.groups import (
+    Group,
+    main_valence,
+    prepared,
+    usable,
+    whole_valences,
+)
 
 # What computed soft X-ray edges miss measured ones by, where no measured spectra have taught it:
 # what ``python -m tests.benchmarks.measured_matching --teach`` finds before shifts and sizes are
@@ -222,7 +228,8 @@ def expectations(group: Group, library: SpectrumLibrary) -> Expectations:
     """What is known of computed spectra before looking.
 
     A valence weighs as it is usual (:mod:`spectradb.services.matching.commonness`), however many
-    crystals of it the library holds; a site of mixed valence belongs to both its neighbours.
+    crystals of it the library holds; a site of mixed valence belongs to both its neighbours, and is
+    of the group of the nearer: 2.97 of a disordered crystal is no valence by itself.
     Within a valence a substance weighs as such are measured, and no more for being computed often:
     by two routes, in two structures, at several sites.
     """
@@ -245,12 +252,12 @@ def expectations(group: Group, library: SpectrumLibrary) -> Expectations:
         key: sum(share * each[v] for v, share in whole_valences(key[0]).items()) * weight
         for key, weight in own.items()
     }
-    labels = {valence: k for k, valence in enumerate(dict.fromkeys(v for v, _ in times))}
+    labels = {whole: k for k, whole in enumerate(dict.fromkeys(main_valence(v) for v, _ in times))}
     names = {key: k for k, key in enumerate(times)}
     return Expectations(
         shift_err_ev={row.pk: row.anchor or 0.0 for row in rows},
         weight={row.pk: weights[row.substance] / times[row.substance] for row in rows},
         error={row.pk: ROUTE_ERROR.get(row.route, 1.0) for row in rows},
-        group={row.pk: labels[row.valence] for row in rows},
+        group={row.pk: labels[main_valence(row.valence)] for row in rows},
         substance={row.pk: names[row.substance] for row in rows},
     )

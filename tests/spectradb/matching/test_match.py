@@ -317,8 +317,21 @@ def test_a_substance_computed_three_times_weighs_as_one_computed_once():
     of = {state: valence_weight("Mn", state) / 1.5 for state in (2, 3)}
     assert total == pytest.approx({**of, 2.5: (of[2] + of[3]) / 2})
     assert len({known.substance[pk] for pk in state if state[pk] == 2}) == 1
-    assert len(set(known.group.values())) == 3
     assert set(known.shift_err_ev) == set(known.weight) == set(known.error)
+
+
+def test_a_site_of_mixed_valence_is_of_the_group_of_the_nearer_valence():
+    rows: dict[float | None, int] = {}
+    for k, valence in enumerate([2, 3, 2.00002, 2.84, 2.5, None]):
+        structure = make_structure()
+        site = make_site(structure, oxidation_state=valence)
+        rows[valence] = _theory("Mn", k, structure=structure, site=site).pk
+    group = Group("Mn", "L23", Kind.THEORY)
+    of = expectations(group, library_of(group)).group
+    label = {valence: of[pk] for valence, pk in rows.items()}
+    assert label[2] == label[2.00002] == label[2.5]
+    assert label[3] == label[2.84]
+    assert len({label[2], label[3], label[None]}) == 3
 
 
 def test_a_mixture_and_its_peaks_are_told_by_the_command(tmp_path):
