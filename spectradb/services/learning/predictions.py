@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
 MAX_ATOMS = 500
+MAX_SITES = 100  # absorbers that a page waits for: a tenth of a second each in dense crystals
 
 
 @dataclass(frozen=True)
@@ -173,11 +174,18 @@ def predict_upload(upload: Upload, model: str) -> list[Prediction]:
         raise LearningError(
             "structure", told["formula"], f"holds no {predictor.row.absorber}, which {model} is for"
         )
+    _few(len(sites), told["formula"])
     answers = predictor.of_sites(
         told["structure"], sites, upload.name, told["source_id"], told["formula"]
     )
     with transaction.atomic():
         return [_store(predictor, one, upload=upload) for one in answers]
+
+
+def _few(sites: int, formula: str) -> None:
+    if sites > MAX_SITES:
+        why = f"of {formula}: a page predicts {MAX_SITES} at most, predict_spectra any number"
+        raise LearningError("sites", sites, why)
 
 
 def predict_structure(structure: Structure, model: str) -> list[Prediction]:
@@ -189,6 +197,7 @@ def predict_structure(structure: Structure, model: str) -> list[Prediction]:
         As :func:`predict_upload`.
     """
     predictor = _predictor(model)
+    _few(structure.sites.filter(element=predictor.row.absorber).count(), structure.formula)
     answers = list(predictor.of_rows(Structure.objects.filter(pk=structure.pk)))
     failed = [one.error for one in answers if one.error]
     if failed or not answers:

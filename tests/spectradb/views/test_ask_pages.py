@@ -339,6 +339,18 @@ def test_a_structure_that_cannot_be_predicted_says_why(
     assert words in response.content.decode()
 
 
+def test_more_absorbers_than_a_page_waits_for_are_told(
+    model: TrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spectradb.services.learning.predictions.MAX_SITES", 0)
+    file = SimpleUploadedFile("one.cif", cif(rocksalt("NiO"), tmp_path))
+    uploaded = Client().post(reverse("predict"), {"file": file}, follow=True)
+    stored = Client().post(reverse("predict"), {"structure": "mp-7"}, follow=True)
+    for response in (uploaded, stored):
+        assert "a page predicts 0 at most, predict_spectra any number" in response.content.decode()
+    assert not Prediction.objects.exists()
+
+
 def test_the_api_predicts_a_file(model: TrainedModel, tmp_path: Path) -> None:
     file = SimpleUploadedFile("one.cif", cif(rocksalt("NiO", 4.2), tmp_path))
     told = Client().post("/api/v1/predict/", {"file": file}).json()
