@@ -125,12 +125,14 @@ def describe_rows(data: Dataset, blocks: Sequence[str]) -> dict[str, Float32]:
     """
     places = {block: _place(data, block) for block in blocks if block != VALENCE}
     if data.cache is None:
-        found = _describe(data, list(places), places)
+        found = _describe(data, list(places), places, {})
     else:
+        missing = [name for name, place in places.items() if place and not place.exists()]
+        states = _states(data, missing)
         with one_at_a_time(data.cache / f"{data.structure_hash()[:24]}-blocks"):
-            missing = [name for name, place in places.items() if place and not place.exists()]
+            missing = [name for name in missing if (place := places[name]) and not place.exists()]
             if missing:
-                _describe(data, missing, places)
+                _describe(data, missing, places, states)
         found = {name: _mapped(place) for name, place in places.items() if place}
     if VALENCE in blocks:
         if data.valence is None:
@@ -140,7 +142,10 @@ def describe_rows(data: Dataset, blocks: Sequence[str]) -> dict[str, Float32]:
 
 
 def _describe(
-    data: Dataset, blocks: Sequence[str], places: Mapping[str, Path | None]
+    data: Dataset,
+    blocks: Sequence[str],
+    places: Mapping[str, Path | None],
+    states: Mapping[str, Float32],
 ) -> dict[str, Float32]:
     """The blocks, in memory or written into their places."""
     order = np.argsort(data.crystal_of, kind="stable")
@@ -150,7 +155,7 @@ def _describe(
         for at in range(0, len(runs), _CHUNK):
             some = runs[at : at + _CHUNK]
             rows = np.concatenate(some)
-            for block, values in _describe_some(data, some, blocks).items():
+            for block, values in _describe_some(data, some, blocks, states).items():
                 if block not in whole:
                     shape = (len(data), values.shape[1])
                     if place := places[block]:
@@ -171,9 +176,13 @@ def _mapped(place: Path) -> Float32:
 
 
 def _describe_some(
-    data: Dataset, runs: Sequence[NDArray[np.int64]], blocks: Sequence[str]
+    data: Dataset,
+    runs: Sequence[NDArray[np.int64]],
+    blocks: Sequence[str],
+    states: Mapping[str, Float32],
 ) -> dict[str, Float32]:
-    crystals = [data.crystals[data.crystal_of[run[0]]] for run in runs]
+    chosen = [int(data.crystal_of[run[0]]) for run in runs]
+    crystals = [data.crystals[c] for c in chosen]
     sites = [[int(site) for site in data.site[run]] for run in runs]
     own = [block for block in blocks if block in BLOCKS]
     found = describe(zip(crystals, sites, strict=True), own) if own else {}
@@ -182,22 +191,28 @@ def _describe_some(
             parts = [scattering(*one) for one in zip(crystals, sites, strict=True)]
             found[block] = np.concatenate(parts).astype(np.float32)
         elif block not in own:
-            found[block] = pretrained.describe(block, crystals, sites, _states(data, block, runs))
+            known = _of_crystals(data, states[block], chosen) if block in states else None
+            found[block] = pretrained.describe(block, crystals, sites, known)
     return found
 
 
-def _states(
-    data: Dataset, block: str, runs: Sequence[NDArray[np.int64]]
-) -> Iterator[NDArray[np.float32]] | None:
-    """What a potential holds of the atoms of each crystal, from what is kept of every atom: a
-    potential takes longer than all else, and several blocks come of the same states."""
-    potential = pretrained.potential_of(block)
-    if data.cache is None or potential is None or block == pretrained.atom_block(potential):
-        return None
-    of_atom = pretrained.atom_block(potential)
-    values = describe_rows(every_atom(data), (of_atom,))[of_atom]
+def _states(data: Dataset, blocks: Sequence[str]) -> dict[str, Float32]:
+    """For each block of a potential what that holds of :func:`every_atom`, which is kept: a
+    potential takes longer than all else, and several blocks come of the same states.
+
+    To be asked for outside the lock of the data's own blocks, since their rows may be every atom.
+    """
+    found = {}
+    for block in blocks:
+        potential = pretrained.potential_of(block)
+        if potential is not None and block != (name := pretrained.atom_block(potential)):
+            found[block] = describe_rows(every_atom(data), (name,))[name]
+    return found
+
+
+def _of_crystals(data: Dataset, values: Float32, chosen: Sequence[int]) -> Iterator[Float32]:
+    """The part of each crystal of what is known of :func:`every_atom`."""
     first = first_atoms(data)
-    chosen = [data.crystal_of[run[0]] for run in runs]
     return (values[first[c] : first[c] + len(data.crystals[c].numbers)] for c in chosen)
 
 

@@ -1,4 +1,4 @@
-"""What lies around the absorbing atoms, as the network of :mod:`ml.ace` reads it."""
+"""What lies around the absorbing atoms, as the network of :mod:`ml.kinds.ace` reads it."""
 
 from __future__ import annotations
 

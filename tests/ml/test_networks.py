@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -351,6 +353,22 @@ def test_blocks_of_a_potential_come_of_states_that_are_kept(
     np.testing.assert_array_equal(describe_rows(kept, ("chgnet",))["chgnet"], alone)
     describe_rows(every_atom(kept), ("chgnet-atom",))
     assert asked == [6, 6]
+
+
+def test_rows_that_are_every_atom_do_not_wait_for_themselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def embed(potential: str, crystals: Sequence[Crystal]) -> Iterator[NDArray[np.float32]]:
+        return (crystal.numbers[:, None].astype(np.float32) for crystal in crystals)
+
+    def refused(file: Any, how: int) -> None:
+        flock(file, how | fcntl.LOCK_NB)
+
+    flock = fcntl.flock
+    monkeypatch.setattr("ml.pretrained.embed", embed)
+    monkeypatch.setattr(fcntl, "flock", refused)  # who would wait raises
+    data = replace(every_atom(halides(3)), cache=tmp_path)
+    assert describe_rows(data, ("chgnet",))["chgnet"].shape == (6, 3)
 
 
 def test_rows_without_order_get_their_own_descriptors() -> None:
