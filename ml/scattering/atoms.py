@@ -2,7 +2,7 @@
 
     python -m ml.scattering.atoms
 
-writes ``phases.npz``, which :mod:`ml.scattering.phases` reads. Each atom is solved without spin or
+writes ``phases.npz``, which :mod:`ml.scattering.waves` reads. Each atom is solved without spin or
 relativity in the local-density approximation (exchange of a homogeneous gas, correlation of S. H.
 Vosko, L. Wilk and M. Nusair, Can. J. Phys. 58 (1980) 1200), and its potential is cut off where it
 has risen to ``INSIDE_EV``: there the flat potential between the atoms begins, from whose level
@@ -68,10 +68,12 @@ class Atom:
 
 
 def configuration(number: int, *, core_hole: bool = False) -> dict[str, int]:
-    """Electrons of each shell; with ``core_hole`` a 1s electron is in the next atom's outermost."""
+    """Electrons of each shell; with ``core_hole`` those of the next element less one of 1s.
+
+    Hydrogen, whose 1s electron is its outermost, is then as it was.
+    """
     if core_hole:
-        outer = configuration(number + 1)
-        return outer | {"1s": 1} if number > 1 else outer | {"1s": 2}
+        return configuration(number + 1) | {"1s": 1}
     found, left = {}, number
     for shell in _FILLED:
         found[shell] = min(left, 4 * _LETTERS.index(shell[1]) + 2)
