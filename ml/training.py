@@ -54,7 +54,8 @@ class TrainingConfig:
 
 @dataclass
 class History:
-    """Errors of each epoch; the best epoch's weights are in the model."""
+    """Errors of each epoch, those in training of mixed rows; the best epoch's weights are in the
+    model."""
 
     train: list[float] = field(default_factory=list)
     valid: list[float] = field(default_factory=list)

@@ -31,15 +31,13 @@ WIDTH: Final = 2 * len(KINETIC_EV)
 """Numbers of a site: real, then imaginary parts."""
 CUTOFF = 4.8  # Å
 _FADES = 4.2  # Å; from here to the cutoff an atom scatters less and less
-_MOST_ATOMS = 120
-_NEAREST = 0.5  # Å; nearer than this no two atoms are
+_MOST_ATOMS = 120  # the nearest; crystals of usual pressures have fewer
+_NEAREST = 0.5  # Å; atoms that are nearer count as so far apart
 _HBAR2_2M = 3.80998  # eV Å²
-_LOSS_EV, _LOSS_SLOPE = (
-    1.5,
-    0.04,
-)  # half width of the final state, at no kinetic energy, and its rise
+_LOSS_EV = 1.5  # half width of the final state without kinetic energy
+_LOSS_SLOPE = 0.04  # what it rises by, per kinetic energy
 _WAVES = (L_MAX + 1) ** 2
-_WEAK = 0.02  # of T: at most a fiftieth of what can be scattered
+_WEAK = 0.02  # |T|, at most 1; waves that a neutral atom answers with no more are left out
 
 
 def scattering(crystal: Crystal, sites: Sequence[int]) -> Float:

@@ -82,11 +82,16 @@ def test_it_is_the_sum_of_all_paths(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_allclose(found, all_paths(29, numbers, vectors, 40), atol=1e-4)
 
 
-def test_weak_answers_that_are_left_out_hardly_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    crystal = random_crystal(3, 6)
+@pytest.mark.parametrize("other", [1, 9, 17])
+def test_weak_answers_that_are_left_out_hardly_matter(
+    other: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lattice = 2.1 * (np.ones((3, 3)) - np.eye(3))
+    crystal = Crystal(lattice, np.array([29, other]), np.array([[0.0] * 3, [0.5] * 3]))
     few = scattering(crystal, [0])
     monkeypatch.setattr(waves, "_WEAK", -1.0)
-    np.testing.assert_allclose(few, scattering(crystal, [0]), atol=0.05)
+    apart = np.abs(few - scattering(crystal, [0])).max()
+    assert 0.0 < apart < 0.05
 
 
 def test_a_turned_crystal_and_another_labelling_give_the_same() -> None:
