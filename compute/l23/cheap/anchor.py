@@ -44,7 +44,7 @@ _OCTAHEDRON = 6
 
 @dataclass(frozen=True)
 class Sizes:
-    """Standard deviations, eV (``python -m compute.l23.fitting.cheap_anchors`` repeats the fits).
+    """Standard deviations, eV (``compute.l23.fitting.cheap_anchors --sizes`` repeats the fits).
 
     Attributes
     ----------
