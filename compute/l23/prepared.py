@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from compute.errors import InputError
 from compute.ions import ELEMENTS_3D, d_electrons
-from compute.multiplet.transfer import ChargeTransfer, OneElectronField
+from compute.multiplet.transfer import BackDonation, ChargeTransfer, OneElectronField, Share
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -60,6 +60,8 @@ class PreparedCase:
         Lorentzian half widths of L3 and L2.
     hwhm_rise : (float, float) or None
         Half width gained per eV above the onset of each edge, and eV at most.
+    back_donation : BackDonation or None
+        Acceptors of cyanides and carbonyls.
     warnings : tuple of str
         What the route has to say of this site; they stand beside the engine's in the result.
     """
@@ -79,6 +81,7 @@ class PreparedCase:
     temperature_k: float = TEMPERATURE_K
     hwhm_ev: tuple[float, float] = HWHM_EV
     hwhm_rise: tuple[float, float] | None = None
+    back_donation: BackDonation | None = None
     warnings: tuple[str, ...] = ()
 
     def case(self) -> dict[str, Any]:
@@ -99,6 +102,8 @@ class PreparedCase:
         }
         if self.hwhm_rise is not None:
             case["hwhm_rise"] = dict(zip(("per_ev", "most_ev"), self.hwhm_rise, strict=True))
+        if self.back_donation is not None:
+            case["back_donation"] = _fields_of(self.back_donation)
         if final_field is not None:
             fields = _fields_of(final_field)
             if transfer is None:  # then there are no ligand orbitals
@@ -211,8 +216,8 @@ def lattice_charges(structure: Structure, sites: Sequence[Site]) -> FloatArray:
     return charges
 
 
-def _fields_of(part: ChargeTransfer | OneElectronField) -> dict[str, Any]:
-    return dict(vars(part))
+def _fields_of(part: ChargeTransfer | BackDonation | OneElectronField) -> dict[str, Any]:
+    return {k: dict(vars(v)) if isinstance(v, Share) else v for k, v in vars(part).items()}
 
 
 def _listed(value: Any) -> Any:

@@ -22,6 +22,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = MappingProxyType(
         "ds": (-10.0, 10.0),
         "dt": (-10.0, 10.0),
         "delta": (-50.0, 50.0),
+        "final_delta": (-50.0, 50.0),
         "u_dd": (0.0, 50.0),
         "u_pd": (0.0, 50.0),
         "v_eg": (-20.0, 20.0),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -82,8 +82,10 @@ class Case:
             None if ct is None else ct.ligand,
             None if back is None else back.v,
             None if back is None else back.acceptor,
+            None if back is None else back.share,
         )
-        return before, before if self.final_field is None else self.final_field
+        after = before if self.final_field is None else self.final_field
+        return before, after if after.share else replace(after, share=before.share)
 
     @property
     def energy(self) -> NDArray[np.float64]:

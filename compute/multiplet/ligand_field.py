@@ -9,16 +9,19 @@ mirror plane through x and z.
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from compute.errors import InputError
 from compute.multiplet import angular
 from compute.multiplet.case import Case
 from compute.multiplet.determinants import Configuration
 from compute.multiplet.frame import best_frame, in_frame
 from compute.multiplet.integrals import Integrals, OneElectron, Problem, TwoElectron
+from compute.multiplet.transfer import BackDonation, ChargeTransfer
 
 Array = NDArray[Any]
 
@@ -31,13 +34,16 @@ def build_problem(case: Case) -> Problem:
     shells = (6, 10) + (10,) * (ct is not None) + (10,) * (back is not None)
     n = sum(shells)
     fields = case.fields
-    frame = best_frame(
-        [matrix for field in fields for matrix in field.matrices], np.array(case.exchange_field)
-    )
+    shares = [[] if f.share is None else [f.share.d, f.share.acceptor] for f in fields]
+    every = [*(matrix for field in fields for matrix in field.matrices), *chain(*shares)]
+    frame = best_frame(every, np.array(case.exchange_field))
     turned = [[in_frame(matrix, frame) for matrix in field.matrices] for field in fields]
+    shares = [[in_frame(matrix, frame) for matrix in share] for share in shares]
     exchange = _exchange(frame.axes @ np.array(case.exchange_field))
 
-    def integrals(values: dict[str, float], field: list[Array], shifts: list[float]) -> Integrals:
+    def integrals(
+        values: dict[str, float], field: list[Array], share: list[Array], shifts: list[float]
+    ) -> Integrals:
         crystal, *others = (angular.to_complex_harmonics(matrix) for matrix in field)
         h = np.zeros((n, n), complex)
         d = slice(6, 16)
@@ -49,7 +55,7 @@ def build_problem(case: Case) -> Problem:
             h[d, l] = angular.with_spin(hopping)
             h[l, d] = h[d, l].conj().T
             h[l, l] = angular.with_spin(levels)
-        two = _coulomb(n, tuple(values[key] for key in _COULOMB_KEYS))
+        two = _coulomb(n, tuple(values[key] for key in _COULOMB_KEYS), share)
         return Integrals(OneElectron.from_matrix(h), two, tuple(shifts))
 
     initial, final = dict(case.initial), dict(case.final)
@@ -74,21 +80,21 @@ def build_problem(case: Case) -> Problem:
         first = [k * ct.delta + pairs[k] + filled[0] for k in range(len(before))]
         final_delta = ct.delta + ct.u_dd - ct.u_pd
         second = [k * final_delta + pairs[k] + filled[1] for k in range(len(after))]
-        if back is not None:
-            before = [(*one, 0) for one in before] + [(6, case.n_d - 1, 10, 1)]
-            after = [(*one, 0) for one in after] + [(5, case.n_d, 10, 1)]
-            first.append(back.delta + filled[0])
-            # The core hole holds back the electron that is to leave 3d.
-            second.append(back.delta + ct.u_pd - ct.u_dd + filled[1])
+    if back is not None:
+        between = () if ct is None else (10,)
+        before = [(*one, 0) for one in before] + [(6, case.n_d - 1, *between, 1)]
+        after = [(*one, 0) for one in after] + [(5, case.n_d, *between, 1)]
+        first.append(back.delta + first[0])
+        second.append(_back_delta(back, ct) + second[0])
 
-    both = [matrix for field in turned for matrix in field]
+    both = [*chain(*turned), *chain(*shares)]
     return Problem(
         shells=shells,
         initial_configurations=tuple(before),
         final_configurations=tuple(after),
-        initial=integrals(initial, turned[0], first),
-        final=integrals(final, turned[1], second),
-        dipole=_dipoles(n, frame.axes),
+        initial=integrals(initial, turned[0], shares[0], first),
+        final=integrals(final, turned[1], shares[1], second),
+        dipole=_shared_dipoles(_dipoles(n, frame.axes), shares[0]),
         vectors=_vectors(shells, frame.axes),
         counts={"n_d": np.repeat([0.0, 1.0, 0.0], (6, 10, n - 16))},
         core_half=angular.p_half_orbitals(),
@@ -98,6 +104,16 @@ def build_problem(case: Case) -> Problem:
         cubic=not exchange.any()
         and any(all(_is_cubic(matrix, partner) for matrix in both) for partner in (1, 2)),
     )
+
+
+def _back_delta(back: BackDonation, ct: ChargeTransfer | None) -> float:
+    """Of d^n A above d^(n+1) beside the core hole, eV."""
+    if back.final_delta is not None:
+        return back.final_delta
+    if ct is None:
+        raise InputError("back_donation.final_delta", None, "is required")
+    # The core hole holds back the electron that is to leave 3d.
+    return back.delta + ct.u_pd - ct.u_dd
 
 
 def _exchange(b: Array) -> Array:
@@ -149,6 +165,21 @@ def _spherical_dipoles(n: int) -> tuple[Array, Array, Array]:
     return parts[0], parts[1], parts[2]
 
 
+def _shared_dipoles(dipoles: dict[str, Array], share: list[Array]) -> dict[str, Array]:
+    """The dipoles onto the ion's own 3d, which d and the acceptors share: (n, n) each."""
+    if not share:
+        return dipoles
+    n = len(dipoles["z"])
+    own = np.zeros((n, 10), complex)
+    for start, part in zip((6, n - 10), share, strict=True):
+        own[start : start + 10] = angular.with_spin(angular.to_complex_harmonics(part))
+    out = {}
+    for name, matrix in dipoles.items():
+        out[name] = np.zeros((n, n), complex)
+        out[name][:, :6] = own @ matrix[6:16, :6]
+    return out
+
+
 def _vectors(shells: tuple[int, ...], axes: Array) -> dict[str, tuple[Array, Array]]:
     """(z, plus) of S, L and J over all shells (the ligands' l = 2 is that of their symmetry).
 
@@ -179,14 +210,9 @@ def _own_vectors(shells: tuple[int, ...]) -> dict[str, tuple[Array, Array]]:
     return {"S": (s_z, s_plus), "L": (l_z, l_plus), "J": (l_z + s_z, l_plus + s_plus)}
 
 
-@lru_cache(maxsize=2)
-def _coulomb_pattern(n: int) -> tuple[tuple[Array, Array, Array, Array], Array]:
-    """Places (i, j, k, l) of the two-electron elements and their coefficients of each R^k.
-
-    Returns
-    -------
-    (i, j, k, l), coefficients (m, 7) in the order of ``_COULOMB_KEYS``
-    """
+@lru_cache(maxsize=1)
+def _spatial_coulomb() -> tuple[Array, ...]:
+    """<ab|cd> of 2p and 3d (8, 8, 8, 8) for each integral of ``_COULOMB_KEYS`` being one."""
     p, d = slice(0, 3), slice(3, 8)
     tensors = []
     for key in _COULOMB_KEYS:
@@ -201,7 +227,18 @@ def _coulomb_pattern(n: int) -> tuple[tuple[Array, Array, Array, Array], Array]:
             t[p, d, d, p] = angular.coulomb(k, 1, 2, 2, 1)
             t[d, p, p, d] = angular.coulomb(k, 2, 1, 1, 2)
         tensors.append(t)
-    parts = [TwoElectron.from_spatial(t) for t in tensors]
+    return tuple(tensors)
+
+
+@lru_cache(maxsize=2)
+def _coulomb_pattern(n: int) -> tuple[tuple[Array, Array, Array, Array], Array]:
+    """Places (i, j, k, l) of the two-electron elements and their coefficients of each R^k.
+
+    Returns
+    -------
+    (i, j, k, l), coefficients (m, 7) in the order of ``_COULOMB_KEYS``
+    """
+    parts = [TwoElectron.from_spatial(t) for t in _spatial_coulomb()]
     m = parts[0].n_orb
     codes = [(part.kl.astype(np.int64) * m + part.i) * m + part.j for part in parts]
     union = np.unique(np.concatenate(codes))
@@ -214,9 +251,33 @@ def _coulomb_pattern(n: int) -> tuple[tuple[Array, Array, Array, Array], Array]:
     return (i_[order], j_[order], k_[order], l_[order]), coefficients[order]
 
 
-def _coulomb(n: int, values: tuple[float, ...]) -> TwoElectron:
+def _coulomb(n: int, values: tuple[float, ...], share: list[Array]) -> TwoElectron:
+    """Of F0dd … G3pd; what 2p meets of the ion's own 3d, d and the acceptors share."""
+    if share:
+        return _shared_coulomb(n, values, share)
     (i, j, k, l), coefficients = _coulomb_pattern(n)
     used = np.array([value != 0.0 for value in values])
     keep = (coefficients[:, used] != 0.0).any(axis=1)
     v = coefficients[keep] @ np.array(values)
     return TwoElectron.from_elements(n, i[keep], j[keep], k[keep], l[keep], v)
+
+
+def _shared_coulomb(n: int, values: tuple[float, ...], share: list[Array]) -> TwoElectron:
+    """Repulsion within d, and of 2p with sum_a |a><a|3d> over d and the acceptors.
+
+    F0pd is such that an orbital's mean repulsion with the whole 2p shell is zero, so that
+    configuration averages and mean fields of the open shells do not depend on the share.
+    """
+    tensors = dict(zip(_COULOMB_KEYS, _spatial_coulomb(), strict=True))
+    given = dict(zip(_COULOMB_KEYS, values, strict=True))
+    within = sum(given[key] * tensors[key] for key in _COULOMB_KEYS if key.endswith("dd"))
+    beside = sum(given[key] * tensors[key] for key in _COULOMB_KEYS if key.endswith("pd"))
+    spatial = n // 2
+    own = np.zeros((spatial, 8), complex)  # of 2p and the ion's 3d
+    own[:3, :3] = np.eye(3)
+    for start, part in zip((3, spatial - 5), share, strict=True):
+        own[start : start + 5, 3:] = angular.to_complex_harmonics(part)
+    bra, ket = own, own.conj()
+    tensor = np.einsum("ijkl,ai,bj,ck,dl->abcd", beside, bra, bra, ket, ket, optimize=True)
+    tensor[:8, :8, :8, :8] += within
+    return TwoElectron.from_spatial(tensor)

@@ -16,10 +16,13 @@ Array = NDArray[Any]
 
 _HOPPING_KEYS = ("v_eg", "v_t2g", "v")
 _TRANSFER_KEYS = ("delta", "u_dd", "u_pd", *_HOPPING_KEYS, "ligand", "configurations")
-_BACK_KEYS = ("delta", *_HOPPING_KEYS, "acceptor")
+_BACK_KEYS = ("delta", "final_delta", *_HOPPING_KEYS, "acceptor", "share")
+_SHARE_KEYS = ("d", "acceptor")
 _NEEDS = {"v": "charge_transfer", "ligand": "charge_transfer"} | dict.fromkeys(
-    ("back_v", "acceptor"), "back_donation"
+    ("back_v", "acceptor", "share"), "back_donation"
 )
+_OPTIONAL = ("share",)  # else that of the initial state
+_MOST_SHARE = 1.5  # molecular orbitals may be more compact than the ion's, by little
 """By key of a final field beside ``crystal_field``: the key of the case that it belongs to."""
 
 
@@ -46,6 +49,22 @@ class ChargeTransfer:
 
 
 @dataclass(frozen=True)
+class Share:
+    """How much of the ion's own 3d orbitals molecular orbitals hold: amplitudes <orbital a|3d_b>.
+
+    Attributes
+    ----------
+    d : (5, 5)
+        Of the orbitals in place of 3d.
+    acceptor : (5, 5)
+        Of the acceptor orbitals.
+    """
+
+    d: Array
+    acceptor: Array
+
+
+@dataclass(frozen=True)
 class BackDonation:
     """Metal-to-ligand charge transfer: one d electron in empty ligand orbitals of d symmetry.
 
@@ -57,11 +76,17 @@ class BackDonation:
         <d_a|h|A_b> in the real order, eV.
     acceptor : (5, 5)
         One-electron energies of the acceptor orbitals, same order, eV.
+    final_delta : float or None
+        Of d^n A above d^(n+1) beside the core hole, eV; None for delta + U_pd - U_dd.
+    share : Share or None
+        What the dipole acts on; None where d is the ion's 3d and A has none of it.
     """
 
     delta: float
     v: Array
     acceptor: Array
+    final_delta: float | None = None
+    share: Share | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +98,7 @@ class OneElectronField:
     crystal_field : on 3d
     v, ligand : as in `ChargeTransfer`; None without charge transfer
     back_v, acceptor : as in `BackDonation`; None without back donation
+    share : what the repulsion between 2p and 3d acts on, as in `BackDonation`
     """
 
     crystal_field: Array
@@ -80,9 +106,11 @@ class OneElectronField:
     ligand: Array | None
     back_v: Array | None = None
     acceptor: Array | None = None
+    share: Share | None = None
 
     @property
     def matrices(self) -> list[Array]:
+        """Energies, not the shares."""
         every = (self.crystal_field, self.v, self.ligand, self.back_v, self.acceptor)
         return [matrix for matrix in every if matrix is not None]
 
@@ -120,15 +148,22 @@ def read_back_donation(
     prefix = "back_donation."
     given = object_of(case["back_donation"], "back_donation")
     known_keys(given, _BACK_KEYS, prefix)
-    if case.get("charge_transfer") is None:
-        raise InputError("back_donation", dict(given), "needs charge_transfer, for u_dd and u_pd")
+    if case.get("charge_transfer") is None and given.get("final_delta") is None:
+        why = "needs final_delta, or charge_transfer for u_dd and u_pd"
+        raise InputError("back_donation", dict(given), why)
     if n_d == 0:
         raise InputError("back_donation", dict(given), "3d0 has no electron to give")
     delta = number_of(given, "delta", prefix=prefix)
     hopping, v = _hopping(given, prefix)
     acceptor = _levels(given, "acceptor", prefix)
     json = {"delta": delta, **hopping, "acceptor": acceptor.tolist()}
-    return json, BackDonation(delta, v, acceptor)
+    final_delta = None
+    if given.get("final_delta") is not None:
+        json["final_delta"] = final_delta = number_of(given, "final_delta", prefix=prefix)
+    share = _share(given, prefix)
+    if share is not None:
+        json["share"] = _listed(share)
+    return json, BackDonation(delta, v, acceptor, final_delta, share)
 
 
 def read_final_field(
@@ -142,18 +177,20 @@ def read_final_field(
     known_keys(given, ("crystal_field", *_NEEDS), prefix)
     keys = ["crystal_field"] + [key for key, of in _NEEDS.items() if case.get(of) is not None]
     for key in ("crystal_field", *_NEEDS):
-        if key in keys and given.get(key) is None:
+        if key in keys and given.get(key) is None and key not in _OPTIONAL:
             raise InputError(prefix + key, None, "is required")
         if key not in keys and given.get(key) is not None:
             raise InputError(prefix + key, given[key], f"needs {_NEEDS[key]}")
     found = {
         key: matrix_of(prefix + key, given[key], hermitian=key not in ("v", "back_v"))
         for key in keys
+        if key not in _OPTIONAL
     }
-    field = OneElectronField(
-        found["crystal_field"], *(found.get(key) for key in ("v", "ligand", "back_v", "acceptor"))
-    )
-    return {key: matrix.tolist() for key, matrix in found.items()}, field
+    share = _share(given, prefix)
+    v, ligand, back_v, acceptor = (found.get(k) for k in ("v", "ligand", "back_v", "acceptor"))
+    field = OneElectronField(found["crystal_field"], v, ligand, back_v, acceptor, share)
+    json: dict[str, Any] = {key: matrix.tolist() for key, matrix in found.items()}
+    return json if share is None else json | {"share": _listed(share)}, field
 
 
 def _hopping(given: Mapping[str, Any], prefix: str) -> tuple[dict[str, Any], Array]:
@@ -166,6 +203,27 @@ def _hopping(given: Mapping[str, Any], prefix: str) -> tuple[dict[str, Any], Arr
         return {"v": v.tolist()}, v
     v_eg, v_t2g = (number_of(given, key, prefix=prefix) for key in ("v_eg", "v_t2g"))
     return {"v_eg": v_eg, "v_t2g": v_t2g}, np.diag([v_eg, v_eg, v_t2g, v_t2g, v_t2g])
+
+
+def _share(given: Mapping[str, Any], prefix: str) -> Share | None:
+    """None where it is not given."""
+    if given.get("share") is None:
+        return None
+    name = f"{prefix}share"
+    parts = object_of(given["share"], name)
+    known_keys(parts, _SHARE_KEYS, f"{name}.")
+    for key in _SHARE_KEYS:
+        if parts.get(key) is None:
+            raise InputError(f"{name}.{key}", None, "is required")
+    d, acceptor = (matrix_of(f"{name}.{key}", parts[key], hermitian=False) for key in _SHARE_KEYS)
+    most = float(np.linalg.norm(np.vstack([d, acceptor]), 2))
+    if most > _MOST_SHARE:
+        raise InputError(name, most, f"no amplitude of 3d is more than {_MOST_SHARE:g}")
+    return Share(d, acceptor)
+
+
+def _listed(share: Share) -> dict[str, Any]:
+    return {key: matrix.tolist() for key, matrix in vars(share).items()}
 
 
 def _levels(given: Mapping[str, Any], key: str, prefix: str) -> Array:

@@ -93,7 +93,9 @@ class Embedding:
     residual_ev: float
 
 
-def embed(structure: Structure, sites: Sequence[Site], site: Site) -> Embedding:
+def embed(
+    structure: Structure, sites: Sequence[Site], site: Site, seconds: Sequence[Partner] = ()
+) -> Embedding:
     """Charges and cores about the cluster of a site and its ligands.
 
     Parameters
@@ -104,6 +106,8 @@ def embed(structure: Structure, sites: Sequence[Site], site: Site) -> Embedding:
         compensated by all atoms alike.
     site : Site
         The centre, which becomes the origin; axes are its ``local_axes``.
+    seconds : sequence of Partner
+        Atoms of the cluster beside the ligands, one bound to each.
 
     Raises
     ------
@@ -111,7 +115,7 @@ def embed(structure: Structure, sites: Sequence[Site], site: Site) -> Embedding:
         A charged cell, of which nobody has stated a valence: its atoms are not complete.
     """
     charges = lattice_charges(structure, sites)
-    elements, occupied = _most_frequent(len(structure), sites)
+    elements, occupied = most_frequent(len(structure), sites)
     total = float(charges.sum())
     stated = any(s.oxidation_source == STATED for s in sites)
     rounded = CHARGE_ERROR * charges[charges > 0].sum() if (occupied < 1).any() else 0.0
@@ -122,12 +126,12 @@ def embed(structure: Structure, sites: Sequence[Site], site: Site) -> Embedding:
     fractional = np.asarray(structure.frac_coords, dtype=float)
     fractional = fractional - fractional[site.index]
     whole = [e if full == 1.0 else "" for e, full in zip(elements, occupied, strict=True)]
-    bound = partners(structure, whole, charges, site)
-    hydrogens = [one for one in bound if one.element == "H"]
-    inner = np.array([np.zeros(3), *site.ligand_vectors, *(one.vector for one in hydrogens)])
+    bound = list(seconds) or partners(structure, whole, charges, site)
+    atoms = list(seconds) or [one for one in bound if one.element == "H"]
+    inner = np.array([np.zeros(3), *site.ligand_vectors, *(one.vector for one in atoms)])
     cluster = inner @ site.local_axes.T
     # The lattice's charges, be the absorber one of the ions that share its site.
-    inside = charges[[site.index, *site.ligand_indices, *(one.index for one in hydrogens)]]
+    inside = charges[[site.index, *site.ligand_indices, *(one.index for one in atoms)]]
     points, kinds = _lattice_points(lattice, fractional, _ZONE_ANG)
     distance = np.linalg.norm(points[:, None] - cluster[None], axis=2).min(axis=1)
     points, kinds = points[distance > 1e-3], kinds[distance > 1e-3]
@@ -146,7 +150,7 @@ def embed(structure: Structure, sites: Sequence[Site], site: Site) -> Embedding:
     fitted = vt.T @ (keep * (u.T @ (target - target.mean())))
     left = centred @ fitted - (target - target.mean())
     heavy = zone * np.array([elements[kind] != "H" for kind in kinds])
-    n_ligands = len(site.ligand_indices)
+    n_ligands = len(site.ligand_indices) + len(seconds)
     cores = [
         Core(points[i] / BOHR_ANGSTROM, *core_of(elements[kinds[i]], float(zone[i])))
         for i in _second_shell(points, heavy, cluster[1 : 1 + n_ligands])
@@ -161,7 +165,7 @@ def embed(structure: Structure, sites: Sequence[Site], site: Site) -> Embedding:
     )
 
 
-def _most_frequent(n: int, sites: Sequence[Site]) -> tuple[list[str], FloatArray]:
+def most_frequent(n: int, sites: Sequence[Site]) -> tuple[list[str], FloatArray]:
     """The element of each place of which it holds most, and how full it is."""
     elements, most, occupied = [""] * n, np.zeros(n), np.zeros(n)
     for site in sites:

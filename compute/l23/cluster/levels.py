@@ -74,7 +74,7 @@ def slater_integrals(cluster: Cluster, core: FloatArray, d: FloatArray) -> dict[
         "G": (chemist[p, q, q, p], (1, 3), (1, 2, 2, 1)),
     }
     for kind, (tensor, ranks, ls) in kinds.items():
-        patterns = np.stack([_pattern(k, *ls).ravel() for k in ranks], axis=1)
+        patterns = np.stack([pattern(k, *ls).ravel() for k in ranks], axis=1)
         values, *_ = np.linalg.lstsq(patterns, tensor.ravel(), rcond=None)
         names = [f"G{k}pd" if kind == "G" else f"F{k}{kind}" for k in ranks]
         out |= {name: float(v) for name, v in zip(names, values, strict=True)}
@@ -84,7 +84,7 @@ def slater_integrals(cluster: Cluster, core: FloatArray, d: FloatArray) -> dict[
     return out | {"anisotropy": float(np.sqrt(left / total))}
 
 
-def _pattern(k: int, a: int, b: int, c: int, d: int) -> FloatArray:
+def pattern(k: int, a: int, b: int, c: int, d: int) -> FloatArray:
     """Angular part of R^k in (ab|cd) of real orbitals."""
 
     def real(l: int) -> NDArray[np.complex128]:

@@ -21,8 +21,9 @@ from compute.l23.cluster.embedding import Embedding
 FloatArray = NDArray[np.float64]
 
 FUNCTIONAL = "PBE"
-LIGANDS = ("N", "O", "F", "S", "Cl", "Se", "Br", "I")
+LIGANDS = ("C", "N", "O", "F", "S", "Cl", "Se", "Br", "I")
 _GRID_LEVEL = 1
+_OUTER_GRID = (30, 86)  # radii, directions
 _CHARGE_BLOCK = 64
 _LINEAR_DEPENDENCE = 1e-7
 _AUXILIARY = "def2-universal-jkfit"
@@ -35,7 +36,8 @@ class Cluster:
     Attributes
     ----------
     mol : pyscf.gto.Mole
-        Atom 0 is the metal, then the ligands and their hydrogens; a single atom has neither.
+        Atom 0 is the metal, then the ligands and their hydrogens or second atoms; a single atom has
+        neither.
     core_hamiltonian : float64 (n, n)
     overlap : float64 (n, n)
     orthogonal : float64 (n, m)
@@ -141,6 +143,8 @@ def build_cluster(
     functional: str = FUNCTIONAL,
     *,
     absorber: bool = True,
+    outer: Sequence[str] = (),
+    outer_vectors: FloatArray | None = None,
 ) -> Cluster:
     """Integrals of a metal at the origin and its ligands.
 
@@ -155,6 +159,10 @@ def build_cluster(
         As LibXC calls it.
     absorber : bool
         Whether the first atom has the basis of an absorber.
+    outer : sequence of str
+        Atoms behind the ligands, with a coarser grid.
+    outer_vectors : float64 (m, 3)
+        Their positions, bohr.
     """
     from pyscf import df, dft, gto, scf
 
@@ -165,6 +173,9 @@ def build_cluster(
     atoms += [(ligand, tuple(v)) for ligand, v in zip(ligands, vectors, strict=True)]
     basis = {f"{metal}@0": basis_of(metal, absorber=absorber)}
     basis |= {ligand: basis_of(ligand) for ligand in set(ligands)}
+    if outer_vectors is not None:
+        atoms += [(f"{e}@1", tuple(v)) for e, v in zip(outer, outer_vectors, strict=True)]
+        basis |= {f"{e}@1": basis_of(e) for e in set(outer)}
     if embedding is not None:
         atoms += [("H", tuple(v)) for v in embedding.hydrogens]
         basis["H"] = basis_of("H")
@@ -179,6 +190,7 @@ def build_cluster(
         keep = values > _LINEAR_DEPENDENCE
         grids = dft.gen_grid.Grids(mol)
         grids.level = _GRID_LEVEL
+        grids.atom_grid = {f"{e}@1": _OUTER_GRID for e in set(outer)}
         grids.verbose = 0
         grids.build()
         kind = dft.libxc.xc_type(functional)

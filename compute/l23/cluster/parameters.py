@@ -23,6 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compute.atom import atomic_parameters
+from compute.l23.cluster.backbonding import molecular_case, molecular_model
+from compute.l23.cluster.diatomics import second_atoms
 from compute.l23.cluster.energyscale import CORRECTION_EV, ERROR_EV
 from compute.l23.cluster.levels import levels, slater_integrals
 from compute.l23.cluster.model import ChargeTransferModel, State, curvature
@@ -92,6 +94,9 @@ def parameters(
     ImplausibleError
         A parameter is out of the range that is known of 3d ions.
     """
+    if seconds := second_atoms(structure, sites, site):
+        molecular = molecular_model(structure, sites, site, seconds)
+        return molecular_case(molecular, site, temperature_k=temperature_k)
     return case_of(model_of(structure, sites, site), site, temperature_k=temperature_k)
 
 

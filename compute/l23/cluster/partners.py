@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-_NONMETALS = frozenset(("H", "B", "C", "N", "O", "Si", "P", "S", "As", "Se"))
+NONMETALS = frozenset(("H", "B", "C", "N", "O", "Si", "P", "S", "As", "Se"))
 _NOT_OF_NITROGEN = frozenset(("C", "N", "O", "S"))  # no N3- is bound to them
 _BOND = 1.2  # a bond is no longer than this times the sum of the covalent radii
 _REACH_ANG = 3.2
@@ -81,7 +81,7 @@ def partners(
         near = [
             (one, vector + one.coords - structure[index].coords)
             for one in structure.get_neighbors(structure[index], _REACH_ANG)
-            if _bound(element, elements[one.index], one.nn_distance)
+            if bound_to(element, elements[one.index], one.nn_distance)
         ]
         near = [pair for pair in near if _distance(own, pair[1]) > _SAME_ANG]
         _refuse_shared_nitrogen(site, element, {elements[one.index] for one, _ in near})
@@ -102,8 +102,8 @@ def _refuse_shared_nitrogen(site: Site, ligand: str, bound: set[str]) -> None:
         raise OutOfRangeError(
             f"sites[{site.index}]",
             f"{site.element} {site.oxidation_state:+g} with N bound to {', '.join(sorted(others))}",
-            "nitrogen of cyanide, nitrosyl, azide or a ring is no closed shell by itself, which is "
-            "how route cluster takes its ligands",
+            "nitrogen of nitrosyl, azide, a ring or a shell not of cyanides alone is no closed "
+            "shell by itself, which is how route cluster takes its ligands",
         )
 
 
@@ -112,10 +112,11 @@ def closed_shell_charges(ligands: Sequence[str], formal: Mapping[str, float]) ->
     return {e: float(_CLOSED_SHELL.get(e, formal[e])) for e in set(ligands)}
 
 
-def _bound(ligand: str, other: str, distance_ang: float) -> bool:
+def bound_to(ligand: str, other: str, distance_ang: float) -> bool:
+    """Whether a non-metal is so near to a ligand that they share electrons."""
     from pyscf.data import elements, radii
 
-    if other not in _NONMETALS:
+    if other not in NONMETALS:
         return False
     both = sum(float(radii.COVALENT[elements.charge(e)]) for e in (ligand, other))
     return distance_ang < _BOND * both * BOHR_ANGSTROM

@@ -7,6 +7,7 @@ they are not, or that the surroundings were wrong.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ from compute.l23.cluster.model import ChargeTransferModel, State
 from compute.l23.prepared import PreparedCase
 
 if TYPE_CHECKING:
+    from compute.l23.cluster.backbonding import MolecularModel
     from compute.sites import Site
 
 # eV unless told.
@@ -29,6 +31,11 @@ HOPPING_EV = (0.0, 6.0)  # largest of any orbital
 TEN_DQ_EV = (-2.5, 6.0)
 TRANSFERRED = (-0.2, 3.0)  # electrons that the ligands have given to d
 OF_THE_FREE_ION = (0.6, 1.1)  # unscaled F2 and F4 over those of the Hartree-Fock ion
+# Cyanides and carbonyls: D and A are molecular orbitals.
+MOLECULAR_OF_THE_FREE_ION = (0.25, 1.0)  # F2 and F4 of D over those of the Hartree-Fock ion
+ACCEPTOR_DELTA_EV = (0.0, 9.0)
+SHARE_OF_D = (0.2, 1.1)  # mean square amplitude of the ion's 3d in D
+SHARE_OF_ACCEPTORS = (0.01, 0.8)  # the largest in any A
 FROM_THE_EDGE_EV = (-15.0, 15.0)  # energy zero less the element's tabulated L3 edge
 
 
@@ -59,6 +66,29 @@ def check_model(model: ChargeTransferModel, site: Site) -> None:
         for integral in ("F2dd", "F4dd"):
             share = state.slater[integral] / atom[name][integral]
             _within(f"{name} {integral} over that of the free ion", share, OF_THE_FREE_ION)
+
+
+def check_molecular(model: MolecularModel, atom: Mapping[str, Mapping[str, float]]) -> None:
+    """The same of cyanides and carbonyls.
+
+    Parameters
+    ----------
+    atom : mapping
+        Of the Hartree-Fock ion, both states.
+
+    Raises
+    ------
+    ImplausibleError
+    """
+    _within("E[DⁿA] − E[Dⁿ⁺¹] (eV)", model.final_delta, ACCEPTOR_DELTA_EV)
+    for name, state in (("initial", model.initial), ("final", model.final)):
+        share = state.share
+        _within(f"{name} share of 3d in D", float(np.sum(share.d**2)) / 5.0, SHARE_OF_D)
+        largest = float(np.linalg.norm(share.acceptor, 2)) ** 2
+        _within(f"{name} share of 3d in π*", largest, SHARE_OF_ACCEPTORS)
+        for integral in ("F2dd", "F4dd"):
+            part = state.slater[integral] / atom[name][integral]
+            _within(f"{name} {integral} over that of the free ion", part, MOLECULAR_OF_THE_FREE_ION)
 
 
 def check_case(case: PreparedCase) -> None:

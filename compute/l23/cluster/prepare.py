@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compute.errors import OutOfRangeError
+from compute.l23.cluster.acceptors import D_ORDER
 from compute.l23.cluster.atoms import Atom, ground_occupation, metal_occupation, solve_atom
 from compute.l23.cluster.embedding import embed
 from compute.l23.cluster.molecule import FUNCTIONAL, Cluster, build_cluster
@@ -25,7 +26,6 @@ FloatArray = NDArray[np.float64]
 _H = "H"
 _CARBON = "C"
 _IONICITY = (0.7, 1.0, 0.4)  # share of the formal charge of the ligands in the starts
-_D_ORDER = (2, 4, 0, 3, 1)  # PySCF's xy, yz, z², xz, x²−y² in our order
 
 
 def prepare(
@@ -51,8 +51,8 @@ def prepare(
         raise OutOfRangeError(
             f"sites[{site.index}]",
             f"{site.element} {site.oxidation_state:+g} with {', '.join(site.ligand_elements)}",
-            "ligands of carbon (cyanide, carbonyl, rings) take electrons back from 3d, several at "
-            "once, which route cluster does not describe",
+            "of ligands of carbon route cluster describes shells of cyanides or of carbonyls "
+            "alone, not alkyls, rings, isocyanides or mixed shells",
         )
     vectors = site.ligand_vectors @ site.local_axes.T / BOHR_ANGSTROM
     around = embed(structure, sites, site)
@@ -136,7 +136,7 @@ def _references(
     first, *rest = _slices(cluster)
     core, d = np.zeros((n, 3)), np.zeros((n, 5))
     core[first] = metal.shells[2, 1]
-    d[first] = metal.shells[3, 2][:, _D_ORDER]
+    d[first] = metal.shells[3, 2][:, D_ORDER]
     p = np.zeros((n, 3 * len(ligands)))
     n_core = METAL_CORE
     for k, (element, part) in enumerate(zip(ligands, rest[: len(ligands)], strict=True)):

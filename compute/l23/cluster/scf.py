@@ -11,8 +11,9 @@ without any scale (docs/measurements/cluster.md).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from compute.l23.cluster.molecule import Cluster
 from compute.l23.hopping import ligand_shell
 
 FloatArray = NDArray[np.float64]
+Found = TypeVar("Found")
 
 # Valence p orbitals and the states below them, of each ligand: (principal number, states below).
 VALENCE_P = {
@@ -127,31 +129,72 @@ def solve_field(
     ConvergenceError
         Its message holds the trace of every start.
     """
+    what = (
+        f"Kohn-Sham field of 2p{6 - occupation.core_hole:g} 3d{occupation.d:g} with "
+        f"{occupation.moved:g} electrons moved"
+    )
+    found = self_consistent(
+        cluster,
+        lambda fock: localise(cluster, references, fock),
+        lambda orbitals: density_of(orbitals, occupation),
+        starts,
+        what,
+    )
+    return Field(occupation, found.energy, found.fock, found.orbitals, found.iterations)
+
+
+@dataclass(frozen=True, eq=False)
+class Solution(Generic[Found]):
+    """What self-consistency leaves: see :class:`Field`."""
+
+    energy: float
+    fock: FloatArray
+    orbitals: Found
+    iterations: int
+
+
+def self_consistent(
+    cluster: Cluster,
+    orbitals_of: Callable[[FloatArray], Found],
+    density: Callable[[Found], FloatArray],
+    starts: Sequence[FloatArray],
+    what: str,
+) -> Solution[Found]:
+    """Self-consistency from one start after the other.
+
+    Parameters
+    ----------
+    orbitals_of, density : callable
+        From a matrix F to its orbitals, from them to a density matrix.
+    what : str
+        The field, for the error's message.
+
+    Raises
+    ------
+    ConvergenceError
+        Its message holds the trace of every start.
+    """
     traces = []
     residual = np.inf
     for start in starts:
         for history, mixing in ((_HISTORY, 1.0), (4, 0.3)):
-            found, trace = _iterate(cluster, references, occupation, start, history, mixing)
+            found, trace = _iterate(cluster, orbitals_of, density, start, history, mixing)
             if found is not None:
                 return found
             traces.append(", ".join(f"{value:.1e}" for value in trace[-6:]))
             residual = trace[-1]
-    what = (
-        f"Kohn-Sham field of 2p{6 - occupation.core_hole:g} 3d{occupation.d:g} with "
-        f"{occupation.moved:g} electrons moved; last residuals of "
-        f"each start: {' | '.join(traces)};"
-    )
-    raise ConvergenceError(what, residual, _TOLERANCE)
+    told = f"{what}; last residuals of each start: {' | '.join(traces)};"
+    raise ConvergenceError(told, residual, _TOLERANCE)
 
 
 def _iterate(
     cluster: Cluster,
-    references: References,
-    occupation: Occupation,
+    orbitals_of: Callable[[FloatArray], Found],
+    density: Callable[[Found], FloatArray],
     start: FloatArray,
     history: int,
     mixing: float,
-) -> tuple[Field | None, list[float]]:
+) -> tuple[Solution[Found] | None, list[float]]:
     """Pulay's extrapolation of the matrix; the residual is output less input.
 
     PySCF's ``lib.diis`` leaves out directions whose eigenvalue is below an absolute 1e-14, which
@@ -162,13 +205,13 @@ def _iterate(
     inputs: list[FloatArray] = []
     residuals: list[FloatArray] = []
     for step in range(_ITERATIONS):
-        orbitals = localise(cluster, references, fock)
-        energy, new = cluster.fock(density_of(orbitals, occupation))
+        orbitals = orbitals_of(fock)
+        energy, new = cluster.fock(density(orbitals))
         residual = new - fock
         projected = x.T @ residual @ x
         trace.append(float(np.abs(projected).max()))
         if trace[-1] < _TOLERANCE:
-            return Field(occupation, energy, new, orbitals, step + 1), trace
+            return Solution(energy, new, orbitals, step + 1), trace
         inputs, residuals = [*inputs, fock][-history:], [*residuals, residual][-history:]
         flat = np.array([(x.T @ r @ x).ravel() for r in residuals])
         n = len(flat)
@@ -201,18 +244,18 @@ def localise(cluster: Cluster, references: References, fock: FloatArray) -> Orbi
     n_core, n_p = references.n_core, references.p.shape[1]
     cores, occupied, above = c[:, :n_core], c[:, n_core : n_core + n_p], c[:, n_core + n_p :]
     atomic = np.hstack([references.d, references.p])
-    shown = above.T @ s @ _orthonormal(atomic, s)
+    shown = above.T @ s @ orthonormal(atomic, s)
     upper = above @ most_like(shown)
     manifold = np.hstack([occupied, upper])
     shown_d, shown_p = np.split(manifold.T @ s @ atomic, [5], axis=1)
-    p_part = _nearest(shown_p)
-    d_part = _nearest(shown_d - p_part @ (p_part.T @ shown_d))
+    p_part = nearest(shown_p)
+    d_part = nearest(shown_d - p_part @ (p_part.T @ shown_d))
     d, p = manifold @ d_part, manifold @ p_part
     hopping = d.T @ fock @ p
     v, _ = ligand_shell(hopping, np.zeros((n_p, n_p)))
     root = np.linalg.pinv(v, rcond=1e-6)
     ligand = p @ (root @ hopping).T
-    core = cores @ _nearest(cores.T @ s @ references.core)
+    core = cores @ nearest(cores.T @ s @ references.core)
     others = cores @ np.linalg.svd(cores.T @ s @ core)[0][:, 3:]
     # Bonding and antibonding of d and L, whatever the energies of the p states that do not hop:
     # with d among them, an order by energy would change from one step to the next.
@@ -224,8 +267,8 @@ def localise(cluster: Cluster, references: References, fock: FloatArray) -> Orbi
     return Orbitals(core, d, p, ligand, filled, bonds[:, :5], bonds[:, 5:])
 
 
-def most_like(shown: NDArray[Any]) -> NDArray[Any]:
-    """The five combinations (n, 5) of n states nearest to atomic functions.
+def most_like(shown: NDArray[Any], number: int = 5) -> NDArray[Any]:
+    """Of n states the combinations (n, number) nearest to atomic functions.
 
     States that are mostly d and p enter as they are, so that the field stays stationary; only
     where d is spread over several (beside 4s and 4p, as in TiO2) are states combined.
@@ -236,13 +279,13 @@ def most_like(shown: NDArray[Any]) -> NDArray[Any]:
         States on the orthonormal atomic functions; real, or complex in a crystal.
     """
     weight = np.sum(np.abs(shown) ** 2, axis=1)
-    pure = np.sort(np.argsort(-weight)[:5])
+    pure = np.sort(np.argsort(-weight)[:number])
     pure = pure[weight[pure] > _PURE]
     mixed = np.setdiff1d(np.arange(len(shown)), pure)
-    out = np.zeros((len(shown), 5), shown.dtype)
+    out = np.zeros((len(shown), number), shown.dtype)
     out[pure, np.arange(pure.size)] = 1.0
     u, _, _ = np.linalg.svd(shown[mixed], full_matrices=False)
-    out[mixed, pure.size :] = u[:, : 5 - pure.size]
+    out[mixed, pure.size :] = u[:, : number - pure.size]
     return out
 
 
@@ -263,13 +306,14 @@ def d_electrons(cluster: Cluster, field: Field) -> float:
     return float(np.einsum("ia,ia->", cluster.overlap @ field.orbitals.d, seen))
 
 
-def _orthonormal(c: FloatArray, s: FloatArray) -> FloatArray:
+def orthonormal(c: FloatArray, s: FloatArray) -> FloatArray:
+    """Columns orthonormalised symmetrically in a metric."""
     values, columns = np.linalg.eigh(c.T @ s @ c)
     result: FloatArray = c @ (columns / np.sqrt(values)) @ columns.T
     return result
 
 
-def _nearest(matrix: FloatArray) -> FloatArray:
+def nearest(matrix: FloatArray) -> FloatArray:
     """The matrix with orthonormal columns nearest to a given one."""
     u, _, vt = np.linalg.svd(matrix, full_matrices=False)
     result: FloatArray = u @ vt

@@ -258,6 +258,8 @@ def _transfer(case: Json, changes: Mapping[str, Any], steps: Mapping[str, float]
         # With ligands other shells hold electrons: what was zero for want of any is the ion's now.
         for state in ("initial", "final"):
             case[state] = {key: value for key, value in case[state].items() if value}
+    if not wanted and transfer is None:
+        return
     if not wanted:
         case["charge_transfer"] = None
         case.pop("back_donation", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,10 @@ from numpy.typing import NDArray
 
 from compute.errors import InputError
 from compute.multiplet import angular, solve
+from compute.multiplet.calculation import solve_problem
 from compute.multiplet.case import parse_case
+from compute.multiplet.integrals import Integrals, TwoElectron
+from compute.multiplet.ligand_field import build_problem
 
 NONE = {"delta": 0.0, "u_dd": 0.0, "u_pd": 0.0, "v_eg": 0.0, "v_t2g": 0.0, "configurations": 1}
 BARE: dict[str, Any] = {
@@ -111,6 +115,106 @@ def test_every_solver_gives_the_dense_spectrum(method: str) -> None:
     np.testing.assert_allclose(other, dense, atol=1e-5 * dense.max())
 
 
+EG, T2G = np.diag([1.0, 1, 0, 0, 0]), np.diag([0.0, 0, 1, 1, 1])
+
+
+def molecular(**changed: Any) -> dict[str, Any]:
+    """Low-spin Fe(II) whose d and acceptors are molecular orbitals: nothing hops."""
+    share = {"d": (0.8 * EG + 0.9 * T2G).tolist(), "acceptor": (0.4 * T2G).tolist()}
+    back = {"delta": 3.8, "final_delta": 4.3, "v_eg": 0.0, "v_t2g": 0.0, "share": share}
+    return {
+        "element": "Fe", "charge": 2, "crystal_field": {"ten_dq": 4.3},
+        "back_donation": back, "temperature_k": 10.0,
+        "grid": {"start": -15.0, "stop": 25.0, "step": 0.1},
+    } | changed  # fmt: skip
+
+
+def test_shares_are_those_of_operators_turned_by_hand() -> None:
+    """The twin: every element of repulsion and dipole turned as spin-orbitals, dense matrices."""
+    rng = np.random.default_rng(4)
+    d, acceptor = 0.8 * np.eye(5) + 0.1 * rng.normal(size=(5, 5)), 0.2 * rng.normal(size=(5, 5))
+    share = {"d": d.tolist(), "acceptor": acceptor.tolist()}
+    case = {
+        "element": "Cu", "charge": 2, "method": "dense", "temperature_k": 0.0,
+        "initial": {"F2dd": 0.0, "F4dd": 0.0}, "final": {"F2dd": 0.0, "F4dd": 0.0},
+        "crystal_field": {"ten_dq": 1.2, "ds": 0.3, "dt": 0.1},
+        "back_donation": {"delta": 3.0, "final_delta": 2.0, "v_eg": 0.3, "v_t2g": 0.8},
+    }  # fmt: skip
+    shared = case | {"back_donation": case["back_donation"] | {"share": share}}
+    problem, plain = build_problem(parse_case(shared)), build_problem(parse_case(case))
+    own = np.eye(26, dtype=complex)
+    own[6:16, 6:16], own[16:, 6:16] = with_spin(d), with_spin(acceptor)
+    two = plain.final.two_electron
+    tensor = np.zeros((26,) * 4, complex)
+    (k, l), value = np.divmod(two.kl, 26), two.value / 2.0
+    for bra, ket, sign in (((two.i, two.j), (k, l), 1), ((two.j, two.i), (k, l), -1)):
+        tensor[(*bra, *ket)] += sign * value
+        tensor[(*bra[::-1], *ket[::-1])] += sign * value
+    c, b = own[:, :16], own[:, :16].conj()
+    tensor = np.einsum(
+        "ijkl,ai,bj,ck,dl->abcd", tensor[:16, :16, :16, :16], c, c, b, b, optimize=True
+    )
+    before, after = problem.initial, problem.final
+    by_hand = Integrals(after.one_electron, TwoElectron.from_tensor(tensor), after.shifts)
+    turned = {name: own @ matrix for name, matrix in plain.dipole.items()}
+    twin = replace(
+        problem, initial=before, final=by_hand, dipole=turned, cubic=False, time_reversal=False
+    )
+    energy = np.arange(-15.0, 25.0, 0.1)
+    found, expected = (
+        solve_problem(one, energy, temperature_k=10.0, method="dense") for one in (problem, twin)
+    )
+    scale = np.max(expected["intensity"])
+    np.testing.assert_allclose(found["intensity"], expected["intensity"], atol=1e-9 * scale)
+
+
+def test_whole_shares_are_those_of_no_molecular_orbitals() -> None:
+    whole = {"d": np.eye(5).tolist(), "acceptor": np.zeros((5, 5)).tolist()}
+    back = molecular()["back_donation"]
+    found = solve(molecular(back_donation=back | {"share": whole}))
+    expected = solve(molecular(back_donation={k: v for k, v in back.items() if k != "share"}))
+    scale = np.max(expected["intensity"])
+    np.testing.assert_allclose(found["intensity"], expected["intensity"], atol=2e-5 * scale)
+
+
+def test_the_strength_counts_the_share_of_every_empty_orbital() -> None:
+    calm = {key: 0.0 for key in ("F2dd", "F4dd", "zeta_3d")}
+    answer = solve(molecular(initial=calm))
+    holes = 4 * 0.8**2 + 6 * 0.4**2  # e_g and π*; t2g is full
+    assert answer["total_intensity"] == pytest.approx(4 / 3 * holes / 10, rel=1e-3)
+
+
+def test_repulsion_of_the_shares_draws_strength_from_e_g_into_the_acceptors() -> None:
+    back = molecular()["back_donation"]
+    zero = np.zeros((5, 5)).tolist()
+    final = {"crystal_field": (4.3 * EG - 1.72 * np.eye(5)).tolist(), "back_v": zero}
+    final |= {"acceptor": zero}
+    apart = {"share": back["share"] | {"acceptor": zero}}
+    answers = [solve(molecular(final_field=final | more)) for more in ({}, apart)]
+    above = np.asarray(answers[0]["energy_ev"]) > 0.0
+    below_l2 = np.asarray(answers[0]["energy_ev"]) < 5.0
+    mixed, alone = (np.asarray(a["intensity"])[above & below_l2].sum() for a in answers)
+    assert mixed > 1.1 * alone
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"share": {"d": np.eye(5).tolist()}}, "back_donation.share.acceptor"),
+        ({"share": {"d": np.eye(4).tolist(), "acceptor": EG.tolist()}}, "back_donation.share.d"),
+        ({"share": {"d": (2 * EG).tolist(), "acceptor": EG.tolist()}}, "back_donation.share"),
+        ({"share": {"d": EG.tolist(), "acceptor": EG.tolist(), "l": 1}}, "back_donation.share.l"),
+        ({"share": 0.5}, "back_donation.share"),
+        ({"final_delta": None}, "back_donation"),
+        ({"final_delta": "much"}, "back_donation.final_delta"),
+    ],
+)
+def test_malformed_shares_are_named(changed: dict[str, Any], field: str) -> None:
+    with pytest.raises(InputError) as told:
+        parse_case(molecular(back_donation=molecular()["back_donation"] | changed))
+    assert told.value.field == field
+
+
 @pytest.mark.parametrize(
     ("changed", "field"),
     [
@@ -131,6 +235,7 @@ def test_what_does_not_belong_together_is_named(changed: dict[str, Any], field: 
 
 
 def test_the_values_used_make_the_same_case_again() -> None:
-    case = parse_case(iron())
-    again = parse_case(case.parameters)
-    assert again.parameters == case.parameters
+    for one in (iron(), molecular()):
+        case = parse_case(one)
+        again = parse_case(case.parameters)
+        assert again.parameters == case.parameters
