@@ -61,7 +61,7 @@ class PreparedCase:
     hwhm_rise : (float, float) or None
         Half width gained per eV above the onset of each edge, and eV at most.
     back_donation : BackDonation or None
-        Acceptors of cyanides and carbonyls.
+        Acceptors of cyanides.
     warnings : tuple of str
         What the route has to say of this site; they stand beside the engine's in the result.
     """

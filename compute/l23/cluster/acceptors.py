@@ -1,4 +1,4 @@
-"""Kohn-Sham fields of cyanides and carbonyls: orbitals that are eigenstates, empty ones included.
+"""Kohn-Sham fields of cyanides: orbitals that are eigenstates, empty ones included.
 
 σ bonds share e_g about equally and π* takes from t2g, so that a localised 3d would need many
 configurations. Here the open shell D is the five eigenstates that are antibonding towards the
@@ -34,7 +34,7 @@ from compute.units import HARTREE_EV
 
 FloatArray = NDArray[np.float64]
 
-_CORES, _FILLED, _EMPTY = 2, 5, 2  # orbitals of CN− and CO: 1s of both atoms, valence, π*
+_CORES, _FILLED, _EMPTY = 2, 5, 2  # orbitals of CN−: 1s of both atoms, valence, π*
 _HOPS = 0.1  # of the largest hopping: combinations that hop less do not count as hopping
 D_ORDER = (2, 4, 0, 3, 1)  # PySCF's xy, yz, z², xz, x²−y² in our order
 
@@ -143,7 +143,7 @@ def molecules_of(
 
 
 def free_molecule(first: str, second: str, bond: FloatArray, functional: str) -> FloatArray:
-    """Orbitals (n, m) of CN− or CO in the order of their energies."""
+    """Orbitals (n, m) of CN− in the order of their energies."""
     alone = build_cluster(first, [second], bond[None], None, functional, absorber=False)
     x = alone.orthogonal
 

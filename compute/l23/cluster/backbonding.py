@@ -1,4 +1,4 @@
-"""Cyanides and carbonyls: a case of the engine from three fields of the orbitals D and A.
+"""Cyanides: a case of the engine from three fields of the orbitals D and A.
 
 Initial 2p⁶Dⁿ, final 2p⁵Dⁿ⁺¹, and 2p⁵Dⁿ⁺½A½. D and A are eigenstates of their own field, so nothing
 hops and the ground configuration is Dⁿ alone; 2p goes to D and to A by the share that either has
@@ -22,7 +22,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compute.atom import atomic_parameters
-from compute.ions import atomic_number, d_electrons
 from compute.l23.cluster.acceptors import (
     Molecules,
     Occupation,
@@ -86,7 +85,7 @@ class MolecularState:
 
 @dataclass(frozen=True, eq=False)
 class MolecularModel:
-    """What the fields of a cyanide or carbonyl say.
+    """What the fields of a cyanide say.
 
     Attributes
     ----------
@@ -116,12 +115,12 @@ def molecular_model(
     seconds: Sequence[Partner],
     functional: str = FUNCTIONAL,
 ) -> MolecularModel:
-    """The model of a site whose ligands are cyanides or carbonyls.
+    """The model of a site whose ligands are cyanides.
 
     Parameters
     ----------
     seconds : sequence of Partner
-        :func:`compute.l23.cluster.diatomics.second_atoms`.
+        :func:`compute.l23.cluster.cyanides.second_atoms`.
 
     Raises
     ------
@@ -130,7 +129,7 @@ def molecular_model(
     ConvergenceError
         With the trace of every start.
     """
-    n_d = _open_shell(site, sites)
+    n_d = absorbing_shell(site, sites)
     around = embed(structure, sites, site, seconds)
     own, far = (
         vectors @ site.local_axes.T / BOHR_ANGSTROM
@@ -146,8 +145,8 @@ def molecular_model(
         outer_vectors=far,
     )
     pairs = [(e, one.element) for e, one in zip(site.ligand_elements, seconds, strict=True)]
-    reference = metal_occupation(min(n_d + 0.5, _most_electrons(site.element) - 0.5), 0.5)
-    molecules = molecules_of(cluster, site.element, pairs, far - own, reference)
+    ion = metal_occupation(n_d + 0.5, 0.5)
+    molecules = molecules_of(cluster, site.element, pairs, far - own, ion)
     start = cluster.fock(molecules.density)[1]
     initial = solve_field(cluster, molecules, Occupation(0.0, n_d), [start])
     starts = [initial.fock, start]
@@ -172,7 +171,7 @@ def molecular_case(
         site.element, round(site.oxidation_state), model.n_d, empty_shells=True
     )
     check_molecular(model, atom)
-    hole = zeta_2p(site.element, min(model.n_d + 1, _most_electrons(site.element)))
+    hole = zeta_2p(site.element, model.n_d + 1)
     none = np.zeros((5, 5))
     field = before.crystal_field
     found = PreparedCase(
@@ -199,19 +198,6 @@ def molecular_case(
     )
     check_case(found)
     return found
-
-
-def _open_shell(site: Site, sites: Sequence[Site]) -> int:
-    """Electrons in D; the metal of a carbonyl may have no charge."""
-    n_d = d_electrons(site.element, site.oxidation_state)
-    if n_d is not None and 0 < n_d < 10:
-        return n_d
-    return absorbing_shell(site, sites)
-
-
-def _most_electrons(element: str) -> int:
-    """3d electrons of the monovalent ion: of neutral atoms and anions 3d may be unbound."""
-    return atomic_number(element) - 19
 
 
 def _covalent(zeta: float, share: Share) -> float:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from compute.atom import atomic_parameters
 from compute.l23.cluster.backbonding import molecular_case, molecular_model
-from compute.l23.cluster.diatomics import second_atoms
+from compute.l23.cluster.cyanides import second_atoms
 from compute.l23.cluster.energyscale import CORRECTION_EV, ERROR_EV
 from compute.l23.cluster.levels import levels, slater_integrals
 from compute.l23.cluster.model import ChargeTransferModel, State, curvature

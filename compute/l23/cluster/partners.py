@@ -102,8 +102,8 @@ def _refuse_shared_nitrogen(site: Site, ligand: str, bound: set[str]) -> None:
         raise OutOfRangeError(
             f"sites[{site.index}]",
             f"{site.element} {site.oxidation_state:+g} with N bound to {', '.join(sorted(others))}",
-            "nitrogen of nitrosyl, azide, a ring or a shell not of cyanides alone is no closed "
-            "shell by itself, which is how route cluster takes its ligands",
+            "nitrogen of cyanide's other end, nitrosyl, azide or a ring is no closed shell by "
+            "itself, which is how route cluster takes its ligands",
         )
 
 

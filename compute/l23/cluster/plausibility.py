@@ -31,7 +31,7 @@ HOPPING_EV = (0.0, 6.0)  # largest of any orbital
 TEN_DQ_EV = (-2.5, 6.0)
 TRANSFERRED = (-0.2, 3.0)  # electrons that the ligands have given to d
 OF_THE_FREE_ION = (0.6, 1.1)  # unscaled F2 and F4 over those of the Hartree-Fock ion
-# Cyanides and carbonyls: D and A are molecular orbitals.
+# Cyanides: D and A are molecular orbitals.
 MOLECULAR_OF_THE_FREE_ION = (0.25, 1.0)  # F2 and F4 of D over those of the Hartree-Fock ion
 ACCEPTOR_DELTA_EV = (0.0, 9.0)
 SHARE_OF_D = (0.2, 1.1)  # mean square amplitude of the ion's 3d in D
@@ -69,7 +69,7 @@ def check_model(model: ChargeTransferModel, site: Site) -> None:
 
 
 def check_molecular(model: MolecularModel, atom: Mapping[str, Mapping[str, float]]) -> None:
-    """The same of cyanides and carbonyls.
+    """The same of cyanides.
 
     Parameters
     ----------

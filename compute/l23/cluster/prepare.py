@@ -51,8 +51,8 @@ def prepare(
         raise OutOfRangeError(
             f"sites[{site.index}]",
             f"{site.element} {site.oxidation_state:+g} with {', '.join(site.ligand_elements)}",
-            "of ligands of carbon route cluster describes shells of cyanides or of carbonyls "
-            "alone, not alkyls, rings, isocyanides or mixed shells",
+            "of ligands of carbon route cluster describes shells of cyanides alone, not "
+            "carbonyls, isocyanides, alkyls, rings or mixed shells",
         )
     vectors = site.ligand_vectors @ site.local_axes.T / BOHR_ANGSTROM
     around = embed(structure, sites, site)

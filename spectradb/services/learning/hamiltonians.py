@@ -227,6 +227,8 @@ def rows() -> Iterator[Row | str]:
             yield f"{name}: has no structure"
         elif calculation.results.get("mixture"):
             yield f"{name}: is of several ions or arrangements"
+        elif calculation.parameters.get("charge_transfer") is None:
+            yield f"{name}: has molecular orbitals in place of charge transfer"
         else:
             try:
                 yield row_of(calculation)

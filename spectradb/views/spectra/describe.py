@@ -39,7 +39,7 @@ def engine_line(calculation: Calculation) -> str:
     """The engine in few words: ``FEFF 9.9.1``, ``Charge transfer``."""
     if not calculation.engine.startswith("spectradb.multiplet"):
         return f"{calculation.engine} {calculation.version}".strip()
-    if calculation.parameters.get("charge_transfer"):
+    if any(calculation.parameters.get(key) for key in ("charge_transfer", "back_donation")):
         return gettext("Charge transfer")
     return gettext("Crystal field multiplet")
 

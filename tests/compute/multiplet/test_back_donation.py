@@ -104,7 +104,7 @@ def test_the_strength_counts_the_holes_and_back_donation_makes_more_of_them() ->
 
 @pytest.mark.parametrize("method", ["lanczos", "rscg"])
 def test_every_solver_gives_the_dense_spectrum(method: str) -> None:
-    case = {
+    case: dict[str, Any] = {
         "element": "Cu", "charge": 2, "crystal_field": {"ten_dq": 1.2, "ds": 0.1},
         "charge_transfer": NONE | {"delta": 3.0, "u_dd": 6.0, "u_pd": 7.0, "v_eg": 1.0},
         "back_donation": {"delta": 4.0, "v_eg": 0.3, "v_t2g": 0.8},
@@ -134,7 +134,7 @@ def test_shares_are_those_of_operators_turned_by_hand() -> None:
     rng = np.random.default_rng(4)
     d, acceptor = 0.8 * np.eye(5) + 0.1 * rng.normal(size=(5, 5)), 0.2 * rng.normal(size=(5, 5))
     share = {"d": d.tolist(), "acceptor": acceptor.tolist()}
-    case = {
+    case: dict[str, Any] = {
         "element": "Cu", "charge": 2, "method": "dense", "temperature_k": 0.0,
         "initial": {"F2dd": 0.0, "F4dd": 0.0}, "final": {"F2dd": 0.0, "F4dd": 0.0},
         "crystal_field": {"ten_dq": 1.2, "ds": 0.3, "dt": 0.1},
@@ -178,7 +178,7 @@ def test_whole_shares_are_those_of_no_molecular_orbitals() -> None:
 
 
 def test_the_strength_counts_the_share_of_every_empty_orbital() -> None:
-    calm = {key: 0.0 for key in ("F2dd", "F4dd", "zeta_3d")}
+    calm = dict.fromkeys(("F2dd", "F4dd", "zeta_3d"), 0.0)
     answer = solve(molecular(initial=calm))
     holes = 4 * 0.8**2 + 6 * 0.4**2  # e_g and π*; t2g is full
     assert answer["total_intensity"] == pytest.approx(4 / 3 * holes / 10, rel=1e-3)

@@ -8,7 +8,6 @@ from pymatgen.core import Structure
 
 from compute.crystals.published import crystal
 from compute.errors import OutOfRangeError
-from compute.l23.fitting.complexes import complex_structure
 from compute.l23.spectrum import SiteSpectrum, l23_spectrum
 from compute.sites import analyze_sites
 
@@ -74,12 +73,3 @@ def test_nitrogen_that_is_no_nitride_is_refused_in_words(middle: str, bond: floa
     sites = analyze_sites(structure, stated=stated)
     with pytest.raises(OutOfRangeError, match=f"N bound to {middle}"):
         l23_spectrum(structure, sites, sites[0], "cluster")
-
-
-@pytest.mark.parametrize(("element", "valence"), [("Fe", 2), ("Fe", 3), ("Cr", 3)])
-def test_cyanides_are_refused_in_words(element: str, valence: int) -> None:
-    structure, charges = complex_structure(element, valence, "CN", 6, 1.93)
-    sites = analyze_sites(structure, stated=charges)
-    with pytest.raises(OutOfRangeError, match="take electrons back from 3d") as told:
-        l23_spectrum(structure, sites, sites[0], "cluster")
-    assert told.value.field == "sites[0]"

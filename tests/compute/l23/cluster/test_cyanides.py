@@ -1,4 +1,4 @@
-"""Which shells are of cyanides or carbonyls."""
+"""Which shells are of cyanides."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from compute.errors import OutOfRangeError
-from compute.l23.cluster.diatomics import second_atoms
+from compute.l23.cluster.cyanides import second_atoms
 from compute.l23.cluster.embedding import embed
 from compute.l23.fitting.complexes import complex_structure
 from compute.l23.routes import prepare
@@ -34,16 +34,12 @@ def _seconds(structure: Structure, stated: dict[int | str, float]) -> list[str]:
     return [one.element for one in second_atoms(structure, sites, iron)]
 
 
-@pytest.mark.parametrize(
-    ("pair", "charges"), [(("C", "N"), (2, -3)), (("N", "C"), (-3, 2)), (("C", "O"), (2, -2))]
-)
-def test_cyanides_and_carbonyls_bring_their_second_atoms(
-    pair: tuple[str, str], charges: tuple[float, float]
-) -> None:
-    assert _seconds(*_complex([pair] * 6, charges)) == [pair[1]] * 6
+@pytest.mark.parametrize("count", [4, 6])
+def test_cyanides_bring_their_nitrogens(count: int) -> None:
+    assert _seconds(*_complex([("C", "N")] * count, (2.0, -3.0))) == ["N"] * count
 
 
-def test_both_ends_of_the_cyanides_of_prussian_blue_are_told_apart() -> None:
+def test_of_prussian_blue_the_ion_bound_to_carbon_is_known_and_the_other_refused() -> None:
     structure = Structure.from_spacegroup(
         "F-43m",
         Lattice.cubic(10.16),
@@ -56,7 +52,10 @@ def test_both_ends_of_the_cyanides_of_prussian_blue_are_told_apart() -> None:
         for site in sites
         if site.element == "Fe"
     }
-    assert found == {2.0: {"N"}, 3.0: {"C"}}
+    assert found == {2.0: {"N"}, 3.0: set()}
+    other = next(site for site in sites if site.oxidation_state == 3.0)
+    with pytest.raises(OutOfRangeError, match="cyanide's other end"):
+        prepare(structure, sites, other, "cluster")
 
 
 @pytest.mark.parametrize(
@@ -64,6 +63,8 @@ def test_both_ends_of_the_cyanides_of_prussian_blue_are_told_apart() -> None:
     [
         ([("C", "N")] * 6, (3.0, -3.0), 1.15),  # no CN−
         ([("C", "N")] * 6, (2.0, -3.0), 1.40),  # a single bond
+        ([("C", "O")] * 6, (2.0, -2.0), 1.15),
+        ([("C", "O"), *[("C", "N")] * 5], (2.0, -3.0), 1.15),
         ([("N", "O")] * 6, (2.0, -2.0), 1.15),
         ([("N", "N")] * 6, (-0.5, -0.5), 1.15),
     ],
@@ -81,7 +82,7 @@ def test_isocyanides_are_none_and_are_refused_in_words() -> None:
         structure.append("C", 9.0 + (1.95 + 1.15 + 1.42) * way, coords_are_cartesian=True)
     sites = analyze_sites(structure, stated=stated)
     assert second_atoms(structure, sites, sites[0]) == ()
-    with pytest.raises(OutOfRangeError, match="cyanides or of carbonyls alone") as told:
+    with pytest.raises(OutOfRangeError, match="shells of cyanides alone") as told:
         prepare(structure, sites, sites[0], "cluster")
     assert told.value.field == "sites[0]"
 

@@ -1,4 +1,4 @@
-"""Shells of cyanides and carbonyls: molecules CN⁻ and CO, both atoms in the cluster."""
+"""Shells of cyanides: molecules CN⁻ bound by carbon, both atoms in the cluster."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ if TYPE_CHECKING:
 
     from compute.sites import Site
 
-# Ligand and its second atom: charge of the molecule. Carbonyls bound by oxygen are not known.
-_MOLECULES = {("C", "N"): -1.0, ("N", "C"): -1.0, ("C", "O"): 0.0}
-_LONGEST_ANG = 1.30  # of a triple bond, badly refined ones included
-_CHARGE_ERROR = 0.3
+_LONGEST_ANG = 1.30  # of the triple bond, badly refined ones included
+_CHARGE, _CHARGE_ERROR = -1.0, 0.3
 _REACH_ANG = 3.2
 
 
 def second_atoms(structure: Structure, sites: Sequence[Site], site: Site) -> tuple[Partner, ...]:
-    """The far atoms of a shell of cyanides or carbonyls, in the ligands' order.
+    """The nitrogens of a shell of cyanides, in the ligands' order.
 
     Empty where any ligand is another: an atom that binds one non-metal more (isocyanides, rings,
-    alkyls), one whose bond is longer, or a pair whose formal charges are not the molecule's.
+    alkyls), one whose bond is longer, or a pair whose formal charges are not the molecule's. Not
+    cyanide's other end: Fe3+ bound to six N, of high spin in Prussian blue, comes out of low spin;
+    and no carbonyls, whose π* hold more of 3d than what is filled
+    (docs/measurements/cluster.md).
     """
+    if set(site.ligand_elements) != {"C"}:
+        return ()
     elements, occupied = most_frequent(len(structure), sites)
     charges = lattice_charges(structure, sites)
 
@@ -41,19 +44,17 @@ def second_atoms(structure: Structure, sites: Sequence[Site], site: Site) -> tup
         ]
 
     found = []
-    shell = zip(site.ligand_indices, site.ligand_elements, site.ligand_vectors, strict=True)
-    for index, element, vector in shell:
-        near = bound(index, element)
+    for index, vector in zip(site.ligand_indices, site.ligand_vectors, strict=True):
+        near = bound(index, "C")
         if len(near) != 1 or near[0].nn_distance > _LONGEST_ANG:
             return ()
         second = near[0]
-        other = elements[second.index]
-        molecule = _MOLECULES.get((element, other))
-        whole = occupied[index] == occupied[second.index] == 1.0
-        if molecule is None or not whole or len(bound(second.index, other)) != 1:
+        if elements[second.index] != "N" or len(bound(second.index, "N")) != 1:
             return ()
-        if abs(charges[index] + charges[second.index] - molecule) > _CHARGE_ERROR:
+        if min(occupied[index], occupied[second.index]) < 1.0:
+            return ()
+        if abs(charges[index] + charges[second.index] - _CHARGE) > _CHARGE_ERROR:
             return ()
         at = vector + np.asarray(second.coords) - structure[index].coords
-        found.append(Partner(second.index, other, float(charges[second.index]), at, 0.0))
+        found.append(Partner(second.index, "N", float(charges[second.index]), at, 0.0))
     return tuple(found)
