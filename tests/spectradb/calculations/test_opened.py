@@ -62,7 +62,20 @@ CLUSTER = CUPRATE | {
     "exchange_field_ev": [0.02, -0.01, 0.05], "polarization": "z", "fwhm_gauss_ev": 0.25,
     "hwhm_growth": {"per_ev": 0.02, "from_ev": 3.0}, "fano_q": 12.0,
 }  # fmt: skip
-KINDS = {"titanium": TITANIUM, "cuprate": CUPRATE, "cluster": CLUSTER}
+_NONE = np.zeros((5, 5)).tolist()
+_SHARE = {"d": (0.8 * np.eye(5)).tolist(), "acceptor": (0.4 * np.eye(5)).tolist()}
+CYANIDE = {
+    "element": "Fe", "charge": 2, "slater_scale": 1.0, "initial": CLUSTER["initial"],
+    "final": CLUSTER["final"], "crystal_field": {"matrix": matrix(2.2, 2.1, -1.3, -1.4, -1.6)},
+    "back_donation": {
+        "delta": 3.8, "final_delta": 4.3, "v": _NONE, "acceptor": _NONE, "share": _SHARE,
+    },
+    "final_field": {
+        "crystal_field": matrix(2.1, 2.0, -1.2, -1.3, -1.6), "back_v": _NONE,
+        "acceptor": _NONE, "share": _SHARE,
+    },
+}  # fmt: skip
+KINDS = {"titanium": TITANIUM, "cuprate": CUPRATE, "cluster": CLUSTER, "cyanide": CYANIDE}
 
 
 def stored(case: dict[str, Any], **fields: Any) -> Spectrum:
