@@ -69,7 +69,7 @@ class ChargeTransferModel:
     u_dd : float
         eV, see :func:`curvature`.
     slater_scale : float
-        What is left of the Slater integrals beside correlation.
+        What is left of the Slater integrals of 3d beside correlation; of those with 2p its root.
     operations : int
         Of the site's point group.
     """
@@ -106,7 +106,10 @@ class ChargeTransferModel:
 
     def slater(self, state: State, *names: str) -> dict[str, float]:
         """Scaled integrals of a state, eV."""
-        return {name: self.slater_scale * state.slater[name] for name in names}
+        power = {"dd": 1.0, "pd": 0.5}  # how many of their densities, of two, are those of 3d
+        return {
+            name: self.slater_scale ** power[name[2:]] * state.slater[name] for name in names
+        }
 
     def ten_dq(self) -> float:
         """Effective splitting, eV; that of an empty shell is the one beside the core hole."""

@@ -1,3 +1,3 @@
 """Version of route ``cluster``; the analysis of sites and what routes share are part of it."""
 
-VERSION = "cluster-5"  # raise it whenever parameters change
+VERSION = "cluster-6"  # raise it whenever parameters change

@@ -95,6 +95,14 @@ def test_integrals_of_spread_orbitals_lose_more_to_correlation() -> None:
     assert slater_scale(0.807) < 0.75  # pyrite
 
 
+def test_integrals_of_2p_with_3d_lose_the_root_of_what_those_of_3d_lose() -> None:
+    bare = {"F2dd": 10.0, "F2pd": 6.0, "G1pd": 5.0, "G3pd": 3.0}
+    model = replace(_model(), slater_scale=0.64)
+    scaled = model.slater(replace(model.final, slater=bare), *bare)
+    left = {name: value / bare[name] for name, value in scaled.items()}
+    assert left == pytest.approx({"F2dd": 0.64, "F2pd": 0.8, "G1pd": 0.8, "G3pd": 0.8})
+
+
 @pytest.mark.parametrize(
     ("n_d", "squared_hopping", "operations", "expected"),
     [
