@@ -27,6 +27,8 @@ from tests.benchmarks.output import say
 from tests.benchmarks.release_recomputed import STARTER, site_of  # sets Django up
 
 from spectradb.services.calculations.inputs import present_versions  # isort: skip
+from spectradb.services.calculations.structures import kept  # isort: skip
+from spectradb.services.library.publish import DIGITS, rounded  # isort: skip
 from spectradb.services.library.release import Release, read_release, write_release  # isort: skip
 
 ROUTE = "cheap"
@@ -48,15 +50,10 @@ def rescaled(folder: Path, at: int) -> tuple[dict[str, Any], str]:
             offset = {"offset_ev": case.energy_offset_ev, "offset_err": case.energy_offset_err}
             return row | told | offset | ends, "moved"
     found = routes.site_spectrum(structure, sites, site, row["edge"], ROUTE)
+    parameters, results = (rounded(one, DIGITS) for one in kept(found))
     largest, curve = pack_curve(found.intensity)
-    results = dict(row["results"])
-    if "mixture" in results:
-        offsets = [one["energy_offset_ev"] for one in found.result["mixture"]]
-        results["mixture"] = [
-            old | {"energy_offset_ev": offset}
-            for old, offset in zip(results["mixture"], offsets, strict=True)
-        ]
     return row | told | {
+        "parameters": parameters,
         "results": results,
         "offset_ev": found.energy_offset_ev,
         "offset_err": found.energy_offset_err,

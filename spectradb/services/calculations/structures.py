@@ -221,12 +221,17 @@ def _tell(row: Calculation, stage: str, number: int, total: int) -> None:
     Calculation.objects.filter(pk=row.pk, worker=row.worker).update(stage=at)
 
 
+def kept(found: SiteSpectrum | FeffSpectrum) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Parameters and results of a computed spectrum, as calculations hold them."""
+    results = {key: _plain(found.result[key]) for key in _KEPT if key in found.result}
+    return _plain(found.result["parameters"]), results | {"ten_dq": found.ten_dq}
+
+
 def store(row: Calculation, found: SiteSpectrum | FeffSpectrum) -> None:
     """Keep the result of a calculation, with a record for each who asked."""
-    kept = {key: _plain(found.result[key]) for key in _KEPT if key in found.result}
-    row.parameters = _plain(found.result["parameters"])
+    row.parameters, results = kept(found)
     chosen = shape_of(row).chosen
-    row.results = kept | {"ten_dq": found.ten_dq} | ({"shape": chosen} if chosen else {})
+    row.results = results | ({"shape": chosen} if chosen else {})
     sticks = found.result.get("sticks")
     if sticks is not None:
         row.sticks = np.stack(

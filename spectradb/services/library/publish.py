@@ -37,7 +37,7 @@ SITE = (
 CALCULATION = ("engine", "version", "route", "absorber", "edge", "parameters", "results")
 _GRID = np.arange(-5.0, 30.0, 0.1)  # eV about the L3 maximum
 _Key = tuple[str, int, str, str, str, str]
-_DIGITS = 7  # significant, of parameters and results
+DIGITS = 7  # significant, of parameters and results
 
 
 def publish(
@@ -232,7 +232,7 @@ def _spectrum_row(spectrum: Spectrum, structure: int, sites: dict[int, int]) -> 
     energy = np.asarray(spectrum.energy)
     largest, curve = pack_curve(np.asarray(spectrum.intensity))
     values = {name: getattr(calculation, name) for name in CALCULATION}
-    values |= {name: rounded(values[name], _DIGITS) for name in ("parameters", "results")}
+    values |= {name: rounded(values[name], DIGITS) for name in ("parameters", "results")}
     return {
         "structure": structure,
         "site": sites[spectrum.site_id],
