@@ -59,15 +59,15 @@ class Sizes:
     family : float
         Of the theory's families (ion, ligands, coordination) about what is above.
     theory : float
-        What computed references of one element are wrong by, beside a constant of all: rounded
-        up, the likelihood hardly tells 0.1 from 0.5.
+        What computed references of one element are wrong by, beside a constant of all: rounded,
+        the likelihood hardly tells 0.1 from 0.5.
     """
 
-    element: float = 1.96
-    ligand: float = 0.35
-    coordination: float = 0.28
+    element: float = 1.98
+    ligand: float = 0.31
+    coordination: float = 0.25
     site: float = 0.27
-    family: float = 0.18
+    family: float = 0.20
     theory: float = 0.3
 
 
