@@ -36,7 +36,7 @@ def residuals(site: Site, spectra: Iterable[Measured]) -> list[Residual]:
 
     found = []
     for one in spectra:
-        if not one.single or one.element not in [g.absorber for g in site.groups]:
+        if not one.teaches or one.element not in [g.absorber for g in site.groups]:
             continue
         group, library = site.of(one.element)
         own = [

@@ -228,7 +228,7 @@ def teach(site: Site, spectra: list[Measured]) -> None:
     from compute.matching.storage import calibration_json
     from spectradb.services.matching.teaching import SHIPPED
 
-    teachers = [one for one in spectra if not one.held_out and one.single]
+    teachers = [one for one in spectra if not one.held_out and one.teaches]
     common = site.taught(teachers)[0]
     told = {
         "version": VERSION,

@@ -43,6 +43,9 @@ class Measured:
         No open 3d shell that a multiplet describes, or another edge: no candidate is right.
     held_out : bool
         Of a source without any part in choices.
+    overlapped : bool
+        Another element's edge lies under it (lanthanum's M4 under nickel's L3): it is asked, but
+        teaches nothing.
     """
 
     path: Path
@@ -52,6 +55,7 @@ class Measured:
     compound: str = ""
     stranger: bool = False
     held_out: bool = False
+    overlapped: bool = False
 
     @property
     def name(self) -> str:
@@ -62,9 +66,15 @@ class Measured:
         """Of one valence, and not a stranger."""
         return len(self.valences) == 1 and not self.stranger
 
+    @property
+    def teaches(self) -> bool:
+        """Whether what is known of it is a known pair's."""
+        return self.single and not self.overlapped
+
 
 _MNEDGENET = {"MnO": 2, "LaMnO3": 3, "MnO2": 4}
 _MN_CLASSIFIER = "Mn_Classifier_CNNs"
+_OVERLAPPED = ("La2NiO4",)
 _CU = "smglsn12/ML_XAS_EELS"  # doi 10.1063/5.0110507 and the literature it digitised
 # File, repository, element, valence, compound, stranger, held out. The EELS of that set are its
 # deconvolved .dm4 as two columns.
@@ -132,7 +142,10 @@ def _eels_db() -> Iterator[Measured]:
     for path in sorted(root.glob("*.msa")):
         for start, (element, valences, compound, stranger) in told.items():
             if path.name.startswith(start):
-                yield Measured(path, "EELS DB", element, valences, compound, stranger)
+                overlapped = compound in _OVERLAPPED
+                yield Measured(
+                    path, "EELS DB", element, valences, compound, stranger, overlapped=overlapped
+                )
 
 
 def _open() -> Iterator[Measured]:

@@ -101,7 +101,7 @@ class Site:
 
         known: dict[str, list[KnownPair]] = {one.absorber: [] for one in self.groups}
         for one in teachers:
-            if one.single and one.element in known and (pair := self.pair(one)) is not None:
+            if one.teaches and one.element in known and (pair := self.pair(one)) is not None:
                 known[one.element].append(pair)
         return calibrate_together(
             [

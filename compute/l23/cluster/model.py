@@ -107,9 +107,7 @@ class ChargeTransferModel:
     def slater(self, state: State, *names: str) -> dict[str, float]:
         """Scaled integrals of a state, eV."""
         power = {"dd": 1.0, "pd": 0.5}  # how many of their densities, of two, are those of 3d
-        return {
-            name: self.slater_scale ** power[name[2:]] * state.slater[name] for name in names
-        }
+        return {name: self.slater_scale ** power[name[2:]] * state.slater[name] for name in names}
 
     def ten_dq(self) -> float:
         """Effective splitting, eV; that of an empty shell is the one beside the core hole."""

@@ -36,7 +36,12 @@ _EELS = "P. A. van Aken, B. Liebscher, V. J. Styrsa, Phys. Chem. Minerals 25 (19
 _MEMORY = "general literature"
 REFERENCES = (
     Reference(
-        "Ti", 4, "perovskite-SrTiO3", 460.3, 0.4, "F. M. F. de Groot et al., PRB 41 (1990) 928",
+        "Ti",
+        4,
+        "perovskite-SrTiO3",
+        460.3,
+        0.4,
+        "F. M. F. de Groot et al., PRB 41 (1990) 928",
         seen=False,
     ),  # fmt: skip
     Reference("V", 3, "corundum-V2O3", 516.9, 0.7, _MEMORY, seen=False),
