@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.release_rescaled [FOLDER ...] [--processes 2]
 
-For versions that differ from the last in nothing but the offset. Each site is analysed and its case
+For versions that differ from the last in the offset and the parameters of few sites. Each site is analysed and its case
 prepared anew: where its parameters are those of the release the curve is kept and its energies are
 moved; where they are not, and of mixtures, whose ions move apart, it is solved again. All else of a
 release, structures and other routes, stays as it is. ``release_recomputed`` tells whether it came
@@ -22,13 +22,13 @@ import numpy as np
 
 from compute import routes
 from compute.l23 import routes as l23
-from compute.packing import pack_curve
+from compute.packing import pack_curve, rounded
 from tests.benchmarks.output import say
 from tests.benchmarks.release_recomputed import STARTER, site_of  # sets Django up
 
 from spectradb.services.calculations.inputs import present_versions  # isort: skip
 from spectradb.services.calculations.structures import kept  # isort: skip
-from spectradb.services.library.publish import DIGITS, rounded  # isort: skip
+from spectradb.services.library.publish import DIGITS  # isort: skip
 from spectradb.services.library.release import Release, read_release, write_release  # isort: skip
 
 ROUTE = "cheap"
