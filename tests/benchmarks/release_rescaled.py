@@ -2,11 +2,11 @@
 
     python -m tests.benchmarks.release_rescaled [FOLDER ...] [--processes 2]
 
-For versions that differ from the last in the offset and the parameters of few sites. Each site is analysed and its case
-prepared anew: where its parameters are those of the release the curve is kept and its energies are
-moved; where they are not, and of mixtures, whose ions move apart, it is solved again. All else of a
-release, structures and other routes, stays as it is. ``release_recomputed`` tells whether it came
-out as computed spectra do.
+For versions that differ from the last in the offset and in the parameters of few sites. Each site
+is analysed and its case prepared anew: where its parameters are those of the release the curve is
+kept and its energies are moved; where they are not, and of mixtures, whose ions move apart, it is
+solved again. All else of a release, structures and other routes, stays as it is.
+``release_recomputed`` tells whether it came out as computed spectra do.
 """
 
 from __future__ import annotations
