@@ -58,11 +58,11 @@ def test_the_anchors_are_those_of_the_reference_compounds():
     assert kept == [(r.element, r.valence, r.crystal, r.l3_ev, r.seen) for r in REFERENCES]
 
 
-@pytest.mark.parametrize("way", ["ion", "element"])
-def test_measured_references_left_out_are_missed_by_what_the_scale_states(way: str):
+@pytest.mark.parametrize(("way", "most_ev"), [("ion", 0.6), ("element", 0.75)])
+def test_measured_references_left_out_are_missed_by_what_the_scale_states(way: str, most_ev: float):
     table = json.loads(ANCHORS.read_text(encoding="utf-8"))
     miss, sigma = left_out(measured_and_computed(table), way)
-    assert np.sqrt(np.mean(miss**2)) < 0.7
+    assert np.sqrt(np.mean(miss**2)) < most_ev
     assert 0.5 <= np.mean((miss / sigma) ** 2) <= 1.8
 
 
