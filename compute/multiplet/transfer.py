@@ -21,9 +21,9 @@ _SHARE_KEYS = ("d", "acceptor")
 _NEEDS = {"v": "charge_transfer", "ligand": "charge_transfer"} | dict.fromkeys(
     ("back_v", "acceptor", "share"), "back_donation"
 )
+"""By key of a final field beside ``crystal_field``: the key of the case that it belongs to."""
 _OPTIONAL = ("share",)  # else that of the initial state
 _MOST_SHARE = 1.5  # molecular orbitals may be more compact than the ion's, by little
-"""By key of a final field beside ``crystal_field``: the key of the case that it belongs to."""
 
 
 @dataclass(frozen=True)
@@ -187,6 +187,8 @@ def read_final_field(
         if key not in _OPTIONAL
     }
     share = _share(given, prefix)
+    if share is not None and case["back_donation"].get("share") is None:
+        raise InputError(prefix + "share", given["share"], "needs back_donation.share")
     v, ligand, back_v, acceptor = (found.get(k) for k in ("v", "ligand", "back_v", "acceptor"))
     field = OneElectronField(found["crystal_field"], v, ligand, back_v, acceptor, share)
     json: dict[str, Any] = {key: matrix.tolist() for key, matrix in found.items()}

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compute.atom import atomic_parameters
+from compute.errors import OutOfRangeError
 from compute.l23.cluster.acceptors import (
     Molecules,
     Occupation,
@@ -107,6 +108,13 @@ class MolecularModel:
         """E[2p⁶Dⁿ⁻¹A] − E[2p⁶Dⁿ], eV: the slope's change is taken from the final state."""
         return self.initial.gap + self.final_delta - self.final.gap
 
+    @property
+    def lowest_transfer(self) -> float:
+        """From the highest D that holds an electron to the lowest A, both averages, eV."""
+        d = np.repeat(np.linalg.eigvalsh(self.initial.crystal_field), 2)
+        acceptor = np.linalg.eigvalsh(self.initial.acceptor)
+        return float(self.delta + acceptor[0] - d[self.n_d - 1])
+
 
 def molecular_model(
     structure: Structure,
@@ -125,11 +133,18 @@ def molecular_model(
     Raises
     ------
     InputError
-        See :func:`compute.l23.prepared.absorbing_shell`.
+        See :func:`compute.l23.prepared.absorbing_shell`; an empty shell is out of range.
     ConvergenceError
         With the trace of every start.
     """
     n_d = absorbing_shell(site, sites)
+    if n_d == 0:
+        raise OutOfRangeError(
+            f"sites[{site.index}]",
+            f"{site.element} {site.oxidation_state:+g} with cyanide",
+            "an empty 3d shell has nothing to give back to cyanide; route cluster describes it "
+            "from 3d1 on",
+        )
     around = embed(structure, sites, site, seconds)
     own, far = (
         vectors @ site.local_axes.T / BOHR_ANGSTROM

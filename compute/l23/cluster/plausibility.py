@@ -34,6 +34,7 @@ OF_THE_FREE_ION = (0.6, 1.1)  # unscaled F2 and F4 over those of the Hartree-Foc
 # Cyanides: D and A are molecular orbitals.
 MOLECULAR_OF_THE_FREE_ION = (0.25, 1.0)  # F2 and F4 of D over those of the Hartree-Fock ion
 ACCEPTOR_DELTA_EV = (0.0, 9.0)
+LOWEST_TRANSFER_EV = (0.5, 15.0)
 SHARE_OF_D = (0.2, 1.1)  # mean square amplitude of the ion's 3d in D
 SHARE_OF_ACCEPTORS = (0.01, 0.8)  # the largest in any A
 FROM_THE_EDGE_EV = (-15.0, 15.0)  # energy zero less the element's tabulated L3 edge
@@ -81,6 +82,8 @@ def check_molecular(model: MolecularModel, atom: Mapping[str, Mapping[str, float
     ImplausibleError
     """
     _within("E[DⁿA] − E[Dⁿ⁺¹] (eV)", model.final_delta, ACCEPTOR_DELTA_EV)
+    # D and A do not hop, so that Dⁿ alone is the ground configuration only where A lies above it.
+    _within("lowest D to A transfer (eV)", model.lowest_transfer, LOWEST_TRANSFER_EV)
     for name, state in (("initial", model.initial), ("final", model.final)):
         share = state.share
         _within(f"{name} share of 3d in D", float(np.sum(share.d**2)) / 5.0, SHARE_OF_D)

@@ -267,6 +267,9 @@ def _transfer(case: Json, changes: Mapping[str, Any], steps: Mapping[str, float]
             case["final_field"] = {"crystal_field": final["crystal_field"]}
         return
     given = {key: changes[key] for key in _TRANSFER if key in changes}
+    if transfer is None and (case.get("back_donation") or {}).get("share") is not None:
+        why = "orbitals are molecular ones, which hold the covalency with filled ligands already"
+        raise InputError("transfer", True, why)
     if transfer is None:
         case["charge_transfer"] = given
         if final := case.get("final_field"):

@@ -103,7 +103,10 @@ def _refuse_large(case: dict[str, Any]) -> None:
         )  # fmt: skip
     transfer = parameters["charge_transfer"] or {}
     configurations = int(transfer.get("configurations", 1))
-    states = final_states(int(parameters["n_d"]), configurations)
+    n_d = int(parameters["n_d"])
+    states = final_states(n_d, configurations)
+    if parameters.get("back_donation"):
+        states += 6 * comb(10, n_d) * 10  # 2p⁵ 3dⁿ A
     if states > MAX_FINAL_STATES:
         raise InputError(
             "configurations",

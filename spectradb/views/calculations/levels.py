@@ -164,9 +164,11 @@ def field_levels(spectrum: Spectrum) -> FieldLevels | None:
     )
     groups = [Group((level.energy_ev,) * level.degeneracy) for level in found]
     names = [_mulliken(level.symbol) for level in found]
+    # Of molecular orbitals the share of 3d is not that of a hopping model.
+    molecular = (case.get("back_donation") or {}).get("share") is not None
     words = [
-        f"{', '.join(level.orbitals)}: {number(level.energy_ev, 2)} eV, "
-        + gettext("%s %% 3d") % number(100 * level.d_share, 0)
+        f"{', '.join(level.orbitals)}: {number(level.energy_ev, 2)} eV"
+        + ("" if molecular else ", " + gettext("%s %% 3d") % number(100 * level.d_share, 0))
         for level in found
     ]
     return FieldLevels(draw_levels(groups, names, words), words)
@@ -177,7 +179,7 @@ def _mulliken(symbol: str) -> str:
 
 
 def weights_of(results: dict[str, Any], case: dict[str, Any]) -> list[Weight]:
-    """d⁸, d⁹L … with their shares."""
+    """d⁸, d⁹L … with their shares; with back donation d⁷A is the last."""
     found = (results.get("expectation") or {}).get("configuration_weights")
     n = case.get("n_d")
     if found is None or n is None or len(found) < 2:
@@ -187,6 +189,8 @@ def weights_of(results: dict[str, Any], case: dict[str, Any]) -> list[Weight]:
     for k, share in enumerate(found):
         holes = "" if k == 0 else "~{L}" if k == 1 else f"~{{L}}^{{{k}}}"
         name = f"d^{{{n + k}}}{holes}"
+        if case.get("back_donation") and k == len(found) - 1:
+            name = f"d^{{{n - 1}}}A"
         percent = 100 * float(share)
         weights.append(
             Weight(name, number(percent, 1), f"f-s{k % 6 + 1}", f"{before:.2f}", f"{percent:.2f}")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from django.urls import reverse
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -174,9 +175,12 @@ def multiplet_parameters(
             rows.append(Parameter(symbol, told(value, name), meaning))
 
     field = case.get("crystal_field") or {}
+    back = case.get("back_donation") or {}
+    share = back.get("share")  # of molecular orbitals, whose levels hold the covalency
     if "matrix" in field:
         add("10Dq", mean_ten_dq, gettext("With covalency, as in optical spectra"))
-        add("10Dq", cubic_part(field["matrix"]), gettext("Crystal field alone, ionic"))
+        if share is None:
+            add("10Dq", cubic_part(field["matrix"]), gettext("Crystal field alone, ionic"))
     add("10Dq", field.get("ten_dq"), gettext("Crystal field"))
     if field.get("ds") or field.get("dt"):
         add("Ds", field.get("ds"), gettext("Tetragonal"))
@@ -192,9 +196,18 @@ def multiplet_parameters(
         add("V<sub>t2g</sub>", t2g, gettext("t<sub>2g</sub> hopping, mean of xy, xz, yz"), of_v)
     add("V<sub>eg</sub>", transfer.get("v_eg"), gettext("e<sub>g</sub> hopping"))
     add("V<sub>t2g</sub>", transfer.get("v_t2g"), gettext("t<sub>2g</sub> hopping"))
+    add("Δ<sub>A</sub>", back.get("delta"), gettext("Back donation"))
+    add("Δ<sub>A</sub>", back.get("final_delta"), gettext("Back donation beside the core hole"))
+    if share is not None:
+        for symbol, key in (("d", "d"), ("A", "acceptor")):
+            part = 100 * float(np.linalg.norm(np.array(share[key]), 2)) ** 2
+            add(f"3d/{symbol}", part, gettext("Largest share of 3d in an orbital, percent"))
     beside = case.get("final_field") or {}
     if "crystal_field" in beside:
-        add("10Dq", cubic_part(beside["crystal_field"]), gettext("Ionic, beside the core hole"))
+        told_of = gettext("Ionic, beside the core hole")
+        if share is not None:
+            told_of = gettext("Beside the core hole")
+        add("10Dq", cubic_part(beside["crystal_field"]), told_of)
     if "v" in beside:
         eg, t2g = cubic_means(beside["v"])
         add("V<sub>eg</sub>", eg, gettext("e<sub>g</sub> hopping beside the core hole"))

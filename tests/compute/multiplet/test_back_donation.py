@@ -239,3 +239,11 @@ def test_the_values_used_make_the_same_case_again() -> None:
         case = parse_case(one)
         again = parse_case(case.parameters)
         assert again.parameters == case.parameters
+
+
+def test_a_final_share_needs_that_of_the_initial_state() -> None:
+    case = molecular()
+    share = case["back_donation"].pop("share")
+    final = {"crystal_field": EG.tolist(), "back_v": EG.tolist(), "acceptor": EG.tolist()}
+    with pytest.raises(InputError, match=r"final_field.share.*needs back_donation.share"):
+        solve(case | {"final_field": final | {"share": share}})

@@ -25,7 +25,9 @@ from spectradb.services.calculations.opened import (
     shown,
     unpack,
 )
+from spectradb.views.calculations.levels import weights_of
 from spectradb.views.calculations.sliders import ions
+from spectradb.views.spectra.provenance import multiplet_parameters
 from tests.factories import make_spectrum, make_user
 
 GRID = {"start": -12.0, "stop": 26.0, "step": 0.1}
@@ -345,3 +347,26 @@ def test_what_is_opened_and_moved_is_saved_as_such(django_capture_on_commit_call
     row = Calculation.objects.get(requesters=user)
     wanted = record.calculation.parameters | {"temperature_k": 10.0}
     assert row.parameters == wanted
+
+
+@pytest.mark.django_db
+def test_molecular_orbitals_take_no_hopping_to_filled_ligands() -> None:
+    spectrum = stored(CYANIDE)
+    assert spectrum.calculation is not None
+    given = open_calculation(spectrum.calculation)
+    with pytest.raises(InputError, match="hold the covalency with filled ligands already"):
+        changed(given, {"transfer": True})
+
+
+@pytest.mark.django_db
+def test_configurations_and_parameters_of_molecular_orbitals_are_named() -> None:
+    spectrum = stored(CYANIDE)
+    assert spectrum.calculation is not None
+    case = spectrum.calculation.parameters
+    names = [one.name for one in weights_of(spectrum.calculation.results, case)]
+    assert names == ["d^{6}", "d^{5}A"]
+    rows = multiplet_parameters(case, 4.4)
+    told = {(row.symbol, row.meaning) for row in rows}
+    assert ("Δ<sub>A</sub>", "Back donation") in told
+    assert ("3d/A", "Largest share of 3d in an orbital, percent") in told
+    assert not any("onic" in meaning for _, meaning in told)

@@ -96,3 +96,10 @@ def test_both_atoms_are_inside_and_no_charge_stands_on_them() -> None:
     assert np.linalg.norm(around.positions, axis=1).min() > 20.0
     assert not around.cores
     assert around.hydrogens.shape == (0, 3)
+
+
+def test_an_empty_shell_beside_cyanide_is_refused_before_any_field_is_solved() -> None:
+    structure, charges = complex_structure("Ti", 4, "CN", 6, 2.1)
+    sites = analyze_sites(structure, stated=charges)
+    with pytest.raises(OutOfRangeError, match="an empty 3d shell has nothing to give back"):
+        prepare(structure, sites, sites[0], "cluster")
