@@ -317,7 +317,9 @@ def _calculation_facts(calculation: Calculation, spectrum: Spectrum) -> list[tup
     if axes := results.get("local_axes"):
         rows.append((gettext("Local axes"), _axes(axes)))
     total, holes = results.get("total_intensity"), results.get("mean_d_holes")
-    if total and holes:
+    # Molecular orbitals hold a share of 3d each: holes alone do not tell the sum.
+    back = (calculation.parameters or {}).get("back_donation") or {}
+    if total and holes and back.get("share") is None:
         expected = 4 / 3 * holes / 10
         rows.append(
             (gettext("Sum rule"), f"{total:.5f} " + gettext("of %s expected") % f"{expected:.5f}")
