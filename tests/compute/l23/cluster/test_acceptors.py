@@ -139,6 +139,7 @@ def test_ferrocyanide_is_plausible_and_what_it_gives_up_moves_with_the_gaps() ->
         ({"share": Share(0.3 * np.eye(5), 0.4 * np.eye(5))}, "initial share of 3d in D"),
         ({"share": Share(0.8 * np.eye(5), 0.95 * np.eye(5))}, r"initial share of 3d in π\*"),
         ({"slater": {"F2dd": 1.0, "F4dd": 3.5}}, "initial F2dd over that of the free ion"),
+        ({"gap": -3.0}, "lowest D to A transfer .* came out as -0.9"),
     ],
 )
 def test_orbitals_that_are_no_d_are_refused_by_name(changes: dict[str, Any], told: str) -> None:
