@@ -132,6 +132,11 @@ SENTENCES = (
     "{0} is stated as {1}, its bonds add up to {2}",
     "{0} is stated as {1}, a state that the element does not have",
     "{0}: neither its bonds (sum {1}) nor the composition support an oxidation state; state it",
+    "{0}: the composition gives {1}, its bonds add up to {2}, and hydrogen may be missing from "
+    "the list; complete the list or state the valence",
+    "{0}: the composition gives {1}, its bonds add up to {2}: a rare state, a group of unusual "
+    "charge or an incomplete list; state the valence",
+    "no counter-ion is listed, and the complex may be an ion; state the valence of {0}",
     "{0} is a mean: {1} {2} and {3} {4}",
     "{0}: the {1} ligands carry {2} of the {3} of all its bonds; longer bonds are left out of its "
     "ligand field",

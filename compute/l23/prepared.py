@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 TEMPERATURE_K = 300.0
+WHOLE = 1e-3  # valences this near to a whole number are whole
 HWHM_EV = (0.2, 0.4)  # Lorentzian, L3 and L2
 BEYOND_MULTIPLETS = "route feff (single-particle multiple scattering) does"
 _METALLIC = {"B": "boride", "C": "carbide", "Si": "silicide", "Ge": "germanide", "Sb": "antimonide"}
@@ -188,7 +190,8 @@ def no_ion(element: str, oxidation_state: float) -> str:
             "no ion: in metals, intermetallics and carbonyls the 3d electrons are in bands or "
             f"molecular orbitals that no ligand-field multiplet describes; {BEYOND_MULTIPLETS}"
         )
-    if d_electrons(element, oxidation_state) == 10:
+    highest = ceil(oxidation_state - WHOLE)  # of the ions that a mean stands for
+    if d_electrons(element, highest) == 10:
         return (
             "the 3d shell is full: the L2,3 edge leads to 4s and the continuum, which no "
             f"ligand-field multiplet describes; {BEYOND_MULTIPLETS}"

@@ -28,7 +28,6 @@ FloatArray = NDArray[np.float64]
 BELOW_L3_EV, ABOVE_L3_EV, STEP_EV = 10.0, 30.0, 0.05
 _MARGIN_EV = 25.0  # how far the L3 maximum may lie from −ζ/2 and the grid still reach
 _ONSET = 0.1  # of the maximum
-_WHOLE = 1e-3  # valences this near to a whole number are whole
 _L3_WIDTH = 1.2  # the L3 maximum lies within this times ζ_2p above the onset; L2 starts at 1.5
 
 
@@ -141,9 +140,9 @@ def with_continuum(found: SiteSpectrum, shape: Shape) -> SiteSpectrum:
 
 def _ions(oxidation_state: float) -> list[tuple[float, float]]:
     """The whole valences that a site has, and their shares."""
-    lower = floor(oxidation_state + _WHOLE)
+    lower = floor(oxidation_state + WHOLE)
     share = oxidation_state - lower
-    if share < _WHOLE:
+    if share < WHOLE:
         return [(oxidation_state, 1.0)]
     return [(float(lower), 1.0 - share), (float(lower + 1), share)]
 

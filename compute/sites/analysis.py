@@ -29,6 +29,7 @@ from compute.sites.polyhedra import nearest_shape
 from compute.sites.redox import is_possible
 from compute.sites.spin import spin_state
 from compute.sites.stated import NEUTRAL, by_atom, charge_of_atom, own_charge, stated_of
+from compute.sites.units import only_complexes
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -171,7 +172,7 @@ def analyze_sites(
         from compute.sites.disorder import analyze_disordered
 
         return analyze_disordered(structure, symprec=symprec, stated=stated)
-    elements = _elements(structure)
+    elements = elements_of(structure)
     members, rotations_of = orbits(structure, elements, symprec)
     indices = sorted(members)
     around = neighbours(structure, indices, elements)
@@ -209,9 +210,11 @@ def analyze_sites(
             )
         )
     own = [charge_of_atom(structure, index) for index in range(len(structure))]
+    bonds = covalent_bonds(structure, elements)
     return assign_valences(
         bare, elements, around, by_atom(stated or {}, elements), len(structure),
-        own=own, charge=own_charge(structure), bonds=covalent_bonds(structure, elements),
+        own=own, charge=own_charge(structure), bonds=bonds,
+        complexes=only_complexes(structure, elements, bonds),
     )  # fmt: skip
 
 
@@ -228,7 +231,8 @@ def charge_warnings(sites: Sequence[Site]) -> tuple[str, ...]:
     return (f"the oxidation states add up to {total:+.4g} in the cell, not to 0: {states}",)
 
 
-def _elements(structure: Structure) -> list[str]:
+def elements_of(structure: Structure) -> list[str]:
+    """Of each atom of an ordered structure, D and T as H."""
     if len(structure) == 0:
         raise InputError("structure", "0 atoms", "a structure needs at least one atom")
     out = []
@@ -257,6 +261,7 @@ def assign_valences(
     own: Sequence[float | None],
     charge: float,
     bonds: Bonds,
+    complexes: bool = False,
 ) -> list[Site]:
     """Sites with their oxidation states and what follows from them.
 
@@ -270,6 +275,8 @@ def assign_valences(
         That the listed atoms have together.
     bonds : Bonds
         Among the non-metals.
+    complexes : bool
+        Whether the list holds nothing but complexes, which may be ions.
     """
     by_person = stated_of(sites, stated, n_atoms)
     known = [
@@ -277,7 +284,7 @@ def assign_valences(
         for site, value in zip(sites, by_person, strict=True)
     ]
     facts = _evidence(sites, elements, near, known, bonds)
-    valences = assign(facts, charge=charge)
+    valences = assign(facts, charge=charge, complexes=complexes)
     total = sum(v.value * s.amount for v, s in zip(valences, sites, strict=True))
     # A structure's own charges may be a slip of the pen.
     written = BELIEVED if abs(total - charge) < NEUTRAL else _CONFIDENCE_OF_CHARGED

@@ -165,7 +165,7 @@ def _marked(found: list[Site], free: list[Site]) -> list[Site]:
         replace(
             one,
             oxidation_source=alone.oxidation_source,
-            oxidation_confidence=alone.oxidation_confidence
+            oxidation_confidence=max(alone.oxidation_confidence, _CONFIDENCE_OF_USUAL)
             if one.oxidation_state == alone.oxidation_state
             else _CONFIDENCE_OF_USUAL,
         )

@@ -22,6 +22,7 @@ _FIRST_ROWS = frozenset(("B", "C", "N", "O", "F", "Si", "P", "S", "Cl"))
 _WITH_OXYGEN = frozenset(("As", "Se", "Br", "I"))  # XO3 and XO4
 _LIKE = frozenset(("As", "Se", "Te", "Sb"))  # bound to their like: As4 rings, Se–Se
 _PNICTOGENS, _CHALCOGENS = frozenset(("As", "Sb")), frozenset(("S", "Se", "Te"))
+_PAIRED = frozenset(("Si", "Ge", "Sn", "P", "As", "Sb"))  # P2Se6, Ge2Te6
 _NONMETALS = _FIRST_ROWS | _WITH_OXYGEN | _LIKE | {"H"}
 _BOND, _HEAVY_BOND = 1.25, 1.15  # of the sum of radii; heavier atoms have close non-bonded pairs
 _TO_METAL = 1.25
@@ -76,9 +77,10 @@ def covalent_bonds(
     first, second, distances = first[order], second[order], distances[order]
     if places is not None and certain is not None:
         first, second, distances = _of_atoms(first, second, distances, places, certain)
-    nonmetal = np.array([element in _NONMETALS for element in elements])
+    pairs_of = _centres_of_pairs(elements, first, second, distances)
+    nonmetal = np.array([e in _NONMETALS or i in pairs_of for i, e in enumerate(elements)])
     for i, j, d in _near(first, second, distances, nonmetal[first] & ~nonmetal[second]):
-        if d < _TO_METAL * (_radius(elements[i]) + _radius(elements[j])):
+        if d < _TO_METAL * (radius(elements[i]) + radius(elements[j])):
             metals[i].add(j)
     hydrogens = {i: -1 for i, element in enumerate(elements) if element == "H"}
     pairs = []
@@ -90,12 +92,12 @@ def covalent_bonds(
                 pairs.append((i, j, d))
                 if b != "H":
                     pairs.append((j, i, d))
-        elif b != "H" and _bound(a, b, d):
+        elif b != "H" and (_bound(a, b, d) or _bound_in_pair(i, j, elements, pairs_of, d)):
             pairs.append((i, j, d))
     for i, j, d in pairs:
         count, nearest = neighbours[i].get(j, (0, d))
         neighbours[i][j] = (count + 1, min(nearest, d))
-    _drop_cations(elements, neighbours, metals)
+    _drop_cations(elements, neighbours, metals, pairs_of)
     _drop_oxygen_chains(elements, neighbours)
     return Bonds(tuple(elements), tuple(neighbours), tuple(frozenset(m) for m in metals))
 
@@ -105,7 +107,7 @@ def fragments(bonds: Bonds) -> list[list[int]]:
     seen: set[int] = set()
     out = []
     for start, element in enumerate(bonds.elements):
-        if start in seen or element not in _NONMETALS:
+        if start in seen or not (element in _NONMETALS or bonds.neighbours[start]):
             continue
         waiting, group = [start], []
         seen.add(start)
@@ -150,7 +152,7 @@ def _near(
 
 
 def _bound(a: str, b: str, distance_ang: float) -> bool:
-    limit = _radius(a) + _radius(b)
+    limit = radius(a) + radius(b)
     if a in _FIRST_ROWS and b in _FIRST_ROWS:
         heavy = a in ("Si", "P", "S", "Cl") and b in ("Si", "P", "S", "Cl")
         return distance_ang < (_HEAVY_BOND if heavy else _BOND) * limit
@@ -164,14 +166,54 @@ def _bound(a: str, b: str, distance_ang: float) -> bool:
     return bool(known) and distance_ang < _HEAVY_BOND * limit
 
 
+def _centres_of_pairs(
+    elements: Sequence[str],
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    distances: NDArray[np.float64],
+) -> frozenset[int]:
+    """Atoms with one bond to their like and others to S, Se, Te alone: P2Se6⁴⁻, Ge2Te6⁶⁻.
+
+    The bond to its like makes of an atom that is a cation among chalcogens part of an anion.
+    """
+    like: dict[int, int] = {}
+    chalcogens: dict[int, int] = {}
+    others: set[int] = set()
+    centre = np.array([element in _PAIRED for element in elements])
+    for i, j, d in _near(first, second, distances, centre[first]):
+        a, b = elements[i], elements[j]
+        limit = radius(a) + radius(b)
+        if b in _CHALCOGENS and d < _HEAVY_BOND * limit:
+            chalcogens[i] = chalcogens.get(i, 0) + 1
+        elif a == b and d < _HEAVY_BOND * limit:
+            like[i] = like.get(i, 0) + 1
+        elif d < (_HEAVY_BOND if b in _NONMETALS else _TO_METAL) * limit and a != b:
+            others.add(i)
+    return frozenset(
+        i for i, n in like.items() if n == 1 and chalcogens.get(i, 0) >= 2 and i not in others
+    )
+
+
+def _bound_in_pair(
+    i: int, j: int, elements: Sequence[str], pairs: frozenset[int], distance_ang: float
+) -> bool:
+    if i not in pairs and j not in pairs:
+        return False
+    a, b = elements[i], elements[j]
+    return distance_ang < _HEAVY_BOND * (radius(a) + radius(b)) and (
+        a == b or bool({a, b} & _CHALCOGENS)
+    )
+
+
 def _drop_cations(
     elements: Sequence[str],
     neighbours: list[dict[int, tuple[int, float]]],
     metals: list[set[int]],
+    pairs: frozenset[int],
 ) -> None:
     """As and Sb among several S are cations (AsS4, SbS3); with one S and metals, AsS³⁻."""
     for i, element in enumerate(elements):
-        if element not in _PNICTOGENS:
+        if element not in _PNICTOGENS or i in pairs:
             continue
         chalcogens = [j for j in neighbours[i] if elements[j] in _CHALCOGENS]
         if len(chalcogens) == 1 and len(metals[i]) >= 2:
@@ -198,7 +240,8 @@ def _drop_oxygen_chains(
 
 
 @cache
-def _radius(element: str) -> float:
+def radius(element: str) -> float:
+    """Covalent radius, Å; 1.5 where none is tabulated."""
     from pymatgen.analysis.local_env import CovalentRadius
 
     return float(CovalentRadius.radius.get(element, 1.5))

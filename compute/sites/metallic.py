@@ -78,7 +78,8 @@ def limit_of_formal(
 def _takes_no_ion(element: str, ligands: Sequence[str], state: float) -> bool:
     """P, As, Sb, C, Si, B, Ge among metals alone; pairs of pnictogens may be 4− or 2−."""
     taking = element in _CARBON_LIKE | _PNICTOGENS and state <= -2
-    return taking and NONMETALS.isdisjoint(ligands)
+    lone = element in _PNICTOGENS and state <= -3  # whatever is near: O of other layers
+    return taking and (lone or NONMETALS.isdisjoint(ligands))
 
 
 def _formal(element: str, ligands: Sequence[str], state: float, others: bool) -> bool:
@@ -95,7 +96,7 @@ def _formal(element: str, ligands: Sequence[str], state: float, others: bool) ->
         return False
     if kinds <= SOFT and state > _OXIDISES_SOFT.get(element, 9) - 1 + 1e-6:
         return True
-    low = state <= 0 or (state < 2 and element != "Cu" and not others)
+    low = state < 1 or (state < 2 and element != "Cu" and not others)
     return low and not kinds & ACCEPTORS
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import exp
+from math import exp, isfinite
 
 import numpy as np
 
@@ -25,7 +25,14 @@ from compute.sites.evidence import Evidence
 from compute.sites.hydrogens import OPEN, with_hydrogens
 from compute.sites.metallic import is_metal, limit_of_confidence
 from compute.sites.neutrality import evidence, likeliest, posteriors, rounded, shared
-from compute.sites.redox import is_open_shell, prior_costs, usual_states
+from compute.sites.redox import (
+    ACCEPTORS,
+    is_open_shell,
+    is_strange,
+    prior_costs,
+    usual_states,
+    without_impossible,
+)
 
 STATED = "stated"  # by a person or in the structure itself
 _FRACTIONAL = 0.8  # prior cost of equivalent atoms that share a charge
@@ -34,10 +41,13 @@ _FAR = 2.5  # prior cost of a list that lacks hydrogens
 _SOME_LISTED = 1.5  # and more of one that has some
 _MISCOUNTED = 7.0  # of one that lacks other atoms, or another number of hydrogens than stated
 _ROUGH = 1.6  # factor on the error of a sum whose parameters are rough
+_CHARGED, _CHARGED_WIDTH = 2.5, 0.5  # of a complex without counter-ions in the list that is an ion
+_USUAL_ION = 1.5  # prior cost up to which a 3d ion in a complex is nothing rare
 # Highest confidence of what the posterior does not know about, from the development half of
 # tests/compute/sites/valences.json.
 _CONFIDENCE_OF_SHARED = 0.9  # of equivalent atoms that share a charge
 _CONFIDENCE_OF_AVERAGE = 0.3  # where nothing whole is neutral
+_CONFIDENCE_OF_ONE_AVERAGE = 0.7  # and one site takes the rest, between two usual ions
 _CONFIDENCE_OF_GUESSED = 0.85  # where hydrogens are taken to be missing, told by bonds alone
 _CONFIDENCE_OF_BONDS = 0.5  # where the total is not what it should be
 _CONFIDENCE_OF_ROUGH = 0.3  # and where their parameters are rough, but lead near a usual state
@@ -67,7 +77,9 @@ class Valence:
     bond_valence_sum: float
 
 
-def assign(sites: Sequence[Evidence], *, charge: float = 0.0) -> list[Valence]:
+def assign(
+    sites: Sequence[Evidence], *, charge: float = 0.0, complexes: bool = False
+) -> list[Valence]:
     """Oxidation states of the distinct sites of a structure.
 
     What is stated stays as it is. The other sites take what neutrality then asks of them if that
@@ -80,6 +92,8 @@ def assign(sites: Sequence[Evidence], *, charge: float = 0.0) -> list[Valence]:
     ----------
     charge : float
         That the listed atoms have together: minus the hydrogens that are known to be missing.
+    complexes : bool
+        Whether the list holds nothing but complexes, whose neutral reading competes with ions.
     """
     takes = any(site.anion or (site.bound is not None and site.bound < 0) for site in sites)
     if not takes or is_metal(sites):
@@ -89,6 +103,8 @@ def assign(sites: Sequence[Evidence], *, charge: float = 0.0) -> list[Valence]:
     incomplete = any(site.element in OPEN for site in sites)  # where atoms are left out
     if any(_contradicted(site, v, incomplete) for site, v in zip(sites, found, strict=True)):
         found = _by_bonds(sites)
+    elif complexes and not charge:
+        found = _perhaps_ions(sites, found)
     limit = limit_of_confidence(sites, [v.value for v in found])
     return [
         v
@@ -96,6 +112,46 @@ def assign(sites: Sequence[Evidence], *, charge: float = 0.0) -> list[Valence]:
         else replace(v, confidence=round(min(v.confidence, limit, _agreement(site, v)), 4))
         for site, v in zip(sites, found, strict=True)
     ]
+
+
+def _perhaps_ions(sites: Sequence[Evidence], found: list[Valence]) -> list[Valence]:
+    """The states of complexes whose counter-ions may not be listed: by bonds where neutral ones
+    are much rarer, less sure where they are rarer.
+
+    Low states beside C, P and H are as usual in neutral molecules as in ions, and nothing tells.
+    """
+    most = 0.0
+    for site, v in zip(sites, found, strict=True):
+        low = v.value < 2 and not ACCEPTORS.isdisjoint(site.ligands)
+        if site.known is not None or not is_open_shell(site.element) or low:
+            continue
+        costs = _of_complexes(site)
+        lowest = min(costs.values())
+        most = max(most, costs.get(round(v.value), lowest) - lowest)
+    neutral = 1.0 / (1.0 + exp(min((most - _CHARGED) / _CHARGED_WIDTH, 60.0)))
+    if neutral < 0.5:
+        return _by_bonds(sites)
+    if not most:
+        return found
+    return [
+        v if v.source == STATED else replace(v, confidence=round(v.confidence * neutral, 4))
+        for v in found
+    ]
+
+
+def _of_complexes(site: Evidence) -> dict[float, float]:
+    """Cost of each state of a metal in a complex: none before where it is a usual ion.
+
+    Bonds to N are shorter in strong fields and tell only that a state is too high.
+    """
+    priors = prior_costs(site.element, site.ligands)
+    out: dict[float, float] = {}
+    for state, cost in _options(site, usual=False).items():
+        high = _sum(site) > state and "N" in site.ligands
+        prior = priors[int(state)]
+        own = 0.0 if prior < _USUAL_ION or state == 2 else prior
+        out[state] = own if high else cost - prior + own
+    return out
 
 
 def _beside(sites: Sequence[Evidence], charge: float) -> list[Valence]:
@@ -114,10 +170,19 @@ def _beside(sites: Sequence[Evidence], charge: float) -> list[Valence]:
 
 def _assigned(sites: Sequence[Evidence], charge: float) -> list[Valence]:
     """States that add up to a charge, as far as their elements can."""
-    usual = any(site.stated is not None for site in sites)
-    options = [_options(site, usual=usual) for site in sites]
+    usual = any(_tells(site) for site in sites)
     multiplicities = [site.amount for site in sites]
+    every = [_options(site, usual=usual) for site in sites]
+    options = [
+        without_impossible(site.element, costs) if site.known is None else costs
+        for site, costs in zip(sites, every, strict=True)
+    ]
     complete = _solved(options, multiplicities, charge)
+    averaged, averaged_cost = _averaged(sites, options, charge)
+    if complete is None and not isfinite(averaged_cost):
+        options = every
+        complete = _solved(options, multiplicities, charge)
+        averaged, averaged_cost = _averaged(sites, options, charge)
     chosen, weight = complete, 1.0
     protonated, bare = with_hydrogens(sites, options)
     if not charge and not usual:
@@ -130,10 +195,12 @@ def _assigned(sites: Sequence[Evidence], charge: float) -> list[Valence]:
                 weight = 1.0 / (1.0 + exp(min(max(more, -60.0), 60.0)))
                 if weight < 0.5:
                     chosen, weight = complete, 1.0 - weight
-    averaged, averaged_cost = _averaged(sites, options, charge)
+    if chosen is None and isfinite(averaged_cost) and not bare and not charge and not usual:
+        return _between_usual(sites, averaged)
     if chosen is None or (chosen is complete and chosen.spread):
         return averaged
-    if chosen is complete and _mixed(sites, chosen.values) and averaged_cost < sum(chosen.costs):
+    strained = _mixed(sites, chosen.values) or _strange(sites, chosen.values)
+    if chosen is complete and strained and averaged_cost < sum(chosen.costs):
         sure = 1.0 / (1.0 + exp(averaged_cost - sum(chosen.costs)))
         sure = round(min(sure * weight, _CONFIDENCE_OF_SHARED), 4)
         return [v if v.source == STATED else replace(v, confidence=sure) for v in averaged]
@@ -173,6 +240,36 @@ def _against(
         if site.known is None and not site.silent and (lower or value > best):
             most = max(most, costs[value] - costs[best])
     return most
+
+
+def _between_usual(sites: Sequence[Evidence], averaged: list[Valence]) -> list[Valence]:
+    """The same, likelier where the shared charge is between two ions that the element usually is."""
+    for site, v in zip(sites, averaged, strict=True):
+        usual = usual_states(site.element)
+        if site.known is None and not min(usual) <= v.value <= max(usual):
+            return averaged
+    return [
+        v if v.source == STATED else replace(v, confidence=_CONFIDENCE_OF_ONE_AVERAGE)
+        for v in averaged
+    ]
+
+
+def _tells(site: Evidence) -> bool:
+    """Whether a statement says more of a site than what its element is anyway."""
+    if site.stated is None:
+        return False
+    if site.bound is not None:
+        return site.stated != site.bound
+    possible = without_impossible(site.element, prior_costs(site.element))
+    return is_open_shell(site.element) or list(possible) != [site.stated]
+
+
+def _strange(sites: Sequence[Evidence], values: Sequence[float]) -> bool:
+    """Whether a cation beside the 3d metals has a state that it has only for neutrality."""
+    return any(
+        site.known is None and is_strange(site.element, value)
+        for site, value in zip(sites, values, strict=True)
+    )
 
 
 def _mixed(sites: Sequence[Evidence], values: Sequence[float]) -> bool:

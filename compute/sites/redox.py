@@ -38,6 +38,7 @@ _METAL = 6.0  # of 0 and below in them
 _ANION_EV = 1.5  # each electron beyond the neutral atom
 _RARE = 4.0  # of states that the ICSD lists but textbooks do not
 _NEVER = 10.0  # and of those of s- and f-block metals, yttrium and aluminium (La²⁺, Ca⁺)
+_EUROPIUM = 2.3  # of Eu²⁺, which Mn⁴⁺ oxidises and Ti⁴⁺ does not: −0.35 V, by the formula above
 _SEEN = frozenset(("Sm", "Yb", "Ce", "Pr", "Tb", "U", "Np", "Pu"))  # but these
 SOFT = frozenset(("S", "Se", "Te", "P", "As", "Sb", "I"))
 ACCEPTORS = frozenset(("C", "P", "H"))  # ligands of low-valent metals
@@ -113,7 +114,22 @@ def _usual(element: str) -> tuple[tuple[int, float], ...]:
     firm = known.block in ("s", "f") or element in ("Y", "Al", "La", "Lu")
     rare = _NEVER if firm and element not in _SEEN else _RARE
     listed = {int(s): rare for s in known.icsd_oxidation_states}
+    if element == "Eu":
+        common[2] = _EUROPIUM
     return tuple(({**listed, **common} or {0: 0.0}).items())
+
+
+def is_strange(element: str, state: float) -> bool:
+    """Whether a cation other than those of 3d metals has a state that another one is before."""
+    return not is_open_shell(element) and dict(_usual(element)).get(int(state), 0.0) > 0
+
+
+def without_impossible(element: str, costs: Mapping[float, float]) -> dict[float, float]:
+    """The states but those that no compound of an s- or f-block metal has: La²⁺, Ca⁺."""
+    if is_open_shell(element):
+        return dict(costs)
+    usual = dict(_usual(element))
+    return {q: c for q, c in costs.items() if usual.get(int(q), 0.0) < _NEVER}
 
 
 def usual_states(element: str) -> dict[int, float]:

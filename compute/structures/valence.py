@@ -8,18 +8,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from compute.sites.analysis import BELIEVED, Site
+from compute.sites.analysis import BELIEVED, Site, elements_of
 from compute.sites.bondvalence import bond_valence, error_of_sum, has_parameter
+from compute.sites.fragments import covalent_bonds
+from compute.sites.hydrogens import OPEN
 from compute.sites.oxidation import STATED
 from compute.sites.redox import is_possible
 from compute.sites.stated import own_charge
+from compute.sites.units import only_complexes
 from compute.structures.findings import Finding, Weight
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 UNLIKELY = 0.25  # a confidence below this is no answer
+_SURE = 0.9
 _NEUTRAL = 1e-3
+_ELECTRON = 0.5  # a total below this is that of occupancies that are not known so well
 _WHOLE = 5e-3
 _ROUGH = 2.0  # factor on the error of a bond-valence sum without parameters of its own
 _SILENT = frozenset(("C", "H"))  # bonds to them tell no valence
@@ -27,12 +32,13 @@ _SHELL = 0.8  # of the bonds' sum: a shell that carries less lacks a ligand (Cl 
 
 
 def valence_findings(structure: Structure, sites: Sequence[Site]) -> list[Finding]:
-    """Totals that are not neutral, stated charges that the bonds contradict, states without
-    support, means of several, and shells that lack ligands."""
+    """Totals that are not neutral, complexes that may be ions, stated charges that the bonds
+    contradict, states without support, means of several, and shells that lack ligands."""
     return [
         *_total(structure, sites),
+        *_ions(structure, sites),
         *_stated(structure, sites),
-        *_without_support(sites),
+        *_without_support(structure, sites),
         *_mixed(sites),
         *_lacking(sites),
     ]
@@ -55,12 +61,50 @@ def _total(structure: Structure, sites: Sequence[Site]) -> list[Finding]:
             )
         return [Finding("charge", text)]
     why = ""
-    if total < 0 and any(site.element == "O" for site in sites):
+    if total <= -_ELECTRON and _lack_hydrogen(sites):
         why = "; hydrogen may be missing from the list"
     return [
         Finding(
             "charge",
             f"the oxidation states add up to {total:+.3g} a cell, not to 0 ({states}){why}",
+        )
+    ]
+
+
+def _lack_hydrogen(sites: Sequence[Site]) -> bool:
+    """Whether bonds to oxygens or lone nitrogens carry less than their charge.
+
+    Vacancies around a partly empty place take some as well: there, less than half.
+    """
+    for site in sites:
+        if site.element not in OPEN or {"C", "N"} & set(site.ligand_elements):
+            continue
+        full = -site.oxidation_state
+        short = OPEN[site.element] if site.occupancy >= 1 else full / 2
+        if site.oxidation_source != STATED and -site.bond_valence_sum < full - short:
+            return True
+    return False
+
+
+def _ions(structure: Structure, sites: Sequence[Site]) -> list[Finding]:
+    """Complexes whose neutral reading is not sure: nothing listed would balance a charge."""
+    unsure = {
+        site.element: None
+        for site in sites
+        if site.element in _OPEN_SHELL
+        and site.oxidation_source != STATED
+        and site.oxidation_confidence < _SURE
+    }
+    if not unsure or not structure.is_ordered or own_charge(structure):
+        return []
+    elements = elements_of(structure)
+    if not only_complexes(structure, elements, covalent_bonds(structure, elements)):
+        return []
+    return [
+        Finding(
+            "valence",
+            f"no counter-ion is listed, and the complex may be an ion; state the valence of "
+            f"{', '.join(unsure)}",
         )
     ]
 
@@ -111,20 +155,32 @@ def _has_sum(site: Site) -> bool:
     return all(has_parameter(site.element, other) for other in site.ligand_elements)
 
 
-def _without_support(sites: Sequence[Site]) -> list[Finding]:
-    return [
-        Finding(
-            "valence",
-            f"{site.element}: neither its bonds (sum {site.bond_valence_sum:.2f}) nor the "
-            f"composition support an oxidation state; state it",
-            Weight.DOUBT,
-        )
-        for site in sites
-        if site.oxidation_source != STATED
-        and site.oxidation_state > 0
-        and site.oxidation_confidence < UNLIKELY
-        and site.element in _OPEN_SHELL
-    ]
+def _without_support(structure: Structure, sites: Sequence[Site]) -> list[Finding]:
+    total = sum(site.oxidation_state * site.amount for site in sites) - own_charge(structure)
+    out = []
+    for site in sites:
+        supported = site.oxidation_state <= 0 or site.oxidation_confidence >= UNLIKELY
+        if site.oxidation_source == STATED or supported or site.element not in _OPEN_SHELL:
+            continue
+        if abs(total) >= _ELECTRON:
+            text = (
+                f"{site.element}: neither its bonds (sum {site.bond_valence_sum:.2f}) nor the "
+                f"composition support an oxidation state; state it"
+            )
+        elif _lack_hydrogen(sites):
+            text = (
+                f"{site.element}: the composition gives {site.oxidation_state:+.3g}, its bonds add "
+                f"up to {site.bond_valence_sum:.2f}, and hydrogen may be missing from the list; "
+                f"complete the list or state the valence"
+            )
+        else:
+            text = (
+                f"{site.element}: the composition gives {site.oxidation_state:+.3g}, its bonds add "
+                f"up to {site.bond_valence_sum:.2f}: a rare state, a group of unusual charge or an "
+                f"incomplete list; state the valence"
+            )
+        out.append(Finding("valence", text, Weight.DOUBT))
+    return out
 
 
 def _mixed(sites: Sequence[Site]) -> list[Finding]:
