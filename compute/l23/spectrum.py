@@ -16,7 +16,7 @@ from compute.ions import d_electrons
 from compute.l23 import routes
 from compute.l23.ground_state import common, spin_label
 from compute.l23.lineshape import DEFAULT, PLAIN, Shape, continuum
-from compute.l23.prepared import TEMPERATURE_K, Parameters, PreparedCase
+from compute.l23.prepared import TEMPERATURE_K, WHOLE, Parameters, PreparedCase
 from compute.multiplet import solve
 from compute.sites import Site
 

@@ -18,7 +18,7 @@ from compute.sites.fragments import covalent_bonds
 from compute.sites.metallic import limit_of_formal
 from compute.sites.occupants import Occupant
 from compute.sites.oxidation import STATED
-from compute.sites.redox import is_open_shell, prior_costs, usual_states
+from compute.sites.redox import is_open_shell, is_strange, prior_costs, usual_states
 from compute.sites.shares import Shared, share
 from compute.sites.spin import spin_state
 from compute.sites.stated import own_charge
@@ -82,6 +82,14 @@ def _shared_out(found: list[Site], error: float) -> list[Site]:
     if shares is None or (stated and any(one.confidence < _FORCED for one in shares)):
         return found  # beside a statement nothing is forced
     shares = [_believed(found[k].element, one) for k, one in zip(free, shares, strict=True)]
+    beside = min(
+        (
+            site.oxidation_confidence
+            for site in found
+            if site.oxidation_source != STATED and is_strange(site.element, site.oxidation_state)
+        ),
+        default=1.0,
+    )
     between = [n for n, one in enumerate(shares) if abs(one.state - round(one.state)) > _WHOLE]
     states = [one.state for one in shares]
     for n in between:  # one at most
@@ -90,9 +98,12 @@ def _shared_out(found: list[Site], error: float) -> list[Site]:
     out = list(found)
     for k, state in zip(free, states, strict=True):
         out[k] = replace(found[k], oxidation_state=state)
-    limit = limit_of_formal(
-        [(site.element, site.ligand_elements) for site in out],
-        [None if site.oxidation_source == STATED else site.oxidation_state for site in out],
+    limit = min(
+        beside,
+        limit_of_formal(
+            [(site.element, site.ligand_elements) for site in out],
+            [None if site.oxidation_source == STATED else site.oxidation_state for site in out],
+        ),
     )
     for k, state, one in zip(free, states, shares, strict=True):
         site = out[k]

@@ -21,8 +21,8 @@ from functools import cache
 from compute.sites.fragments import Bonds
 
 # Covalent valences.
-_VALENCE = {"H": 1, "B": 3, "C": 4, "Si": 4, "Ge": 4, "Sn": 4, "N": 3, "P": 3, "As": 3, "Sb": 3, "O": 2, "S": 2,
-            "Se": 2, "Te": 2, "F": 1, "Cl": 1, "Br": 1, "I": 1}  # fmt: skip
+_VALENCE = {"H": 1, "B": 3, "C": 4, "Si": 4, "Ge": 4, "Sn": 4, "N": 3, "P": 3, "As": 3, "Sb": 3,
+            "O": 2, "S": 2, "Se": 2, "Te": 2, "F": 1, "Cl": 1, "Br": 1, "I": 1}  # fmt: skip
 _DOUBLE = frozenset(("C", "N", "O"))  # form double bonds among themselves; S only to C
 _SINGLE_CO_ANG, _SINGLE_NO_ANG, _SINGLE_CS_ANG = (
     1.30,

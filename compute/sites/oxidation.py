@@ -29,6 +29,7 @@ from compute.sites.redox import (
     ACCEPTORS,
     is_open_shell,
     is_strange,
+    only_state,
     prior_costs,
     usual_states,
     without_impossible,
@@ -115,8 +116,10 @@ def assign(
 
 
 def _perhaps_ions(sites: Sequence[Evidence], found: list[Valence]) -> list[Valence]:
-    """The states of complexes whose counter-ions may not be listed: by bonds where neutral ones
-    are much rarer, less sure where they are rarer.
+    """The states of complexes whose counter-ions may not be listed.
+
+    By bonds where neutral ones are much rarer; less sure where they are rarer, or where they need
+    hydrogens and are lower than the bonds tell.
 
     Low states beside C, P and H are as usual in neutral molecules as in ions, and nothing tells.
     """
@@ -131,10 +134,17 @@ def _perhaps_ions(sites: Sequence[Evidence], found: list[Valence]) -> list[Valen
     neutral = 1.0 / (1.0 + exp(min((most - _CHARGED) / _CHARGED_WIDTH, 60.0)))
     if neutral < 0.5:
         return _by_bonds(sites)
-    if not most:
-        return found
+    total = sum(v.value * site.amount for v, site in zip(found, sites, strict=True))
+    sure = 1.0 if not most else neutral
+    strong = any(
+        site.trusted and _sum(site) - v.value > 0.5 * error_of_sum(v.value)
+        for v, site in zip(found, sites, strict=True)
+    )
+    limit = _CONFIDENCE_OF_BONDS if strong and rounded(total) != 0 else 1.0
     return [
-        v if v.source == STATED else replace(v, confidence=round(v.confidence * neutral, 4))
+        v
+        if v.source == STATED
+        else replace(v, confidence=round(min(v.confidence * sure, limit), 4))
         for v in found
     ]
 
@@ -199,9 +209,13 @@ def _assigned(sites: Sequence[Evidence], charge: float) -> list[Valence]:
         return _between_usual(sites, averaged)
     if chosen is None or (chosen is complete and chosen.spread):
         return averaged
-    strained = _mixed(sites, chosen.values) or _strange(sites, chosen.values)
-    if chosen is complete and strained and averaged_cost < sum(chosen.costs):
-        sure = 1.0 / (1.0 + exp(averaged_cost - sum(chosen.costs)))
+    strange = _strange(sites, chosen.values)
+    strained = chosen is complete and (strange or _mixed(sites, chosen.values))
+    more = averaged_cost - sum(chosen.costs)
+    if strained and strange and 0 <= more < _PRUNE:
+        weight /= 1.0 + exp(-more)
+    if strained and more < 0:
+        sure = 1.0 / (1.0 + exp(more))
         sure = round(min(sure * weight, _CONFIDENCE_OF_SHARED), 4)
         return [v if v.source == STATED else replace(v, confidence=sure) for v in averaged]
     if not usual:
@@ -243,7 +257,7 @@ def _against(
 
 
 def _between_usual(sites: Sequence[Evidence], averaged: list[Valence]) -> list[Valence]:
-    """The same, likelier where the shared charge is between two ions that the element usually is."""
+    """The same, likelier where the shared charge is between ions that the element usually is."""
     for site, v in zip(sites, averaged, strict=True):
         usual = usual_states(site.element)
         if site.known is None and not min(usual) <= v.value <= max(usual):
@@ -260,8 +274,7 @@ def _tells(site: Evidence) -> bool:
         return False
     if site.bound is not None:
         return site.stated != site.bound
-    possible = without_impossible(site.element, prior_costs(site.element))
-    return is_open_shell(site.element) or list(possible) != [site.stated]
+    return site.stated != only_state(site.element)
 
 
 def _strange(sites: Sequence[Evidence], values: Sequence[float]) -> bool:

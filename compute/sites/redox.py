@@ -132,6 +132,14 @@ def without_impossible(element: str, costs: Mapping[float, float]) -> dict[float
     return {q: c for q, c in costs.items() if usual.get(int(q), 0.0) < _NEVER}
 
 
+def only_state(element: str) -> float | None:
+    """The state of an element that has no other in any compound; None of the others."""
+    if is_open_shell(element):
+        return None
+    states = [q for q, cost in _usual(element) if cost < _NEVER]
+    return float(states[0]) if len(states) == 1 else None
+
+
 def usual_states(element: str) -> dict[int, float]:
     """What a site may take beside stated ones: of 3d metals ions from 2+ on, and Cu⁺; of others
     the textbook's.

@@ -10,6 +10,7 @@ from ase.build import molecule
 from ase.collections import g2
 from pymatgen.core import Lattice, Structure
 
+from compute.sites import analyze_sites
 from compute.sites.fragments import covalent_bonds, fragments
 from compute.sites.lewis import Lewis, lewis
 from tests.compute.sites.valence_set import entries
@@ -100,3 +101,45 @@ def test_oxygens_in_a_row_are_water_and_not_a_chain() -> None:
     assert row(2) == ["O2"]
     assert row(3) == ["O"] * 3
     assert row(5) == ["O"] * 5
+
+
+@pytest.mark.parametrize(
+    ("metal", "centre", "anion", "a_ang", "pair_ang", "bond_ang", "state"),
+    [
+        ("Mn", "P", "Se", 6.39, 2.2, 2.2, 2), ("Fe", "P", "Se", 6.27, 2.2, 2.2, 2),
+        ("Ni", "P", "S", 5.82, 2.2, 2.03, 2), ("Cr", "Si", "Te", 6.76, 2.33, 2.5, 3),
+        ("Cr", "Ge", "Te", 6.82, 2.44, 2.58, 3), ("Cr", "Ge", "Se", 6.4, 2.42, 2.36, 3),
+        ("Cr", "Sn", "Te", 7.0, 2.8, 2.75, 3),
+    ],
+)  # fmt: skip
+def test_two_tetrels_or_pnictogens_and_their_chalcogens_are_one_anion(
+    metal: str, centre: str, anion: str, a_ang: float, pair_ang: float, bond_ang: float, state: int
+) -> None:
+    """Layers of MPX3: metals between anions X3P–PX3, whose charge follows from single bonds."""
+    c = 7.5
+    out = bond_ang * 0.92  # of the pair's axis
+    structure = Structure.from_spacegroup(
+        "P-31m",
+        Lattice.hexagonal(a_ang, c),
+        [metal, centre, anion],
+        [
+            [1 / 3, 2 / 3, 0],
+            [0, 0, pair_ang / 2 / c],
+            [out / a_ang, 0, (pair_ang / 2 + (bond_ang**2 - out**2) ** 0.5) / c],
+        ],
+    )
+    found = {site.element: site for site in analyze_sites(structure)}
+    assert found[metal].oxidation_state == state
+    assert found[metal].oxidation_confidence > 0.9
+    assert sum(s.oxidation_state * s.amount for s in found.values()) == pytest.approx(0)
+
+
+def test_lone_tetrels_among_chalcogens_stay_cations() -> None:
+    stannite = Structure.from_spacegroup(
+        "I-42m",
+        Lattice.tetragonal(5.45, 10.76),
+        ["Fe", "Cu", "Sn", "S"],
+        [[0, 0, 0], [0, 0.5, 0.25], [0, 0, 0.5], [0.757, 0.757, 0.87]],
+    )
+    found = {site.element: site.oxidation_state for site in analyze_sites(stannite)}
+    assert found == {"Fe": 2.0, "Cu": 1.0, "Sn": 4.0, "S": -2.0}

@@ -102,6 +102,10 @@ FORMAL = {
     "CuCo2S4": Structure.from_spacegroup(
         "Fd-3m:2", Lattice.cubic(9.48), ["Cu", "Co", "S"], [[0.125] * 3, [0.5] * 3, [0.259] * 3]
     ),
+    "FeAs layers between LaO": Structure.from_spacegroup(
+        "P4/nmm:2", Lattice.tetragonal(4.033, 8.739), ["Fe", "La", "As", "O"],
+        [[0.75, 0.25, 0.5], [0.25, 0.25, 0.1415], [0.25, 0.25, 0.6512], [0.75, 0.25, 0]],
+    ),
     "Cr(As,Sb)": Structure.from_spacegroup(
         "P6_3/mmc", Lattice.hexagonal(4.0, 5.6), ["Cr", {"As": 0.7, "Sb": 0.3}],
         [[0, 0, 0], [1 / 3, 2 / 3, 0.25]],

@@ -123,3 +123,53 @@ def test_tetravalent_copper_is_not_believed_against_its_bonds(charge: float) -> 
     metal, _ = assign([copper(2.1), oxide], charge=charge)
     assert metal.value == 2
     assert metal.confidence <= 0.5
+
+
+def warnings_of(structure: Structure, **stated: float) -> str:
+    sites = analyze_sites(structure, stated=dict(stated))
+    return "; ".join(one.text for one in valence_findings(structure, sites))
+
+
+def octahedra_without_hydrogen(metal: str, donor: str, length: float, a: float) -> Structure:
+    """The K2PtCl6 type: metals with six donors, and chlorides between."""
+    return Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(a), [metal, donor, "Cl"], [[0] * 3, [length / a, 0, 0], [0.25] * 3]
+    )
+
+
+@pytest.mark.parametrize(("metal", "donor", "length"), [("Ni", "N", 2.13), ("Co", "N", 2.15)])
+def test_ammines_without_hydrogen_are_told_to_lack_it(metal, donor, length) -> None:
+    told = warnings_of(octahedra_without_hydrogen(metal, donor, length, 10.1))
+    assert "hydrogen may be missing" in told
+
+
+def test_a_wrong_statement_is_no_missing_hydrogen() -> None:
+    rocksalt = crystal("rocksalt-NiO").structure()
+    told = warnings_of(rocksalt, Ni=-2)
+    assert "add up to -" in told
+    assert "hydrogen" not in told
+
+
+def test_a_total_within_the_error_of_occupancies_is_no_missing_hydrogen() -> None:
+    structure = Structure.from_spacegroup(
+        "Pm-3m",
+        Lattice.cubic(3.96),
+        ["Sr", "Fe", {"O": 0.667, "F": 0.333}],
+        [[0.5] * 3, [0, 0, 0], [0.5, 0, 0]],
+    )
+    told = warnings_of(structure)
+    assert "add up to" in told
+    assert "hydrogen" not in told
+
+
+def test_water_without_hydrogen_that_shares_its_place_is_told_to_lack_it() -> None:
+    """Layers of MnO2 with potassium and water between them, all on one place."""
+    structure = Structure.from_spacegroup(
+        "R-3m",
+        Lattice.hexagonal(2.85, 21.0),
+        ["Mn", "O", {"K": 0.3, "O": 0.6}],
+        [[0, 0, 0], [0, 0, 0.2857], [0, 0, 0.5]],
+    )
+    told = warnings_of(structure)
+    assert "hydrogen may be missing" in told
+    assert "neither its bonds" not in told
