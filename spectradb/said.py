@@ -21,6 +21,11 @@ SENTENCES = (
     "Of {0} {1} the library holds no compound: that it was measured is not excluded.",
     "Of {0} {1} the library holds only 1 compound: that it was measured is not excluded.",
     "Of {0} {1} the library holds only {2} compounds: that it was measured is not excluded.",
+    "The {0} edge of {1} near {2} eV lies among these edges: if the sample holds {3}, what is told "
+    "may be wrong.",
+    "Single points that no spectrum has were left out, at {0} eV.",
+    "What would be L2 is {0} of what L3 asks for: perhaps the line of another element, or L2 taken "
+    "for L3.",
     "Replaced by {0}, version {1}.",
     "Its contributor has deleted their account.",
     "Edited nothing.",

@@ -19,6 +19,7 @@ from compute.io.assemble import log_ratio, ratio
 from compute.io.detectors import Detector, detectors
 from compute.io.raw import Faults, FloatArray, Mode, Quantity, Role
 from compute.io.roles import Label, label_of
+from compute.spikes import bridged, spikes
 
 _ENOUGH = 64
 _DARK = 1e-3  # of I0: a chamber that no beam reaches
@@ -78,11 +79,13 @@ def carries_signal(y: FloatArray) -> bool:
     """Whether a channel holds more than a constant or white noise.
 
     The means of 16 blocks scatter no more than the noise within them allows where there is
-    nothing but noise (a ratio of variances of about 1; a spectrum has hundreds).
+    nothing but noise (a ratio of variances of about 1; a spectrum has hundreds). Points that stand
+    alone do not count.
     """
     good = y[np.isfinite(y)]
     if good.size < 2 or float(np.ptp(good)) == 0.0:
         return False
+    good = bridged(good, spikes(good))
     between, within = _variances(good)
     return within == 0.0 or between > 4.0 * within
 

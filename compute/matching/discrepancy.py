@@ -42,7 +42,7 @@ from compute.matching.discrepancy_kernels import (
     student,
 )
 from compute.matching.grid import Array, ComparisonGrid
-from compute.matching.parts import Parts, running_area, taken_apart
+from compute.matching.parts import Parts, arched, running_area, taken_apart
 from compute.matching.shapes import Shape
 
 # Where nobody knows how well theory does: as expected, or better by half orders of magnitude, down
@@ -62,8 +62,9 @@ class Discrepancy:
         Standard deviation of a peak's position, and the distance over which it is shared; eV.
     area, area_length_ev : float
         Relative standard deviation of a peak's area, and the distance over which it is shared.
-    step, smooth, floor : float
-        Amplitudes of the continuum step, of the smooth field and of the white remainder.
+    step, bow, smooth, floor : float
+        Amplitudes of the continuum step, of a parabola over the window (a curved background; not
+        learnt), of the smooth field and of the white remainder.
     smooth_length_ev : float
         Correlation length of the smooth field: long for a background, short for features.
     freedom : float
@@ -91,6 +92,7 @@ class Discrepancy:
     freedom: float = 4.0
     factors: Array = field(default_factory=lambda: np.zeros((0, 0)))
     sizes: tuple[float, ...] = (1.0,)
+    bow: float = 0.0
 
     def log_values(self) -> Array:
         """Natural logarithms of the numbers that are learnt (9,)."""
@@ -101,7 +103,7 @@ class Discrepancy:
         return replace(self, **dict(zip(LEARNT, np.exp(values).tolist(), strict=True)))
 
 
-LEARNT = tuple(f.name for f in fields(Discrepancy) if f.name not in ("factors", "sizes"))
+LEARNT = tuple(f.name for f in fields(Discrepancy) if f.name not in ("factors", "sizes", "bow"))
 
 
 # 1/variance of one Gauss-Newton step in shift (0.3 eV), sigma² (0.16 eV²) and gamma (0.4 eV): a
@@ -170,7 +172,7 @@ class Covariance:
         decay = self._warp[1], self._warp[1] ** 2, self._area[1]
         return Parts(
             field, low, np.array(decay), float(model.warp_ev), float(model.area),
-            float(model.step), float(model.floor), float(model.freedom),
+            float(model.step), float(model.bow), float(model.floor), float(model.freedom),
         )  # fmt: skip
 
     def variance(self, shape: Shape) -> Array:
@@ -198,7 +200,8 @@ class Covariance:
         out = np.zeros((y.size, y.size), order="F")
         fill(
             self._common, window.start, self._warp, self._area, noise, scale,
-            m.warp_ev * slope, bend, m.area * y, m.step * running_area(y), out,
+            m.warp_ev * slope, bend, m.area * y, m.step * running_area(y),
+            m.bow * arched(y.size), out,
         )  # fmt: skip
         return out
 

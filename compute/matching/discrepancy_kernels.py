@@ -11,10 +11,11 @@ from compute.jit import njit
 from compute.matching.grid import Array
 from compute.matching.parts import (
     N_BESIDE,
+    N_OWN,
     NO_NOISE,
     Parts,
+    own_columns,
     reach_of,
-    running_area,
     take_band,
     take_low,
     take_sides,
@@ -47,6 +48,7 @@ def fill(
     bend: Array,
     y: Array,
     running: Array,
+    bow: Array,
     out: Array,
 ) -> None:
     """Lower triangle of scale² C + noise.
@@ -59,7 +61,7 @@ def fill(
         Column of the grid where the window starts.
     warp, area, noise : float64 (size,)
         Correlations, and the noise's covariance, by distance in columns.
-    slope, bend, y, running : float64 (n,)
+    slope, bend, y, running, bow : float64 (n,)
         The candidate's own parts, each times its amplitude.
     out : float64 (n, n)
         Changed in place.
@@ -73,10 +75,10 @@ def fill(
         a, b = slope[j], bend[j]
         for i in range(m):
             column[i] = (sloped[i] * a + bent[i] * b * warped[i]) * warped[i]
-        areas, heights, steps = area[:m], y[j:], running[j:]
-        a, b = y[j], running[j]
+        areas, heights, steps, bows = area[:m], y[j:], running[j:], bow[j:]
+        a, b, c = y[j], running[j], bow[j]
         for i in range(m):
-            column[i] = column[i] + heights[i] * a * areas[i] + steps[i] * b
+            column[i] = column[i] + heights[i] * a * areas[i] + steps[i] * b + bows[i] * c
         # along its rows: the matrix is symmetric
         shared, noises, down = common[first + j, first + j : first + n], noise[:m], out[j:, j]
         for i in range(m):
@@ -156,7 +158,7 @@ def compared(
     n = query.size
     own, cross, other = off_line_products(query, y)
     r_squared = max(cross, 0.0) ** 2 / max(own * other, 1e-30)
-    running = running_area(y)
+    of_candidate = own_columns(parts, y)
     # Near the answer already, so that squares of what is left lose no digits
     near = np.array([cross / max(other, 1e-30), 0.0, 0.0])
     left = query - near[0] * y
@@ -165,7 +167,7 @@ def compared(
         left[i] -= near[1] + near[2] * i
     some = np.flatnonzero(free)
     out = np.zeros((sizes.size, N_FOUND))
-    n_low = parts.low.shape[1] + 1
+    n_low = parts.low.shape[1] + N_OWN
     reach = min(max(reach_of(noise), parts.field.size - 1), n - 1)
     band, side = np.empty(reach + 1), np.zeros((n + reach, N_DECAYS))
     within, below = np.empty((n, reach + 1)), np.empty((n, N_DECAYS))
@@ -179,7 +181,7 @@ def compared(
         times = scale * sizes[s] * error
         take_band(parts.field, noise, times, band)
         take_sides(parts, times, y, slope, by_variance, side)
-        take_low(parts, first, times, running, columns)
+        take_low(parts, first, times, of_candidate, columns)
         for i in range(n):
             row = columns[i]
             row[n_low], row[n_low + 1], row[n_low + 2] = left[i], y[i], 1.0
@@ -244,14 +246,14 @@ def of_noise_expected(
 
     That is how ln det A rises with the size of N: its imaginary part where N has a small one.
     """
-    n, n_low = y.size, parts.low.shape[1] + 1
+    n, n_low = y.size, parts.low.shape[1] + N_OWN
     reach = min(max(reach_of(noise), parts.field.size - 1), n - 1)
     band, side = np.empty(reach + 1, np.complex128), np.zeros((n + reach, N_DECAYS))
     take_band(parts.field, noise * (1.0 + _STEP * 1j), times, band)
     take_sides(parts, times, y, slope, by_variance, side)
     within, below = np.empty((n, reach + 1), band.dtype), np.empty((n, N_DECAYS), band.dtype)
     columns = np.empty((n, n_low), band.dtype)
-    take_low(parts, first, times, running_area(y), columns)
+    take_low(parts, first, times, own_columns(parts, y), columns)
     determinant = factorise(band, parts.decay, side, within, below)
     whiten(within, below, parts.decay, side, columns)
     determinant += woodbury(columns.T @ columns, n_low)

@@ -51,6 +51,12 @@ class Table(NamedTuple):
     high_ev: float
 
 
+# Of a query: the share of its points at each end, from which its step is known (1 / that many);
+# shares of its height below which a step is none, and what is beside it; rounds to
+# self-consistency.
+_ENDS, _STEP, _BESIDE, _ROUNDS = 20, 0.03, 0.3, 6
+
+
 @dataclass(frozen=True)
 class ComparisonGrid:
     """Uniform energies ``start_ev + step_ev * arange(size)``, resolution ``sigma_ev``."""
@@ -143,6 +149,28 @@ class Curve:
         """The query turned round in energy within its range: nothing of its kind exists."""
         energy, intensity, grid = self._raw
         return Curve(energy[0] + energy[-1] - energy[::-1], intensity[::-1], grid)
+
+    def without_step(self) -> Curve | None:
+        """The query less a step that rises as its running area does.
+
+        D. A. Shirley, Phys. Rev. B 5 (1972) 4709, to self-consistency. None if it has hardly a
+        step, or hardly anything else.
+        """
+        energy, intensity, grid = self._raw
+        ends = max(1, energy.size // _ENDS)
+        height = float(intensity[-ends:].mean() - intensity[:ends].mean())
+        if height < _STEP * self.height:
+            return None
+        left = intensity - intensity[:ends].mean()
+        step = np.zeros(energy.size)
+        for _ in range(_ROUNDS):
+            area = np.cumsum(np.clip(left - step, 0.0, None) * np.gradient(energy))
+            if area[-1] <= 0.0:
+                return None
+            step = height * area / area[-1]
+        if float(np.ptp(intensity - step)) < _BESIDE * self.height:
+            return None
+        return Curve(energy, intensity - step, grid)
 
     def covers(self, position_ev: Array) -> NDArray[np.bool_]:
         """Where the query has data; any shape."""

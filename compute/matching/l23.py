@@ -85,8 +85,8 @@ class OneElectron:
     Attributes
     ----------
     name : str
-        ``"metal"`` or ``"3d10"``.
-    oxidation_state : int
+        ``"metal"``, ``"3d10"``, or ``"line"`` for an edge of another element.
+    oxidation_state : int or None
     energy_ev : float64 (n,)
     intensities : float64 (j, n)
     shift_err_ev : float
@@ -94,7 +94,7 @@ class OneElectron:
     """
 
     name: str
-    oxidation_state: int
+    oxidation_state: int | None
     energy_ev: Array
     intensities: Array
     shift_err_ev: float
@@ -119,6 +119,11 @@ def rougher(model: Discrepancy) -> Discrepancy:
 _BANDS = ((0.0, 1.0), (2.5, 1.0), (5.0, 1.0), (3.0, 2.5), (6.0, 2.5))
 _SHARES = (0.7, 1.0, 1.4)  # of a metal's area: what saturation and background leave uncertain
 _METAL_HWHM_EV = (0.8, 1.5)
+# One line with a step, of another element's edge (M4 of lanthanum under nickel's L3, a K edge):
+# half widths of Lorentzians and of Gaussians, heights of the step over the line's, half widths of
+# steps without a line, and how far from L3 all may stand.
+_LORENTZ_EV, _GAUSS_EV, _STEPS, _BARE_EV = (0.4, 1.2), (1.2, 2.4), (0.0, 0.3, 1.0, 3.0), (0.5, 3.0)
+_ANYWHERE_EV = 6.0
 
 
 def alternatives(lines: WhiteLines) -> list[OneElectron]:
@@ -145,7 +150,22 @@ def alternatives(lines: WhiteLines) -> list[OneElectron]:
         # The edge of Cu2O, Cu2S and Cu(I) oxychalcogenides rises 0.5 to 1.5 eV above the metal's.
         shapes = [_banded(energy, lines, 1.0, *band) for band in _BANDS]
         found.append(OneElectron("3d10", full, energy, np.array(shapes), 0.8))
-    return found
+    return [*found, OneElectron("line", None, energy, _single(energy, lines.l3_ev), _ANYWHERE_EV)]
+
+
+def _single(energy: Array, at_ev: float) -> Array:
+    """One line of height 1 with a step where it rises, or a step alone, (j, n)."""
+
+    def step(x: Array) -> Array:
+        result: Array = 0.5 + np.arctan(x) / np.pi
+        return result
+
+    x = energy - at_ev
+    found = [step(x / width) for width in _BARE_EV]
+    for height in _STEPS:
+        found += [1.0 / (1.0 + (x / w) ** 2) + height * step(x / w + 1.0) for w in _LORENTZ_EV]
+        found += [0.5 ** ((x / w) ** 2) + height * step(x / w + 1.0) for w in _GAUSS_EV]
+    return np.array(found)
 
 
 def _banded(

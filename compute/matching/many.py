@@ -19,7 +19,9 @@ from compute.matching.library import SpectrumLibrary
 from compute.matching.region import edge_region, smooth_share
 from compute.matching.results import MatchResult
 from compute.matching.search import EXACT
+from compute.matching.second_edge import with_second_edge
 from compute.matching.threads import alone
+from compute.spikes import bridged, spikes
 from compute.threads import single_blas
 
 Floats = NDArray[np.float64]
@@ -110,9 +112,10 @@ class _Open:
     def _one(self, row: Floats, saved: Saved, library: SpectrumLibrary) -> Answered:
         there = np.isfinite(row)
         try:
-            curve = checked_curve(self.energy_ev[there], row[there])
+            energy, values = checked_curve(self.energy_ev[there], row[there])
+            values = bridged(values, spikes(values))
             energy, values = edge_region(
-                *curve, saved.absorber, saved.edge, library.grid, self.max_shift_ev
+                energy, values, saved.absorber, saved.edge, library.grid, self.max_shift_ev
             )
             result = library.match(
                 energy,
@@ -122,6 +125,7 @@ class _Open:
                 max_shift_ev=self.max_shift_ev,
                 among=saved.among,
             )
+            result = with_second_edge(result, library, energy, values, saved.absorber, saved.edge)
         except InputError as error:
             return Answered(None, reason=str(error))
         return Answered(result, smooth_share(energy, values))

@@ -337,9 +337,9 @@ def as_mixture(
 ) -> Mixture:
     """The largest of the combinations (of sizes 1, 2, …) each of whose components gains.
 
-    Errors of shares hold what the others ``fitted`` of that size say of its group, by their
-    evidence: which substance stands for a valence is seldom sure. ``ids`` are those of ``rows``;
-    ``unit`` is the query's.
+    Errors of shares hold what the others ``fitted`` say of its group, by their evidence and what
+    their components cost: which substance stands for a valence, and whether there is another, is
+    seldom sure. ``ids`` are those of ``rows``; ``unit`` is the query's.
     """
     cost = penalty(rows, found[0].n)
     gains = [found[0].log_evidence - cost]
@@ -350,9 +350,7 @@ def as_mixture(
     best = found[size - 1]
     height = rows.height[list(best.row)] / unit
     scale, share, error = shares(best.weight, best.covariance, height)
-    error = np.hypot(
-        error, _open_choice(best, [one for one in fitted if len(one.row) == size], rows)
-    )
+    error = np.hypot(error, _open_choice(best, fitted, rows, cost))
     scale_err = np.sqrt(np.diag(best.covariance)) / height
     components = [
         Component(ids[row], *(float(x[k]) for x in (share, error, scale, scale_err)))
@@ -369,11 +367,14 @@ def as_mixture(
     )
 
 
-def _open_choice(best: Mixed, rivals: list[Mixed], rows: Rows) -> Array:
+def _open_choice(best: Mixed, fitted: list[Mixed], rows: Rows, cost: float) -> Array:
     """Standard deviation (k,) of the share of each component's group over rival combinations."""
-    if not rivals:
-        return np.zeros(len(best.row))
-    likely = np.exp([min(one.log_evidence - best.log_evidence, 0.0) for one in rivals])
+
+    def worth(one: Mixed) -> float:
+        return one.log_evidence - cost * len(one.row)
+
+    rivals = fitted if len(best.row) > 1 else [best, *fitted]
+    likely = np.exp([min(worth(one) - worth(best), 0.0) for one in rivals])
     likely /= likely.sum()
 
     def of_groups(one: Mixed) -> Array:

@@ -12,6 +12,7 @@ from scipy.linalg.lapack import dpstrf
 from compute.jit import njit
 from compute.matching.grid import Array
 
+N_OWN = 2  # columns of a candidate: bow and continuum step
 N_BESIDE = 7  # what is whitened beside the covariance's own columns: the query and its six
 NO_NOISE = 1e-18  # of a covariance: below what a sum of such numbers holds
 # Of the floor's variance, what the parts may miss of the covariance in any direction. It changes
@@ -31,7 +32,7 @@ class Parts(NamedTuple):
         The rest of that is low lowᵀ.
     decay : float64 (3,)
         What correlations of positions, their squares and those of areas fall to in one column.
-    warp_ev, area_share, step, floor, freedom : float
+    warp_ev, area_share, step, bow, floor, freedom : float
         Of `discrepancy.Discrepancy`.
     """
 
@@ -41,6 +42,7 @@ class Parts(NamedTuple):
     warp_ev: float
     area_share: float
     step: float
+    bow: float
     floor: float
     freedom: float
 
@@ -106,6 +108,16 @@ def running_area(y: Array) -> Array:
 
 
 @njit(cache=True, nogil=True)
+def arched(n: int) -> Array:
+    """A parabola over n columns, 1 at both ends, -1/2 in the middle."""
+    out = np.empty(n)
+    for i in range(n):
+        x = 2.0 * i / max(n - 1, 1) - 1.0
+        out[i] = 1.5 * x * x - 0.5
+    return out
+
+
+@njit(cache=True, nogil=True)
 def reach_of(noise: Array) -> int:
     """The last distance at which a noise's covariance by distance (size,) is any."""
     last = 0
@@ -137,10 +149,20 @@ def take_sides(
 
 
 @njit(cache=True, nogil=True)
-def take_low(parts: Parts, first: int, size: float, running: Array, columns: Any) -> None:
-    """The columns U (n, ≥ r + 1) of the covariance, in place; ``size`` is that of the errors."""
+def take_low(parts: Parts, first: int, size: float, own: Array, columns: Any) -> None:
+    """The columns U (n, ≥ r + ``N_OWN``) of the covariance, in place; ``size`` is of the errors."""
     low = parts.low.shape[1]
-    for i in range(running.size):
+    for i in range(own.shape[0]):
         for k in range(low):
             columns[i, k] = size * parts.low[first + i, k]
-        columns[i, low] = size * parts.step * running[i]
+        for k in range(N_OWN):
+            columns[i, low + k] = size * own[i, k]
+
+
+@njit(cache=True, nogil=True)
+def own_columns(parts: Parts, y: Array) -> Array:
+    """Bow and step of a candidate (n,), (n, ``N_OWN``), the step last: it is never zero."""
+    out = np.empty((y.size, N_OWN))
+    out[:, 0] = parts.bow * arched(y.size)
+    out[:, 1] = parts.step * running_area(y)
+    return out

@@ -40,6 +40,7 @@ _COUNTED = 0.3
 _MOSTLY = 0.5  # of the query's variance
 # The best of n trials explains 2 ln(n) / points of white noise: of 20,000 shifts, widths and rows.
 _BY_CHANCE = 20.0
+_LARGE_STEP = 0.2  # of a row's root mean square, as a continuum behind white lines is
 _MODELS = 8  # a library's own, those of its alternatives, and what is being learnt
 _JUDGED = 2  # the best, and the best where one row is struck out
 
@@ -117,6 +118,26 @@ class Candidates:
         )
 
 
+@dataclass(frozen=True)
+class _Leading:
+    """Rows (k,) for the exact pass, and where they lie."""
+
+    row: NDArray[np.int64]
+    alignment: Alignment
+
+    def joined(self, other: _Leading) -> _Leading:
+        """With the other's rows that are not among these."""
+        new = np.flatnonzero(~np.isin(other.row, self.row))
+        more = other.alignment.take(new)
+        pairs = (
+            (getattr(self.alignment, f), getattr(more, f)) for f in ("shift", "variance", "gamma")
+        )
+        return _Leading(
+            np.concatenate([self.row, other.row[new]]),
+            Alignment(*(np.concatenate(pair) for pair in pairs)),
+        )
+
+
 class Searcher:
     """Searches rows on one comparison grid."""
 
@@ -169,23 +190,36 @@ class Searcher:
         with single_blas():
             bank = self.screen.bank(curve, max_shift_ev) if bank is None else bank
             covariance = self.covariance(model)
-            return self._search(
-                curve, rows, bank, covariance, prior, max_shift_ev, among, also, count, most
+            leading = self._leading(
+                curve, rows, bank, covariance, max_shift_ev, among, also, count, most
             )
+            # Before the exact pass a step costs as if theory had missed it
+            if model.step > _LARGE_STEP and (flat := curve.without_step()) is not None:
+                bank = self.screen.bank(flat, max_shift_ev)
+                leading = leading.joined(
+                    self._leading(
+                        flat, rows, bank, covariance, max_shift_ev, among, None, count, most
+                    )
+                )
+            return self._exactly(
+                curve, leading.row, rows.values[leading.row].astype(np.float64),
+                rows.shift_err_ev[leading.row], rows.error[leading.row], leading.alignment,
+                covariance, prior, max_shift_ev, also,
+            )  # fmt: skip
 
-    def _search(
+    def _leading(
         self,
         curve: Curve,
         rows: Rows,
         bank: Bank,
         covariance: Covariance,
-        prior: AlignmentPrior,
         max_shift_ev: float,
         among: NDArray[np.int64] | None,
         also: int | None,
         count: int,
         most: int,
-    ) -> Candidates:
+    ) -> _Leading:
+        """What the first two passes leave."""
         shortlist = self.screen.search(
             rows.values, rows.ratios, bank, SHORTLIST, among, rows.broadened
         )
@@ -197,7 +231,7 @@ class Searcher:
                   for f in ("row", "gain", "shift_ev", "sigma_ev", "gamma_ev"))
             )  # fmt: skip
         values = rows.values[shortlist.row].astype(np.float64)
-        own_err, error = rows.shift_err_ev[shortlist.row], rows.error[shortlist.row]
+        error = rows.error[shortlist.row]
         start = Alignment(shortlist.shift_ev, shortlist.sigma_ev**2, shortlist.gamma_ev)
         rough, likelihood = self._roughly(curve, values, start, covariance, max_shift_ev, error)
         likely = _COUNTED * likelihood + np.log(rows.weight[shortlist.row])
@@ -207,10 +241,7 @@ class Searcher:
         if also is not None:
             place = np.flatnonzero(shortlist.row == also)
             picked = np.concatenate([picked[~np.isin(picked, place)], place])
-        return self._exactly(
-            curve, shortlist.row[picked], values[picked], own_err[picked], error[picked],
-            rough.take(picked), covariance, prior, max_shift_ev, also,
-        )  # fmt: skip
+        return _Leading(shortlist.row[picked], rough.take(picked))
 
     def _roughly(
         self,

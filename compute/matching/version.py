@@ -1,3 +1,3 @@
 """Version of the matching, a part of saved indexes and of what a match records."""
 
-VERSION = "matching-5"  # raise it whenever a query gets other candidates, scores or probabilities
+VERSION = "matching-6"  # raise it whenever a query gets other candidates, scores or probabilities

@@ -25,6 +25,7 @@ import django
 import numpy as np
 
 from tests.benchmarks.measured_claims import Claims, interval
+from tests.benchmarks.measured_disturbed import disturbed
 from tests.benchmarks.measured_made import made_claims, residuals
 from tests.benchmarks.measured_mixtures import mixtures
 from tests.benchmarks.measured_set import (
@@ -183,6 +184,7 @@ def report(site: Site, spectra: list[Measured], made: int) -> Iterator[str]:
                 f"{lo:g} to {hi:g} eV: {ask(one, (lo, hi)).told}" for lo, hi in _RANGES
             )
             yield f"* one scan of CuO cut to ranges: {told}"
+    yield from disturbed(spectra)
     held = score(one for one in spectra if one.held_out)
     if held.lines:
         yield ""

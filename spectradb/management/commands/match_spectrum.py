@@ -99,7 +99,7 @@ class Command(JsonCommand):
             max_shift_ev=max_shift,
         )
         try:
-            energies, intensity, asked, itself, notes = self._query(query, asked, columns)
+            energies, intensity, asked, itself, notes = self._query(query, asked.checked(), columns)
             for group in searched_groups(energies, asked):
                 index.refresh(group)
             within = self._made_of(only_elements)

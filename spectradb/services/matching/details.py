@@ -117,6 +117,7 @@ def mixture(
     InputError
         As `match_curve`.
     """
+    options = options.checked()
     energy, values = checked_query(energy_ev, intensity, options)
     group = _group(energy, values, options, within, without)
     library = library_of(group)

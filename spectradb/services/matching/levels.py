@@ -103,6 +103,8 @@ def described(one: AlternativeShare) -> str:
     """An alternative in words."""
     if one.name == "metal":
         return "a metal: no multiplet, the lines of a band"
+    if one.name == "line":
+        return "another edge: one line or a step, no L3 and L2"
     return f"a full 3d shell ({one.oxidation_state}+): no white line, a step"
 
 

@@ -19,6 +19,8 @@ from compute.matching import Match as Found
 from compute.matching.grid import MIN_POINTS, checked_curve
 from compute.matching.region import edge_region, smooth_share
 from compute.matching.search import EXACT, SHORTLIST
+from compute.matching.second_edge import with_second_edge
+from compute.spikes import bridged, spikes
 from spectradb.models import Spectrum
 from spectradb.services.matching.groups import Group, groups, whole_valences
 from spectradb.services.matching.holdings import thin_in_words
@@ -33,6 +35,7 @@ from spectradb.services.matching.levels import (
     levels_of,
 )
 from spectradb.services.matching.options import MatchOptions
+from spectradb.services.matching.overlaps import overlaps_in_words
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -41,6 +44,7 @@ FloatArray = NDArray[np.float64]
 
 _OVERLAP = 0.5  # of a library's range that the query has to cover
 _SURELY_KEV = 10.0  # no spectrum in eV ends below
+_NAMED = 0.1  # of a candidate whose elements count when edges may overlap; convention
 
 
 @dataclass(frozen=True)
@@ -170,7 +174,10 @@ def match_curve(
     """
     if not 1 <= options.top <= SHORTLIST:
         raise InputError("top", options.top, f"must be 1 to {SHORTLIST}")
-    energy, values = checked_query(energy_ev, intensity, options)
+    options = options.checked()
+    energy, values = _asked_part(energy_ev, intensity, options)
+    single = spikes(values)
+    values = bridged(values, single)
     wanted = None if within is None else set(within.values_list("pk", flat=True))
     answered: list[tuple[Group, MatchResult, float]] = []
     reasons: list[str] = []
@@ -186,7 +193,17 @@ def match_curve(
         where = f"{energy[0]:.1f} to {energy[-1]:.1f} eV"
         told = "; ".join(reasons) or _out_of_reach(energy, options)
         raise InputError("energy_ev", where, told)
-    return _joined(weighed(answered), options, (float(energy[0]), float(energy[-1])))
+    answer = _joined(weighed(answered), options, (float(energy[0]), float(energy[-1])))
+    return replace(answer, warnings=[*_of_spikes(energy[single]), *answer.warnings])
+
+
+def _of_spikes(energy: FloatArray) -> list[str]:
+    """What is said of points that were left out, at energies (k,)."""
+    if energy.size == 0:
+        return []
+    places = ", ".join(f"{one:.2f}" for one in energy[:5])
+    more = "" if energy.size <= 5 else f" and {energy.size - 5} more"
+    return [f"Single points that no spectrum has were left out, at {places}{more} eV."]
 
 
 def searched_groups(energy: FloatArray, options: MatchOptions) -> list[Group]:
@@ -210,10 +227,18 @@ def _out_of_reach(energy: FloatArray, options: MatchOptions) -> str:
     if searched_groups(energy, options):
         return "no published spectrum that overlaps it is among those to be searched"
     low, high = min(low for _, low, _ in there), max(high for _, _, high in there)
-    told = (
-        f"no published spectrum overlaps it enough; those of {len(there)} edges lie between "
-        f"{low:.0f} and {high:.0f} eV"
-    )
+    touched = [
+        f"{group.absorber} {group.edge} ({start:.0f} to {stop:.0f} eV)"
+        for group, start, stop in there
+        if energy[0] < stop and start < energy[-1]
+    ]
+    if touched:
+        told = f"it covers too little of {', '.join(touched[:3])}: half is needed"
+    else:
+        told = (
+            f"no published spectrum overlaps it enough; those of {len(there)} edges lie between "
+            f"{low:.0f} and {high:.0f} eV"
+        )
     if energy[-1] < _SURELY_KEV and searched_groups(1000.0 * energy, options):
         told += "; are the energies in keV?"
     return told
@@ -222,13 +247,20 @@ def _out_of_reach(energy: FloatArray, options: MatchOptions) -> str:
 def checked_query(
     energy_ev: FloatArray, intensity: FloatArray, options: MatchOptions
 ) -> tuple[FloatArray, FloatArray]:
-    """A curve (n,) in ascending energy, cut to the range asked for.
+    """A curve (n,) in ascending energy, cut to the range asked for, lone points bridged.
 
     Raises
     ------
     InputError
         Too few points (in the range), NaN, constant data.
     """
+    energy, values = _asked_part(energy_ev, intensity, options)
+    return energy, bridged(values, spikes(values))
+
+
+def _asked_part(
+    energy_ev: FloatArray, intensity: FloatArray, options: MatchOptions
+) -> tuple[FloatArray, FloatArray]:
     energy, values = checked_curve(energy_ev, intensity)
     if options.energy_range is not None:
         low, high = options.energy_range
@@ -265,6 +297,7 @@ def _in_group(
         e, v, top=None, least=max(options.top, EXACT), max_shift_ev=options.max_shift_ev,
         among=among,
     )  # fmt: skip
+    result = with_second_edge(result, library, e, v, group.absorber, group.edge)
     return result, smooth_share(e, v)
 
 
@@ -284,10 +317,15 @@ def _joined(answers: Weighed, options: MatchOptions, range_ev: tuple[float, floa
         .in_bulk([m.spectrum_id for m, _, _ in pooled])
     )
     matches = [_candidate(m, p, group, rows[m.spectrum_id]) for m, p, group in pooled]
+    named = [rows[m.spectrum_id] for m, p, _ in pooled if p >= _NAMED]
     leader, leading = found[int(np.argmax(weight))]
     used = [result for w, (_, result) in zip(weight, found, strict=True) if w > 0.01]
     no_edge = "No edge is seen: a smooth background explains more than any candidate."
-    warnings = [*leading.warnings, *thin_in_words(leader)]
+    warnings = [
+        *leading.warnings,
+        *overlaps_in_words(leader, leading.matches[0].shift_ev, (row.formula for row in named)),
+        *thin_in_words(leader),
+    ]
     return Answer(
         matches=matches,
         valences=valences,

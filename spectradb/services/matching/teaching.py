@@ -46,7 +46,7 @@ from spectradb.services.matching.groups import (
 # refined, rounded. Residuals of a calculation are alike over some 0.7 eV, about a peak's width.
 THEORY_ERROR = Discrepancy(
     warp_ev=0.24, warp_length_ev=10.0, area=0.03, area_length_ev=15.0, step=0.55,
-    smooth=0.16, smooth_length_ev=0.7, floor=0.01, freedom=10.0,
+    smooth=0.16, smooth_length_ev=0.7, floor=0.01, freedom=10.0, bow=0.3,
 )  # fmt: skip
 # Errors of a route's spectra over those expected of theory: of the positions of features, mean
 # absolute, in docs/measurements/cheap.md and cluster.md.

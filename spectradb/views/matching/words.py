@@ -99,6 +99,8 @@ def _none_of_these(run: MatchRun) -> str:
         return gettext("Probably none of these")
     if named[0]["name"] == "metal":
         return gettext("Probably a metal, which no multiplet describes")
+    if named[0]["name"] == "line":
+        return gettext("Probably another edge: one line or a step, no L3 and L2")
     return gettext("Probably a full 3d shell (%s), which has no white line") % valence(
         named[0]["oxidation_state"]
     )

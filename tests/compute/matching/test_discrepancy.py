@@ -38,7 +38,7 @@ def _shape(seed: int = 0):
 
 def test_evidence_is_the_restricted_likelihood_averaged_over_the_size_of_the_errors():
     nu = 3.0
-    shape, covariance = _shape(), Covariance(GRID, Discrepancy(freedom=nu))
+    shape, covariance = _shape(), Covariance(GRID, Discrepancy(freedom=nu, bow=0.2))
     n = WINDOW.stop - WINDOW.start
     rng = np.random.default_rng(3)
     query = 1.7 * shape.value[WINDOW] + 0.2 + rng.normal(0.0, 0.05, n)
@@ -71,7 +71,7 @@ def test_many_degrees_of_freedom_are_a_gaussian():
 
 
 def test_evidence_averages_over_errors_smaller_than_expected():
-    shape, covariance = _shape(), Covariance(GRID, Discrepancy(sizes=UNKNOWN_SIZES))
+    shape, covariance = _shape(), Covariance(GRID, Discrepancy(sizes=UNKNOWN_SIZES, bow=0.1))
     n = WINDOW.stop - WINDOW.start
     query = 1.7 * shape.value[WINDOW] + 0.01 * np.random.default_rng(5).normal(size=n)
     noise, still = 1e-2 * NOISE, np.zeros(3, bool)

@@ -77,3 +77,27 @@ def test_a_curve_that_cannot_be_used_is_refused_by_name(energy, intensity, field
     with pytest.raises(InputError) as caught:
         checked_curve(energy, intensity)
     assert caught.value.field == field
+
+
+def _white(x: np.ndarray) -> np.ndarray:
+    return np.exp(-0.5 * ((x - 10.0) / 0.7) ** 2) + 0.5 * np.exp(-0.5 * ((x - 25.0) / 0.7) ** 2)
+
+
+def test_a_step_that_follows_the_lines_comes_off_and_the_lines_stay():
+    grid = ComparisonGrid(0.0, 0.3, 130, 0.2)
+    x = np.linspace(0.0, 38.0, 400)
+    lines = _white(x)
+    step = np.cumsum(lines) / lines.sum()
+    flat = Curve(x, 5.0 + lines + 0.4 * step, grid).without_step()
+    assert flat is not None
+    at = np.linspace(2.0, 36.0, 60)
+    expected = 5.0 + Curve(x, lines, grid).at(at)
+    np.testing.assert_allclose(flat.at(at), expected, atol=0.03)
+
+
+@pytest.mark.parametrize("kind", ["no step", "falling"])
+def test_nothing_comes_off_where_there_is_no_step(kind: str):
+    grid = ComparisonGrid(0.0, 0.3, 130, 0.2)
+    x = np.linspace(0.0, 38.0, 400)
+    curve = {"no step": _white(x), "falling": _white(x) - 0.02 * x}[kind]
+    assert Curve(x, curve, grid).without_step() is None

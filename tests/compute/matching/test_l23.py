@@ -110,8 +110,32 @@ def test_shapes_survive_being_saved(copper, tmp_path):
 def test_only_3d_edges_have_white_lines_here():
     assert white_lines("La", "L23") is None
     assert white_lines("Fe", "K") is None
-    assert [one.name for one in alternatives(white_lines("Fe", "L23"))] == ["metal"]
-    assert alternatives(white_lines("Mn", "L23")) == []
+    assert [one.name for one in alternatives(white_lines("Fe", "L23"))] == ["metal", "line"]
+    assert [one.name for one in alternatives(white_lines("Mn", "L23"))] == ["line"]
+
+
+@pytest.mark.parametrize("shape", ["gaussian", "lorentzian", "step"])
+def test_one_line_without_a_second_is_another_edge_and_no_copper(copper, shape):
+    energy = np.arange(922.0, 965.0, 0.1)
+    x = (energy - 930.8) / 1.1
+    curve = {
+        "gaussian": np.exp(-0.5 * x * x) + 0.1 * np.arctan(x),
+        "lorentzian": 1.0 / (1.0 + x * x) + 0.1 * np.arctan(x),
+        "step": np.arctan(x),
+    }[shape]
+    noise = np.random.default_rng(4).normal(0.0, 0.01, energy.size)
+    found = copper.match(energy, curve + noise, max_shift_ev=8.0)
+    assert found.none_of_these > 0.8
+    assert found.alternatives[0].name == "line"
+
+
+def test_two_edges_on_a_high_step_are_still_the_substance_they_are(copper):
+    energy = np.arange(922.0, 965.0, 0.1)
+    edges = _lines(931.1, 0.5, energy)
+    step = 0.3 * edges.max() * (0.5 + _steps(energy, 930.5) / (3.0 * np.pi))
+    found = copper.match(energy, edges + step, max_shift_ev=8.0)
+    assert found.none_of_these < 0.2
+    assert found.matches[0].shift_ev == pytest.approx(0.0, abs=1.0)
 
 
 def test_shapes_miss_by_more_than_theory():

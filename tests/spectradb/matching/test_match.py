@@ -278,6 +278,49 @@ def test_more_candidates_than_are_compared_are_refused_by_the_name_of_the_option
         match_curve(*_measured("Ni", 1), MatchOptions(top=top))
 
 
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"absorber": "Xx"}, "^absorber"),
+        ({"edge": "Q9"}, "^edge"),
+        ({"energy_range": (880.0, 850.0)}, "^range.*start below"),
+        ({"max_shift_ev": -3.0}, "^max_shift_ev"),
+    ],
+)
+def test_what_is_asked_wrongly_is_told_by_the_name_of_the_option(wrong, named):
+    _theory("Ni", 1)
+    with pytest.raises(InputError, match=named):
+        match_curve(*_measured("Ni", 1), MatchOptions(**wrong))
+
+
+def test_symbols_may_be_written_small():
+    row = _theory("Ni", 1)
+    answer = match_curve(*_measured("Ni", 1), MatchOptions(absorber="ni", edge="l23"))
+    assert answer.matches[0].spectrum_id == row.pk
+
+
+def test_a_scan_that_covers_too_little_of_an_edge_is_told_which_and_how_much_it_is():
+    _theory("Ni", 1)
+    energy, intensity = _measured("Ni", 1)
+    part = energy > energy[-60]
+    with pytest.raises(InputError, match=r"too little of Ni L23 \(\d+ to \d+ eV\): half is needed"):
+        match_curve(energy[part], intensity[part], MatchOptions())
+
+
+def test_a_lost_point_changes_nothing_and_is_told():
+    rows = [_theory("Ni", k) for k in range(4)]
+    energy, intensity = _measured("Ni", 2)
+    whole = match_curve(energy, intensity, MatchOptions())
+    lost = intensity.copy()
+    at = int(np.argmax(intensity))
+    lost[at] = intensity.min() - 0.5 * np.ptp(intensity)
+    answer = match_curve(energy, lost, MatchOptions())
+    assert answer.matches[0].spectrum_id == rows[2].pk == whole.matches[0].spectrum_id
+    assert answer.matches[0].probability == pytest.approx(whole.matches[0].probability, abs=0.02)
+    assert any(f"at {energy[at]:.2f} eV" in text for text in answer.warnings)
+    assert not any("Single points" in text for text in whole.warnings)
+
+
 @pytest.mark.parametrize("query", ["nothing.csv", "999999"])
 def test_command_tells_what_is_not_there(query):
     with pytest.raises(CommandError, match="there is no"):
