@@ -362,21 +362,23 @@ def _averaged(
     variable = [i for i in free if is_open_shell(sites[i].element)]
     if not variable and not stated:
         variable = [i for i in free if len(options[i]) > 1] or free
-    chosen, value, cost = -1, 0.0, np.inf
+    chosen: list[int] = []
+    value, cost = 0.0, np.inf
     floor = sum(min(costs.values()) for costs in options)
     charge = sum(b * m for b, m in zip(best, multiplicities, strict=True)) - total
     for i in variable:  # one site takes the fractional charge if that stays within its states
         candidate = best[i] - charge / multiplicities[i]
         if min(options[i]) <= candidate <= max(options[i]):
-            sigma = (0.25 + 0.12 * abs(candidate)) * (1.0 if sites[i].trusted else _ROUGH)
-            off = 0.0 if sites[i].silent else candidate - _sum(sites[i])
-            this = 0.5 * (off / sigma) ** 2 - options[i][best[i]] + _between(sites[i], candidate)
+            this = _cost_between(sites[i], candidate) - options[i][best[i]]
             if this < cost:
-                chosen, value, cost = i, candidate, this
-    values = [float(b) for b in best]
-    if chosen >= 0:
-        values[chosen] = value
-    else:  # down to the metal; beside stated sites only usual states
+                chosen, value, cost = [i], candidate, this
+    for i in list(chosen):  # all sites of its element, where bonds tell the other order
+        like = [j for j in variable if sites[j].element == sites[i].element and best[j] == best[i]]
+        if any(_reversed(sites[i], value, sites[j], best[j]) for j in like):
+            chosen, value = like, best[i] - charge / sum(multiplicities[j] for j in like)
+            cost = sum(_cost_between(sites[j], value) - options[j][best[j]] for j in like)
+    values = [value if i in chosen else float(b) for i, b in enumerate(best)]
+    if not chosen:  # down to the metal; beside stated sites only usual states
         values = shared(best, charge, variable, options, multiplicities, anything=not stated)
     states = [
         _as_given(
@@ -391,6 +393,19 @@ def _averaged(
         for i, (site, v) in enumerate(zip(sites, values, strict=True))
     ]
     return states, floor + cost + _FRACTIONAL
+
+
+def _reversed(one: Evidence, state: float, other: Evidence, others: float) -> bool:
+    """Whether two sites' states are in the other order than their sums, which can be trusted."""
+    trusted = one.trusted and other.trusted
+    return trusted and (state - others) * (_sum(one) - _sum(other)) < 0
+
+
+def _cost_between(site: Evidence, state: float) -> float:
+    """Cost of a fractional state."""
+    sigma = (0.25 + 0.12 * abs(state)) * (1.0 if site.trusted else _ROUGH)
+    off = 0.0 if site.silent else state - _sum(site)
+    return 0.5 * (off / sigma) ** 2 + _between(site, state)
 
 
 def _between(site: Evidence, state: float) -> float:

@@ -88,3 +88,20 @@ def test_a_mean_of_which_one_ion_has_a_full_shell_is_an_ion() -> None:
     assert not no_ion("Cu", 4 / 3)
     assert not no_ion("Cu", 2.0)
     assert "full" in no_ion("Zn", 2.0)
+
+
+def test_two_sites_whose_sums_do_not_tell_them_apart_share_alike() -> None:
+    """YBa2Cu3O7, whose chains have the higher sum, and Fe3O4, whose tetrahedra have."""
+    cuprate = Structure.from_spacegroup(
+        "Pmmm",
+        Lattice.orthorhombic(3.82, 3.886, 11.68),
+        ["Ba", "Y", "Cu", "Cu", "O", "O", "O", "O"],
+        [
+            [0.5, 0.5, 0.184], [0.5, 0.5, 0.5], [0, 0, 0], [0, 0, 0.355],
+            [0, 0.5, 0], [0, 0, 0.159], [0.5, 0, 0.378], [0, 0.5, 0.378],
+        ],
+    )  # fmt: skip
+    copper = [site for site in analyze_sites(cuprate) if site.element == "Cu"]
+    assert [site.oxidation_state for site in copper] == pytest.approx([7 / 3, 7 / 3])
+    magnetite = analyze_sites(crystal("spinel-Fe3O4").structure())
+    assert [site.oxidation_state for site in magnetite if site.element == "Fe"] == [3.0, 2.5]
