@@ -57,7 +57,9 @@ def check(absorber: str, edge: str, route: str) -> None:
     if route == FEFF:
         feff_edges.check(absorber, edge)
     elif absorber not in absorbers(route):
-        raise InputError("absorber", absorber, f"known: {', '.join(absorbers(route))}")
+        known = absorbers(route)
+        meant = f"{absorber.capitalize()}? " if absorber.capitalize() in known else ""
+        raise InputError("absorber", absorber, f"{meant}known: {', '.join(known)}")
 
 
 def engine(route: str) -> str:

@@ -153,6 +153,16 @@ SENTENCES = (
     "nitrogen donors: ammines alone, 10Dq within 0.3 eV",
     "carbon donors: hexacyanides alone, 10Dq within 1 eV",
     "hydrides: no measured splitting",
+    "a tetrahedron of {0} (2+ were)",
+    "a tetrahedron of {0}: 10Dq comes out too small, by up to 2 eV",
+    "a charge-transfer energy of {0} eV (-0.1 eV and above were)",
+    "nitrogen that is no ammine's: no measured splitting",
+    "cyanides and carbonyls of other shapes than six carbons: no measured splitting",
+    "nitrogen that ends a triple bond ({0}): its field is too strong",
+    "a square of nitrogen: S = 0 and S = 1 of d8 come out within a few tenths of an eV of each "
+    "other, where porphyrins have S = 0",
+    "atom {0} ({1}): 10Dq comes out as {2} eV, within the error of route cheap (0.2 eV) of "
+    "nothing: the order of the d levels, and with it the ground state, is not sure",
     "broadened data: {0} peaks with an instrument Gaussian (σ about {1} eV) describe the "
     "spectrum better than {2} pure Lorentzians; their number means nothing. Give Gaussian σ, "
     'or fit it with "fit".',

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compute.errors import InputError
 from compute.multiplet.determinants import Space
 from compute.multiplet.integrals import Problem
 from compute.multiplet.operators import hamiltonian
@@ -21,6 +22,7 @@ Real = NDArray[np.float64]
 SMALLEST_WEIGHT = 1e-10  # relative to the ground state; states below it are left out
 _SAME_LEVEL_EV = 1e-8  # at zero temperature the ground level is populated evenly
 _DENSE_BLOCK = 250  # below this, all eigenstates cost less than a few by iteration
+_HOTTEST_ITERATED_K = 5000.0  # more populates hundreds of states: no few lowest to iterate for
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,12 @@ def populate(problem: Problem, space: Space, temperature: float, *, dense: bool)
     ----------
     temperature : K
     dense : diagonalise every block fully, and report all energies
+
+    Raises
+    ------
+    InputError
+        A temperature that populates more than iteration finds.
+    ConvergenceError
     """
     window = _SAME_LEVEL_EV - BOLTZMANN_EV_K * temperature * float(np.log(SMALLEST_WEIGHT))
     found: list[tuple[int, bool, Real, Array]] = []
@@ -73,6 +81,14 @@ def populate(problem: Problem, space: Space, temperature: float, *, dense: bool)
         matrix = hamiltonian(space.block(charge), problem.initial)
         if dense or matrix.size <= _DENSE_BLOCK:
             values, vectors = eigensystem(matrix)
+        elif temperature > _HOTTEST_ITERATED_K:
+            raise InputError(
+                "temperature_k",
+                temperature,
+                f"blocks of {matrix.size:,} states are iterated for their lowest ones, which is "
+                f"done to {_HOTTEST_ITERATED_K:g} K; hotter ones need method dense, which solves "
+                "for all",
+            )
         else:
             values, vectors = lowest_states(matrix, window, ceiling=ceiling)
         if values.size:

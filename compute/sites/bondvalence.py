@@ -26,7 +26,7 @@ _R0: Mapping[str, Mapping[str, float]] = {
 
 def bond_valence(element: str, other: str, distance_ang: float, *, cutoff: float = 0.02) -> float:
     """Valence of one bond by O'Keeffe and Brese's rule; 0 when below ``cutoff``."""
-    r0 = _bond_length_parameter(element, other)
+    r0 = bond_length_of_unit_valence(element, other)
     value = exp((r0 - distance_ang) / _BOND_VALENCE_B)
     return value if value > cutoff else 0.0
 
@@ -45,7 +45,7 @@ def error_of_sum(valence: float) -> float:
 
 
 @cache
-def _bond_length_parameter(a: str, b: str) -> float:
+def bond_length_of_unit_valence(a: str, b: str) -> float:
     """R0 in Å: tabulated, or r_a + r_b − r_a r_b (√c_a − √c_b)² / (c_a r_a + c_b r_b)."""
     from pymatgen.analysis.bond_valence import BV_PARAMS
     from pymatgen.core import Element

@@ -1,13 +1,15 @@
 """Which atoms around a site are its ligands, and the bond valences they give.
 
 A ligand is a more electronegative non-metal, at most ``_REACH`` times as far as Hoppe's weighted
-mean bond (Z. Kristallogr. 150 (1979) 23): Cu in CuO has four, V in V2O5 has five. The centre of an
+mean bond (Z. Kristallogr. 150 (1979) 23): Cu in CuO has four, V in V2O5 has five. Elements that a
+short bond to another one would hide (Cl beside V=O) are judged by bond valence. The centre of an
 oxo-anion (the P of a phosphate, the H of a hydroxide) is none unless it is bound to the metal
 itself, as the N of a nitrite.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -16,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compute.errors import InputError
-from compute.sites.bondvalence import bond_valence
+from compute.sites.bondvalence import bond_length_of_unit_valence, bond_valence
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -30,6 +32,7 @@ _REACH = 1.285  # ligands lie within this times the mean bond; Hoppe weight 0.03
 _BOND = 1.25  # bonds are within this times the sum of covalent radii
 _CENTRE_BOND = 1.05  # a metal is bound to a centre (N of nitrite, S of sulphite) within this
 _NO_LONE_PAIR = frozenset(("H", "B", "Si", "Ge"))  # centres that are never bound to a metal
+_HIDDEN = 1 / 3  # a shell that leaves out more of its valence than this is not whole
 _CONTRAST = 0.1  # a ligand is more electronegative by at least this (Pauling)
 
 
@@ -160,7 +163,34 @@ def ligands(
         if abs(updated - mean) < 1e-6:
             break
         mean = updated
-    return chosen[distances <= _REACH * mean]
+    kept = chosen[distances <= _REACH * mean]
+    return _with_hidden(elements, index, near, kept, donors) if donors else kept
+
+
+def _with_hidden(
+    elements: list[str], index: int, near: Neighbours, kept: NDArray[np.int64], donors: list[int]
+) -> NDArray[np.int64]:
+    """A shell with the ligands of elements that a short bond to another one hides (Cl beside V=O).
+
+    Lengths of different elements tell nothing beside each other, their valences do: where those
+    that are left out have more than ``_HIDDEN`` of the valence, the ones are added that are not
+    longer, beside the bond of unit valence, than a ligand may be.
+    """
+
+    def relative(k: int) -> float:
+        unit = bond_length_of_unit_valence(elements[index], elements[near.atoms[k]])
+        return float(near.distances[k]) / unit if unit else np.inf
+
+    def valence(shell: Sequence[int]) -> float:
+        pairs = ((elements[near.atoms[k]], float(near.distances[k])) for k in shell)
+        return sum(bond_valence(elements[index], other, d) for other, d in pairs)
+
+    there = {elements[near.atoms[k]] for k in kept}
+    reach = _REACH * float(np.mean([relative(k) for k in kept]))
+    hidden = [k for k in donors if elements[near.atoms[k]] not in there and relative(k) <= reach]
+    if valence(hidden) <= _HIDDEN * (valence(hidden) + valence(kept.tolist())):
+        return kept
+    return np.array(sorted([*kept.tolist(), *hidden]), dtype=np.int64)
 
 
 def bond_valence_sum(

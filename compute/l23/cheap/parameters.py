@@ -29,7 +29,7 @@ from compute.l23.cheap.ewald import lattice_multipoles, point_multipoles
 from compute.l23.cheap.holes import SPLITTING_EV, configurations
 from compute.l23.cheap.prefactors import PREFACTORS, Prefactors
 from compute.l23.cheap.radial import Radial, felt_charge, moments_beside_core_hole, radial
-from compute.l23.cheap.validity import LIGANDS, check
+from compute.l23.cheap.validity import LIGANDS, check, check_order
 from compute.l23.hopping import (
     ligand_hopping,
     ligand_shell,
@@ -282,7 +282,7 @@ def parameters(
     warnings = check(structure, sites, site)
     parts = ingredients(structure, sites, site)
     found = case_of(parts, temperature_k=temperature_k, prefactors=prefactors)
-    return replace(found, warnings=warnings)
+    return replace(found, warnings=(*warnings, *check_order(site, found.ten_dq)))
 
 
 def case_of(

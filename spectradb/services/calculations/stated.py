@@ -65,11 +65,14 @@ def of_crystal(stated: Iterable[StatedValence], crystal: Crystal) -> dict[int | 
     Raises
     ------
     InputError
-        An atom that is not there, or is of another element.
+        An atom or element that is not there, an atom of another element.
     """
     out: dict[int | str, float] = {}
     for one in stated:
         if one.index is None:
+            if one.element not in crystal.composition.element_composition:
+                held = crystal.composition.element_composition.reduced_formula
+                raise InputError(one.name, one.valence, f"{held} holds no {one.element}")
             out[one.element] = one.valence
             continue
         if one.index >= len(crystal) or one.element not in _elements(crystal, one.index):
