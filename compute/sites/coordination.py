@@ -155,7 +155,12 @@ def ligands(
     if not candidates:
         return np.zeros(0, dtype=np.int64)
     chosen = np.array(candidates, dtype=np.int64)
-    distances = near.distances[chosen]
+    kept = chosen[_within_reach(near.distances[chosen])]
+    return _with_hidden(elements, index, near, kept, donors) if donors else kept
+
+
+def _within_reach(distances: FloatArray) -> NDArray[np.bool_]:
+    """Which are at most ``_REACH`` times Hoppe's mean."""
     mean = float(distances.min())
     for _ in range(20):
         weights = np.exp(1.0 - (distances / mean) ** 6)
@@ -163,8 +168,7 @@ def ligands(
         if abs(updated - mean) < 1e-6:
             break
         mean = updated
-    kept = chosen[distances <= _REACH * mean]
-    return _with_hidden(elements, index, near, kept, donors) if donors else kept
+    return np.asarray(distances <= _REACH * mean)
 
 
 def _with_hidden(
@@ -172,9 +176,9 @@ def _with_hidden(
 ) -> NDArray[np.int64]:
     """A shell with the ligands of elements that a short bond to another one hides (Cl beside V=O).
 
-    Lengths of different elements tell nothing beside each other, their valences do: where those
-    that are left out have more than ``_HIDDEN`` of the valence, the ones are added that are not
-    longer, beside the bond of unit valence, than a ligand may be.
+    Lengths to different elements tell nothing beside each other, in units of the bond of unit
+    valence they do. Elements that have such bonds within reach are taken where they carry more
+    than ``_HIDDEN`` of the valence, each with the ligands that are within reach of its own mean.
     """
 
     def relative(k: int) -> float:
@@ -190,7 +194,11 @@ def _with_hidden(
     hidden = [k for k in donors if elements[near.atoms[k]] not in there and relative(k) <= reach]
     if valence(hidden) <= _HIDDEN * (valence(hidden) + valence(kept.tolist())):
         return kept
-    return np.array(sorted([*kept.tolist(), *hidden]), dtype=np.int64)
+    found = kept.tolist()
+    for element in {elements[near.atoms[k]] for k in hidden}:
+        of_it = np.array([k for k in donors if elements[near.atoms[k]] == element])
+        found += of_it[_within_reach(near.distances[of_it])].tolist()
+    return np.array(sorted(found), dtype=np.int64)
 
 
 def bond_valence_sum(

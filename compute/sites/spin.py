@@ -21,8 +21,8 @@ _STRONG = frozenset(("C", "H"))  # carbonyls, cyanides, rings, hydrides: the str
 _SQUARE = frozenset(("N", "C", "P", "S", "As", "Se"))  # ligands that pair spins in a plane
 _HIGH_SPIN_RING_ANG = 2.25  # M–C: manganocene 2.38 is high-spin, every low-spin sandwich shorter
 _INTERMEDIATE_MN_ANG = 2.0  # Mn²⁺–N: phthalocyanine 1.94 (S = 3/2), porphyrin 2.09 (S = 5/2)
-# What Shannon gives no sixfold anion of: C as fourfold N³⁻, P and As as S and Se beside them. N that
-# is bound in a molecule is as large as O: [Co(NH3)6]3+ has 1.96 Å, high-spin Fe2+ 2.17 to 2.2.
+# What Shannon gives no sixfold anion of: C as fourfold N³⁻, P and As as S and Se beside them. N of
+# molecules is as large as O: [Co(NH3)6]3+ has 1.96 Å, high-spin Fe2+ 2.17 to 2.2.
 _RADIUS_ANG = {"N": 1.40, "C": 1.46, "P": 1.84, "As": 1.98}
 _SOFT_SHORTENING_ANG = 0.10  # covalent bonds are shorter than Shannon's radii by about this
 

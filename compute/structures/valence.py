@@ -28,7 +28,7 @@ _ELECTRON = 0.5  # a total below this is that of occupancies that are not known 
 _WHOLE = 5e-3
 _ROUGH = 2.0  # factor on the error of a bond-valence sum without parameters of its own
 _SILENT = frozenset(("C", "H"))  # bonds to them tell no valence
-_SHELL = 0.8  # of the bonds' sum: a shell that carries less lacks a ligand (Cl behind V=O)
+_SHELL = 0.8  # of the bonds' sum: a shell that carries less lacks a ligand
 
 
 def valence_findings(structure: Structure, sites: Sequence[Site]) -> list[Finding]:

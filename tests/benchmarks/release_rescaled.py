@@ -5,7 +5,8 @@
 For versions that differ from the last in the offset and in the parameters of few sites. Each site
 is analysed and its case prepared anew: where its parameters are those of the release the curve is
 kept and its energies are moved; where they are not, and of mixtures, whose ions move apart, it is
-solved again. All else of a release, structures and other routes, stays as it is.
+solved again. What the route refuses by now, as outside its range, is counted and stays as it is,
+and so does all else of a release, structures and other routes.
 ``release_recomputed`` tells whether it came out as computed spectra do.
 """
 
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from compute import routes
+from compute.errors import OutOfRangeError
 from compute.l23 import routes as l23
 from compute.packing import pack_curve, rounded
 from tests.benchmarks.output import say
@@ -40,6 +42,13 @@ def rescaled(folder: Path, at: int) -> tuple[dict[str, Any], str]:
     """The spectrum of a row of a release at the present version, and what was done for it."""
     release = _release(folder)
     row = release.spectra[at]
+    try:
+        return _anew(release, row)
+    except OutOfRangeError:
+        return row, "refused"
+
+
+def _anew(release: Release, row: dict[str, Any]) -> tuple[dict[str, Any], str]:
     structure, sites, site = site_of(release, row)
     told = {"version": present_versions(ROUTE)}
     if "mixture" not in row["results"]:
@@ -85,7 +94,7 @@ def _alike(old: Any, new: Any) -> bool:
 
 
 def rescale(folder: Path, processes: int) -> Counter[str]:
-    """Write the release anew; how many spectra were moved, and how many solved again."""
+    """Write the release anew; how many spectra were moved, solved again, refused."""
     release = _release(folder)
     chosen = [
         k
@@ -117,7 +126,8 @@ def main() -> None:
     given = parser.parse_args()
     for folder in given.folders:
         done = rescale(folder, given.processes)
-        say(f"{folder.name}: {done['moved']} moved, {done['solved']} solved again")
+        counts = f"{done['moved']} moved, {done['solved']} solved again, {done['refused']} refused"
+        say(f"{folder.name}: {counts}")
 
 
 if __name__ == "__main__":

@@ -129,9 +129,9 @@ def _refuse_ligands(site: Site, found: Sequence[Donor]) -> None:
         raise OutOfRangeError(
             field,
             ion,
-            "bound to carbon that ends no C≡N or C≡O bond (rings, alkenes, alkyls, carbenes): "
-            "route cheap has no orbitals for it; of ligands of carbon it describes cyanides and "
-            "carbonyls",
+            "bound to carbon that ends no C≡N or C≡O bond (rings, alkenes, alkyls, carbenes, or "
+            "disordered neighbours): route cheap has no orbitals for it; of ligands of carbon it "
+            "describes cyanides and carbonyls",
         )
     if any(map(_acceptor, found)) and site.oxidation_state < VALENCES[0]:
         raise OutOfRangeError(
@@ -180,7 +180,7 @@ def _of_ligands(site: Site, found: Sequence[Donor]) -> list[str]:
 
 
 def _acceptor(donor: Donor) -> bool:
-    return donor.acceptor.shape[1] > 0
+    return bool(donor.acceptor.size)
 
 
 def _ammine(donor: Donor) -> bool:

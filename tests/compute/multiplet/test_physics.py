@@ -228,6 +228,14 @@ def test_zero_temperature_is_the_limit(method: str) -> None:
     np.testing.assert_allclose(cold["intensity"], zero["intensity"], atol=1e-6)
 
 
+def test_a_temperature_that_populates_the_bulk_of_an_iterated_block_is_refused() -> None:
+    transfer = {"delta": 4.0, "u_dd": 6.0, "u_pd": 7.5, "v_eg": 2.0, "v_t2g": 1.0}
+    case = ion(3, charge_transfer=transfer | {"configurations": 3}, temperature_k=10_000.0)
+    with pytest.raises(InputError, match="5000 K") as caught:
+        solve(case)
+    assert (caught.value.field, caught.value.value) == ("temperature_k", 10_000.0)
+
+
 @pytest.mark.parametrize("widths", [{"l3": 0.2, "l2": 0.5}, 0.3])
 @pytest.mark.parametrize("gauss", [0.0, 0.4])
 def test_line_shapes_do_not_depend_on_the_solver(widths: Any, gauss: float) -> None:

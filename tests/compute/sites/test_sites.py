@@ -270,3 +270,38 @@ def test_centres_of_oxo_anions_beside_a_shared_edge_are_no_ligands(name: str) ->
     for site in analyze_sites(published.crystal(name).structure()):
         if site.element in ("Mn", "Fe"):
             assert set(site.ligand_elements) == {"O"}
+
+
+def oxo_chloride(metal: str, oxygens: list[list[float]], chlorines: list[list[float]]) -> Site:
+    """The metal of a molecule in a box; vectors to its ligands, Å."""
+    species = [metal, *["O"] * len(oxygens), *["Cl"] * len(chlorines)]
+    places = np.vstack([np.zeros((1, 3)), oxygens, chlorines]) + 7.0
+    box = Structure(Lattice.cubic(14.0), species, places, coords_are_cartesian=True)
+    return next(site for site in analyze_sites(box) if site.element == metal)
+
+
+@pytest.mark.parametrize(
+    ("metal", "oxygens", "chlorines", "geometry"),
+    [
+        ("V", [[0, 0, 1.57]], [[2.0, 0, -0.75], [-1.0, 1.73, -0.75], [-1.0, -1.73, -0.75]],
+         "tetrahedron"),
+        ("Cr", [[0, 1.28, 0.93], [0, -1.28, 0.93]], [[1.79, 0, -1.15], [-1.79, 0, -1.15]],
+         "tetrahedron"),
+        ("V", [[0, 0, 1.6]],
+         [[2.35, 0, -0.3], [-2.35, 0, -0.3], [0, 2.35, -0.3], [0, -2.35, -0.3], [0, 0, -2.6]],
+         "octahedron"),
+    ],
+)  # fmt: skip
+def test_a_short_bond_to_oxygen_hides_no_chlorine(
+    metal: str, oxygens: list[list[float]], chlorines: list[list[float]], geometry: str
+) -> None:
+    site = oxo_chloride(metal, oxygens, chlorines)
+    assert sorted(site.ligand_elements) == ["Cl"] * len(chlorines) + ["O"] * len(oxygens)
+    assert site.geometry == geometry
+
+
+def test_far_chlorine_above_and_below_a_square_of_oxygen_stays_no_ligand():
+    """Cu–Cl of 2.75 Å beside Cu–O of 1.97 Å carries an eighth of the valence."""
+    square = [[1.97, 0, 0], [-1.97, 0, 0], [0, 1.97, 0], [0, -1.97, 0]]
+    site = oxo_chloride("Cu", square, [[0, 0, 2.75], [0, 0, -2.75]])
+    assert site.geometry == "square plane"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from pymatgen.core import Lattice, Structure
 
 from compute.sites import analyze_sites
 from tests.compute.sites.valence_set import entries, mostly_slow
@@ -57,3 +59,16 @@ def test_the_spin_is_that_of_the_ground_state(id: str) -> None:
     sites = analyze_sites(structure)
     for element, spins in KNOWN[id].items():
         assert " ".join(s.spin_state for s in sites if s.element == element) == spins
+
+
+@pytest.mark.parametrize(("distance", "spin"), [(1.97, "low"), (2.15, "high"), (2.20, "high")])
+def test_iron_between_six_nitrogens_of_molecules_is_told_by_its_bonds(
+    distance: float, spin: str
+) -> None:
+    """[Fe(bpy)3]2+ has 1.97 Å; high-spin [Fe(phen)2(NCS)2] 2.15 in the mean."""
+    axes = np.vstack([np.eye(3), -np.eye(3)])
+    places = np.vstack([np.zeros((1, 3)), distance * axes, (distance + 1.15) * axes]) + 8.0
+    species = ["Fe", *["N"] * 6, *["C"] * 6]
+    box = Structure(Lattice.cubic(16.0), species, places, coords_are_cartesian=True)
+    site = next(s for s in analyze_sites(box, stated={"Fe": 2}) if s.element == "Fe")
+    assert site.spin_state == spin

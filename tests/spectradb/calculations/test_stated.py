@@ -62,7 +62,7 @@ def test_a_valence_against_the_bonds_is_told(nickel_oxide) -> None:
         ("Ni3", "write EL=N"),
         ("Xx=2", "no chemical element"),
         ("Ni=22", "within"),
-        ("Fe=2", "no such element"),
+        ("Fe=2", "oxidation-state Fe: NiO holds no Fe"),
         ("Ni:4=2", "place 4 holds O"),
         ("Ni:99=2", "no atom"),
     ],

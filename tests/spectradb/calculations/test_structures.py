@@ -71,6 +71,11 @@ def test_files_and_where_exclude_each_other(copper_oxide: Path) -> None:
         call_command("compute_spectra", "--absorber", "Ni")
 
 
+def test_an_absorber_in_small_letters_is_asked_back(copper_oxide: Path) -> None:
+    with pytest.raises(CommandError, match=r"absorber: Cu\?"):
+        call_command("compute_spectra", str(copper_oxide), "--absorber", "cu")
+
+
 @pytest.mark.parametrize(
     ("option", "value"), [("--edge", "K"), ("--route", "magic"), ("--absorber", "U")]
 )

@@ -17,9 +17,9 @@ OLD = "cheap-0 multiplet-0 atom-0"
 
 @pytest.fixture(scope="module")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A site of copper, one that is two ions, and one by another route; energies of long ago."""
+    """A site of iron, one that is two ions, and one by another route; energies of long ago."""
     held = read_release(STARTER / "supplements" / "2027.01")
-    cheap = [row for row in held.spectra if row["route"] == "cheap" and row["absorber"] == "Cu"]
+    cheap = [row for row in held.spectra if row["route"] == "cheap" and row["absorber"] == "Fe"]
     rows = [
         next(row for row in cheap if "mixture" not in row["results"]),
         next(row for row in cheap if "mixture" in row["results"]),
