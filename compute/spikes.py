@@ -7,26 +7,27 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
-# Conventions. A line sampled coarsely may stand out upwards, by no more than its own height; no
-# spectrum has a notch of one point.
+# Conventions. A line sampled at half its half width or finer lifts its neighbours by a fifth or more.
 _NOISE = 20.0  # medians of how far points lie from the mean of their neighbours
-_UP, _DOWN = 3.0, 0.4  # of the range of all other points
-_APART = 0.3  # of how far the point stands out, between its neighbours
+_HIGH = 0.1  # of the range of all other points
+_APART, _LIFTED = 0.3, 0.15  # of how far the point stands out: between its neighbours, beyond them
+_MOST = 50  # one in so many points, or three: more are noise of few counts
 
 
 def spikes(values: FloatArray) -> NDArray[np.intp]:
-    """Which of (n,) points stand alone against both neighbours, ascending; never the ends."""
+    """Which of (n,) points stand alone against both neighbours, ascending; not the last two."""
+    none = np.zeros(0, np.intp)
     if values.size < 8:
-        return np.zeros(0, np.intp)
-    off = values[1:-1] - 0.5 * (values[:-2] + values[2:])
-    apart = np.abs(values[2:] - values[:-2])
-    noise = float(np.median(np.abs(off)))
-    found = np.flatnonzero((np.abs(off) > _NOISE * noise) & (apart < _APART * np.abs(off))) + 1
+        return none
+    off = values[2:-2] - 0.5 * (values[1:-3] + values[3:-1])
+    out = np.abs(off)
+    apart = np.abs(values[3:-1] - values[1:-3])
+    lifted = np.maximum(np.abs(values[1:-3] - values[:-4]), np.abs(values[3:-1] - values[4:]))
+    alone = (out > _NOISE * np.median(out)) & (apart < _APART * out) & (lifted < _LIFTED * out)
+    found: NDArray[np.intp] = np.flatnonzero(alone) + 2
     kept = np.delete(values, found)
-    reach = float(np.ptp(kept)) if kept.size else 0.0
-    high = off[found - 1]
-    result: NDArray[np.intp] = found[(high > _UP * reach) | (high < -_DOWN * reach)]
-    return result
+    found = found[out[found - 2] > _HIGH * float(np.ptp(kept))]
+    return found if found.size <= max(3, values.size // _MOST) else none
 
 
 def bridged(values: FloatArray, at: NDArray[np.intp]) -> FloatArray:

@@ -28,8 +28,13 @@ def test_spectra_of_lines_no_narrower_than_the_step_and_noise_have_none(seed: in
     assert spikes(np.arctan(X - 20.0) + 3.0).size == 0
 
 
-@pytest.mark.parametrize("at", [1, 60, 100, 199])
-@pytest.mark.parametrize("height", [-0.9, 5.0, 40.0])
+def test_few_counts_are_noise():
+    counts = np.random.default_rng(2).poisson(0.1, 300).astype(float)
+    assert spikes(counts).size == 0
+
+
+@pytest.mark.parametrize("at", [2, 60, 100, 198])
+@pytest.mark.parametrize("height", [-0.9, 0.8, 5.0, 40.0])
 def test_a_point_that_stands_alone_is_found_and_bridged(at: int, height: float):
     values = noisy(3)
     values[at] += height
