@@ -42,6 +42,14 @@ def test_a_point_that_stands_alone_is_found_and_bridged(at: int, height: float):
     assert bridged(values, spikes(values))[at] == pytest.approx(edges()[at], abs=0.2)
 
 
+def test_a_lost_maximum_is_found_and_the_valley_of_a_doublet_is_none():
+    values = edges(0.4)
+    values[60] = -0.1
+    assert spikes(values).tolist() == [60]
+    doublet = sum(1.0 / (1.0 + ((X - at) / 0.1) ** 2) for at in (11.8, 12.2))
+    assert spikes(np.asarray(doublet)).size == 0
+
+
 def test_several_apart_are_found():
     values = noisy(5)
     values[[20, 90, 150]] += [9.0, -0.8, 20.0]
