@@ -24,6 +24,7 @@ from compute.crystals.published import crystal
 from compute.l23.likeness import Likeness, Shape, best_match, likeness, shape
 from compute.l23.lineshape import DEFAULT, WIDTHS
 from compute.l23.routes import ROUTES, version
+from compute.matching.l23 import white_lines
 from compute.sites import analyze_sites
 from tests.benchmarks.compound_spectra import Computed, computed, with_element
 from tests.benchmarks.library_spectra import stored
@@ -309,6 +310,22 @@ def details(found: list[Trial]) -> str:
     return "".join(rows)
 
 
+def repeated() -> str:
+    """Two measurements of one compound against each other by the same figures."""
+    (first, _, element), (second, _, _) = SPECTRA[:2]
+    lines = white_lines(element, "L23")
+    assert lines is not None
+    both = []
+    for name in (first, second):
+        energy, signal = read_spectrum(name)
+        near = (energy > lines.l3_ev - 2 * _EDGE_EV) & (energy < lines.l2_ev + 2 * _EDGE_EV)
+        apart = lines.l2_ev - lines.l3_ev
+        both.append(shape(energy[near], signal[near], apart, sigma_ev=SIGMA_EV, measured=True))
+    found = likeness(*both)
+    told = ", ".join(f"{one.name} {one.of(found):.2f} {one.unit}".strip() for one in FIGURES)
+    return f"The two measured spectra of MnO against each other: {told}.\n"
+
+
 def valences(source: Source) -> str:
     """Digitised Mn spectra labelled by valence: of what valence is the crystal most like each."""
     candidates = list(_of_one_valence("Mn", source))
@@ -365,7 +382,7 @@ def main() -> None:
     versions = ", ".join(version(source.route).values())
     series = valences(source)
     told = f"Versions {versions}; widths {source.widths}."
-    text = f"{told}\n\n{summary(found)}\n{details(found)}\n{series}"
+    text = f"{told}\n\n{summary(found)}\n{details(found)}\n{repeated()}\n{series}"
     if arguments.write:
         rewrite(DOCUMENT, f"{source.route} {'library' if source.library else source.widths}", text)
     else:
