@@ -163,6 +163,8 @@ SENTENCES = (
     "other, where porphyrins have S = 0",
     "atom {0} ({1}): 10Dq comes out as {2} eV, within the error of route cheap (0.2 eV) of "
     "nothing: the order of the d levels, and with it the ground state, is not sure",
+    "atom {0} ({1}): 10Dq comes out as {2} eV, where this {3} has it of the other sign or larger: "
+    "the ground state is not that of the ion, and route cheap refuses this kind by now",
     "broadened data: {0} peaks with an instrument Gaussian (σ about {1} eV) describe the "
     "spectrum better than {2} pure Lorentzians; their number means nothing. Give Gaussian σ, "
     'or fit it with "fit".',
