@@ -24,6 +24,7 @@ SENTENCES = (
     "The {0} edge of {1} near {2} eV lies among these edges: if the sample holds {3}, what is told "
     "may be wrong.",
     "Single points that no spectrum has were left out, at {0} eV.",
+    "An edge of {0} is in the scan, too: match it with {1} named.",
     "What would be L2 is {0} of what L3 asks for: perhaps the line of another element, or L2 taken "
     "for L3.",
     "Replaced by {0}, version {1}.",

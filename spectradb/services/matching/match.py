@@ -27,6 +27,7 @@ from spectradb.services.matching.holdings import thin_in_words
 from spectradb.services.matching.index import library_of
 from spectradb.services.matching.joining import Weighed, seen_of, weighed
 from spectradb.services.matching.levels import (
+    DECIDED,
     CompoundShare,
     Level,
     Seen,
@@ -44,6 +45,7 @@ FloatArray = NDArray[np.float64]
 
 _OVERLAP = 0.5  # of a library's range that the query has to cover
 _SURELY_KEV = 10.0  # no spectrum in eV ends below
+_SAME_EDGE_EV, _EXPLAINED = 20.0, 0.8  # L3 so near are one edge; of the variance of another
 _NAMED = 0.1  # of a candidate whose elements count when edges may overlap; convention
 
 
@@ -323,6 +325,7 @@ def _joined(answers: Weighed, options: MatchOptions, range_ev: tuple[float, floa
     no_edge = "No edge is seen: a smooth background explains more than any candidate."
     warnings = [
         *leading.warnings,
+        *_other_edges(leader, found),
         *overlaps_in_words(leader, leading.matches[0].shift_ev, (row.formula for row in named)),
         *thin_in_words(leader),
     ]
@@ -342,6 +345,28 @@ def _joined(answers: Weighed, options: MatchOptions, range_ev: tuple[float, floa
         range_ev=range_ev,
         warnings=warnings if answers.seen else [no_edge, *leading.warnings],
     )
+
+
+def _other_edges(leader: Group, found: list[tuple[Group, MatchResult]]) -> list[str]:
+    """A sentence of each other 3d L2,3 edge of the scan that a library explains by itself.
+
+    Answers are alternatives: without it, of a scan over two edges one would be told alone.
+    """
+    told = []
+    for group, result in found:
+        best = result.matches[0]
+        apart = (
+            group.lines is not None
+            and leader.lines is not None
+            and abs(group.lines.l3_ev - leader.lines.l3_ev) > _SAME_EDGE_EV
+        )
+        near = abs(best.shift_ev) < _SAME_EDGE_EV / 10 and best.r_squared > _EXPLAINED
+        if apart and near and result.none_of_these < DECIDED and group.kind == leader.kind:
+            told.append(
+                f"An edge of {group.absorber} is in the scan, too: match it with {group.absorber} "
+                "named."
+            )
+    return told
 
 
 def _alternatives(

@@ -307,6 +307,22 @@ def test_a_scan_that_covers_too_little_of_an_edge_is_told_which_and_how_much_it_
         match_curve(energy[part], intensity[part], MatchOptions())
 
 
+def test_of_a_scan_over_two_edges_the_other_is_told_too():
+    for element in EDGES:
+        for k in range(4):
+            _theory(element, k)
+    (e1, v1), (e2, v2) = (_measured(element, 2, shift=0.0) for element in EDGES)
+    both = np.concatenate([e1, e2]), np.concatenate([v1, v2])
+    answer = match_curve(*both, MatchOptions())
+    first, other = answer.matches[0].absorber, *(set(EDGES) - {answer.matches[0].absorber})
+    assert (
+        f"An edge of {other} is in the scan, too: match it with {other} named." in answer.warnings
+    )
+    alone = match_curve(e1, v1, MatchOptions())
+    assert not any("in the scan" in text for text in alone.warnings)
+    assert first in EDGES
+
+
 def test_a_lost_point_changes_nothing_and_is_told():
     rows = [_theory("Ni", k) for k in range(4)]
     energy, intensity = _measured("Ni", 2)
