@@ -80,7 +80,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, help="JSON file; stdout without it")
     arguments = parser.parse_args()
-    l23_spectrum(*next(iter(sample("Cu", 1000, 1, 0)))[1:])  # compiled code is loaded
+    l23_spectrum(*real_sites("Ni")[0][1:])  # compiled code is loaded
     rows, table = [], {}
     for element in arguments.elements:
         times = []
