@@ -34,6 +34,7 @@ from compute.sites.redox import (
     usual_states,
     without_impossible,
 )
+from compute.sites.statecosts import cost_between, reversed_order, state_costs
 
 STATED = "stated"  # by a person or in the structure itself
 _FRACTIONAL = 0.8  # prior cost of equivalent atoms that share a charge
@@ -41,7 +42,6 @@ _PRUNE = 14.0  # states this much worse than the best are tried only when nothin
 _FAR = 2.5  # prior cost of a list that lacks hydrogens
 _SOME_LISTED = 1.5  # and more of one that has some
 _MISCOUNTED = 7.0  # of one that lacks other atoms, or another number of hydrogens than stated
-_ROUGH = 1.6  # factor on the error of a sum whose parameters are rough
 _CHARGED, _CHARGED_WIDTH = 2.5, 0.5  # of a complex without counter-ions in the list that is an ion
 _USUAL_ION = 1.5  # prior cost up to which a 3d ion in a complex is nothing rare
 # Highest confidence of what the posterior does not know about, from the development half of
@@ -156,7 +156,7 @@ def _of_complexes(site: Evidence) -> dict[float, float]:
     """
     priors = prior_costs(site.element, site.ligands)
     out: dict[float, float] = {}
-    for state, cost in _options(site, usual=False).items():
+    for state, cost in state_costs(site, usual=False).items():
         high = _sum(site) > state and "N" in site.ligands
         prior = priors[int(state)]
         own = 0.0 if prior < _USUAL_ION or state == 2 else prior
@@ -182,7 +182,7 @@ def _assigned(sites: Sequence[Evidence], charge: float) -> list[Valence]:
     """States that add up to a charge, as far as their elements can."""
     usual = any(_tells(site) for site in sites)
     multiplicities = [site.amount for site in sites]
-    every = [_options(site, usual=usual) for site in sites]
+    every = [state_costs(site, usual=usual) for site in sites]
     options = [
         without_impossible(site.element, costs) if site.known is None else costs
         for site, costs in zip(sites, every, strict=True)
@@ -328,24 +328,6 @@ def _solved(
     return None
 
 
-def _options(site: Evidence, *, usual: bool) -> dict[float, float]:
-    """Cost of each state of a site: prior + ½ (distance to the bond-valence sum / σ)².
-
-    ``usual`` leaves out what only the ICSD lists, for all but 3d elements.
-    """
-    if site.known is not None:
-        return {site.known: 0.0}
-    priors = usual_states(site.element) if usual else prior_costs(site.element, site.ligands)
-    out: dict[float, float] = {}
-    for state, prior in priors.items():
-        against = (state < 0) != site.anion and not is_open_shell(site.element) and len(priors) > 1
-        out[state] = prior + 6.0 * against
-        if not site.silent:
-            sigma = (0.25 + 0.12 * abs(state)) * (1.0 if site.trusted else _ROUGH)
-            out[state] += 0.5 * ((state - _sum(site)) / sigma) ** 2
-    return out
-
-
 def _averaged(
     sites: Sequence[Evidence], options: Sequence[Mapping[float, float]], total: float
 ) -> tuple[list[Valence], float]:
@@ -369,14 +351,14 @@ def _averaged(
     for i in variable:  # one site takes the fractional charge if that stays within its states
         candidate = best[i] - charge / multiplicities[i]
         if min(options[i]) <= candidate <= max(options[i]):
-            this = _cost_between(sites[i], candidate) - options[i][best[i]]
+            this = cost_between(sites[i], candidate) - options[i][best[i]]
             if this < cost:
                 chosen, value, cost = [i], candidate, this
     for i in list(chosen):  # all sites of its element, where bonds tell the other order
         like = [j for j in variable if sites[j].element == sites[i].element and best[j] == best[i]]
-        if any(_reversed(sites[i], value, sites[j], best[j]) for j in like):
+        if any(reversed_order(sites[i], value, sites[j], best[j]) for j in like):
             chosen, value = like, best[i] - charge / sum(multiplicities[j] for j in like)
-            cost = sum(_cost_between(sites[j], value) - options[j][best[j]] for j in like)
+            cost = sum(cost_between(sites[j], value) - options[j][best[j]] for j in like)
     values = [value if i in chosen else float(b) for i, b in enumerate(best)]
     if not chosen:  # down to the metal; beside stated sites only usual states
         values = shared(best, charge, variable, options, multiplicities, anything=not stated)
@@ -395,28 +377,6 @@ def _averaged(
     return states, floor + cost + _FRACTIONAL
 
 
-def _reversed(one: Evidence, state: float, other: Evidence, others: float) -> bool:
-    """Whether two sites' states are in the other order than their sums, which can be trusted."""
-    trusted = one.trusted and other.trusted
-    return trusted and (state - others) * (_sum(one) - _sum(other)) < 0
-
-
-def _cost_between(site: Evidence, state: float) -> float:
-    """Cost of a fractional state."""
-    sigma = (0.25 + 0.12 * abs(state)) * (1.0 if site.trusted else _ROUGH)
-    off = 0.0 if site.silent else state - _sum(site)
-    return 0.5 * (off / sigma) ** 2 + _between(site, state)
-
-
-def _between(site: Evidence, state: float) -> float:
-    """Prior cost of a fractional state: that of its two ions by their shares."""
-    priors = prior_costs(site.element, site.ligands)
-    low = max((q for q in priors if q <= state), default=min(priors))
-    high = min((q for q in priors if q >= state), default=max(priors))
-    share = 0.0 if high == low else (state - low) / (high - low)
-    return (1.0 - share) * priors[low] + share * priors[high]
-
-
 def _by_bonds(sites: Sequence[Evidence]) -> list[Valence]:
     """Each site's likeliest state by its own bonds, whatever the total."""
     out = []
@@ -425,7 +385,7 @@ def _by_bonds(sites: Sequence[Evidence]) -> list[Valence]:
             known = float(site.known)
             out.append(Valence(known, "bond valence", _CONFIDENCE_OF_BONDS, _sum(site)))
             continue
-        costs = _options(site, usual=True)
+        costs = state_costs(site, usual=True)
         value = min(costs, key=lambda state: costs[state])
         weight = sum(exp(max(costs[value] - c, -700.0)) for c in costs.values())
         near = abs(value - _sum(site)) < 0.5 * error_of_sum(value)
