@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from compute.edges import edge_energy
+from compute.edges import SYMBOLS, Edge, edge_energy, edges_within
 from compute.ions import SERIES, atomic_number
 from compute.matching.discrepancy import Discrepancy
 from compute.matching.grid import Array
@@ -32,6 +32,10 @@ _MOST_HOLES = 4.0  # iron is the earliest
 # Area of the white lines of a metal for each hole, over the height of the step behind L2. Co/Pd
 # shows 5.7, Fe 6.6 per hole (Scherz et al., Phys. Rev. B 66 (2002) 184401 give 6.6 to 8.1).
 _AREA_PER_HOLE_EV = 6.5
+
+# Elements with 4f to be filled, whose M5 and M4 are lines as strong as any L3, and those whose K
+# leads to an open 2p shell.
+_M45, _K = range(55, 71), range(5, 10)
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,17 @@ def white_lines(element: str, edge: str) -> WhiteLines | None:
         return None
     l3, l2 = edge_energy(element, "L3"), edge_energy(element, "L2")
     return None if l3 is None or l2 is None else WhiteLines(element, l3, l2)
+
+
+def foreign_lines(lines: WhiteLines) -> list[Edge]:
+    """Strong white lines of other elements within the range that is compared, ascending."""
+    within = edges_within(lines.l3_ev - BEFORE_EV, lines.l2_ev + BEHIND_EV)
+    return [one for one in within if _strong(one)]
+
+
+def _strong(edge: Edge) -> bool:
+    z = SYMBOLS.index(edge.element) + 1
+    return (edge.edge in ("M4", "M5") and z in _M45) or (edge.edge == "K" and z in _K)
 
 
 @dataclass(frozen=True)

@@ -146,8 +146,8 @@ def _counted(database: Path, wanted: int, kills: int, wall: float) -> Outcome:
         failed=failed,
         refused=_count(
             database,
-            count + "spectradb_calculation WHERE job_status = 'failed' AND "
-            f"error_cause = '{OutOfRangeError.cause.replace(chr(39), chr(39) * 2)}'",
+            count + "spectradb_calculation WHERE job_status = 'failed' AND error_cause = ?",
+            OutOfRangeError.cause,
         ),
         open=total - done - failed,
         spectra=_count(database, count + "spectradb_spectrum"),
@@ -162,16 +162,16 @@ def _counted(database: Path, wanted: int, kills: int, wall: float) -> Outcome:
     )
 
 
-def _rows(database: Path, query: str) -> list[tuple[str | int | float, ...]]:
+def _rows(database: Path, query: str, *values: str) -> list[tuple[str | int | float, ...]]:
     connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)
     try:
-        return connection.execute(query).fetchall()
+        return connection.execute(query, values).fetchall()
     finally:
         connection.close()
 
 
-def _count(database: Path, query: str) -> int:
-    return int(_rows(database, query)[0][0])
+def _count(database: Path, query: str, *values: str) -> int:
+    return int(_rows(database, query, *values)[0][0])
 
 
 def main() -> None:

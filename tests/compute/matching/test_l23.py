@@ -7,7 +7,7 @@ import pytest
 
 from compute.errors import InputError
 from compute.matching import AlignmentPrior, Discrepancy, SpectrumLibrary, calibration
-from compute.matching.l23 import alternatives, rougher, white_lines
+from compute.matching.l23 import alternatives, foreign_lines, rougher, white_lines
 
 CU = white_lines("Cu", "L23")
 assert CU is not None
@@ -141,3 +141,16 @@ def test_two_edges_on_a_high_step_are_still_the_substance_they_are(copper):
 def test_shapes_miss_by_more_than_theory():
     model = Discrepancy(smooth=0.1)
     assert rougher(model).smooth > model.smooth
+
+
+@pytest.mark.parametrize(
+    ("element", "lines"),
+    [
+        ("Ni", ["La M4"]), ("Co", ["Ba M5", "Ba M4"]), ("Cu", ["Pr M5", "Pr M4"]), ("Mn", []),
+        ("Sc", ["N K"]), ("Cr", []),
+    ],
+)  # fmt: skip
+def test_lines_that_fill_4f_or_2p_are_those_within_the_range(element: str, lines: list[str]):
+    white = white_lines(element, "L23")
+    assert white is not None
+    assert [f"{one.element} {one.edge}" for one in foreign_lines(white)] == lines

@@ -5,10 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from compute.matching import Match, MatchResult
+from compute.matching import (
+    AlignmentPrior,
+    Discrepancy,
+    Match,
+    MatchResult,
+    SpectrumLibrary,
+    calibration,
+)
 from compute.matching.l23 import white_lines
 from compute.matching.results import Overlay
-from compute.matching.second_edge import doubt, doubted, l2_over_l3
+from compute.matching.second_edge import doubt, doubted, l2_over_l3, with_second_edge
 
 NI = white_lines("Ni", "L23")
 assert NI is not None
@@ -80,3 +87,25 @@ def test_a_candidate_whose_l2_is_missing_loses_to_none_of_these_and_it_is_told()
 def test_a_candidate_whose_l2_is_there_stays_as_it_is():
     asked = _result(0.03)
     assert doubted(asked, 0.9, 0.1) == asked
+
+
+def test_an_answer_without_its_l2_is_doubted_and_one_with_it_is_not(monkeypatch):
+    monkeypatch.setattr(calibration, "_SYNTHETIC_PAIRS", 4)
+    wide = np.arange(840.0, 890.0, 0.2)
+
+    def edges(l2: float, k: int, energy: np.ndarray = wide) -> np.ndarray:
+        doublet = 0.6 / (1.0 + (energy - 856.5 - 0.1 * k) ** 2)
+        return np.asarray(_edges(l2, energy) + doublet)
+
+    library = SpectrumLibrary(wide, np.array([edges(0.3, k) for k in range(6)]), range(6))
+    library.assume(
+        Discrepancy(warp_ev=0.24, area=0.03, step=0.55, smooth=0.16, smooth_length_ev=0.7),
+        AlignmentPrior(0.0, 0.5),
+    )
+    noise = np.random.default_rng(0).normal(0.0, 0.005, ENERGY.size)
+    for l2, told in ((0.3, False), (0.0, True)):
+        query = edges(l2, 2, ENERGY) + noise
+        plain = library.match(ENERGY, query, max_shift_ev=8.0)
+        found = with_second_edge(plain, library, ENERGY, query, "Ni", "L23")
+        assert (found.none_of_these > plain.none_of_these + 0.01) == told
+        assert with_second_edge(plain, library, ENERGY, query, "Ni", "K") == plain
