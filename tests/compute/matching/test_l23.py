@@ -154,3 +154,28 @@ def test_lines_that_fill_4f_or_2p_are_those_within_the_range(element: str, lines
     white = white_lines(element, "L23")
     assert white is not None
     assert [f"{one.element} {one.edge}" for one in foreign_lines(white)] == lines
+
+
+def test_a_step_behind_the_edges_does_not_hide_the_right_row_from_the_exact_pass():
+    """Rows with humps where the step is explain more of the query than the right one does."""
+    rng = np.random.default_rng(7)
+    humps = [
+        sum(
+            rng.uniform(0.5, 1.0) * np.exp(-0.5 * ((ENERGY - at) / 4.0) ** 2)
+            for at in (938.0, 944.0, 957.0, 963.0)
+        )
+        for _ in range(300)
+    ]
+    rows = [_lines(931.0, 0.5), *(_lines(931.0, 0.5) + hump for hump in humps)]
+    library = SpectrumLibrary(ENERGY, np.array(rows), range(len(rows)))
+    library.assume(
+        Discrepancy(warp_ev=0.24, area=0.03, step=0.55, smooth=0.16, smooth_length_ev=0.7),
+        AlignmentPrior(0.0, 0.5),
+    )
+    energy = np.arange(922.0, 965.0, 0.1)
+    edges = _lines(931.0, 0.5, energy)
+    step = np.cumsum(edges) / edges.sum()
+    with pytest.MonkeyPatch.context() as few:
+        few.setattr(calibration, "_SYNTHETIC_PAIRS", 4)
+        found = library.match(energy, edges + 1.6 * step, top=None, max_shift_ev=2.0)
+    assert 0 in [one.spectrum_id for one in found.matches]
